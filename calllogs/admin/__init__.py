@@ -1,0 +1,3 @@
+from calllogs.admin import calls, inbox, keys
+
+__all__ = ["calls", "inbox", "keys"]

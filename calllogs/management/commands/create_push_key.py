@@ -1,0 +1,23 @@
+"""`create_push_key NAME`: make a push key and print it, once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError, transaction
+
+from calllogs.models import PushKey
+
+
+class Command(BaseCommand):
+    help = "Makes a push key and prints it. It is kept as a digest and cannot be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="what the key is for, e.g. the provider's name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with transaction.atomic():
+                key = PushKey.make(options["name"])
+        except IntegrityError as error:
+            raise CommandError("A key of this name exists. Choose another name.") from error
+        self.stdout.write(key)

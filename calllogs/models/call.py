@@ -1,0 +1,55 @@
+"""One telephone call, put together from the pushes that told of it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from calllogs import vocabulary
+
+
+class CallLog(models.Model):
+    class Status(models.TextChoices):
+        ANSWERED = vocabulary.ANSWERED, _("Answered")
+        MISSED = vocabulary.MISSED, _("Missed")
+        DROPPED = vocabulary.DROPPED, _("Dropped")
+        OTHER = vocabulary.OTHER, _("Other")
+
+    call_id = models.CharField(_("call id"), max_length=128, unique=True)
+    caller = models.CharField(_("caller"), max_length=40, blank=True)
+    started_at = models.DateTimeField(_("started at"))
+    agent_number = models.CharField(_("agent's number"), max_length=40, blank=True)
+    ivr_seconds = models.PositiveIntegerField(_("seconds in the IVR"), null=True, blank=True)
+    talk_seconds = models.PositiveIntegerField(_("seconds of talk"), null=True, blank=True)
+    status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.OTHER)
+    raw_status = models.CharField(_("status as received"), max_length=100, blank=True)
+    circle = models.CharField(_("circle"), max_length=100, blank=True)
+    virtual_number = models.CharField(_("virtual number"), max_length=40, blank=True)
+    department = models.CharField(_("department"), max_length=100, blank=True)
+    recording_url = models.CharField(_("recording"), max_length=2000, blank=True)
+    call_type = models.CharField(_("kind of call"), max_length=100, blank=True)
+    has_conflict = models.BooleanField(_("pushes disagree"), default=False)
+    received_at = models.DateTimeField(_("received at"), help_text=_("When the first push of it came."))
+    told_at = models.DateTimeField(_("last told at"), help_text=_("When the newest push of it came."))
+    updated_at = models.DateTimeField(_("updated at"), help_text=_("When a push last changed it here."))
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        ordering = ["-started_at", "-id"]
+        indexes = [
+            # read by the list and the export: newest first
+            models.Index(fields=["-started_at", "-id"], name="call_newest"),
+            # read by the search for a caller, and by a call's page: what else did this caller do?
+            models.Index(fields=["caller", "-started_at"], name="call_caller"),
+        ]
+
+    def __str__(self) -> str:
+        return self.call_id
+
+
+# Look of a status beside its words: (badge colour of the theme, icon).
+STATUS_LOOK: dict[str, tuple[str, str]] = {
+    CallLog.Status.ANSWERED: ("success", "call"),
+    CallLog.Status.MISSED: ("danger", "call_missed"),
+    CallLog.Status.DROPPED: ("warning", "call_end"),
+    CallLog.Status.OTHER: ("info", "question_mark"),
+}

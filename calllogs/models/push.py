@@ -1,0 +1,74 @@
+"""What came in, as it came."""
+
+import datetime as dt
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class PushQuerySet(models.QuerySet["Push"]):
+    def last_age_s(self) -> float | None:
+        """Seconds since the newest push that we took; None if there never was one."""
+        newest = self.exclude(outcome=Push.Outcome.REFUSED).aggregate(at=models.Max("received_at"))["at"]
+        return round((timezone.now() - newest).total_seconds(), 1) if newest else None
+
+
+class Push(models.Model):
+    """One message of the provider. `raw_query` is what it sent, without the push key, in ASCII."""
+
+    class Outcome(models.TextChoices):
+        STORED = "STORED", _("New call")
+        MERGED = "MERGED", _("Added to a call")
+        REPEAT = "REPEAT", _("Exact repeat")
+        REJECTED = "REJECTED", _("Not usable")
+        REFUSED = "REFUSED", _("From a stranger")
+
+    uid = models.CharField(
+        max_length=32, unique=True, help_text="Given at receipt, so that no push is stored twice."
+    )
+    received_at = models.DateTimeField(_("received at"))
+    remote_addr = models.CharField(_("from"), max_length=45, blank=True)
+    raw_query = models.TextField(_("as received"))
+    outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    field = models.CharField(_("field"), max_length=40, blank=True)
+    flags = models.CharField(_("remarks"), max_length=200, blank=True)
+    call = models.ForeignKey(
+        "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True
+    )
+
+    objects = PushQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("push")
+        verbose_name_plural = _("pushes")
+        ordering = ["-received_at", "-id"]
+        indexes = [
+            # read by the inbox, newest first, and by retention
+            models.Index(fields=["-received_at", "-id"], name="push_newest"),
+            # read by the inbox's rejects and by replay
+            models.Index(fields=["reason"], name="push_rejected", condition=models.Q(outcome="REJECTED")),
+        ]
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class Refusals(models.Model):
+    """How many pushes with a wrong key, or from an address that is not allowed, came in a day."""
+
+    date = models.DateField(unique=True)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("refused pushes")
+        verbose_name_plural = _("refused pushes")
+
+    def __str__(self) -> str:
+        return f"{self.date}: {self.count}"
+
+    @classmethod
+    def count_one(cls, today: dt.date) -> None:
+        if not cls.objects.filter(date=today).update(count=models.F("count") + 1):
+            cls.objects.get_or_create(date=today, defaults={"count": 1})

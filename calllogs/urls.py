@@ -1,0 +1,10 @@
+"""The provider's address, with and without the slash: a redirect would be a lost push."""
+
+from django.urls import path
+
+from calllogs.views import post_call_logs
+
+urlpatterns = [
+    path("api/PostCallLogs", post_call_logs, name="push"),
+    path("api/PostCallLogs/", post_call_logs),
+]

@@ -1,0 +1,107 @@
+"""The provider's door. It checks, hands over, answers.
+
+The door stands before Django's own handler: a push must not fail for a `Host` header that nobody told the
+provider, must never be redirected, and costs a fraction of a page. Django's URLs lead to the same function.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote_from_bytes
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from calllogs import auth, parsing, writer
+from calllogs.models import Refusals
+from calllogs.store import Arrival
+from calllogs.writer import Kept
+
+PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
+SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid Data", "Failure"
+MAX_BODY = 64 * 1024  # bytes of a form; the longest push that was seen has one
+READABLE = bytes(range(0x20, 0x7F)).decode()
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> tuple[int, str]:
+    """One push, by GET or as a form: status and body, to the contract's letter."""
+    if method in {"HEAD", "OPTIONS"}:
+        return 200, ""
+    if method not in {"GET", "POST"}:
+        return 405, FAILURE
+    raw = _raw(method, meta, read)
+    address = auth.client_address(meta)
+    try:
+        if not auth.is_allowed(raw, address):
+            Refusals.count_one(timezone.localdate())
+            return 403, FAILURE
+        arrival = arrive(auth.without_key(raw), address)
+        kept = writer.submit(arrival)
+    except DatabaseError:
+        kept = Kept.NOWHERE
+    if kept == Kept.NOWHERE:
+        return 503, FAILURE
+    return (200, SUCCESSFUL) if arrival.call else (400, INVALID_DATA)
+
+
+def arrive(raw: bytes, address: str) -> Arrival:
+    """Understand a push, and give it the id under which it is stored once."""
+    uid, received_at = uuid4().hex, timezone.now()
+    kept = quote_from_bytes(raw, safe=READABLE)
+    try:
+        call = parsing.parse(raw, zone=ZoneInfo(settings.PORTAL_TIME_ZONE))
+    except parsing.Rejected as error:
+        return Arrival(uid, received_at, address, kept, None, error.reason, error.field)
+    return Arrival(uid, received_at, address, kept, call)
+
+
+def _raw(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> bytes:
+    """The query as bytes, and behind it the form, if any; never Django's own reading of them."""
+    query = meta.get("QUERY_STRING", "").encode("latin-1", "replace")
+    if method != "POST":
+        return query
+    return b"&".join(part for part in (query, read(MAX_BODY)) if part)
+
+
+def headers_of(status: int) -> dict[str, str]:
+    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = "5"
+    if status == 405:
+        headers["Allow"] = "GET, POST, HEAD, OPTIONS"
+    return headers
+
+
+def shown_status(status: int) -> int:
+    """The HTTP status to send: some senders take anything but 200 for a lost line, and are told so in the body."""
+    return 200 if status >= 400 and settings.PUSH_ERROR_STATUS == "ok" else status
+
+
+@csrf_exempt
+def post_call_logs(request: HttpRequest) -> HttpResponse:
+    status, body = answer(request.method or "", request.META, request.read)
+    return HttpResponse(body, status=shown_status(status), headers=headers_of(status))
+
+
+def with_door(application: Wsgi) -> Wsgi:
+    """The application with the provider's door before it."""
+
+    def door(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") not in PATHS:
+            return application(environ, start_response)
+        close_old_connections()
+        status, text = answer(environ["REQUEST_METHOD"], environ, environ["wsgi.input"].read)
+        body = text.encode()
+        headers = {**headers_of(status), "Content-Length": str(len(body))}
+        shown = shown_status(status)
+        start_response(f"{shown} {HTTPStatus(shown).phrase}", list(headers.items()))
+        return [body]
+
+    return door

@@ -1,0 +1,45 @@
+"""Who may do what: two groups, kept equal to this table at each start of the demo and by `manage.py migrate`."""
+
+from django.contrib.auth.models import Group, Permission
+
+OFFICE_MANAGERS, SUPERVISORS = "Office managers", "Supervisors"
+
+# group: {app: {model: verbs}}
+PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
+    OFFICE_MANAGERS: {
+        "settings_sync": {
+            "agent": "view add change delete",
+            "holiday": "view add change delete",
+            "officehours": "view add change",
+            "providersetting": "view",
+            "attempt": "view",
+        },
+        "calllogs": {"calllog": "view"},
+    },
+    SUPERVISORS: {
+        "calllogs": {"calllog": "view", "push": "view"},
+        "settings_sync": {
+            "agent": "view",
+            "holiday": "view",
+            "officehours": "view",
+            "providersetting": "view",
+        },
+    },
+}
+
+
+def ensure() -> None:
+    """Make the groups, and give each exactly the permissions of the table."""
+    for name, apps in PERMISSIONS.items():
+        wanted = [
+            permission
+            for app, models in apps.items()
+            for model, verbs in models.items()
+            for permission in Permission.objects.filter(
+                content_type__app_label=app,
+                content_type__model=model,
+                codename__in=[f"{verb}_{model}" for verb in verbs.split()],
+            )
+        ]
+        group, _ = Group.objects.get_or_create(name=name)
+        group.permissions.set(wanted)

@@ -1,0 +1,285 @@
+"""Every setting of the portal, in sections. What people set is listed in `.env.example`."""
+
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.templatetags.static import static
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+
+def _kept_secret(path: Path) -> str:
+    """A random secret that outlives restarts: made once, kept in a file that only its owner reads."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+        return path.read_text().strip()
+
+
+def _secret_or_file(name: str) -> str:
+    """`NAME`, or the content of the file that `NAME_FILE` names (as container secrets are handed over)."""
+    path = env.str(f"{name}_FILE", default="")
+    return Path(path).read_text().strip() if path else env.str(name, default="").strip()
+
+
+# --- Mode and places -------------------------------------------------------------------------------------
+PORTAL_MODE = env.str("PORTAL_MODE", default="production")
+DEMO = PORTAL_MODE == "demo"
+DEBUG = env.bool("DEBUG", default=False)
+VAR_DIR = Path(env.str("VAR_DIR", default="var"))
+if not VAR_DIR.is_absolute():
+    VAR_DIR = BASE_DIR / VAR_DIR
+
+# --- Secrets ---------------------------------------------------------------------------------------------
+# Production has no default: ivrportal.checks says what is missing, and the servers do not start without it.
+SECRET_KEY = _secret_or_file("SECRET_KEY") or (_kept_secret(VAR_DIR / "secret-key") if DEMO else "")
+SECRET_KEY_MISSING = not SECRET_KEY
+if SECRET_KEY_MISSING:
+    SECRET_KEY = secrets.token_urlsafe(48)  # so that the checks can run and tell
+
+# --- Hosts -----------------------------------------------------------------------------------------------
+PORT = env.int("PORT", default=8000)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEMO else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
+# --- Applications ----------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "ivrportal.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "csp",
+    "ivrportal.apps.PortalConfig",
+    "settings_sync",
+    "calllogs",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "ivrportal.urls"
+WSGI_APPLICATION = "ivrportal.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Theme -----------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "IVR Portal",
+    "SITE_HEADER": "IVR Portal",
+    "SITE_SYMBOL": "support_agent",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda _: static("portal/portal.css")],
+    "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f6", "100": "#d5ebe9", "200": "#aed9d5", "300": "#7dbfba", "400": "#4a9f9a",
+            "500": "#2f837f", "600": "#246a68", "700": "#205655", "800": "#1d4645", "900": "#1b3b3a",
+            "950": "#0a2222",
+        },
+    },
+}  # fmt: skip
+
+# --- Database --------------------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE, because transactions that read before they write lock each other out otherwise;
+    # FULL, because we acknowledge pushes and saves as being on the disk.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+    }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- Broker ----------------------------------------------------------------------------------------------
+_broker_file = VAR_DIR / "broker" / "url"  # written by the embedded broker
+REDIS_URL = env.str("REDIS_URL", default="")
+if not REDIS_URL and DEMO:
+    REDIS_URL = _broker_file.read_text().strip() if _broker_file.exists() else "redis://127.0.0.1:6379/0"
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Half a second for a publish, whatever state the broker is in: a save must answer at once.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.5,
+    "max_retries": 0,
+    "retry_policy": {"max_retries": 0},
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 12
+CELERY_TASK_TIME_LIMIT = 15
+CELERY_TIMEZONE = "UTC"
+
+# --- Language and time -----------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("hi", "हिन्दी")]
+LOCALE_PATHS = [BASE_DIR / "ivrportal" / "locale"]
+USE_I18N = True
+USE_TZ = True
+PORTAL_TIME_ZONE = env.str("PORTAL_TIME_ZONE", default="Asia/Kolkata")
+TIME_ZONE = PORTAL_TIME_ZONE
+
+# --- Static files ----------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = None if DEMO else VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "ivrportal" / "static"]
+STORAGES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "media"},
+    },
+    # Demo serves the files where they lie, so that nothing has to be collected before the first start.
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEMO
+WHITENOISE_AUTOREFRESH = False
+
+# --- The provider: how it is reached, and how patient we are ---------------------------------------------
+SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=9100)
+IVR_API_URL = env.str("IVR_API_URL", default=f"http://127.0.0.1:{SIMULATOR_PORT}" if DEMO else "").rstrip("/")
+IVR_API_KEY = _secret_or_file("IVR_API_KEY") or ("demo-key" if DEMO else "")
+IVR_CUST_ID = _secret_or_file("IVR_CUST_ID") or ("demo-customer" if DEMO else "")
+IVR_ALLOW_PLAIN_HTTP = env.bool("IVR_ALLOW_PLAIN_HTTP", default=False)
+IVR_IS_PLAIN_HTTP = urlsplit(IVR_API_URL).scheme == "http"
+IVR_IS_LOOPBACK = (urlsplit(IVR_API_URL).hostname or "") in {"127.0.0.1", "::1", "localhost"}
+IVR_AGENT_NUMBER_FORMAT = env.str("IVR_AGENT_NUMBER_FORMAT", default="national")
+IVR_SEND_DAILY = env.bool("IVR_SEND_DAILY", default=False)
+IVR_RATE_PER_S = env.float("IVR_RATE_PER_S", default=2.0)
+IVR_CONCURRENCY = env.int("IVR_CONCURRENCY", default=2)
+IVR_CONNECT_S = env.float("IVR_CONNECT_S", default=3.0)
+IVR_DEADLINE_S = env.float("IVR_DEADLINE_S", default=8.0)
+IVR_LEASE_S = env.float("IVR_LEASE_S", default=30.0)
+IVR_SETTLE_S = env.float("IVR_SETTLE_S", default=120.0)
+IVR_SWEEP_S = env.float("IVR_SWEEP_S", default=15.0)
+IVR_BACKOFF_BASE_S = env.float("IVR_BACKOFF_BASE_S", default=2.0)
+IVR_BACKOFF_CAP_S = env.float("IVR_BACKOFF_CAP_S", default=900.0)
+IVR_BREAKER_FAILURES = env.int("IVR_BREAKER_FAILURES", default=5)
+IVR_BREAKER_OPEN_S = env.float("IVR_BREAKER_OPEN_S", default=30.0)
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    "deliver what is due": {
+        "task": "settings_sync.tasks.sweep",
+        "schedule": timedelta(seconds=IVR_SWEEP_S),
+        # A sweep that waited for longer than the next one is worth nothing.
+        "options": {"expires": IVR_SWEEP_S},
+    },
+    "compare records with settings": {
+        "task": "settings_sync.tasks.reconcile",
+        "schedule": timedelta(minutes=15),
+        "options": {"expires": 900},
+    },
+}
+
+# --- Pushes ----------------------------------------------------------------------------------------------
+PUSH_KEYS = env.list("PUSH_KEYS", default=[])
+PUSH_ALLOWED_NETWORKS = env.list("PUSH_ALLOWED_NETWORKS", default=[])
+PUSH_WAIT_S = env.float("PUSH_WAIT_S", default=2.0)
+PUSH_ERROR_STATUS = env.str("PUSH_ERROR_STATUS", default="real")
+CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", default=400)
+PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
+METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+# A field count or a body size that Django refuses must not cost us a push: its view reads raw bytes.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# --- Security --------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_SSL_REDIRECT = not DEMO
+SECURE_REDIRECT_EXEMPT = [r"^api/PostCallLogs/?$", r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 0 if DEMO else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        # The theme's Alpine evaluates its attributes; nothing of ours runs inline.
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'self'"],
+        "object-src": ["'none'"],
+    }
+}
+
+# --- Logging ---------------------------------------------------------------------------------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"()": "ivrportal.logging.RedactingFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # its warnings hold whole paths
+        "urllib3": {"level": "WARNING"},  # its debug lines hold the provider's key
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+    },
+}

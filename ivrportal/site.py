@@ -1,0 +1,85 @@
+"""The admin site: its name, and navigation by job rather than by table."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from settings_sync import theme
+
+
+class PortalSite(theme.AdminSite):
+    site_header = site_title = _("IVR Portal")
+    index_title = _("Home")
+
+
+def _may(permission: str) -> Any:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{url_name}"),
+        "permission": _may(permission),
+    }
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """What a person may do, grouped by job."""
+    groups: list[dict[str, Any]] = [
+        {
+            "title": _("Calls"),
+            "items": [
+                _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
+                _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
+            ],
+        },
+        {
+            "title": _("Office"),
+            "items": [
+                _item(
+                    _("Agents"), "support_agent", "settings_sync_agent_changelist", "settings_sync.view_agent"
+                ),
+                _item(
+                    _("Holidays"),
+                    "event_busy",
+                    "settings_sync_holiday_changelist",
+                    "settings_sync.view_holiday",
+                ),
+                _item(
+                    _("Office hours"),
+                    "schedule",
+                    "settings_sync_officehours_changelist",
+                    "settings_sync.view_officehours",
+                ),
+            ],
+        },
+        {
+            "title": _("Provider"),
+            "items": [
+                _item(
+                    _("Settings at the provider"),
+                    "sync_alt",
+                    "settings_sync_providersetting_changelist",
+                    "settings_sync.view_providersetting",
+                ),
+                _item(
+                    _("Attempts"), "history", "settings_sync_attempt_changelist", "settings_sync.view_attempt"
+                ),
+                _item(_("Push keys"), "key", "calllogs_pushkey_changelist", "calllogs.view_pushkey"),
+            ],
+        },
+        {
+            "title": _("People"),
+            "items": [
+                _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
+                _item(_("Roles"), "group", "auth_group_changelist", "auth.view_group"),
+            ],
+        },
+    ]
+    for group in groups:
+        group["items"] = [item for item in group["items"] if item["permission"](request)]
+    return [group for group in groups if group["items"]]

@@ -1,0 +1,96 @@
+"""The account's gate: rate, breaker, pause, stop. One row, changed only inside a turn (`Circuit.take_turn`)."""
+
+import datetime as dt
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import F
+
+from settings_sync.models import Circuit, ProviderSetting
+from settings_sync.models.provider import State
+from settings_sync.outcomes import ACTIONS, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """The gate is shut for `wait_s` seconds; None: until a person, a new key or a new setting opens it."""
+
+    wait_s: float | None
+    why: str
+
+
+def is_configured() -> bool:
+    return bool(settings.IVR_API_URL and settings.IVR_API_KEY and settings.IVR_CUST_ID)
+
+
+def fingerprint() -> str:
+    """Tells one set of credentials from another, and nothing else about them."""
+    parts = "\0".join([settings.IVR_API_URL, settings.IVR_API_KEY, settings.IVR_CUST_ID])
+    return hmac.new(settings.SECRET_KEY.encode(), parts.encode(), hashlib.sha256).hexdigest()
+
+
+def why_shut(circuit: Circuit, now: dt.datetime) -> Shut | None:
+    """Why nothing may be sent now, rate and concurrency aside; None if it may."""
+    if not is_configured():
+        return Shut(None, "unconfigured")
+    if circuit.stopped_by:
+        return Shut(None, "stopped")
+    if circuit.paused_reason:
+        return Shut(None, "account")
+    if circuit.opened_until and circuit.opened_until > now:
+        return Shut((circuit.opened_until - now).total_seconds(), "breaker")
+    return None
+
+
+def enter(now: dt.datetime) -> Shut | None:
+    """Take one slot of the account's rate; None if taken. The caller holds the turn.
+
+    With the breaker open, the first to come after its time is the probe: it shuts the gate behind itself for
+    one lease, and its outcome decides.
+    """
+    circuit = Circuit.objects.get(pk=Circuit.ONLY)
+    if shut := why_shut(circuit, now):
+        return shut
+    if circuit.next_slot_at and circuit.next_slot_at > now:
+        return Shut((circuit.next_slot_at - now).total_seconds(), "rate")
+    if ProviderSetting.objects.leased(now).count() >= settings.IVR_CONCURRENCY:
+        return Shut(0.05, "concurrency")
+    interval = dt.timedelta(seconds=1 / settings.IVR_RATE_PER_S)
+    # Counted from the slot that was due, not from now, so that small delays do not add up; but a gate that
+    # stood unused saves up no more than one slot.
+    circuit.next_slot_at = max(circuit.next_slot_at or now - interval, now - interval) + interval
+    if circuit.opened_until:
+        circuit.opened_until = now + dt.timedelta(seconds=settings.IVR_LEASE_S)
+    circuit.save(update_fields=["next_slot_at", "opened_until"])
+    return None
+
+
+def note(outcome: Outcome, *, now: dt.datetime, retry_after_s: float, reply: str) -> None:
+    """Let an outcome open or close the gate. The caller holds the turn."""
+    action, circuit = ACTIONS[outcome], Circuit.objects.filter(pk=Circuit.ONLY)
+    if action.breaks:
+        circuit.update(failures=F("failures") + 1)
+        circuit.filter(failures__gte=settings.IVR_BREAKER_FAILURES).update(
+            opened_until=now + dt.timedelta(seconds=settings.IVR_BREAKER_OPEN_S)
+        )
+        return
+    circuit.update(failures=0, opened_until=None)
+    if action.pauses:
+        circuit.filter(paused_reason="").update(paused_reason=reply or outcome.value, paused_at=now)
+    if outcome == Outcome.THROTTLED and retry_after_s:
+        circuit.update(next_slot_at=now + dt.timedelta(seconds=retry_after_s))
+
+
+HELD = {State.WAITING, State.RETRYING, State.PAUSED}
+
+
+def shown_state(setting: ProviderSetting, shut: Shut | None) -> State:
+    """The state as a person should see it: what waits behind a shut gate is Paused, whatever its row says."""
+    state = State(setting.state)
+    if state in HELD:
+        return State.PAUSED if shut else (State.WAITING if state == State.PAUSED else state)
+    if state == State.IN_FORCE and setting.confirmed != setting.desired:
+        return State.WAITING  # never “in force” for a value that was not confirmed
+    return state

@@ -1,0 +1,193 @@
+"""What the provider has been told, and how each telling went."""
+
+import datetime as dt
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from settings_sync import desired
+from settings_sync.clock import database_now
+
+
+class State(models.TextChoices):
+    WAITING = "WAITING", _("Waiting")
+    SENDING = "SENDING", _("Sending")
+    IN_FORCE = "IN_FORCE", _("In force")
+    RETRYING = "RETRYING", _("Retrying")
+    UNSURE = "UNSURE", _("Not sure, checking")
+    REFUSED = "REFUSED", _("Refused")
+    PAUSED = "PAUSED", _("Paused")
+    NEEDS_PERSON = "NEEDS_PERSON", _("Needs a person")
+    WITHDRAWN = "WITHDRAWN", _("Withdrawn, still live at the provider")
+
+
+# One colour for each state, beside the words: (badge colour of the theme, icon).
+STATE_LOOK: dict[str, tuple[str, str]] = {
+    State.WAITING: ("info", "schedule"),
+    State.SENDING: ("info", "sync"),
+    State.IN_FORCE: ("success", "check_circle"),
+    State.RETRYING: ("warning", "replay"),
+    State.UNSURE: ("warning", "help"),
+    State.REFUSED: ("danger", "block"),
+    State.PAUSED: ("warning", "pause_circle"),
+    State.NEEDS_PERSON: ("danger", "person_alert"),
+    State.WITHDRAWN: ("danger", "event_busy"),
+}
+
+
+class ProviderSettingQuerySet(models.QuerySet["ProviderSetting"]):
+    def leased(self, now: dt.datetime) -> "ProviderSettingQuerySet":
+        """Settings with a request in flight, as far as we know."""
+        return self.filter(lease_token__isnull=False, lease_until__gt=now)
+
+    def due(self, now: dt.datetime) -> "ProviderSettingQuerySet":
+        """Settings to send now, the longest-waiting first: due, nothing in flight in their lane, not past."""
+        in_lane = ProviderSetting.objects.leased(now).filter(lane=OuterRef("lane"))
+        return (
+            self.filter(~Exists(in_lane), next_attempt_at__lte=now)
+            .exclude(kind=desired.HOLIDAY, address__lt=desired.holiday_address(timezone.localdate()))
+            .order_by("next_attempt_at", "id")
+        )
+
+    def moving(self) -> "ProviderSettingQuerySet":
+        """Settings that are not yet in force and for which nobody has to do anything."""
+        return self.filter(next_attempt_at__isnull=False)
+
+    def oldest_due_age_s(self) -> float | None:
+        oldest = self.moving().aggregate(oldest=models.Min("changed_at"))["oldest"]
+        return round((database_now() - oldest).total_seconds(), 1) if oldest else None
+
+
+class ProviderSetting(models.Model):
+    """One thing that the provider can be told. Many saves coalesce here; only the newest counts.
+
+    `generation` counts what was wanted, `confirmed_generation` what the provider last said `Success` to.
+    `next_attempt_at` empty means: nothing to send. `reassert_after` set means: an earlier request may still be
+    acting at the provider, so the value is asserted once more after that moment.
+    """
+
+    address = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=10)
+    lane = models.CharField(max_length=80)
+    desired = models.CharField(max_length=40)
+    generation = models.PositiveIntegerField(default=1)
+    confirmed = models.CharField(max_length=40, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_generation = models.PositiveIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    changed_at = models.DateTimeField(help_text="When the desired value was last changed.")
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="Since the last success.")
+    lease_token = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001  (NULL: nobody's)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    reassert_after = models.DateTimeField(null=True, blank=True)
+    first_sent_at = models.DateTimeField(null=True, blank=True)
+    first_failed_at = models.DateTimeField(null=True, blank=True)
+    last_reply = models.CharField(max_length=300, blank=True)
+    trigger = models.CharField(max_length=12, default="save")
+
+    objects = ProviderSettingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("setting at the provider")
+        verbose_name_plural = _("settings at the provider")
+        ordering = ["kind", "address"]
+        indexes = [
+            # read by delivery and the sweep: what is due?
+            models.Index(
+                fields=["next_attempt_at"], name="setting_due", condition=Q(next_attempt_at__isnull=False)
+            ),
+            # read by every claim: is this lane taken, how many requests are in flight?
+            models.Index(fields=["lane"], name="setting_leased", condition=Q(lease_token__isnull=False)),
+        ]
+        constraints = [
+            # The last line of defence of promise P3; claims make sure that it is never met.
+            models.UniqueConstraint(
+                fields=["lane"], condition=Q(lease_token__isnull=False), name="one_request_in_a_lane"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Attempt(models.Model):
+    """One request to the provider. Written before it leaves, completed when its outcome is known."""
+
+    setting = models.ForeignKey(
+        ProviderSetting, on_delete=models.SET_NULL, null=True, related_name="attempt_set"
+    )
+    address = models.CharField(max_length=80)
+    value = models.CharField(max_length=40)
+    generation = models.PositiveIntegerField()
+    trigger = models.CharField(max_length=12)
+    token = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    outcome = models.CharField(max_length=14, blank=True, help_text="Empty while the request is in flight.")
+    http_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    reply = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["-started_at", "-id"]
+        indexes = [
+            # read by the list of attempts, newest first, and by retention
+            models.Index(fields=["-started_at", "-id"], name="attempt_newest"),
+            # read by delivery when it completes its own attempt
+            models.Index(fields=["token"], name="attempt_token"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.value}"
+
+
+class Circuit(models.Model):
+    """The account's gate, one row: who may send now, at which rate, and why nobody may.
+
+    Every claim begins with an UPDATE of this row, so claims take turns at both databases without row locks of
+    our own.
+    """
+
+    ONLY = 1
+
+    next_slot_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(
+        default=0, help_text="In a row: no answer, or none that we could read."
+    )
+    opened_until = models.DateTimeField(null=True, blank=True)
+    paused_reason = models.CharField(
+        max_length=300, blank=True, help_text="Why the provider refuses the account."
+    )
+    paused_at = models.DateTimeField(null=True, blank=True)
+    stopped_by = models.CharField(max_length=150, blank=True, help_text="Who pressed “Stop sending”.")
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    credentials = models.CharField(
+        max_length=64, blank=True, help_text="A fingerprint of address, key and customer."
+    )
+    repaired = models.PositiveIntegerField(
+        default=0, help_text="Settings that a sweep had to mend; should stay 0."
+    )
+
+    class Meta:
+        verbose_name = _("provider account")
+
+    def __str__(self) -> str:
+        return "provider account"
+
+    @classmethod
+    def take_turn(cls) -> None:
+        """Wait until no other transaction that took its turn is open; ours lasts until our commit.
+
+        Who levels settings or claims one begins with this, and always before touching a setting's row: so
+        they see each other's work whole, and cannot lock each other out.
+        """
+        if not cls.objects.filter(pk=cls.ONLY).update(failures=models.F("failures")):
+            cls.objects.get_or_create(pk=cls.ONLY)
+
+    @classmethod
+    def only(cls) -> "Circuit":
+        return cls.objects.filter(pk=cls.ONLY).first() or cls(pk=cls.ONLY)

@@ -1,0 +1,52 @@
+"""The nudges. A message says "look at that row" and may be lost, doubled or late without harm."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from celery import shared_task
+
+from settings_sync import delivery, ledger
+
+logger = logging.getLogger(__name__)
+
+# A task starts no request after this, so that the last one still ends before the soft limit.
+BUDGET_S = 3.0
+# After a failed publish this process leaves the broker alone for a while: every save would pay for the wait.
+REST_AFTER_FAILURE_S = 30.0
+_resting_until = 0.0
+
+
+@shared_task
+def deliver(*, setting_id: int | None = None) -> None:
+    """Deliver that setting, and whatever else is due while we are at it."""
+    if delivery.run(prefer=setting_id, budget_s=BUDGET_S):
+        nudge([None])
+
+
+@shared_task
+def sweep() -> None:
+    """What nudges left behind."""
+    deliver()
+
+
+@shared_task
+def reconcile() -> None:
+    """What bypassed the intents: compared, mended, counted."""
+    if repaired := ledger.repair():
+        logger.warning("%d settings had been changed without an intent; mended", len(repaired))
+        nudge([None])
+
+
+def nudge(setting_ids: Sequence[int | None]) -> None:
+    """Publish a message for each id. A broker that does not answer costs half a second once, then nothing."""
+    global _resting_until
+    if time.monotonic() < _resting_until:
+        return
+    for setting_id in setting_ids:
+        try:
+            deliver.apply_async(kwargs={"setting_id": setting_id}, retry=False, ignore_result=True)
+        except Exception as error:  # whatever the transport raises: the sweep delivers
+            _resting_until = time.monotonic() + REST_AFTER_FAILURE_S
+            logger.warning("the broker takes no message (%s); the sweep delivers", type(error).__name__)
+            return

@@ -1,0 +1,129 @@
+"""The only writer: idempotent, fills blanks, never blanks, whatever the order."""
+
+import datetime as dt
+import itertools
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from calllogs.models import CallLog, Push
+from calllogs.parsing import parse
+from calllogs.store import Arrival, store
+
+pytestmark = pytest.mark.django_db
+KOLKATA = ZoneInfo("Asia/Kolkata")
+NOON = dt.datetime(2026, 11, 8, 6, 30, tzinfo=dt.UTC)
+
+
+def arrival(query: str, *, after_s: float = 0, uid: str = "") -> Arrival:
+    call = parse(query.encode(), zone=KOLKATA)
+    return Arrival(uid or uuid4().hex, NOON + dt.timedelta(seconds=after_s), "127.0.0.1", query, call)
+
+
+BASE = "calllogid=C1&date=2026-11-08&time=12:00:00"
+
+
+def test_a_repeat_adds_nothing():
+    store([arrival(f"{BASE}&callnumber=9812345678")])
+    store([arrival(f"{BASE}&callnumber=9812345678", after_s=5)])
+    assert CallLog.objects.count() == 1
+    assert sorted(Push.objects.values_list("outcome", flat=True)) == ["REPEAT", "STORED"]
+    assert not CallLog.objects.get().has_conflict
+
+
+def test_a_later_push_fills_blanks_and_never_blanks():
+    store([arrival(f"{BASE}&callnumber=9812345678&callduration=75")])
+    store([arrival(f"{BASE}&callnumber=&callduration=-&recordingurl=https://r.example/1&department=Sales", after_s=5)])
+    call = CallLog.objects.get()
+    assert (call.caller, call.talk_seconds) == ("+919812345678", 75)
+    assert (call.recording_url, call.department) == ("https://r.example/1", "Sales")
+    assert sorted(Push.objects.values_list("outcome", flat=True)) == ["MERGED", "STORED"]
+    assert not call.has_conflict
+
+
+def test_where_pushes_disagree_the_newest_wins_and_the_call_is_marked():
+    store([arrival(f"{BASE}&callstatus=MISSED")])
+    store([arrival(f"{BASE}&callstatus=ANSWER", after_s=5)])
+    call = CallLog.objects.get()
+    assert (call.status, call.raw_status, call.has_conflict) == ("ANSWERED", "ANSWER", True)
+
+
+def test_two_spellings_of_one_status_do_not_disagree():
+    store([arrival(f"{BASE}&callstatus=ANSWER")])
+    store([arrival(f"{BASE}&callstatus=Answered", after_s=5)])
+    assert not CallLog.objects.get().has_conflict
+
+
+def test_a_push_that_was_spooled_and_comes_late_does_not_win_over_a_newer_one():
+    store([arrival(f"{BASE}&department=Sales", after_s=60)])
+    store([arrival(f"{BASE}&department=Support&state=Delhi", after_s=0)])
+    call = CallLog.objects.get()
+    assert (call.department, call.circle, call.has_conflict) == ("Sales", "Delhi", True)
+
+
+def test_one_push_stored_twice_is_one_row():
+    twice = arrival(BASE, uid="same")
+    store([twice])
+    store([twice])
+    assert Push.objects.count() == CallLog.objects.count() == 1
+    assert Push.objects.get().outcome == "STORED"
+
+
+def test_a_rejected_push_that_is_mended_becomes_a_call_under_its_own_id():
+    bad = Arrival("u1", NOON, "", "date=x", None, "not a date", "date")
+    store([bad])
+    store([arrival(BASE, uid="u1")])
+    push = Push.objects.get()
+    assert (push.outcome, push.reason, push.call.call_id) == ("STORED", "", "C1")
+
+
+def test_a_batch_with_many_pushes_of_one_call_folds_them():
+    store(
+        [
+            arrival(f"{BASE}&callnumber=9812345678"),
+            arrival(f"{BASE}&callnumber=9812345678", after_s=1),
+            arrival(f"{BASE}&department=Sales", after_s=2),
+        ]
+    )
+    call = CallLog.objects.get()
+    assert (call.caller, call.department) == ("+919812345678", "Sales")
+    outcomes = list(Push.objects.order_by("received_at").values_list("outcome", flat=True))
+    assert outcomes == ["STORED", "REPEAT", "MERGED"]
+
+
+_PIECES = {
+    "callnumber": st.sampled_from(["", "9812345678", "9812345679"]),
+    "callstatus": st.sampled_from(["", "ANSWER", "MISSED"]),
+    "callduration": st.sampled_from(["", "75", "80"]),
+    "department": st.sampled_from(["", "Sales", "Support"]),
+    "recordingurl": st.sampled_from(["", "https://r.example/1"]),
+}
+
+
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.fixed_dictionaries(_PIECES), min_size=1, max_size=3), st.booleans())
+def test_the_order_of_arrival_never_changes_what_is_filled(pushes, together):
+    filled = set()
+    for number, order in enumerate(itertools.permutations(range(len(pushes)))):
+        base = f"calllogid=order-{uuid4().hex}&date=2026-11-08&time=12:00:00&x={number}"
+        batch = [
+            arrival(base + "".join(f"&{key}={value}" for key, value in pushes[index].items()), after_s=place)
+            for place, index in enumerate(order)
+        ]
+        for part in [batch] if together else [[one] for one in batch]:
+            store(part)
+        call = CallLog.objects.latest("id")
+        newest = {
+            key: next((pushes[index][key] for index in reversed(order) if pushes[index][key]), "") for key in _PIECES
+        }
+        assert call.raw_status == newest["callstatus"]
+        assert call.department == newest["department"]
+        assert (call.talk_seconds or "") == (int(newest["callduration"]) if newest["callduration"] else "")
+        disagrees = any(len({push[key] for push in pushes} - {""}) > 1 for key in _PIECES)
+        assert call.has_conflict == disagrees
+        filled.add((bool(call.caller), bool(call.raw_status), call.talk_seconds is not None, bool(call.department)))
+    assert len(filled) == 1

@@ -1,0 +1,88 @@
+"""What all tests share: a clean database, a push key, a manager, the provider's simulator."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+PUSHES = Path(__file__).parent / "pushes"
+PUSH_KEY = "test-push-key"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _forget_between_tests() -> Iterator[None]:
+    """Caches that outlive a request in one process must not outlive a test."""
+    from calllogs import auth
+    from settings_sync import tasks
+
+    auth._keys = (0.0, frozenset())
+    tasks._resting_until = 0.0
+    yield
+
+
+@pytest.fixture
+def push_key(db: Any) -> str:
+    from calllogs.models import PushKey
+
+    return PushKey.make("test", key=PUSH_KEY)
+
+
+@pytest.fixture
+def push(push_key: str) -> Callable[..., Any]:
+    """Push raw query bytes, as the provider does."""
+    client = Client(headers={"host": "127.0.0.1"})
+
+    def send(raw: bytes | str, *, key: str | None = push_key, **extra: Any) -> Any:
+        raw = raw.encode() if isinstance(raw, str) else raw
+        query = (b"key=" + key.encode() + b"&" if key is not None else b"") + raw
+        return client.generic("GET", "/api/PostCallLogs", QUERY_STRING=query.decode("latin-1"), **extra)
+
+    return send
+
+
+@pytest.fixture
+def simulator(settings: Any) -> Iterator[Any]:
+    """A provider of our own, on loopback, that the portal talks to in this test."""
+    from settings_sync.simulator import Simulator
+
+    with Simulator(api_key="canary-key", cust_id="canary-customer") as provider:
+        settings.IVR_API_URL, settings.IVR_IS_PLAIN_HTTP = provider.url, True
+        settings.IVR_API_KEY, settings.IVR_CUST_ID = "canary-key", "canary-customer"
+        settings.IVR_RATE_PER_S, settings.IVR_CONCURRENCY = 1000.0, 8
+        settings.IVR_DEADLINE_S, settings.IVR_CONNECT_S, settings.IVR_LEASE_S = 1.0, 0.5, 2.0
+        settings.IVR_SETTLE_S, settings.IVR_BACKOFF_BASE_S = 3.0, 0.05
+        yield provider
+
+
+@pytest.fixture
+def no_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that deliver themselves: messages go nowhere, as if Redis were away for long."""
+    from settings_sync import tasks
+
+    monkeypatch.setattr(tasks, "_resting_until", float("inf"))
+
+
+def make_user(name: str, role: str | None) -> User:
+    from ivrportal import roles
+
+    roles.ensure()
+    user = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=role is None)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+@pytest.fixture
+def client_for(db: Any) -> Callable[[str | None], Client]:
+    """A signed-in test client for a role; None is a superuser."""
+
+    def signed_in(role: str | None) -> Client:
+        client = Client(headers={"host": "127.0.0.1"})
+        client.force_login(make_user((role or "admin").replace(" ", "-").lower(), role))
+        return client
+
+    return signed_in
