@@ -108,7 +108,8 @@ def test_any_bytes_are_a_call_or_a_rejection(raw):
 
 _KEYS = st.sampled_from([name for names in FIELD_NAMES.values() for name in names] + ["key", "other", ""])
 _VALUES = st.one_of(
-    st.text(max_size=40), st.sampled_from(["2026-11-08", "10:15", "9812345678", "XXXX", "-", "12", "http://a/?b=1"])
+    st.text(max_size=40),
+    st.sampled_from(["2026-11-08", "10:15", "9812345678", "XXXX", "-", "12", "http://a/?b=1"]),
 )
 
 

@@ -37,7 +37,14 @@ def test_a_repeat_adds_nothing():
 
 def test_a_later_push_fills_blanks_and_never_blanks():
     store([arrival(f"{BASE}&callnumber=9812345678&callduration=75")])
-    store([arrival(f"{BASE}&callnumber=&callduration=-&recordingurl=https://r.example/1&department=Sales", after_s=5)])
+    store(
+        [
+            arrival(
+                f"{BASE}&callnumber=&callduration=-&recordingurl=https://r.example/1&department=Sales",
+                after_s=5,
+            )
+        ]
+    )
     call = CallLog.objects.get()
     assert (call.caller, call.talk_seconds) == ("+919812345678", 75)
     assert (call.recording_url, call.department) == ("https://r.example/1", "Sales")
@@ -104,7 +111,9 @@ _PIECES = {
 }
 
 
-@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(st.lists(st.fixed_dictionaries(_PIECES), min_size=1, max_size=3), st.booleans())
 def test_the_order_of_arrival_never_changes_what_is_filled(pushes, together):
     filled = set()
@@ -118,12 +127,15 @@ def test_the_order_of_arrival_never_changes_what_is_filled(pushes, together):
             store(part)
         call = CallLog.objects.latest("id")
         newest = {
-            key: next((pushes[index][key] for index in reversed(order) if pushes[index][key]), "") for key in _PIECES
+            key: next((pushes[index][key] for index in reversed(order) if pushes[index][key]), "")
+            for key in _PIECES
         }
         assert call.raw_status == newest["callstatus"]
         assert call.department == newest["department"]
         assert (call.talk_seconds or "") == (int(newest["callduration"]) if newest["callduration"] else "")
         disagrees = any(len({push[key] for push in pushes} - {""}) > 1 for key in _PIECES)
         assert call.has_conflict == disagrees
-        filled.add((bool(call.caller), bool(call.raw_status), call.talk_seconds is not None, bool(call.department)))
+        filled.add(
+            (bool(call.caller), bool(call.raw_status), call.talk_seconds is not None, bool(call.department))
+        )
     assert len(filled) == 1

@@ -60,7 +60,10 @@ def test_neither_the_slash_nor_http_is_answered_by_a_redirect(push_key, client, 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
 def test_a_look_stores_nothing(push_key, client, method):
     response = client.generic(
-        method, "/api/PostCallLogs", QUERY_STRING=f"key={push_key}&{SAMPLE.decode()}", headers={"host": "127.0.0.1"}
+        method,
+        "/api/PostCallLogs",
+        QUERY_STRING=f"key={push_key}&{SAMPLE.decode()}",
+        headers={"host": "127.0.0.1"},
     )
     assert response.status_code == 200
     assert not Push.objects.exists()
@@ -86,6 +89,8 @@ def test_the_door_does_not_ask_for_the_host_name(push_key):
         "QUERY_STRING": f"key={push_key}&{SAMPLE.decode()}", "REMOTE_ADDR": "127.0.0.1", "wsgi.input": None,
     }  # fmt: skip
     environ["wsgi.input"] = __import__("io").BytesIO()
-    body = with_door(lambda *_: [b"the portal"])(environ, lambda status, headers: seen.append((status, headers)))
+    body = with_door(lambda *_: [b"the portal"])(
+        environ, lambda status, headers: seen.append((status, headers))
+    )
     assert list(body) == [b"Successful"]
     assert seen[0][0] == "200 OK"

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,14 +41,7 @@ class Command(BaseCommand):
         calls = self._filtered(options)
         chunks = csv.chunks(calls, zone=ZoneInfo(settings.PORTAL_TIME_ZONE))
         if options["output"] == "-":
-            out = getattr(self.stdout, "_out", sys.stdout)
-            binary = getattr(out, "buffer", None)
-            for chunk in chunks:
-                if binary is None:
-                    out.write(chunk)
-                else:
-                    binary.write(chunk.encode("utf-8"))
-            (binary or out).flush()
+            self._print(chunks)
             return
         # Written beside and renamed at the end: nobody ever opens half an export.
         target = Path(options["output"])
@@ -60,6 +54,20 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot write {target}: {error.strerror}.") from error
         finally:
             unfinished.unlink(missing_ok=True)
+
+    def _print(self, chunks: Iterator[str]) -> None:
+        # Bytes where standard output has them, so that no terminal's line endings or encoding interfere.
+        out = getattr(self.stdout, "_out", sys.stdout)
+        binary = getattr(out, "buffer", None)
+        try:
+            for chunk in chunks:
+                if binary is None:
+                    out.write(chunk)
+                else:
+                    binary.write(chunk.encode("utf-8"))
+            (binary or out).flush()
+        except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _filtered(self, options: dict[str, Any]) -> QuerySet[CallLog]:
         zone = ZoneInfo(settings.PORTAL_TIME_ZONE)

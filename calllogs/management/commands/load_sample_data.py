@@ -1,0 +1,135 @@
+"""`load_sample_data [--calls N] [--days D]`: an office to look at: agents, holidays, hours, calls."""
+
+import datetime as dt
+import io
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+from django.utils import timezone
+
+from calllogs import lifelike
+from calllogs.models import CallLog
+from settings_sync import desired, intent
+from settings_sync.models import Agent, Holiday, OfficeHours
+
+# The days on which all of India rests, and which no moon moves.
+NATIONAL_DAYS = {(1, 26): "Republic Day", (8, 15): "Independence Day", (10, 2): "Gandhi Jayanti"}
+# What LifelikeCall does not know: the order of a row in the file that the database reads.
+COLUMNS = (
+    "call_id", "caller", "started_at", "agent_number", "ivr_seconds", "talk_seconds", "status", "raw_status",
+    "circle", "virtual_number", "department", "recording_url", "received_at", "told_at", "updated_at",
+    "has_conflict", "call_type",
+)  # fmt: skip
+ROWS_AT_ONCE = 20_000
+
+
+class Command(BaseCommand):
+    help = "Loads sample agents, holidays, hours and calls. What is there already stays."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--calls", type=int, default=5000)
+        parser.add_argument("--days", type=int, default=90, help="how far back the calls reach")
+        parser.add_argument("--seed", type=int, default=1)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["calls"] < 0 or options["days"] < 1:
+            raise CommandError("--calls must be 0 or more, --days 1 or more.")
+        agents = lifelike.lifelike_agents()
+        with transaction.atomic():
+            _load_office(agents)
+        end = timezone.localtime()  # local, because the rhythm of the day is
+        rows = lifelike.call_rows(
+            # Two loads side by side must not share ids, so the seed is part of what is already there.
+            options["seed"] + CallLog.objects.count(),
+            options["calls"],
+            agents=agents,
+            start=end - dt.timedelta(days=options["days"]),
+            end=end,
+        )
+        count = _copy(rows) if connection.vendor == "postgresql" else _insert(rows)
+        if options["verbosity"]:
+            self.stdout.write(f"{count} calls, {Agent.objects.count()} agents.")
+
+
+def _load_office(agents: list[lifelike.LifelikeAgent]) -> None:
+    Agent.objects.bulk_create(
+        [Agent(name=agent.name, number=agent.number, department=agent.department) for agent in agents],
+        ignore_conflicts=True,
+    )
+    today = timezone.localdate()
+    dates = {
+        dt.date(year, month, day): name
+        for year in (today.year, today.year + 1)
+        for (month, day), name in NATIONAL_DAYS.items()
+    }
+    Holiday.objects.bulk_create(
+        [Holiday(date=date, name=name) for date, name in dates.items() if date >= today],
+        ignore_conflicts=True,
+    )
+    OfficeHours.objects.bulk_create(
+        [
+            OfficeHours(day=day, opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
+            for day in desired.WEEKDAYS
+        ],
+        ignore_conflicts=True,
+    )
+    intent.record(
+        [
+            *(desired.agent_address(agent.number) for agent in agents),
+            *(desired.holiday_address(date) for date in dates),
+            *(desired.hours_address(day) for day in desired.WEEKDAYS),
+        ],
+        trigger="sample",
+    )
+
+
+def _whole(rows: Iterator[lifelike.Row]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        received_at = row[-1]
+        yield (*row, received_at, received_at, False, "")
+
+
+def _copy(rows: Iterator[lifelike.Row]) -> int:
+    """PostgreSQL's own way in, one text block for many rows. Our sample texts hold no tab, newline or backslash."""
+    names, count = ", ".join(COLUMNS), 0
+    with (
+        transaction.atomic(),
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {CallLog._meta.db_table} ({names}) FROM STDIN") as copy,
+    ):
+        for batch in _batches(rows):
+            block = io.StringIO()
+            for row in batch:
+                block.write("\t".join(["\\N" if value is None else str(value) for value in row]))
+                block.write("\n")
+            copy.write(block.getvalue())
+            count += len(batch)
+    return count
+
+
+def _insert(rows: Iterator[lifelike.Row]) -> int:
+    names, count = ", ".join(COLUMNS), 0
+    places = ", ".join(["%s"] * len(COLUMNS))
+    for batch in _batches(rows):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO {CallLog._meta.db_table} ({names}) VALUES ({places})",
+                [
+                    [
+                        str(value.replace(tzinfo=None)) if isinstance(value, dt.datetime) else value
+                        for value in row
+                    ]
+                    for row in batch
+                ],
+            )
+        count += len(batch)
+    return count
+
+
+def _batches(rows: Iterator[lifelike.Row]) -> Iterator[list[tuple[Any, ...]]]:
+    whole = _whole(rows)
+    while batch := list(itertools.islice(whole, ROWS_AT_ONCE)):
+        yield batch
