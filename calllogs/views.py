@@ -27,7 +27,7 @@ SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid
 MAX_BODY = 64 * 1024  # bytes of a form; the longest push that was seen has one
 READABLE = bytes(range(0x20, 0x7F)).decode()
 
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Wsgi = Callable[..., Iterable[bytes]]  # (environ, start_response)
 
 
 def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> tuple[int, str]:

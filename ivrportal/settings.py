@@ -107,6 +107,9 @@ UNFOLD = {
     "SITE_HEADER": "IVR Portal",
     "SITE_SYMBOL": "support_agent",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("portal/favicon.svg")}
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _: static("portal/portal.css")],
     "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
@@ -131,6 +134,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
     }
+    # Tests in a file as well: threads that share a database in memory do not wait for each other's locks.
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
 DATABASES["default"]["CONN_MAX_AGE"] = 600
@@ -167,6 +172,7 @@ CELERY_TIMEZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("hi", "हिन्दी")]
 LOCALE_PATHS = [BASE_DIR / "ivrportal" / "locale"]
+FORMAT_MODULE_PATH = "ivrportal.formats"
 USE_I18N = True
 USE_TZ = True
 PORTAL_TIME_ZONE = env.str("PORTAL_TIME_ZONE", default="Asia/Kolkata")

@@ -59,8 +59,9 @@ def enter(now: dt.datetime) -> Shut | None:
         return Shut(0.05, "concurrency")
     interval = dt.timedelta(seconds=1 / settings.IVR_RATE_PER_S)
     # Counted from the slot that was due, not from now, so that small delays do not add up; but a gate that
-    # stood unused saves up no more than one slot.
-    circuit.next_slot_at = max(circuit.next_slot_at or now - interval, now - interval) + interval
+    # stood unused saves nothing up.
+    was_due = circuit.next_slot_at
+    circuit.next_slot_at = (was_due if was_due and was_due > now - interval else now) + interval
     if circuit.opened_until:
         circuit.opened_until = now + dt.timedelta(seconds=settings.IVR_LEASE_S)
     circuit.save(update_fields=["next_slot_at", "opened_until"])

@@ -105,7 +105,7 @@ class _Exchange:
             with session.get(
                 _address(account, parameters), timeout=(connect_s, read_s), allow_redirects=False, stream=True
             ) as response:
-                body = response.raw.read(MAX_BODY, decode_content=True)
+                body = response.raw.read(MAX_BODY + 1, decode_content=True)
                 return Answer(response.status_code, _text(body), _retry_after(response.headers))
 
     def opened(self, sock: socket.socket) -> None:
@@ -130,8 +130,12 @@ def _address(account: Account, parameters: Mapping[str, str]) -> str:
 
 
 def _text(body: bytes) -> str:
-    """As text whatever charset is claimed: the only answers we know are plain ASCII."""
-    return body.decode("utf-8", errors="replace")
+    """As text whatever charset is claimed: the only answers we know are plain ASCII.
+
+    A longer body ends in an ellipsis, so that its beginning is not taken for the whole.
+    """
+    text = body[:MAX_BODY].decode("utf-8", errors="replace")
+    return text + "…" if len(body) > MAX_BODY else text
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

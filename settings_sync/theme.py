@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.forms import TimeInput
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin as ThemedModelAdmin
 from unfold.admin import TabularInline
@@ -14,6 +15,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import INPUT_CLASSES
 from unfold.sites import UnfoldAdminSite as AdminSite
 
 __all__ = [
@@ -27,11 +29,23 @@ __all__ = [
     "RangeNumericFilter",
     "ReadOnly",
     "TabularInline",
+    "TimeWidget",
     "UserChangeForm",
     "UserCreationForm",
     "action",
     "display",
 ]
+
+
+class TimeWidget(TimeInput):
+    """The browser's own time field: right for keyboard and thumb, and always 24 hours on the way to us."""
+
+    input_type = "time"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(
+            attrs={"class": " ".join(INPUT_CLASSES), "step": 60, **(attrs or {})}, format="%H:%M"
+        )
 
 
 class ModelAdmin(ThemedModelAdmin):

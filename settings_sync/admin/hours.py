@@ -3,16 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, QuerySet, TimeField, Value, When
 from django.http import HttpRequest
 
-from settings_sync import desired
+from settings_sync import desired, theme
 from settings_sync.admin.synced import SyncedAdmin
 from settings_sync.models import OfficeHours
 
 
 @admin.register(OfficeHours)
 class OfficeHoursAdmin(SyncedAdmin):
+    formfield_overrides = {TimeField: {"widget": theme.TimeWidget}}
     list_display = ["day", "opens_at", "closes_at", "at_provider"]
     list_editable = ["opens_at", "closes_at"]
     fields = ["day", "opens_at", "closes_at", "at_provider"]
