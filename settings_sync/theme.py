@@ -15,8 +15,8 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import INPUT_CLASSES
 from unfold.sites import UnfoldAdminSite as AdminSite
+from unfold.widgets import INPUT_CLASSES
 
 __all__ = [
     "AdminPasswordChangeForm",

@@ -14,14 +14,13 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(autouse=True)
-def _forget_between_tests() -> Iterator[None]:
+def _forget_between_tests() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
     from calllogs import auth
     from settings_sync import tasks
 
     auth._keys = (0.0, frozenset())
     tasks._resting_until = 0.0
-    yield
 
 
 @pytest.fixture

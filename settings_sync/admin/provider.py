@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -40,13 +41,22 @@ class ProviderSettingAdmin(theme.ReadOnly, theme.ModelAdmin):
     readonly_fields = fields
     inlines = [AttemptInline]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        request.gate = badges.gate()  # type: ignore[attr-defined]
-        return super().changelist_view(request, extra_context)
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist = super().get_changelist_instance(request)
+        shut = badges.gate()
+        for setting in changelist.result_list:
+            setting.gate = shut
+        return changelist
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        setting = super().get_object(request, object_id, from_field)
+        if setting is not None:
+            setting.gate = badges.gate()
+        return setting
 
     @theme.display(description=_("State"), ordering="state")
-    def standing(self, setting: ProviderSetting) -> str:
-        return badges.badge(setting, badges.gate())
+    def standing(self, setting: Any) -> str:
+        return badges.badge(setting, setting.gate)
 
 
 @admin.register(Attempt)

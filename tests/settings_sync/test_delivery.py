@@ -63,9 +63,13 @@ def test_all_three_kinds_reach_the_provider(simulator):
 
 
 def test_a_save_that_is_rolled_back_leaves_no_intent(simulator):
-    with pytest.raises(RuntimeError), transaction.atomic():
-        save_agent()
-        raise RuntimeError
+    def save_and_fail():
+        with transaction.atomic():
+            save_agent()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        save_and_fail()
     assert not ProviderSetting.objects.exists()
 
 

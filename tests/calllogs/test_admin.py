@@ -1,0 +1,58 @@
+"""The calls' screens, through Django's own client."""
+
+import pytest
+
+from calllogs.models import CallLog, Push, PushKey
+from calllogs.models.key import digest_of
+from ivrportal.roles import SUPERVISORS
+from tests.conftest import PUSHES
+
+pytestmark = pytest.mark.django_db
+CALLS = "/admin/calllogs/calllog/"
+
+
+@pytest.fixture
+def call(push):
+    push((PUSHES / "sample_url.query").read_bytes())
+    return CallLog.objects.get()
+
+
+def test_a_call_is_listed_with_its_status_in_words(client_for, call):
+    page = client_for(SUPERVISORS).get(CALLS).text
+    assert "98123 45678" in page
+    assert "Answered" in page
+    assert "8 Nov 2026, 10:15" in page
+
+
+@pytest.mark.parametrize("spelling", ["9812345678", "+91 98123 45678", "C-1001"])
+def test_a_call_is_found_by_number_in_any_spelling_and_by_id(client_for, call, spelling):
+    supervisor = client_for(SUPERVISORS)
+    assert "98123 45678" in supervisor.get(CALLS, {"q": spelling}).text
+    assert "98123 45678" not in supervisor.get(CALLS, {"q": "9999999999"}).text
+
+
+def test_calls_and_pushes_are_read_only(client_for, call):
+    supervisor = client_for(None)
+    assert supervisor.get(f"{CALLS}{call.pk}/change/").status_code == 200
+    assert supervisor.post(f"{CALLS}{call.pk}/change/", {"caller": "x"}).status_code == 403
+    assert supervisor.get(CALLS + "add/").status_code == 403
+    push = Push.objects.get()
+    assert supervisor.get(f"/admin/calllogs/push/{push.pk}/change/").status_code == 200
+
+
+def test_a_new_key_is_shown_once_and_kept_as_a_digest(client_for):
+    admin = client_for(None)
+    page = admin.post("/admin/calllogs/pushkey/add/", {"name": "Provider"}, follow=True).text
+    key = page.split("The key is ")[1].split(".")[0]
+    assert PushKey.objects.get().digest == digest_of(key)
+    assert key not in admin.get("/admin/calllogs/pushkey/").text
+
+
+def test_a_revoked_key_opens_nothing(client_for, push):
+    admin = client_for(None)
+    key = PushKey.objects.get()
+    admin.post("/admin/calllogs/pushkey/", {"action": "revoke", "_selected_action": [key.pk]})
+    from calllogs import auth
+
+    auth._keys = (0.0, frozenset())
+    assert push("calllogid=1").status_code == 403
