@@ -55,6 +55,7 @@ class ModelAdmin(ThemedModelAdmin):
     warn_unsaved_form = True
     compressed_fields = True
     list_per_page = 50
+    list_max_show_all = 0  # pages only: a list may have millions of rows
 
 
 class ReadOnly:

@@ -14,6 +14,15 @@ from settings_sync import intent, theme
 from settings_sync.admin import badges
 
 
+class NamedFields(ModelForm):
+    """A form of the editable list: each field says whose it is to those who hear the page instead of seeing it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("aria-label", f"{field.label}: {self.instance}")
+
+
 class SyncedAdmin(theme.ModelAdmin):
     not_sent_words = ""
 
@@ -42,6 +51,9 @@ class SyncedAdmin(theme.ModelAdmin):
             addresses = [self.address_of(record) for record in queryset]
             super().delete_queryset(request, queryset)
             intent.record(addresses, trigger="delete")
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ModelForm]:
+        return super().get_changelist_form(request, **{"form": NamedFields, **kwargs})
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)

@@ -1,0 +1,58 @@
+"""A real browser against the whole portal as `make run` starts it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.plugins import chromium
+from tests.plugins.demo import PASSWORD, Demo, start_demo
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    executable = str(chromium.browser())
+    return {**browser_type_launch_args, "executable_path": executable, "args": QUIET}
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = start_demo(
+        Path(tmp_path_factory.mktemp("portal")) / "var", IVR_RATE_PER_S="50", DEMO_CALLS="200"
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page_of(browser: Browser, portal: Demo) -> Iterator[Callable[..., Page]]:
+    """Open the portal signed in as admin, manager or supervisor; the page fails the test if its console complains."""
+    contexts = []
+    complaints: list[str] = []
+
+    def opened(name: str, *, width: int = 1366, theme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 844}, color_scheme="dark" if theme == "dark" else "light",
+            base_url=portal.url, reduced_motion="reduce",
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        page.goto("/admin/login/")
+        page.fill("[name=username]", name)
+        page.fill("[name=password]", PASSWORD)
+        page.press("[name=password]", "Enter")
+        page.wait_for_url("**/admin/")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
