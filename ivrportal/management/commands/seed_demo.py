@@ -32,9 +32,7 @@ class Command(BaseCommand):
         if not Agent.objects.exists() and not CallLog.objects.exists():
             call_command("load_sample_data", calls=int(os.environ.get("DEMO_CALLS", "5000")), verbosity=0)
         self.stdout.write(f"Logins: {', '.join(LOGINS)} — password of all three: {password}")
-        self.stdout.write(
-            f"Push URL: http://127.0.0.1:{settings.PORT}/api/PostCallLogs?key={key}&calllogid=…&callnumber=…"
-        )
+        self.stdout.write(f"Push URL: http://127.0.0.1:{settings.PORT}/api/PostCallLogs?key={key}")
         self.stdout.write(f"Provider: {settings.IVR_API_URL}/")
 
 

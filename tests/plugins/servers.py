@@ -1,0 +1,99 @@
+"""Starts the servers that the tests talk to, before Django's settings are read.
+
+Loaded by `-p` in pyproject.toml, not from a conftest: pytest-django reads the settings first there, and would silently
+test a database that nobody meant. `--db postgres` (the default) or `--db sqlite`; the broker is real with both.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ivrportal.embedded import answers, prepare_broker
+from ivrportal.processes import end, start_tied
+from tests.plugins.postgres import Postgres
+
+DATABASES = ("postgres", "sqlite")
+BROKER_START_S = 5.0
+TRIES = 3
+
+# What a developer's shell or the portal's .env may hold, and what must not reach a test.
+_FOREIGN = (
+    "IVR_",
+    "PUSH_",
+    "DEMO_",
+    "TRUSTED_PROXIES",
+    "METRICS_",
+    "CALL_",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "CSRF_",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--db", choices=DATABASES, default="postgres", help="the database that the tests run on")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """pytest-django reads the settings in its hook of this name; a wrapper comes before every plain hook."""
+    options = early_config.known_args_namespace
+    if not (options.help or options.version):
+        _start_servers(early_config, database=options.db)
+    return (yield)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"database: {config.option.db}"
+
+
+def _start_servers(config: pytest.Config, *, database: str) -> None:
+    """Clean-ups run last first, also when the start fails half-way."""
+    directory = Path(tempfile.mkdtemp(prefix="ivrportal-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+    directory.chmod(0o711)  # PostgreSQL may run as another user below it; what lies inside is closed
+    var = directory / "var"
+    var.mkdir(mode=0o700)
+    _clean_environment()
+    os.environ.update(PORTAL_MODE="demo", VAR_DIR=str(var))
+    os.environ["REDIS_URL"] = _start_broker(config, directory / "broker")
+    if database == "postgres":
+        os.environ["DATABASE_URL"] = _start_postgres(config, directory / "postgres")
+    else:
+        os.environ["DATABASE_URL"] = f"sqlite:///{var / 'portal.sqlite3'}"
+
+
+def _clean_environment() -> None:
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN):
+            del os.environ[name]
+
+
+def _start_broker(config: pytest.Config, directory: Path) -> str:
+    for _ in range(TRIES):
+        broker = prepare_broker(directory)
+        process = start_tied(broker.command, cwd=directory)
+        config.add_cleanup(partial(end, process, within_s=3))
+        deadline = time.monotonic() + BROKER_START_S
+        while process.poll() is None and time.monotonic() < deadline:
+            if answers(broker.url):
+                return broker.url
+            time.sleep(0.01)
+    raise pytest.UsageError(f"the broker does not start:\n{(directory / 'log').read_text()[-2000:]}")
+
+
+def _start_postgres(config: pytest.Config, directory: Path) -> str:
+    # Without fsync: what the tests assert is the commit, not the disk. TEST_PG_FSYNC=1 for those who want both.
+    server = Postgres(directory, fsync=os.environ.get("TEST_PG_FSYNC") == "1")
+    config.add_cleanup(server.stop)
+    try:
+        server.start()
+    except (RuntimeError, OSError) as error:
+        raise pytest.UsageError(str(error)) from error
+    return server.url
