@@ -47,8 +47,8 @@ def run(*, prefer: int | None = None, budget_s: float) -> bool:
     until = time.monotonic() + budget_s
     while True:
         claimed = claim(prefer=prefer)
-        prefer = None
         if isinstance(claimed, Claim):
+            prefer = None
             complete(claimed, exchange(claimed))
             if time.monotonic() >= until:
                 return True

@@ -37,18 +37,28 @@ STATE_LOOK: dict[str, tuple[str, str]] = {
 }
 
 
+FROM_A_PERSON = ("save", "delete", "manual")
+
+
 class ProviderSettingQuerySet(models.QuerySet["ProviderSetting"]):
     def leased(self, now: dt.datetime) -> "ProviderSettingQuerySet":
         """Settings with a request in flight, as far as we know."""
         return self.filter(lease_token__isnull=False, lease_until__gt=now)
 
     def due(self, now: dt.datetime) -> "ProviderSettingQuerySet":
-        """Settings to send now, the longest-waiting first: due, nothing in flight in their lane, not past."""
+        """Settings to send now: due, nothing in flight in their lane, not past.
+
+        What a person has just saved comes before what was loaded, resent or swept in bulk; then the longest-waiting.
+        """
         in_lane = ProviderSetting.objects.leased(now).filter(lane=OuterRef("lane"))
         return (
             self.filter(~Exists(in_lane), next_attempt_at__lte=now)
             .exclude(kind=desired.HOLIDAY, address__lt=desired.holiday_address(timezone.localdate()))
-            .order_by("next_attempt_at", "id")
+            .order_by(
+                models.Case(models.When(trigger__in=FROM_A_PERSON, then=0), default=1),
+                "next_attempt_at",
+                "id",
+            )
         )
 
     def moving(self) -> "ProviderSettingQuerySet":

@@ -40,6 +40,11 @@ def deliver(times=1):
         delivery.run(budget_s=5)
 
 
+def attempt_once():
+    claimed = delivery.claim()
+    delivery.complete(claimed, delivery.exchange(claimed))
+
+
 def make_due():
     ProviderSetting.objects.filter(next_attempt_at__isnull=False).update(
         next_attempt_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -148,7 +153,7 @@ def test_an_unknown_outcome_is_asserted_again_after_the_settle_window_whatever_h
     settings.IVR_SETTLE_S = 0.5
     simulator.set_faults("script:drop_after")
     agent = save_agent(availability="OFF")
-    deliver()
+    attempt_once()
     assert setting().state == State.UNSURE
     change(agent, availability="AVAIL")
     deliver()
@@ -185,7 +190,7 @@ def test_every_fault_has_its_outcome_and_is_never_in_force(simulator, fault, out
     simulator.set_faults(f"script:{fault}")
     save_agent()
     started = time.monotonic()
-    deliver()
+    attempt_once()
     assert time.monotonic() - started < 3, "the exchange has one deadline"
     row = setting()
     assert (row.state, row.confirmed) == (state, "")
@@ -195,7 +200,7 @@ def test_every_fault_has_its_outcome_and_is_never_in_force(simulator, fault, out
 def test_nothing_listens_there_is_not_sent(simulator, settings):
     settings.IVR_API_URL = "http://127.0.0.1:9"
     save_agent()
-    deliver()
+    attempt_once()
     assert Attempt.objects.latest("id").outcome == "not_sent"
     assert setting().state == State.RETRYING
 
@@ -239,6 +244,15 @@ def test_the_breaker_opens_on_repeated_failures_and_lets_one_probe_through(simul
     assert Circuit.only().opened_until is None
     deliver()
     assert ProviderSetting.objects.filter(state=State.IN_FORCE).count() >= 2
+
+
+def test_what_a_person_saves_overtakes_what_was_loaded_in_bulk(simulator, settings):
+    settings.IVR_RATE_PER_S = 50.0
+    Agent.objects.bulk_create(Agent(name=f"A{n}", number=f"+9198123456{n:02d}") for n in range(20))
+    ledger.repair()
+    save_agent("+919812345699", "OFF")
+    delivery.run(budget_s=0.01)
+    assert simulator.state()["agents"] == {"9812345699": "OFF"}
 
 
 def test_without_credentials_settings_wait_as_paused(settings):

@@ -1,0 +1,144 @@
+"""Putting records into the spool: one file for each process, one sync for all threads that wait."""
+
+import errno
+import os
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from calllogs.spool import files
+from calllogs.spool.records import packed
+
+FILE_BYTES = 4 * 1024 * 1024  # a file that has reached this gets no more: a drainer holds one in memory
+LIMIT_CHECK_S = 1.0  # other processes fill and empty the directory too, so a measure of it is soon old
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+
+
+class SpoolFull(OSError):
+    """There is no room: the limit of the spool, of the disk or of a file is reached. Nothing was kept."""
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """One call of `append_many` that waits for the sync; several share one."""
+
+    data: bytes
+    is_done: bool = False
+    error: OSError | None = None
+
+
+@dataclass(slots=True)
+class _Own:
+    """What belongs to one process. A fork leaves it to the parent: its locks may be held, its file is not ours."""
+
+    pid: int = field(default_factory=os.getpid)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+    tickets: deque[_Ticket] = field(default_factory=deque)
+    path: Path | None = None
+    end: int = 0  # bytes of the file that are synced
+    room: int = 0  # bytes below the limit when last measured, less what was written since
+    measured_at: float = float("-inf")
+
+
+class Appender:
+    def append_many(self, payloads: Sequence[bytes]) -> None:
+        """Keep several payloads by one write and one sync. When it raises, none of them counts as kept."""
+        if not payloads:
+            return
+        ticket = _Ticket(b"".join(map(packed, payloads)))
+        own = self._own
+        if own.pid != os.getpid():
+            own = self._own = _Own()
+        own.tickets.append(ticket)
+        # While one thread syncs, the others gather here; the first of them writes for all.
+        with own.writing:
+            if not ticket.is_done:
+                self._write_group(own)
+        if ticket.error:
+            raise type(ticket.error)(*ticket.error.args) from ticket.error
+
+    def _write_group(self, own: _Own) -> None:
+        """Write what fits for all that wait, and leave with each how it went. The caller holds `own.writing`."""
+        tickets = [own.tickets.popleft() for _ in range(len(own.tickets))]
+        for ticket in tickets:
+            ticket.is_done, ticket.error = True, OSError(errno.EINTR, "the append was cut short")
+        fitting: list[_Ticket] = []
+        try:
+            for ticket in tickets:
+                if self._has_room(own, len(ticket.data)):
+                    fitting.append(ticket)
+                else:
+                    ticket.error = SpoolFull(errno.ENOSPC, "the spool has reached its limit")
+            if fitting:
+                self._write(own, b"".join(ticket.data for ticket in fitting))
+        except OSError as error:
+            reason = SpoolFull(error.errno, error.strerror) if error.errno in FULL else error
+            for ticket in tickets:
+                ticket.error = ticket.error if isinstance(ticket.error, SpoolFull) else reason
+        else:
+            for ticket in fitting:
+                ticket.error = None
+
+    def _has_room(self, own: _Own, size: int) -> bool:
+        """Reserve room below the limit, if there is. Other processes may overshoot it by what they write at once."""
+        now = time.monotonic()
+        if size > own.room or now - own.measured_at > LIMIT_CHECK_S:
+            used = 0
+            for path in self._files():
+                with suppress(FileNotFoundError):
+                    used += path.stat().st_size
+            own.room, own.measured_at = self.limit_bytes - used, now
+        if size > own.room:
+            return False
+        own.room -= size
+        return True
+
+    def _write(self, own: _Own, data: bytes) -> None:
+        """Append to the own file and sync it; on any error the file ends where it ended before."""
+        with self._own_file(own) as (path, fd):
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(fd, view) :]
+                os.fdatasync(fd)
+                if not own.end:
+                    _sync_directory(self.directory)
+            except BaseException:
+                # After a sync that failed nobody knows what is on the disk: this file gets no more.
+                own.path = None
+                with suppress(OSError):
+                    os.ftruncate(fd, own.end)
+                    if not own.end:
+                        path.unlink()
+                raise
+            own.end += len(data)
+
+    @contextmanager
+    def _own_file(self, own: _Own) -> Iterator[tuple[Path, int]]:
+        """The own file, locked and as we left it; a new one if a drainer has it or it is full."""
+        while True:
+            path, fd = self._open_own(own)
+            try:
+                if _locked(fd) and _is_named(path, fd) and os.fstat(fd).st_size == own.end:
+                    yield path, fd
+                    return
+                own.path = None
+            finally:
+                _release(fd)
+
+    def _open_own(self, own: _Own) -> tuple[Path, int]:
+        if own.path and own.end < FILE_BYTES:
+            with suppress(FileNotFoundError):
+                return own.path, os.open(own.path, os.O_WRONLY | os.O_APPEND)
+        if not self.directory.is_dir():
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_directory(self.directory.parent)
+        name = f"{time.time_ns():020d}-{own.pid}-{secrets.token_hex(4)}{OPEN}"
+        own.path, own.end = self.directory / name, 0
+        return own.path, os.open(own.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+
