@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import threading
 import time
 from collections import deque
@@ -25,16 +24,16 @@ class SpoolFull(OSError):
 
 @dataclass(slots=True)
 class _Ticket:
-    """One call of `append_many` that waits for the sync; several share one."""
+    """One caller that waits for a sync; several share one."""
 
     data: bytes
-    is_done: bool = False
+    is_taken: bool = False
     error: OSError | None = None
 
 
 @dataclass(slots=True)
 class _Own:
-    """What belongs to one process. A fork leaves it to the parent: its locks may be held, its file is not ours."""
+    """What belongs to one process. A fork leaves it to the parent: its lock may be held, its file is not ours."""
 
     pid: int = field(default_factory=os.getpid)
     writing: threading.Lock = field(default_factory=threading.Lock)
@@ -46,8 +45,13 @@ class _Own:
 
 
 class Appender:
+    def __init__(self, directory: Path, *, limit_bytes: int) -> None:
+        self.directory = directory
+        self.limit_bytes = limit_bytes
+        self._own = _Own()
+
     def append_many(self, payloads: Sequence[bytes]) -> None:
-        """Keep several payloads by one write and one sync. When it raises, none of them counts as kept."""
+        """See `Spool.append_many`."""
         if not payloads:
             return
         ticket = _Ticket(b"".join(map(packed, payloads)))
@@ -55,22 +59,23 @@ class Appender:
         if own.pid != os.getpid():
             own = self._own = _Own()
         own.tickets.append(ticket)
-        # While one thread syncs, the others gather here; the first of them writes for all.
+        # While one thread syncs, the others gather here; the first of them to get in writes for all.
         with own.writing:
-            if not ticket.is_done:
-                self._write_group(own)
+            if not ticket.is_taken:
+                self._write_tickets(own)
         if ticket.error:
             raise type(ticket.error)(*ticket.error.args) from ticket.error
 
-    def _write_group(self, own: _Own) -> None:
+    def _write_tickets(self, own: _Own) -> None:
         """Write what fits for all that wait, and leave with each how it went. The caller holds `own.writing`."""
         tickets = [own.tickets.popleft() for _ in range(len(own.tickets))]
         for ticket in tickets:
-            ticket.is_done, ticket.error = True, OSError(errno.EINTR, "the append was cut short")
+            # What they are told if this thread is stopped by something that is no OSError.
+            ticket.is_taken, ticket.error = True, OSError(errno.EINTR, "the append was cut short")
         fitting: list[_Ticket] = []
         try:
             for ticket in tickets:
-                if self._has_room(own, len(ticket.data)):
+                if self._reserve(own, len(ticket.data)):
                     fitting.append(ticket)
                 else:
                     ticket.error = SpoolFull(errno.ENOSPC, "the spool has reached its limit")
@@ -84,12 +89,12 @@ class Appender:
             for ticket in fitting:
                 ticket.error = None
 
-    def _has_room(self, own: _Own, size: int) -> bool:
-        """Reserve room below the limit, if there is. Other processes may overshoot it by what they write at once."""
+    def _reserve(self, own: _Own, size: int) -> bool:
+        """Take room below the limit, if there is. Several processes may overshoot it by a second of writing."""
         now = time.monotonic()
         if size > own.room or now - own.measured_at > LIMIT_CHECK_S:
             used = 0
-            for path in self._files():
+            for path in files.listed(self.directory):
                 with suppress(FileNotFoundError):
                     used += path.stat().st_size
             own.room, own.measured_at = self.limit_bytes - used, now
@@ -100,14 +105,14 @@ class Appender:
 
     def _write(self, own: _Own, data: bytes) -> None:
         """Append to the own file and sync it; on any error the file ends where it ended before."""
-        with self._own_file(own) as (path, fd):
+        with self._locked_file(own) as (path, fd):
             try:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(fd, view) :]
                 os.fdatasync(fd)
                 if not own.end:
-                    _sync_directory(self.directory)
+                    files.sync_directory(self.directory)
             except BaseException:
                 # After a sync that failed nobody knows what is on the disk: this file gets no more.
                 own.path = None
@@ -119,26 +124,24 @@ class Appender:
             own.end += len(data)
 
     @contextmanager
-    def _own_file(self, own: _Own) -> Iterator[tuple[Path, int]]:
-        """The own file, locked and as we left it; a new one if a drainer has it or it is full."""
+    def _locked_file(self, own: _Own) -> Iterator[tuple[Path, int]]:
+        """The own file, locked and as it was left; a new one if a drainer has it or it is full."""
         while True:
-            path, fd = self._open_own(own)
+            path, fd = self._open_file(own)
             try:
-                if _locked(fd) and _is_named(path, fd) and os.fstat(fd).st_size == own.end:
+                if files.lock(fd) and files.still_named(path, fd) and os.fstat(fd).st_size == own.end:
                     yield path, fd
                     return
                 own.path = None
             finally:
-                _release(fd)
+                files.release(fd)
 
-    def _open_own(self, own: _Own) -> tuple[Path, int]:
+    def _open_file(self, own: _Own) -> tuple[Path, int]:
         if own.path and own.end < FILE_BYTES:
             with suppress(FileNotFoundError):
                 return own.path, os.open(own.path, os.O_WRONLY | os.O_APPEND)
         if not self.directory.is_dir():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_directory(self.directory.parent)
-        name = f"{time.time_ns():020d}-{own.pid}-{secrets.token_hex(4)}{OPEN}"
-        own.path, own.end = self.directory / name, 0
+            files.sync_directory(self.directory.parent)
+        own.path, own.end = self.directory / files.new_name(), 0
         return own.path, os.open(own.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-

@@ -1,6 +1,5 @@
 """How much waits in the spool, told cheaply enough for every page."""
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,47 +21,56 @@ class Depth(NamedTuple):
 
 
 class _Counted(NamedTuple):
-    stamp: tuple[int, int, int]  # inode, size, time of the last write
-    end: int
-    count: int
+    inode: int
+    size: int
+    written_ns: int
+    items: int
+    end: int  # of the last whole record: counting goes on from here when the file has grown
 
 
-def depth(self) -> Depth:
-    """What waits and what is damaged. Reads only what was appended since it was last asked."""
-    counts: dict[str, _Counted] = {}
-    sizes: dict[str, int] = {}
-    damaged = 0
-    for path in self._files(OPEN, SEALED, BAD):
-        counted = self._count(path)
-        if counted is None:
-            continue
-        counts[path.stem + (BAD if path.suffix == BAD else "")] = counted
-        if path.suffix == BAD:
-            damaged += counted.count
-        elif counted.stamp[1]:
-            sizes[path.stem] = counted.stamp[1]
-    self._counts = counts
-    records = sum(counts[stem].count for stem in sizes)
-    oldest = min((_made_at(stem) for stem in sizes), default=time.time())
-    return Depth(records, sum(sizes.values()), len(sizes), max(0.0, time.time() - oldest), damaged)
+class Gauge:
+    """Remembers what it counted in each file of a directory."""
 
-def _count(self, path: Path) -> _Counted | None:
-    """Records of a file, or lines if it was set aside; None if it went away meanwhile."""
-    key = path.stem + (BAD if path.suffix == BAD else "")
-    known = self._counts.get(key)
-    # A drainer may have renamed the file since it was listed.
-    for place in (path, path.with_suffix(SEALED)):
-        with suppress(FileNotFoundError), place.open("rb") as file:
-            status = os.fstat(file.fileno())
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._known: dict[str, _Counted] = {}
+
+    def depth(self) -> Depth:
+        """See `Spool.depth`."""
+        counted: dict[str, _Counted] = {}
+        for path in files.listed(self.directory, OPEN, SEALED, BAD):
+            # A file keeps its place under both of its names; what was set aside from it has one beside.
+            key = path.stem + BAD if path.suffix == BAD else path.stem
+            if found := _count(path, self._known.get(key)):
+                counted[key] = found
+        self._known = counted
+        damaged = sum(found.items for key, found in counted.items() if key.endswith(BAD))
+        waiting = {key: found for key, found in counted.items() if not key.endswith(BAD) and found.size}
+        now = time.time()
+        return Depth(
+            records=sum(found.items for found in waiting.values()),
+            bytes=sum(found.size for found in waiting.values()),
+            files=len(waiting),
+            oldest_age_s=max(0.0, now - min(map(files.made_at, waiting), default=now)),
+            damaged=damaged,
+        )
+
+
+def _count(path: Path, known: _Counted | None) -> _Counted | None:
+    """Records of a file, or lines of one that was set aside; None if it went away meanwhile."""
+    for place in (path, path.with_suffix(SEALED)):  # a drainer may have renamed it since it was listed
+        with suppress(FileNotFoundError):
+            status = place.stat()
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
-            if known and known.stamp == stamp:
+            if known and known[:3] == stamp:
                 return known
-            if path.suffix == BAD:
-                return _Counted(stamp, 0, file.read().count(b"\n"))
-            grown = known and known.stamp[0] == stamp[0] and known.end <= stamp[1]
-            end, count = (known.end, known.count) if known and grown else (0, 0)
-            file.seek(end)
-            ends = [span.end for span in spans(file.read(stamp[1] - end)) if span.is_record]
-            return _Counted(stamp, end + (ends[-1] if ends else 0), count + len(ends))
+            with place.open("rb") as file:
+                # What is written after the look at the clock is counted next time.
+                if path.suffix == BAD:
+                    return _Counted(*stamp, items=file.read().count(b"\n"), end=0)
+                has_grown = known and known.inode == status.st_ino and known.size <= status.st_size
+                items, end = (known.items, known.end) if known and has_grown else (0, 0)
+                file.seek(end)
+                ends = [span.end for span in spans(file.read(status.st_size - end)) if span.is_record]
+                return _Counted(*stamp, items=items + len(ends), end=end + (ends[-1] if ends else 0))
     return None
-

@@ -22,16 +22,11 @@ class Drained(NamedTuple):
     set_aside: int
 
 
-def drain(self, handle: Callable[[list[bytes]], None], *, batch: int = 200) -> Drained:
-    """Hand over all that waits, oldest file first, and delete it; `handle` has committed when it returns.
-
-    What `handle` raises ends the drain; the file at hand stays whole, so some of it is handed over again next
-    time. A file that cannot be read, or whose damage cannot be set aside, stays too, but does not hold up the
-    others: its OSError is raised at the end. Files that another drainer holds are left to it.
-    """
+def drain(directory: Path, handle: Callable[[list[bytes]], None], *, batch: int) -> Drained:
+    """See `Spool.drain`."""
     handled = set_aside = 0
     troubles: list[OSError] = []
-    for path in self._files(OPEN, SEALED):
+    for path in files.listed(directory, OPEN, SEALED):
         with _claimed(path, troubles) as claimed:
             if claimed is None:
                 continue
@@ -44,10 +39,7 @@ def drain(self, handle: Callable[[list[bytes]], None], *, batch: int = 200) -> D
                 handled += len(some)
             damage = [span for span in found if not span.is_record]
             try:
-                if damage:
-                    self._set_aside(sealed, data, damage)
-                sealed.unlink()
-                _sync_directory(self.directory)
+                _finish(sealed, data, damage)
             except OSError as error:
                 troubles.append(error)
             else:
@@ -55,6 +47,7 @@ def drain(self, handle: Callable[[list[bytes]], None], *, batch: int = 200) -> D
     if troubles:
         raise troubles[0]
     return Drained(handled, set_aside)
+
 
 @contextmanager
 def _claimed(path: Path, troubles: list[OSError]) -> Iterator[tuple[Path, bytes] | None]:
@@ -66,7 +59,7 @@ def _claimed(path: Path, troubles: list[OSError]) -> Iterator[tuple[Path, bytes]
                 path.rename(sealed)
             fd = os.open(sealed, os.O_RDONLY)
             wait_s = APPEND_WAIT_S if path != sealed else 0.0
-            if _locked(fd, wait_s=wait_s) and _is_named(sealed, fd):
+            if files.lock(fd, wait_s=wait_s) and files.still_named(sealed, fd):
                 with open(fd, "rb", closefd=False) as file:
                     data = file.read()
     except OSError as error:
@@ -75,26 +68,31 @@ def _claimed(path: Path, troubles: list[OSError]) -> Iterator[tuple[Path, bytes]
         yield None if data is None else (sealed, data)
     finally:
         if fd >= 0:
-            _release(fd)
+            files.release(fd)
 
 
-def _set_aside(self, sealed: Path, data: bytes, damage: list[Span]) -> None:
+def _finish(sealed: Path, data: bytes, damage: list[Span]) -> None:
+    """Delete a file whose records were handled, once its damage is safe elsewhere."""
+    if damage:
+        _set_aside(sealed, data, damage)
+    sealed.unlink()
+    files.sync_directory(sealed.parent)
+
+
+def _set_aside(sealed: Path, data: bytes, damage: list[Span]) -> None:
     """Keep damaged stretches beside the file. The same name every time, so that a repeated drain adds none."""
-    lines = "".join(
-        json.dumps({
-            "offset": span.start,
-            "note": "the file ends inside a record" if span.end == len(data) else "a checksum does not fit",
-            "base64": base64.b64encode(data[span.start : span.end]).decode(),
-        }) + "\n"
-        for span in damage
-    )  # fmt: skip
     unfinished = sealed.with_suffix(".unfinished")
     fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(fd, "w") as file:
-        file.write(lines)
+        for span in damage:
+            is_tail = span.end == len(data)
+            line = {
+                "offset": span.start,
+                "note": "damaged, or cut short by a crash: the file ends here" if is_tail else "damaged",
+                "base64": base64.b64encode(data[span.start : span.end]).decode(),
+            }
+            file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(fd)
     unfinished.rename(sealed.with_suffix(BAD))
-    _sync_directory(self.directory)
-
-
+    files.sync_directory(sealed.parent)

@@ -57,5 +57,3 @@ def _next_header(data: bytes, at: int) -> int:
             return at
         at += 1
     return len(data)
-
-
