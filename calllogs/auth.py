@@ -1,10 +1,18 @@
-"""Who may push: a live key in the query, from an address that is allowed."""
+"""Who may push: a live key in the query, from an address that is allowed.
+
+The digests of the live keys are read by the writer, with each batch or nearly so; the requests only compare. So a
+silent database never holds a request here, and a key that was revoked works for a quarter of a second at most.
+"""
 
 import hmac
 import ipaddress
+import json
+import os
+import threading
 import time
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -14,32 +22,27 @@ from calllogs.models.key import digest_of
 from calllogs.vocabulary import KEY_PARAMETER, normal_key
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-KEYS_FRESH_S = 2.0  # a key that was revoked works for this long at most, in each process
-
-_keys: tuple[float, frozenset[str]] = (0.0, frozenset())
-
-
-def is_allowed(raw: bytes, address: str) -> bool:
-    """Does this push carry a live key, and come from an allowed network? With no key at all, the network decides."""
-    networks = _networks(tuple(settings.PUSH_ALLOWED_NETWORKS))
-    if networks and not _is_in(address, networks):
-        return False
-    digests = _live_digests()
-    if not digests:
-        return bool(networks)
-    given = digest_of(_key_in(raw))
-    # No early exit: the time it takes says nothing about which key came close.
-    return sum(hmac.compare_digest(given, digest) for digest in digests) > 0
+FRESH_S = 0.25
+NO_KEY = "none"  # no digest: it is live under no circumstances
+_reading = threading.Lock()
 
 
-def client_address(meta: Mapping[str, str]) -> str:
-    """`REMOTE_ADDR`; behind trusted proxies, the first address from the right that is not one of them."""
-    address = meta.get("REMOTE_ADDR", "")
-    trusted = _networks(tuple(settings.TRUSTED_PROXIES))
-    hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    while trusted and hops and _is_in(address, trusted):
-        address = hops.pop()
-    return address[:45]
+class _Known:
+    """The digests as they were last read, in this process."""
+
+    digests: frozenset[str] | None = None  # None: never read
+    read_at = 0.0
+
+
+# --- keys ------------------------------------------------------------------------------------------------
+
+
+def digest_in(raw: bytes) -> str:
+    """The digest of the key that a push carries; of the empty text if it carries none."""
+    for piece in raw.split(b"&"):
+        if _is_key(piece):
+            return digest_of(unquote_to_bytes(piece.partition(b"=")[2]).decode("utf-8", "surrogateescape"))
+    return digest_of("")
 
 
 def without_key(raw: bytes) -> bytes:
@@ -47,25 +50,93 @@ def without_key(raw: bytes) -> bytes:
     return b"&".join(piece for piece in raw.split(b"&") if not _is_key(piece))
 
 
+def is_live(digest: str) -> bool | None:
+    """Is it the digest of a live key? None: that is not known. With no key at all, the address alone decides."""
+    known = _Known.digests if _Known.digests is not None else _read_file()
+    from_environment = _digests_of(tuple(settings.PUSH_KEYS))
+    if known is None and not from_environment:
+        return None
+    live = from_environment | (known or frozenset())
+    if digest == NO_KEY:
+        return False
+    if not live:
+        return bool(settings.PUSH_ALLOWED_NETWORKS)
+    # No early exit: the time it takes says nothing about which key came close.
+    found = sum(hmac.compare_digest(digest, each) for each in live) > 0
+    return found if found or known is not None else None
+
+
+def read_keys(*, unless_fresh: bool) -> None:
+    """Read the live digests from the database. Raises DatabaseError."""
+    if unless_fresh and time.monotonic() - _Known.read_at < FRESH_S:
+        return
+    digests = frozenset(PushKey.objects.live().values_list("digest", flat=True))
+    if digests != _Known.digests:
+        _write_file(digests)
+    _Known.digests, _Known.read_at = digests, time.monotonic()
+
+
+def forget_keys() -> None:
+    """As in a new process; for tests."""
+    _Known.digests, _Known.read_at = None, 0.0
+    _file().unlink(missing_ok=True)
+
+
+# A process that starts while the database is silent must still tell a good key from a bad one: the digests lie in a
+# file too. They are digests of long random keys; who reads them can do nothing with them.
+
+
+def _file() -> Path:
+    return Path(settings.VAR_DIR) / "push-key-digests.json"
+
+
+def _write_file(digests: frozenset[str]) -> None:
+    path = _file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    with _reading:
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(sorted(digests)))
+        unfinished.replace(path)
+
+
+def _read_file() -> frozenset[str] | None:
+    try:
+        return frozenset(json.loads(_file().read_text()))
+    except (OSError, ValueError):
+        return None
+
+
 def _is_key(piece: bytes) -> bool:
+    if piece[:4] == b"key=":
+        return True
     name, equals, _ = piece.partition(b"=")
     return bool(equals) and len(name) < 20 and normal_key(name.decode("latin-1")) == KEY_PARAMETER
 
 
-def _key_in(raw: bytes) -> str:
-    for piece in raw.split(b"&"):
-        if _is_key(piece):
-            return unquote_to_bytes(piece.partition(b"=")[2]).decode("utf-8", "surrogateescape")
-    return ""
+@lru_cache(maxsize=8)
+def _digests_of(keys: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(digest_of(key) for key in keys)
 
 
-def _live_digests() -> frozenset[str]:
-    global _keys
-    read_at, digests = _keys
-    if time.monotonic() - read_at > KEYS_FRESH_S or not read_at:
-        digests = frozenset(PushKey.objects.live().values_list("digest", flat=True))
-        _keys = (time.monotonic(), digests)
-    return digests | {digest_of(key) for key in settings.PUSH_KEYS}
+# --- addresses -------------------------------------------------------------------------------------------
+
+
+def is_address_allowed(address: str) -> bool:
+    networks = settings.PUSH_ALLOWED_NETWORKS
+    return not networks or _is_in(address, _networks(tuple(networks)))
+
+
+def client_address(meta: Mapping[str, str]) -> str:
+    """`REMOTE_ADDR`; behind trusted proxies, the first address from the right that is not one of them."""
+    address = meta.get("REMOTE_ADDR", "")
+    if not settings.TRUSTED_PROXIES:
+        return address[:45]
+    trusted = _networks(tuple(settings.TRUSTED_PROXIES))
+    hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    while hops and _is_in(address, trusted):
+        address = hops.pop()
+    return address[:45]
 
 
 @lru_cache(maxsize=64)

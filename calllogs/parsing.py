@@ -8,6 +8,7 @@ and a piece without a known key belongs to the value before it.
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
@@ -20,9 +21,14 @@ MAX_SECONDS = 7 * 24 * 3600  # a week: no call is longer
 EARLIEST, LATEST = 2000, 2100  # years
 
 # Remarks on a push that was understood.
-REPEATED_KEY, BAD_ENCODING, CONTROL_SIGNS, ID_DERIVED, TRUNCATED, BAD_SECONDS, UNKNOWN_STATUS = (
-    "repeated_key", "bad_encoding", "control_signs", "id_derived", "truncated", "bad_seconds", "unknown_status",
-)  # fmt: skip
+REPEATED_KEY = "repeated_key"
+BAD_ENCODING = "bad_encoding"
+CONTROL_SIGNS = "control_signs"
+ID_DERIVED = "id_derived"
+TRUNCATED = "truncated"
+BAD_SECONDS = "bad_seconds"
+UNKNOWN_STATUS = "unknown_status"
+MENDED = "mended"
 
 
 class Rejected(Exception):
@@ -53,9 +59,15 @@ class ParsedCall:
     flags: tuple[str, ...] = ()
 
 
-def parse(raw: bytes, *, zone: ZoneInfo) -> ParsedCall:
-    """Understand one push: its query, or its form. Raises Rejected."""
+def parse(raw: bytes, *, zone: ZoneInfo, mends: Mapping[str, str] | None = None) -> ParsedCall:
+    """Understand one push: its query, or its form. Raises Rejected.
+
+    `mends`: values, by our names of the fields, that a person put in the place of what came.
+    """
     values, flags = fields(raw)
+    if mends:
+        values |= mends
+        flags.append(MENDED)
     for name, value in values.items():
         if is_placeholder(value):
             raise Rejected("template not filled in", name)

@@ -10,15 +10,19 @@ INSERT itself, so that two processes that store pushes of one call at the same t
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from calllogs.arrival import Arrival
 from calllogs.models import CallLog, Push
 from calllogs.parsing import ParsedCall
+
+logger = logging.getLogger(__name__)
 
 TEXTS = (
     "caller",
@@ -42,19 +46,6 @@ PUSH_COLUMNS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A push with a good key, at the door: as it came, and what was understood (or why not)."""
-
-    uid: str
-    received_at: dt.datetime
-    remote_addr: str
-    raw_query: str
-    call: ParsedCall | None
-    reason: str = ""
-    field: str = ""
-
-
 def store(batch: Sequence[Arrival]) -> None:
     """Store a batch in one transaction; when it returns, the batch is committed. Raises DatabaseError."""
     ordered = sorted(batch, key=lambda arrival: arrival.received_at)
@@ -62,6 +53,25 @@ def store(batch: Sequence[Arrival]) -> None:
     with transaction.atomic():
         ids = _store_calls(list(calls.values()))
         _store_pushes(ordered, ids=ids, changes=changes)
+
+
+def store_each(arrivals: Iterable[Arrival]) -> set[str]:
+    """Store one by one, so that a poisonous push hurts only itself; the ids of those that are committed.
+
+    One that the database takes in no other way is kept as it came, as not usable. Raises OperationalError and
+    InterfaceError: then the database, not the push, is ill.
+    """
+    stored: set[str] = set()
+    for arrival in arrivals:
+        try:
+            store([arrival])
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError as error:
+            logger.warning("a push could not be stored (%s); kept as not usable", type(error).__name__)
+            store([replace(arrival, call=None, reason="could not be stored", field="")])
+        stored.add(arrival.uid)
+    return stored
 
 
 # --- calls -----------------------------------------------------------------------------------------------

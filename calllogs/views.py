@@ -7,25 +7,18 @@ provider, must never be redirected, and costs a fraction of a page. Django's URL
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote_from_bytes
-from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from calllogs import auth, parsing, writer
-from calllogs.models import Refusals
-from calllogs.store import Arrival
+from calllogs import auth, writer
+from calllogs.arrival import arrive
 from calllogs.writer import Kept
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
 SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid Data", "Failure"
 MAX_BODY = 64 * 1024  # bytes of a form; the longest push that was seen has one
-READABLE = bytes(range(0x20, 0x7F)).decode()
 
 Wsgi = Callable[..., Iterable[bytes]]  # (environ, start_response)
 
@@ -38,28 +31,13 @@ def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -
         return 405, FAILURE
     raw = _raw(method, meta, read)
     address = auth.client_address(meta)
-    try:
-        if not auth.is_allowed(raw, address):
-            Refusals.count_one(timezone.localdate())
-            return 403, FAILURE
-        arrival = arrive(auth.without_key(raw), address)
-        kept = writer.submit(arrival)
-    except DatabaseError:
-        kept = Kept.NOWHERE
-    if kept == Kept.NOWHERE:
-        return 503, FAILURE
-    return (200, SUCCESSFUL) if arrival.call else (400, INVALID_DATA)
-
-
-def arrive(raw: bytes, address: str) -> Arrival:
-    """Understand a push, and give it the id under which it is stored once."""
-    uid, received_at = uuid4().hex, timezone.now()
-    kept = quote_from_bytes(raw, safe=READABLE)
-    try:
-        call = parsing.parse(raw, zone=ZoneInfo(settings.PORTAL_TIME_ZONE))
-    except parsing.Rejected as error:
-        return Arrival(uid, received_at, address, kept, None, error.reason, error.field)
-    return Arrival(uid, received_at, address, kept, call)
+    arrival = arrive(auth.without_key(raw), address)
+    # A digest that no key has: an address that is not allowed is refused whatever key it carries.
+    digest = auth.digest_in(raw) if auth.is_address_allowed(address) else auth.NO_KEY
+    kept = writer.submit(arrival, digest)
+    if kept == Kept.COMMITTED:
+        return (200, SUCCESSFUL) if arrival.call else (400, INVALID_DATA)
+    return {Kept.SPOOLED: (200, ACCEPTED), Kept.REFUSED: (403, FAILURE)}.get(kept, (503, FAILURE))
 
 
 def _raw(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> bytes:
@@ -93,10 +71,11 @@ def post_call_logs(request: HttpRequest) -> HttpResponse:
 def with_door(application: Wsgi) -> Wsgi:
     """The application with the provider's door before it."""
 
+    writer.start()
+
     def door(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") not in PATHS:
             return application(environ, start_response)
-        close_old_connections()
         status, text = answer(environ["REQUEST_METHOD"], environ, environ["wsgi.input"].read)
         body = text.encode()
         headers = {**headers_of(status), "Content-Length": str(len(body))}

@@ -1,16 +1,253 @@
-"""Between the request and the table: hands an arrival to `store`, and answers how it was kept."""
+"""Group commit: many pushes, one transaction, one fsync.
 
+Requests put their arrivals on a queue and wait. One thread in each process takes whatever has gathered, commits it as
+one batch, and releases those who wait; while it commits, the next batch gathers by itself. Only this thread talks to
+the database, so a database that stalls can hold it and nobody else: a request waits for PUSH_WAIT_S at most and then
+puts its push in the spool. A push that was both spooled and, late, committed is one push: its id is the same.
+"""
+
+import atexit
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from calllogs.store import Arrival, store
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from calllogs import auth, refusals, replay
+from calllogs.arrival import Arrival, packed
+from calllogs.models import PushKey
+from calllogs.spool import SpoolFull
+from calllogs.store import store, store_each
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 256
+PROBE_S = 0.5  # how often a silent database is asked whether it is back
+IDLE_S = 1.0
+LAST_USE_S = 60.0  # how exactly "last used" is told
 
 
 class Kept(StrEnum):
-    COMMITTED = "committed"  # in the database
+    COMMITTED = "committed"  # on the database's disk
+    SPOOLED = "spooled"  # on our own
+    REFUSED = "refused"  # no live key
     NOWHERE = "nowhere"
 
 
-def submit(arrival: Arrival) -> Kept:
-    """Keep one arrival. When it says COMMITTED, the push is on the database's disk."""
-    store([arrival])
-    return Kept.COMMITTED
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    arrival: Arrival
+    digest: str
+    done: threading.Event = field(default_factory=threading.Event)
+    kept: Kept = Kept.NOWHERE
+    given_up: bool = False
+
+
+def submit(arrival: Arrival, digest: str) -> Kept:
+    """Keep one arrival that carries the key of this digest; returns within PUSH_WAIT_S, and a sync of the spool."""
+    return _writer().submit(arrival, digest)
+
+
+def start() -> None:
+    """Start this process's writer now rather than with the first push; it drains what an earlier one left."""
+    _writer()
+
+
+def stop() -> None:
+    """Commit what waits, and end this process's writer."""
+    if _current is not None and _current.pid == os.getpid():
+        _current.stop()
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._busy_since = 0.0  # monotonic; 0 while nothing is asked of the database
+        self._is_silent = False
+        self._stopping = False
+        self._last_uses: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._run, name="push-writer", daemon=True)
+        self._thread.start()
+
+    # --- the requests' side ---
+
+    def submit(self, arrival: Arrival, digest: str) -> Kept:
+        if self._is_silent or self._is_stalled() or self._stopping:
+            return self._aside(arrival, digest)
+        waiting = _Waiting(arrival, digest)
+        self._queue.put(waiting)
+        if waiting.done.wait(settings.PUSH_WAIT_S):
+            return waiting.kept
+        waiting.given_up = True
+        return self._aside(arrival, digest)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join(timeout=5)
+
+    def _is_stalled(self) -> bool:
+        since = self._busy_since
+        return since > 0 and time.monotonic() - since > settings.PUSH_WAIT_S
+
+    def _aside(self, arrival: Arrival, digest: str) -> Kept:
+        """Without the database: into the spool, if the key is known to be good."""
+        is_live = auth.is_live(digest)
+        if not is_live:
+            return Kept.REFUSED if is_live is False else Kept.NOWHERE
+        try:
+            replay.spool().append(packed(arrival))
+        except (SpoolFull, OSError) as error:
+            logger.error("a push could not be kept: the spool takes nothing (%s)", type(error).__name__)
+            return Kept.NOWHERE
+        return Kept.SPOOLED
+
+    # --- the thread's side ---
+
+    def _run(self) -> None:
+        self._recover()
+        while True:
+            batch = self._gather()
+            if batch is None:
+                break
+            if batch:
+                self._commit([waiting for waiting in batch if not waiting.given_up])
+            elif self._is_silent or replay.spool().depth().records:
+                self._recover()
+        connection.close()
+
+    def _gather(self) -> list[_Waiting] | None:
+        """What has gathered; empty when nothing came for a while; None: stop."""
+        try:
+            first = self._queue.get(timeout=PROBE_S if self._is_silent else IDLE_S)
+        except queue.Empty:
+            return []
+        batch = []
+        waiting: _Waiting | None = first
+        while waiting is not None:
+            batch.append(waiting)
+            if len(batch) >= MAX_BATCH:
+                return batch
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                return batch
+        if batch:
+            self._queue.put(None)  # the wish to stop comes again after the last batch
+            return batch
+        return None
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        self._busy_since = time.monotonic()
+        try:
+            self._judge(batch)
+            good = [waiting for waiting in batch if waiting.kept == Kept.COMMITTED]
+            stored = self._store([waiting.arrival for waiting in good])
+            for waiting in good:
+                waiting.kept = Kept.COMMITTED if waiting.arrival.uid in stored else Kept.NOWHERE
+            self._note_uses(good)
+        except DatabaseError as error:
+            logger.warning("the database does not answer (%s); pushes go to the spool", type(error).__name__)
+            connection.close()
+            self._is_silent = True
+            for waiting in batch:
+                if not waiting.given_up:
+                    waiting.kept = self._aside(waiting.arrival, waiting.digest)
+        except Exception:
+            # Whatever it is, those who wait must not be told that their push is kept, and the thread must live on.
+            logger.exception("a batch of pushes failed")
+            for waiting in batch:
+                waiting.kept = self._aside(waiting.arrival, waiting.digest)
+        finally:
+            self._busy_since = 0.0
+            for waiting in batch:
+                waiting.done.set()
+
+    def _judge(self, batch: list[_Waiting]) -> None:
+        """Settle whose key is good: those are marked as to be committed, the others are counted and noted."""
+        read_again_for_unknown = any(not auth.is_live(waiting.digest) for waiting in batch)
+        _twice(lambda: auth.read_keys(unless_fresh=not read_again_for_unknown))
+        for waiting in batch:
+            is_good = auth.is_live(waiting.digest)
+            waiting.kept = Kept.COMMITTED if is_good else Kept.REFUSED
+            if not is_good:
+                refusals.note(waiting.arrival)
+
+    def _store(self, arrivals: list[Arrival]) -> set[str]:
+        """The ids of those that are committed; a push that cannot be stored hurts only itself."""
+        if not arrivals:
+            return set()
+        try:
+            _twice(lambda: store(arrivals))
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError as error:
+            logger.warning(
+                "a batch of %d could not be stored (%s); one by one", len(arrivals), type(error).__name__
+            )
+            return store_each(arrivals)
+        return {arrival.uid for arrival in arrivals}
+
+    def _note_uses(self, good: list[_Waiting]) -> None:
+        now = time.monotonic()
+        used = {waiting.digest for waiting in good}
+        due = [digest for digest in used if now - self._last_uses.get(digest, -LAST_USE_S) >= LAST_USE_S]
+        if due:
+            PushKey.objects.note_use(due)
+            self._last_uses |= dict.fromkeys(due, now)
+
+    def _recover(self) -> None:
+        """Ask the database whether it is there; if so, bring in what was spooled."""
+        self._busy_since = time.monotonic()
+        try:
+            _twice(lambda: auth.read_keys(unless_fresh=False))
+            self._is_silent = False
+            replay.drain()
+        except DatabaseError:
+            connection.close()
+            self._is_silent = True
+        except Exception:
+            logger.exception("the spool could not be drained")
+        finally:
+            self._busy_since = 0.0
+
+
+def _twice(work: Callable[[], object]) -> None:
+    """Once more on a new connection: the old one may have died while nobody used it. All our work can be repeated."""
+    had_connection = connection.connection is not None
+    try:
+        work()
+    except (OperationalError, InterfaceError):
+        connection.close()
+        if not had_connection:
+            raise
+        work()
+
+
+_current: Writer | None = None
+_making = threading.Lock()
+
+
+def _writer() -> Writer:
+    """This process's writer: made with the first use, and anew after a fork."""
+    global _current
+    writer = _current
+    if writer is not None and writer.pid == os.getpid() and writer.is_alive():
+        return writer
+    with _making:
+        if _current is None or _current.pid != os.getpid() or not _current.is_alive():
+            _current = Writer()
+        return _current
+
+
+atexit.register(stop)

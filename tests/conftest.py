@@ -19,12 +19,20 @@ def _forget_between_tests() -> None:
     from calllogs import auth
     from settings_sync import tasks
 
-    auth._keys = (0.0, frozenset())
+    auth.forget_keys()
     tasks._resting_until = 0.0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _writer_ends_before_its_database(django_db_setup: None) -> Iterator[None]:
+    yield
+    from calllogs import writer
+
+    writer.stop()
+
+
 @pytest.fixture
-def push_key(db: Any) -> str:
+def push_key(transactional_db: Any) -> str:
     from calllogs.models import PushKey
 
     return PushKey.make("test", key=PUSH_KEY)

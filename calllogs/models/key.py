@@ -4,6 +4,7 @@ import hashlib
 import secrets
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,6 +15,9 @@ def digest_of(key: str) -> str:
 class PushKeyQuerySet(models.QuerySet["PushKey"]):
     def live(self) -> "PushKeyQuerySet":
         return self.filter(revoked_at__isnull=True)
+
+    def note_use(self, digests: list[str]) -> None:
+        self.filter(digest__in=digests).update(last_used_at=timezone.now())
 
 
 class PushKey(models.Model):

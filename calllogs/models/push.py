@@ -1,7 +1,5 @@
 """What came in, as it came."""
 
-import datetime as dt
-
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +32,13 @@ class Push(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     field = models.CharField(_("field"), max_length=40, blank=True)
     flags = models.CharField(_("remarks"), max_length=200, blank=True)
+    mends = models.JSONField(
+        _("corrections"),
+        null=True,
+        blank=True,
+        help_text=_("Values that a person put in the place of what came."),
+    )
+    mended_by = models.CharField(_("corrected by"), max_length=150, blank=True, db_default="")
     call = models.ForeignKey(
         "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True
     )
@@ -56,19 +61,18 @@ class Push(models.Model):
 
 
 class Refusals(models.Model):
-    """How many pushes with a wrong key, or from an address that is not allowed, came in a day."""
+    """How many pushes with a wrong key, or from an address that is not allowed, came from an address in a day."""
 
-    date = models.DateField(unique=True)
+    date = models.DateField()
+    remote_addr = models.CharField(_("from"), max_length=45, blank=True)
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("refused pushes")
         verbose_name_plural = _("refused pushes")
+        constraints = [
+            models.UniqueConstraint(fields=["date", "remote_addr"], name="one_count_for_a_day_and_address")
+        ]
 
     def __str__(self) -> str:
         return f"{self.date}: {self.count}"
-
-    @classmethod
-    def count_one(cls, today: dt.date) -> None:
-        if not cls.objects.filter(date=today).update(count=models.F("count") + 1):
-            cls.objects.get_or_create(date=today, defaults={"count": 1})

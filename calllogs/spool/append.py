@@ -4,7 +4,6 @@ import errno
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,17 +26,19 @@ class _Ticket:
     """One caller that waits for a sync; several share one."""
 
     data: bytes
-    is_taken: bool = False
-    error: OSError | None = None
+    is_done: bool = False
+    # What it is told if the thread that writes for it is stopped by something that is no OSError.
+    error: OSError | None = field(default_factory=lambda: OSError(errno.EINTR, "the append was cut short"))
 
 
 @dataclass(slots=True)
 class _Own:
-    """What belongs to one process. A fork leaves it to the parent: its lock may be held, its file is not ours."""
+    """What belongs to one process. A fork leaves it to the parent: its gate may be shut, its file is not ours."""
 
     pid: int = field(default_factory=os.getpid)
-    writing: threading.Lock = field(default_factory=threading.Lock)
-    tickets: deque[_Ticket] = field(default_factory=deque)
+    gate: threading.Condition = field(default_factory=threading.Condition)
+    is_writing: bool = False
+    tickets: list[_Ticket] = field(default_factory=list)
     path: Path | None = None
     end: int = 0  # bytes of the file that are synced
     room: int = 0  # bytes below the limit when last measured, less what was written since
@@ -58,20 +59,27 @@ class Appender:
         own = self._own
         if own.pid != os.getpid():
             own = self._own = _Own()
-        own.tickets.append(ticket)
-        # While one thread syncs, the others gather here; the first of them to get in writes for all.
-        with own.writing:
-            if not ticket.is_taken:
-                self._write_tickets(own)
+        # While one thread syncs, the others gather here; the first to see it done writes for all that gathered.
+        with own.gate:
+            own.tickets.append(ticket)
+            while not ticket.is_done and own.is_writing:
+                own.gate.wait()
+            if not ticket.is_done:
+                tickets, own.tickets, own.is_writing = own.tickets, [], True
+        if not ticket.is_done:
+            try:
+                self._write_tickets(own, tickets)
+            finally:
+                with own.gate:
+                    own.is_writing = False
+                    for each in tickets:
+                        each.is_done = True
+                    own.gate.notify_all()
         if ticket.error:
             raise type(ticket.error)(*ticket.error.args) from ticket.error
 
-    def _write_tickets(self, own: _Own) -> None:
-        """Write what fits for all that wait, and leave with each how it went. The caller holds `own.writing`."""
-        tickets = [own.tickets.popleft() for _ in range(len(own.tickets))]
-        for ticket in tickets:
-            # What they are told if this thread is stopped by something that is no OSError.
-            ticket.is_taken, ticket.error = True, OSError(errno.EINTR, "the append was cut short")
+    def _write_tickets(self, own: _Own, tickets: list[_Ticket]) -> None:
+        """Write what fits for all that wait, and leave with each how it went. One thread at a time."""
         fitting: list[_Ticket] = []
         try:
             for ticket in tickets:

@@ -1,13 +1,16 @@
 """The calls' screens, through Django's own client."""
 
+import time
+
 import pytest
 
+from calllogs import auth
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.models.key import digest_of
 from ivrportal.roles import SUPERVISORS
 from tests.conftest import PUSHES
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 CALLS = "/admin/calllogs/calllog/"
 
 
@@ -52,7 +55,5 @@ def test_a_revoked_key_opens_nothing(client_for, push):
     admin = client_for(None)
     key = PushKey.objects.get()
     admin.post("/admin/calllogs/pushkey/", {"action": "revoke", "_selected_action": [key.pk]})
-    from calllogs import auth
-
-    auth._keys = (0.0, frozenset())
+    time.sleep(auth.FRESH_S)
     assert push("calllogid=1").status_code == 403

@@ -11,7 +11,7 @@ from calllogs.models import CallLog, PushKey
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 from tests.conftest import PUSHES
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def exported(**options):

@@ -6,7 +6,7 @@ from calllogs.models import CallLog, Push, Refusals
 from tests.conftest import PUSHES
 
 SAMPLE = (PUSHES / "sample_url.query").read_bytes()
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_good_push_is_successful_and_becomes_a_call(push):
@@ -25,11 +25,12 @@ def test_the_key_is_not_kept(push):
 
 
 @pytest.mark.parametrize("key", [None, "wrong", ""])
-def test_without_the_key_nothing_is_stored_but_a_count(push, key):
+def test_without_the_key_nothing_is_stored_but_a_count_and_a_short_record(push, key):
     response = push(SAMPLE, key=key)
     assert (response.status_code, response.content) == (403, b"Failure")
-    assert not Push.objects.exists()
+    assert not CallLog.objects.exists()
     assert Refusals.objects.get().count == 1
+    assert (Push.objects.get().outcome, Push.objects.get().call) == ("REFUSED", None)
 
 
 def test_what_cannot_be_used_is_kept_with_its_reason(push):

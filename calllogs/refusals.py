@@ -1,0 +1,41 @@
+"""What strangers leave at the door: a count, and a short, capped record for the inbox."""
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from calllogs.arrival import Arrival
+from calllogs.models import Push, Refusals
+
+LONGEST = 2048  # characters of what came
+A_DAY_AND_ADDRESS = 1_000
+IN_ALL = 10_000
+ADDRESSES_A_DAY = 10_000  # beyond this, whoever changes addresses is counted under none
+
+
+def note(arrival: Arrival) -> None:
+    """Count a push that was refused, and keep its beginning while there is room."""
+    with transaction.atomic():
+        count = _count(arrival.remote_addr)
+        if count > A_DAY_AND_ADDRESS or Push.objects.filter(outcome=Push.Outcome.REFUSED).count() >= IN_ALL:
+            return
+        Push.objects.create(
+            uid=arrival.uid,
+            received_at=arrival.received_at,
+            remote_addr=arrival.remote_addr,
+            raw_query=arrival.raw_query[:LONGEST],
+            outcome=Push.Outcome.REFUSED,
+            reason="no live key, or an address that is not allowed",
+        )
+
+
+def _count(address: str) -> int:
+    today = timezone.localdate()
+    here = Refusals.objects.filter(date=today, remote_addr=address)
+    if not here.exists() and Refusals.objects.filter(date=today).count() >= ADDRESSES_A_DAY:
+        address = ""
+        here = Refusals.objects.filter(date=today, remote_addr=address)
+    if not here.update(count=F("count") + 1):
+        Refusals.objects.bulk_create([Refusals(date=today, remote_addr=address)], ignore_conflicts=True)
+        here.update(count=F("count") + 1)
+    return here.values_list("count", flat=True).get()

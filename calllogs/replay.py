@@ -1,0 +1,60 @@
+"""Pushes that wait, brought in: from the spool when the database is back, from the inbox when they can be used."""
+
+import functools
+import logging
+import os
+from pathlib import Path
+
+from django.conf import settings
+
+from calllogs.arrival import as_bytes, understood, unpacked
+from calllogs.models import Push
+from calllogs.spool import Drained, Spool
+from calllogs.store import store_each
+
+logger = logging.getLogger(__name__)
+AT_ONCE = 200
+
+
+def spool() -> Spool:
+    return _spool(Path(settings.VAR_DIR) / "spool", os.getpid())
+
+
+@functools.lru_cache(maxsize=4)
+def _spool(directory: Path, _pid: int) -> Spool:
+    return Spool(directory)
+
+
+def drain() -> Drained:
+    """Store what is in the spool, of whatever process. Any number of times, by any number of drainers.
+
+    Raises DatabaseError, with the rest still in the spool.
+    """
+    drained = spool().drain(_store_records, batch=AT_ONCE)
+    if drained.handled or drained.set_aside:
+        logger.warning("%d pushes came out of the spool, %d were damaged", drained.handled, drained.set_aside)
+    return drained
+
+
+def _store_records(records: list[bytes]) -> None:
+    store_each([unpacked(record) for record in records])
+
+
+def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]:
+    """Try again the pushes that were not usable, as the parser is now and as they were mended: (usable, still not)."""
+    waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED).order_by("id")
+    if reason:
+        waiting = waiting.filter(reason=reason)
+    if ids is not None:
+        waiting = waiting.filter(pk__in=ids)
+    usable = unusable = 0
+    for push in waiting.iterator(chunk_size=AT_ONCE):
+        arrival = understood(
+            push.uid, push.received_at, push.remote_addr, as_bytes(push.raw_query), mends=push.mends
+        )
+        store_each([arrival])
+        if arrival.call is None:
+            unusable += 1
+        else:
+            usable += 1
+    return usable, unusable
