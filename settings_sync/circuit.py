@@ -68,9 +68,40 @@ def enter(now: dt.datetime) -> Shut | None:
     return None
 
 
-def note(outcome: Outcome, *, now: dt.datetime, retry_after_s: float, reply: str) -> None:
-    """Let an outcome open or close the gate. The caller holds the turn."""
-    action, circuit = ACTIONS[outcome], Circuit.objects.filter(pk=Circuit.ONLY)
+def adopt_credentials() -> bool:
+    """Take over this process's credentials; True if the account has changed, so that all must be asserted again.
+
+    The caller holds the turn, and asks once in its life: while an old process still runs beside a new one, the two
+    must not hand the account back and forth.
+    """
+    circuit = Circuit.objects.get(pk=Circuit.ONLY)
+    mine, before = fingerprint(), circuit.credentials
+    if mine == before:
+        return False
+    circuit.credentials = mine
+    circuit.paused_reason, circuit.paused_at, circuit.failures, circuit.opened_until = "", None, 0, None
+    circuit.save(update_fields=["credentials", "paused_reason", "paused_at", "failures", "opened_until"])
+    return bool(before)
+
+
+def stop(who: str, now: dt.datetime) -> None:
+    """Send nothing until somebody starts again. The caller holds the turn."""
+    Circuit.objects.filter(pk=Circuit.ONLY, stopped_by="").update(stopped_by=who, stopped_at=now)
+
+
+def start() -> None:
+    """Open the gate again: what a person stopped, what the account was paused for, and the breaker."""
+    Circuit.objects.filter(pk=Circuit.ONLY).update(
+        stopped_by="", stopped_at=None, paused_reason="", paused_at=None, failures=0, opened_until=None
+    )
+
+
+def note(outcome: Outcome, *, credentials: str, now: dt.datetime, retry_after_s: float, reply: str) -> None:
+    """Let an outcome open or close the gate. The caller holds the turn.
+
+    An answer to credentials that have been replaced meanwhile says nothing about the account of now.
+    """
+    action, circuit = ACTIONS[outcome], Circuit.objects.filter(pk=Circuit.ONLY, credentials=credentials)
     if action.breaks:
         circuit.update(failures=F("failures") + 1)
         circuit.filter(failures__gte=settings.IVR_BREAKER_FAILURES).update(

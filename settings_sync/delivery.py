@@ -8,13 +8,13 @@ import datetime as dt
 import random
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce
 
-from settings_sync import circuit, client, outcomes, wire
+from settings_sync import circuit, client, desired, ledger, outcomes, wire
 from settings_sync.clock import database_now
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
@@ -31,6 +31,7 @@ class Claim:
     generation: int
     token: str
     started_at: dt.datetime
+    credentials: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def run(*, prefer: int | None = None, budget_s: float) -> bool:
 
 def claim(*, prefer: int | None = None) -> Claim | circuit.Shut | None:
     """Lease the next due setting. None: nothing is due. Shut: something is, but may not be sent now."""
+    _adopt_credentials_once()
     if not ProviderSetting.objects.due(database_now()).exists():
         return None
     with transaction.atomic():
@@ -77,9 +79,27 @@ def claim(*, prefer: int | None = None) -> Claim | circuit.Shut | None:
         return _lease(setting.pk, now)
 
 
+_adopted: set[str] = set()
+
+
+def _adopt_credentials_once() -> None:
+    """A changed key or customer is another account, which knows nothing of what we told the one before."""
+    mine = circuit.fingerprint()
+    if mine in _adopted or not circuit.is_configured():
+        return
+    with transaction.atomic():
+        Circuit.take_turn()
+        if circuit.adopt_credentials():
+            ledger.assert_everything()
+    _adopted.add(mine)
+
+
 def _release_expired(lane: str, now: dt.datetime) -> None:
     """A lease that ran out is a worker that died: its request may have been sent, and may still be acting."""
-    ProviderSetting.objects.filter(lane=lane, lease_until__lte=now).update(
+    expired = ProviderSetting.objects.filter(lane=lane, lease_until__lte=now)
+    if expired.filter(address=desired.DAILY).exists():
+        ledger.doubt_the_week(now)
+    expired.update(
         lease_token=None,
         lease_until=None,
         state=State.UNSURE,
@@ -99,7 +119,9 @@ def _lease(setting_id: int, now: dt.datetime) -> Claim | None:
     if not taken:
         return None
     setting = ProviderSetting.objects.get(pk=setting_id)
-    claimed = Claim(setting.pk, setting.address, setting.desired, setting.generation, token, now)
+    claimed = Claim(
+        setting.pk, setting.address, setting.desired, setting.generation, token, now, circuit.fingerprint()
+    )
     Attempt.objects.create(
         setting_id=setting.pk,
         address=setting.address,
@@ -165,7 +187,13 @@ def complete(claimed: Claim, result: Result) -> bool:
             reply=result.reply,
         )
         retry_after_s = min(result.retry_after_s, settings.IVR_BACKOFF_CAP_S)
-        circuit.note(result.outcome, now=now, retry_after_s=retry_after_s, reply=result.reply)
+        circuit.note(
+            result.outcome,
+            credentials=claimed.credentials,
+            now=now,
+            retry_after_s=retry_after_s,
+            reply=result.reply,
+        )
         mine = ProviderSetting.objects.filter(pk=claimed.setting_id, lease_token=claimed.token)
         setting = mine.first()
         if setting is None:
@@ -176,6 +204,8 @@ def complete(claimed: Claim, result: Result) -> bool:
             _confirm(setting, claimed, now)
         else:
             _fail(setting, result, now)
+            if setting.address == desired.DAILY and outcomes.ACTIONS[result.outcome].settle:
+                ledger.doubt_the_week(now)
         if setting.desired == "":
             setting.state, setting.next_attempt_at, setting.reassert_after = State.WITHDRAWN, None, None
         elif setting.generation != claimed.generation:

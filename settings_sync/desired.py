@@ -15,6 +15,7 @@ OFF = "OFF"
 CLOSED_ALL_DAY = "HOLIDAY"
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEK_LANE = "hours"
+DAILY = f"{HOURS}:Daily"  # the wire's word for all seven days at once
 
 Desired = dict[str, str]
 
@@ -57,6 +58,12 @@ def of_holiday(holiday: HolidayRecord) -> Desired:
 
 def of_hours(hours: HoursRecord) -> Desired:
     return {hours_address(hours.day): f"{hours.opens_at:%H:%M}-{hours.closes_at:%H:%M}"}
+
+
+def of_week(week: Desired) -> Desired:
+    """`Daily`, where all seven days are there and equal; nothing otherwise."""
+    days = [week.get(hours_address(day)) for day in WEEKDAYS]
+    return {DAILY: days[0]} if days[0] is not None and len(set(days)) == 1 else {}
 
 
 def kind_of(address: str) -> str:

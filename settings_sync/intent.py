@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from settings_sync import ledger, tasks
+from settings_sync import circuit, ledger, tasks, wire
+from settings_sync.clock import database_now
+from settings_sync.models import Circuit, ProviderSetting
+from settings_sync.models.provider import State
 
 
 def record(addresses: Iterable[str], *, trigger: str = "save") -> list[int]:
@@ -19,9 +22,50 @@ def record(addresses: Iterable[str], *, trigger: str = "save") -> list[int]:
     return changed
 
 
+def preview(addresses: Iterable[str]) -> list[str]:
+    """What saving would tell the provider, in words. Call it in a transaction that is rolled back afterwards."""
+    told = ledger.differences(addresses).told
+    return [wire.in_words(address, value) for address, value in told.items()]
+
+
+def send_now(setting_id: int) -> None:
+    """Send a setting again at once, whatever became of it before."""
+    with transaction.atomic():
+        Circuit.take_turn()
+        ProviderSetting.objects.filter(pk=setting_id).exclude(state=State.WITHDRAWN).update(
+            state=State.WAITING, next_attempt_at=database_now(), trigger="manual"
+        )
+        transaction.on_commit(lambda: tasks.nudge([setting_id]), robust=True)
+
+
+def close_withdrawn(setting_id: int) -> bool:
+    """A person says that the provider has taken a withdrawn holiday back: then it is gone here too."""
+    with transaction.atomic():
+        Circuit.take_turn()
+        gone, _ = ProviderSetting.objects.filter(
+            pk=setting_id, state=State.WITHDRAWN, lease_token=None
+        ).delete()
+    return gone > 0
+
+
+def stop_sending(who: str) -> None:
+    with transaction.atomic():
+        Circuit.take_turn()
+        circuit.stop(who, database_now())
+
+
+def start_sending() -> None:
+    """Open the gate, whoever or whatever shut it, and deliver what has waited."""
+    with transaction.atomic():
+        Circuit.take_turn()
+        circuit.start()
+        transaction.on_commit(lambda: tasks.nudge([None]), robust=True)
+
+
 def resend_everything() -> int:
     """Assert every setting again; how many."""
     with transaction.atomic():
+        Circuit.take_turn()
         count = ledger.assert_everything()
         transaction.on_commit(lambda: tasks.nudge([None]), robust=True)
     return count

@@ -7,9 +7,12 @@ of times, by saves and by the sweep alike.
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from settings_sync import desired
@@ -18,39 +21,54 @@ from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderS
 from settings_sync.models.provider import State
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What levelling would change: `told` by address, and addresses that nothing is wanted for any more."""
+
+    told: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+
+def differences(addresses: Iterable[str] | None = None) -> Differences:
+    """How far the rows of these addresses (all, if None) are from the records. Reads only."""
+    addresses = _with_the_week(addresses)
+    wanted, rows = _wanted(addresses), _rows(addresses)
+    today = timezone.localdate()
+    told: dict[str, str] = {}
+    gone: list[str] = []
+    for address in sorted(set(wanted) | set(rows)):
+        value, row = wanted.get(address), rows.get(address)
+        if _is_past(address, today):
+            if row and row.first_sent_at is None:
+                gone.append(address)  # a past date is not sent any more
+        elif value is None and desired.kind_of(address) == desired.AGENT:
+            # A number that no agent has any more must not ring.
+            if row and row.desired != desired.OFF:
+                told[address] = desired.OFF
+        elif value is None:
+            if row and row.state != State.WITHDRAWN:
+                gone.append(address)
+        elif row is None or row.desired != value or row.state == State.WITHDRAWN:
+            told[address] = value
+    return Differences(told, gone)
+
+
 def level(addresses: Iterable[str] | None = None, *, trigger: str) -> list[int]:
     """Bring the rows of these addresses (all, if None) level with the records; ids of those that changed.
 
     Call it inside the transaction that changed the records.
     """
     Circuit.take_turn()
-    wanted = _wanted(addresses)
-    rows = _rows(addresses)
-    today = timezone.localdate()
-    by_value: dict[str, list[str]] = defaultdict(list)
-    missing: list[str] = []
-    for address in sorted(set(wanted) | set(rows)):
-        value, row = wanted.get(address), rows.get(address)
-        if _is_past(address, today):
-            if row and row.first_sent_at is None:
-                missing.append(address)  # a past date is not sent any more
-        elif value is None and desired.kind_of(address) == desired.AGENT:
-            # A number that no agent has any more must not ring.
-            if row and row.desired != desired.OFF:
-                by_value[desired.OFF].append(address)
-        elif value is None:
-            if row and row.state != State.WITHDRAWN:
-                missing.append(address)
-        elif row is None or row.desired != value or row.state == State.WITHDRAWN:
-            by_value[value].append(address)
+    found = differences(addresses)
     now = database_now()
+    by_value: dict[str, list[str]] = defaultdict(list)
+    for address, value in found.told.items():
+        by_value[value].append(address)
     for value, changed in by_value.items():
-        _want(value, changed, set(rows), trigger=trigger, now=now)
-    _withdraw(missing, now)
-    touched = [address for changed in by_value.values() for address in changed]
-    return list(
-        ProviderSetting.objects.filter(address__in=touched).order_by("id").values_list("id", flat=True)
-    )
+        _want(value, changed, trigger=trigger, now=now)
+    _withdraw(found.gone, now)
+    changed_rows = ProviderSetting.objects.filter(address__in=found.told).order_by("id")
+    return list(changed_rows.values_list("id", flat=True))
 
 
 def repair() -> list[int]:
@@ -91,7 +109,19 @@ def _wanted(addresses: Iterable[str] | None) -> desired.Desired:
         wanted |= desired.of_holiday(holiday)
     for day in hours:
         wanted |= desired.of_hours(day)
+    if settings.IVR_SEND_DAILY:
+        wanted |= desired.of_week(wanted)
     return wanted
+
+
+def _with_the_week(addresses: Iterable[str] | None) -> list[str] | None:
+    """One day's hours decide about `Daily`, and `Daily` about none of them: then the whole week is looked at."""
+    if addresses is None:
+        return None
+    addresses = list(addresses)
+    if any(desired.kind_of(address) == desired.HOURS for address in addresses):
+        addresses += [desired.DAILY, *map(desired.hours_address, desired.WEEKDAYS)]
+    return addresses
 
 
 def _rows(addresses: Iterable[str] | None) -> dict[str, ProviderSetting]:
@@ -101,7 +131,8 @@ def _rows(addresses: Iterable[str] | None) -> dict[str, ProviderSetting]:
     return {row.address: row for row in rows}
 
 
-def _want(value: str, addresses: list[str], existing: set[str], *, trigger: str, now: dt.datetime) -> None:
+def _want(value: str, addresses: list[str], *, trigger: str, now: dt.datetime) -> None:
+    existing = set(_rows(addresses))
     ProviderSetting.objects.filter(address__in=addresses).update(
         desired=value,
         generation=F("generation") + 1,
@@ -131,6 +162,8 @@ def _withdraw(addresses: list[str], now: dt.datetime) -> None:
     """What was never sent is simply gone; what was sent cannot be taken back by any call, and says so."""
     if not addresses:
         return
+    if desired.DAILY in addresses:
+        _drop_daily(now)
     rows = ProviderSetting.objects.filter(address__in=addresses)
     rows.filter(first_sent_at__isnull=True).delete()
     rows.exclude(state=State.WITHDRAWN).update(
@@ -141,6 +174,35 @@ def _withdraw(addresses: list[str], now: dt.datetime) -> None:
         next_attempt_at=None,
         reassert_after=None,
     )
+
+
+def _drop_daily(now: dt.datetime) -> None:
+    """`Daily` is no setting of its own: it is forgotten, and what it may still do is settled day by day."""
+    daily = ProviderSetting.objects.filter(address=desired.DAILY)
+    if daily.filter(Q(lease_token__isnull=False) | Q(reassert_after__isnull=False)).exists():
+        doubt_the_week(now + dt.timedelta(seconds=settings.IVR_LEASE_S))
+    daily.delete()
+
+
+def doubt_the_week(until: dt.datetime) -> None:
+    """A request for all days may act until `until` and the settle window after it: assert each day once more then."""
+    after = until + dt.timedelta(seconds=settings.IVR_SETTLE_S)
+    days = ProviderSetting.objects.filter(kind=desired.HOURS).exclude(address=desired.DAILY)
+    days.filter(state=State.IN_FORCE).update(state=State.UNSURE)
+    days.exclude(state=State.WITHDRAWN).update(
+        reassert_after=after, next_attempt_at=Coalesce("next_attempt_at", Value(after))
+    )
+
+
+def forget_retired() -> int:
+    """Drop the settings of numbers that no agent has any more, once the provider has confirmed them off; how many."""
+    with transaction.atomic():
+        Circuit.take_turn()
+        kept = [desired.agent_address(number) for number in Agent.objects.values_list("number", flat=True)]
+        retired = ProviderSetting.objects.filter(
+            kind=desired.AGENT, state=State.IN_FORCE, confirmed=desired.OFF, reassert_after=None
+        ).exclude(address__in=kept)
+        return retired.delete()[1].get("settings_sync.ProviderSetting", 0)
 
 
 def _is_past(address: str, today: dt.date) -> bool:

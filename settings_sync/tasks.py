@@ -36,6 +36,7 @@ def reconcile() -> None:
     if repaired := ledger.repair():
         logger.warning("%d settings had been changed without an intent; mended", len(repaired))
         nudge([None])
+    ledger.forget_retired()
 
 
 def nudge(setting_ids: Sequence[int | None]) -> None:

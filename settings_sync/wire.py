@@ -25,6 +25,18 @@ def parameters(address: str, value: str, *, number_format: str = NATIONAL) -> di
     raise ValueError(f"nothing on the wire says {value!r} for a setting of kind {kind!r}")
 
 
+def in_words(address: str, value: str) -> str:
+    """What the provider will be told, for a person: `Monday 09:30 AM to 06:30 PM`."""
+    kind, _, name = address.partition(":")
+    if kind == AGENT:
+        number = f"{name[:5]} {name[5:]}" if len(name) == 10 else name
+        return f"{number} takes calls" if value == "AVAIL" else f"{number} takes no calls"
+    if kind == HOLIDAY:
+        return f"holiday on {name}"
+    opens, _, closes = value.partition("-")
+    return f"{'Every day' if name == 'Daily' else name} {clock(opens)} to {clock(closes)}"
+
+
 def clock(time: str) -> str:
     """`18:30` as `06:30 PM`: zero-padded, upper case, whatever the locale; `00:00` is `12:00 AM`."""
     hour, minute = (int(part) for part in time.split(":"))

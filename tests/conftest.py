@@ -17,10 +17,11 @@ PASSWORD = "correct horse battery"
 def _forget_between_tests() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
     from calllogs import auth
-    from settings_sync import tasks
+    from settings_sync import delivery, tasks
 
     auth.forget_keys()
     tasks._resting_until = 0.0
+    delivery._adopted.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,8 +23,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calllogs.spool import Spool, SpoolFull
+from calllogs.spool import Spool, SpoolFull, files
 from calllogs.spool import append as append_module
+from calllogs.spool import depth as depth_module
 from calllogs.spool.records import HEADER, MAGIC, MAX_PAYLOAD, packed, spans
 
 ROOT = Path(__file__).parents[2]
@@ -239,6 +240,34 @@ def test_an_append_while_the_handler_works_waits_for_the_next_drain(spool: Spool
     assert drained(spool) == [b"second"]
 
 
+def test_a_file_renamed_between_opening_and_locking_gets_no_more(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.append(b"before")
+    (file,) = names(spool)
+    sealed = file.with_suffix(".sealed")
+    lock = files.lock
+
+    def late(fd: int) -> bool:
+        if file.exists():
+            file.rename(sealed)
+        return lock(fd)
+
+    monkeypatch.setattr(files, "lock", late)
+    spool.append(b"after")
+    assert sealed.read_bytes() == packed(b"before")
+
+
+def test_a_file_that_is_not_as_it_was_left_gets_no_more(spool: Spool) -> None:
+    spool.append(b"before")
+    (file,) = names(spool)
+    with file.open("ab") as appended:
+        appended.write(b"somebody else")
+    spool.append(b"after")
+    assert len(names(spool)) == 2
+    assert drained(spool) == [b"before", b"after"]
+
+
 # --- no room, and a failing disk -------------------------------------------------------------------------
 
 
@@ -387,6 +416,48 @@ def test_a_file_that_another_drainer_holds_is_left_to_it(spool: Spool) -> None:
     spool.drain(lambda batch: results.append(other.drain(lambda batch: None)))
     assert results == [(0, 0)]
     assert spool.depth().records == 0
+
+
+def test_a_drain_takes_the_append_that_is_under_way_with_it(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.append(b"first")
+    inside, sync = threading.Event(), os.fdatasync
+
+    def slow(fd: int) -> None:
+        inside.set()
+        time.sleep(0.2)
+        sync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    thread = threading.Thread(target=spool.append, args=(b"second",))
+    thread.start()
+    inside.wait()
+    assert drained(spool) == [b"first", b"second"]
+    thread.join()
+
+
+def test_damage_is_safe_before_its_file_is_deleted_and_the_deletion_is_synced(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.append(b"push")
+    (file,) = names(spool)
+    file.write_bytes(file.read_bytes() + b"torn")
+    events: list[str] = []
+    sync, unlink = os.fsync, Path.unlink
+
+    def syncing(fd: int) -> None:
+        sync(fd)
+        events.append("directory" if stat.S_ISDIR(os.fstat(fd).st_mode) else "set aside")
+
+    def deleting(path: Path) -> None:
+        unlink(path)
+        events.append("deleted")
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "unlink", deleting)
+    drained(spool)
+    assert events == ["set aside", "directory", "deleted", "directory"]
 
 
 def test_a_file_that_cannot_be_read_is_told_but_does_not_hold_up_the_others(spool: Spool) -> None:
@@ -583,6 +654,12 @@ def test_what_looks_like_a_record_inside_a_damaged_payload_is_not_taken_for_one(
     assert [data[s.start + HEADER.size : s.end] for s in spans(data) if s.is_record] == [b"first", b"last"]
 
 
+def test_bytes_missing_in_the_middle_cost_only_their_record() -> None:
+    data = packed(b"first") + packed(b"x" * 50)[:-10] + packed(b"third") + packed(b"fourth")
+    records = [data[s.start + HEADER.size : s.end] for s in spans(data) if s.is_record]
+    assert records == [b"first", b"third", b"fourth"]
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     payloads=st.lists(st.binary(max_size=60), min_size=1, max_size=12),
@@ -658,9 +735,7 @@ def test_depth_reads_only_what_is_new(spool: Spool, monkeypatch: pytest.MonkeyPa
     other = Spool(spool.directory)
     assert other.depth().records == 100
     read: list[bytes] = []
-    from calllogs.spool import depth
-
-    monkeypatch.setattr(depth, "spans", lambda data: read.append(data) or spans(data))
+    monkeypatch.setattr(depth_module, "spans", lambda data: read.append(data) or spans(data))
     assert other.depth().records == 100
     assert read == []
     spool.append(b"new")
@@ -670,6 +745,21 @@ def test_depth_reads_only_what_is_new(spool: Spool, monkeypatch: pytest.MonkeyPa
     file.rename(file.with_suffix(".sealed"))
     assert other.depth().records == 101
     assert len(read) == 1
+
+
+def test_depth_does_not_miss_a_file_that_is_sealed_while_it_looks(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.append(b"push")
+    listed = files.listed
+
+    def then_sealed(directory: Path, *suffixes: str) -> list[Path]:
+        paths = listed(directory, *suffixes)
+        paths[0].rename(paths[0].with_suffix(".sealed"))
+        return paths
+
+    monkeypatch.setattr(files, "listed", then_sealed)
+    assert spool.depth().records == 1
 
 
 def test_depth_counts_past_damage_and_after_a_file_shrank(spool: Spool) -> None:

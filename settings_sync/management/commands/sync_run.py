@@ -42,6 +42,7 @@ class Command(BaseCommand):
             try:
                 if time.monotonic() >= reconcile_at:
                     ledger.repair()
+                    ledger.forget_retired()
                     reconcile_at = time.monotonic() + RECONCILE_S
                 delivery.run(budget_s=pause_s)
             except DatabaseError as error:

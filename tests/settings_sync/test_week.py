@@ -1,0 +1,87 @@
+"""The week at the provider is the week on the screen, under both readings of `Daily`, whatever happened on the way."""
+
+import datetime as dt
+import random
+import time
+
+import pytest
+from django.db import transaction
+
+from settings_sync import delivery, desired, intent
+from settings_sync.models import Circuit, OfficeHours, ProviderSetting
+from settings_sync.models.provider import State
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+
+
+def save_week(**hours):
+    """Some days' hours in one save, as the week's page does."""
+    with transaction.atomic():
+        for day, (opens_at, closes_at) in hours.items():
+            OfficeHours.objects.update_or_create(
+                day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(closes_at)}
+            )
+        intent.record(map(desired.hours_address, hours))
+
+
+def effective(simulator):
+    """What a caller would meet on each day, by the provider's own reading."""
+    state = simulator.state()
+    return {day: state["hours"].get(day) or state["daily"] for day in desired.WEEKDAYS}
+
+
+def wanted():
+    return {
+        hours.day: [hours.opens_at.strftime("%I:%M %p"), hours.closes_at.strftime("%I:%M %p")]
+        for hours in OfficeHours.objects.all()
+    }
+
+
+@pytest.mark.parametrize("overwrites", [True, False])
+def test_daily_is_sent_for_an_equal_week_and_the_days_are_right_either_way(simulator, settings, overwrites):
+    settings.IVR_SEND_DAILY = True
+    simulator.set_daily(overwrites=overwrites)
+    save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
+    delivery.run(budget_s=5)
+    assert "hours:Daily" in [entry["address"] for entry in simulator.state()["log"]]
+    assert effective(simulator) == wanted()
+    save_week(Monday=(10, 17))
+    delivery.run(budget_s=5)
+    assert effective(simulator) == wanted()
+    assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
+    save_week(Monday=(9, 18))
+    delivery.run(budget_s=5)
+    assert effective(simulator) == wanted()
+    assert set(ProviderSetting.objects.values_list("state", flat=True)) == {State.IN_FORCE}
+
+
+def test_daily_is_not_sent_unless_it_is_switched_on(simulator):
+    save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
+    delivery.run(budget_s=5)
+    assert "hours:Daily" not in [entry["address"] for entry in simulator.state()["log"]]
+
+
+@pytest.mark.parametrize("overwrites", [True, False])
+@pytest.mark.parametrize("send_daily", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_week_edited_in_any_order_with_faults_ends_right(simulator, settings, seed, send_daily, overwrites):
+    settings.IVR_SEND_DAILY, settings.IVR_SETTLE_S, settings.IVR_BREAKER_FAILURES = send_daily, 0.6, 1000
+    settings.IVR_DEADLINE_S, settings.IVR_BACKOFF_CAP_S = 0.3, 0.2
+    simulator.set_daily(overwrites=overwrites)
+    simulator.set_faults("ok=50,drop_after=15,late=25:0.1-0.4,http500=10", seed=seed)
+    chance = random.Random(seed)
+    save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
+    for _ in range(6):
+        days = chance.sample(desired.WEEKDAYS, chance.choice([1, 2, 7]))
+        save_week(**dict.fromkeys(days, (chance.choice([8, 9]), chance.choice([17, 18]))))
+        delivery.run(budget_s=chance.uniform(0, 0.2))
+    simulator.set_faults("")
+    until = time.monotonic() + 20
+    while ProviderSetting.objects.moving().exists() and time.monotonic() < until:
+        delivery.run(budget_s=1)
+        time.sleep(0.05)
+    assert simulator.state()["pending"] == 0
+    assert effective(simulator) == wanted()
+    assert set(ProviderSetting.objects.values_list("state", flat=True)) == {State.IN_FORCE}
+    assert simulator.state()["overlaps"] == []
+    assert Circuit.only().paused_reason == ""
