@@ -10,7 +10,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -124,7 +124,12 @@ def _digests_of(keys: tuple[str, ...]) -> frozenset[str]:
 
 def is_address_allowed(address: str) -> bool:
     networks = settings.PUSH_ALLOWED_NETWORKS
-    return not networks or _is_in(address, _networks(tuple(networks)))
+    return not networks or is_in_networks(address, networks)
+
+
+def is_in_networks(address: str, cidrs: Sequence[str]) -> bool:
+    """Is the address in one of these networks? What is no address is in none."""
+    return _is_in(address, _networks(tuple(cidrs)))
 
 
 def client_address(meta: Mapping[str, str]) -> str:

@@ -5,9 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from calllogs.models import Push
-from settings_sync.models import ProviderSetting
+from calllogs import auth
+from ivrportal import measures
 
 
 def healthz(_: HttpRequest) -> HttpResponse:
@@ -16,17 +17,29 @@ def healthz(_: HttpRequest) -> HttpResponse:
 
 
 def readyz(_: HttpRequest) -> JsonResponse:
-    """200 or 503 with `{"database": …, "broker": …, "oldest_due_setting_s": …, "last_push_age_s": …}`.
+    """200 or 503 with `{"database": …, "broker": …, "spool": …, "oldest_due_setting_s": …, "last_push_age_s": …}`.
 
     A silent broker is told but is no reason for 503: saves and pushes work without it.
     """
     state: dict[str, Any] = {"database": _database(), "broker": _broker()}
     if state["database"] == "ok":
-        state["oldest_due_setting_s"] = ProviderSetting.objects.oldest_due_age_s()
-        state["last_push_age_s"] = Push.objects.last_age_s()
+        state |= measures.readiness()
     return JsonResponse(
         state, status=200 if state["database"] == "ok" else 503, headers={"Cache-Control": "no-store"}
     )
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text, for METRICS_ALLOWED_NETWORKS only."""
+    if not auth.is_in_networks(auth.client_address(request.META), settings.METRICS_ALLOWED_NETWORKS):
+        return HttpResponse(status=403)
+    registry = CollectorRegistry()
+    for name, (what, values) in measures.gauges().items():
+        labels = [] if "" in values else ["state"]
+        gauge = Gauge(name, what, labels, registry=registry)
+        for label, value in values.items():
+            (gauge.labels(label) if label else gauge).set(value)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _database() -> str:

@@ -231,6 +231,16 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(minutes=15),
         "options": {"expires": 900},
     },
+    "drain the spool": {
+        "task": "calllogs.tasks.drain_spool",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
+    },
+    "delete what is too old": {
+        "task": "calllogs.tasks.delete_old",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
 }
 
 # --- Pushes ----------------------------------------------------------------------------------------------

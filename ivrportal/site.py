@@ -3,15 +3,20 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from ivrportal import measures
 from settings_sync import theme
 
 
 class PortalSite(theme.AdminSite):
     site_header = site_title = _("IVR Portal")
     index_title = _("Home")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {"today": measures.today(), **(extra_context or {})})
 
 
 def _may(permission: str) -> Any:

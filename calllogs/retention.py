@@ -1,0 +1,37 @@
+"""What is too old is deleted, a little at a time, so that nobody waits behind it."""
+
+import datetime as dt
+import time
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from calllogs.models import CallLog, Push, Refusals
+
+AT_ONCE = 1000
+
+
+def delete_old(*, budget_s: float) -> int:
+    """Delete pushes and calls beyond their days, oldest first, until done or out of time; how many rows."""
+    until = time.monotonic() + budget_s
+    now = timezone.now()
+    pushes = now - dt.timedelta(days=settings.PUSH_RETENTION_DAYS)
+    calls = now - dt.timedelta(days=settings.CALL_RETENTION_DAYS)
+    old: list[tuple[QuerySet, str]] = [
+        (Push.objects.filter(received_at__lt=pushes), "received_at"),
+        (CallLog.objects.filter(started_at__lt=calls), "started_at"),
+        (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
+    ]
+    return sum(_delete(rows, order, until) for rows, order in old)
+
+
+def _delete(rows: QuerySet, order: str, until: float) -> int:
+    count = 0
+    while time.monotonic() < until:
+        ids = list(rows.order_by(order).values_list("pk", flat=True)[:AT_ONCE])
+        if not ids:
+            break
+        rows.model._default_manager.filter(pk__in=ids).delete()
+        count += len(ids)
+    return count

@@ -1,0 +1,210 @@
+"""Group commit and its fallbacks: what is answered is on a disk, and nobody waits long for it."""
+
+import os
+import threading
+import time
+
+import pytest
+from django.db import DataError, connection, transaction
+
+from calllogs import auth, replay, writer
+from calllogs.models import CallLog, Push, PushKey
+from tests.conftest import PUSHES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CALL = "calllogid={id}&callnumber=9812345678&date=2026-11-08&time=10:15:00&callstatus=ANSWER"
+
+
+@pytest.fixture(autouse=True)
+def _a_writer_of_its_own():
+    """Each test meets a writer that has seen no trouble yet, and leaves an empty spool."""
+    writer.stop()
+    yield
+    writer.stop()
+    replay.drain()
+
+
+def push_together(push, count):
+    """`count` pushes at once, from as many threads; their answers."""
+    answers = [None] * count
+
+    def one(number):
+        answers[number] = push(CALL.format(id=f"G{number}")).content
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_pushes_that_come_together_are_all_stored(push):
+    assert push_together(push, 24) == [b"Successful"] * 24
+    assert CallLog.objects.count() == Push.objects.count() == 24
+
+
+def test_pushes_that_come_together_share_transactions(push, monkeypatch):
+    sizes = []
+    store = writer.store
+    monkeypatch.setattr(
+        writer, "store", lambda batch: (sizes.append(len(batch)), time.sleep(0.02), store(batch))
+    )
+    push_together(push, 24)
+    assert sum(sizes) == 24
+    assert len(sizes) < 12
+
+
+def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
+    from calllogs import store as room
+
+    store = room.store
+
+    def picky(batch):
+        if any(arrival.call and arrival.call.call_id == "G3" for arrival in batch):
+            raise DataError("poison")
+        store(batch)
+
+    monkeypatch.setattr(room, "store", picky)
+    monkeypatch.setattr(writer, "store", picky)
+    answers = push_together(push, 8)
+    assert answers == [b"Successful"] * 8
+    assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"G{n}" for n in range(8)} - {"G3"}
+    kept = Push.objects.get(outcome="REJECTED")
+    assert (kept.reason, "calllogid=G3" in kept.raw_query) == ("could not be stored", True)
+
+
+def hold_the_table(hold):
+    """Another connection that locks the calls for everybody until `hold` is set."""
+    locked = threading.Event()
+
+    def keep():
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("LOCK TABLE calllogs_calllog IN EXCLUSIVE MODE")
+            locked.set()  # SQLite: IMMEDIATE has locked the whole database already
+            hold.wait(15)
+        connection.close()
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    assert locked.wait(5)
+    return thread
+
+
+def test_a_database_that_stalls_costs_the_wait_once_and_no_push(push, settings):
+    settings.PUSH_WAIT_S = 0.4
+    assert push(CALL.format(id="before")).content == b"Successful"
+    hold = threading.Event()
+    holder = hold_the_table(hold)
+    started = time.monotonic()
+    assert push(CALL.format(id="stalled-1")).content == b"Accepted"
+    assert 0.3 < time.monotonic() - started < 2
+    started = time.monotonic()
+    assert push(CALL.format(id="stalled-2")).content == b"Accepted"
+    assert time.monotonic() - started < 0.3, "once it is known to stall, nobody waits for it"
+    assert replay.spool().depth().records == 2
+    hold.set()
+    holder.join()
+    until = time.monotonic() + 10
+    while CallLog.objects.count() < 3 and time.monotonic() < until:
+        time.sleep(0.1)
+    replay.drain()
+    assert set(CallLog.objects.values_list("call_id", flat=True)) == {"before", "stalled-1", "stalled-2"}
+    assert Push.objects.count() == 3, "a push that was spooled and, late, committed is one push"
+
+
+def test_a_stranger_is_refused_while_the_database_stalls(push, settings):
+    settings.PUSH_WAIT_S = 0.3
+    push(CALL.format(id="before"))
+    hold = threading.Event()
+    holder = hold_the_table(hold)
+    assert push(CALL.format(id="x")).content == b"Accepted"
+    assert push(CALL.format(id="y"), key="wrong").content == b"Failure"
+    hold.set()
+    holder.join()
+
+
+def test_a_new_process_knows_the_keys_though_the_database_is_silent(push):
+    push(CALL.format(id="before"))
+    auth._Known.digests = None  # as in a process that has just been started
+    from calllogs.models.key import digest_of
+
+    assert auth.is_live(digest_of("test-push-key")) is True
+    assert auth.is_live(digest_of("wrong")) is False
+    auth.forget_keys()
+    assert auth.is_live(digest_of("test-push-key")) is None
+
+
+def test_a_new_key_works_at_once_and_a_revoked_one_for_a_quarter_of_a_second(push):
+    push(CALL.format(id="before"))
+    PushKey.make("second", key="second-key")
+    assert push(CALL.format(id="second"), key="second-key").status_code == 200
+    PushKey.objects.filter(name="second").update(revoked_at="2026-11-08T00:00:00Z")
+    time.sleep(auth.FRESH_S)
+    assert push(CALL.format(id="third"), key="second-key").status_code == 403
+    assert push(CALL.format(id="fourth")).status_code == 200, "two live keys: the other still works"
+
+
+def test_the_last_use_of_a_key_is_noted(push):
+    push(CALL.format(id="one"))
+    assert PushKey.objects.get().last_used_at is not None
+
+
+def test_what_was_answered_is_on_disk_when_the_writer_stops(push):
+    push_together(push, 10)
+    writer.stop()
+    assert CallLog.objects.count() == 10
+    assert push(CALL.format(id="after")).content == b"Successful", "a new writer takes over"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # that it is dangerous is why we test it
+def test_a_forked_child_has_a_writer_of_its_own(push):
+    push(CALL.format(id="parent"))
+    connection.close()
+    child = os.fork()
+    if child == 0:
+        connection.close()
+        status = 1
+        try:
+            status = 0 if push(CALL.format(id="child")).content == b"Successful" else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert CallLog.objects.count() == 2
+
+
+def test_addresses_are_allowed_and_refused_by_network(push, settings):
+    settings.PUSH_ALLOWED_NETWORKS = ["203.0.113.0/24", "2001:db8::/32"]
+    sample = (PUSHES / "sample_url.query").read_bytes()
+    assert push(sample, REMOTE_ADDR="203.0.113.9").status_code == 200
+    assert push(sample, REMOTE_ADDR="::ffff:203.0.113.9").status_code == 200
+    assert push(sample, REMOTE_ADDR="2001:db8::1").status_code == 200
+    assert push(sample, REMOTE_ADDR="203.0.114.9").status_code == 403
+    assert push(sample, REMOTE_ADDR="not an address").status_code == 403
+
+
+def test_behind_trusted_proxies_the_address_is_read_from_the_right(push, settings):
+    settings.TRUSTED_PROXIES, settings.PUSH_ALLOWED_NETWORKS = ["10.0.0.0/8"], ["203.0.113.0/24"]
+    sample = (PUSHES / "sample_url.query").read_bytes()
+    forged = "203.0.113.9, 198.51.100.7, 10.1.2.3"
+    assert push(sample, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=forged).status_code == 403
+    honest = "198.51.100.7, 203.0.113.9"
+    assert push(sample, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=honest).status_code == 200
+    assert push(sample, REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR="198.51.100.7").status_code == 200
+
+
+def test_with_no_key_at_all_pushes_need_an_allowed_network(push, settings):
+    PushKey.objects.all().delete()
+    auth.forget_keys()
+    sample = (PUSHES / "sample_url.query").read_bytes()
+    assert push(sample, key=None).status_code == 403
+    settings.PUSH_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    assert push(sample, key=None).status_code == 200
+
+
+def test_keys_of_the_environment_are_accepted_beside_those_of_the_screen(push, settings):
+    settings.PUSH_KEYS = ["from-the-environment"]
+    sample = (PUSHES / "sample_url.query").read_bytes()
+    assert push(sample, key="from-the-environment").status_code == 200
+    assert push(sample).status_code == 200
