@@ -1,11 +1,8 @@
 """The only writer of `Push` and `CallLog`. Any batch, any number of times, with the same result.
 
 A batch is two statements. Each takes the whole batch as one JSON parameter, which costs a fraction of what
-as many rows of placeholders cost, and reads alike on PostgreSQL and SQLite. The rule of merging is in the
-INSERT itself, so that two processes that store pushes of one call at the same time cannot lose a field:
-
-    a blank never overwrites; what was blank is filled; where both speak, the push that came later wins,
-    and the call is marked when they disagree.
+as many rows of placeholders cost, and reads alike on PostgreSQL and SQLite. The rule of merging (`merging`) is in
+the INSERT itself, so that two processes that store pushes of one call at the same time cannot lose a field.
 """
 
 import datetime as dt
@@ -13,28 +10,17 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from calllogs.arrival import Arrival
+from calllogs.arrival import Arrival, as_bytes, understood
+from calllogs.merging import MERGE, NUMBERS, TEXTS, merge, row_of
 from calllogs.models import CallLog, Push
-from calllogs.parsing import ParsedCall
 
 logger = logging.getLogger(__name__)
 
-TEXTS = (
-    "caller",
-    "agent_number",
-    "raw_status",
-    "circle",
-    "virtual_number",
-    "department",
-    "recording_url",
-    "call_type",
-)
-NUMBERS = ("ivr_seconds", "talk_seconds")
 CALL_COLUMNS = {
     "call_id": "text", "started_at": "timestamptz", "status": "text", **dict.fromkeys(TEXTS, "text"),
     **dict.fromkeys(NUMBERS, "integer"), "has_conflict": "boolean", "received_at": "timestamptz",
@@ -51,8 +37,9 @@ def store(batch: Sequence[Arrival]) -> None:
     ordered = sorted(batch, key=lambda arrival: arrival.received_at)
     calls, changes = _folded(ordered)
     with transaction.atomic():
-        ids = _store_calls(list(calls.values()))
-        _store_pushes(ordered, ids=ids, changes=changes)
+        laid = _store_calls(list(calls.values()))
+        _store_pushes(ordered, laid=laid, changes=changes)
+        _fold_again([call.pk for call in laid.values() if call.is_late])
 
 
 def store_each(arrivals: Iterable[Arrival]) -> set[str]:
@@ -85,83 +72,27 @@ def _folded(ordered: Iterable[Arrival]) -> tuple[dict[str, dict[str, Any]], dict
     for arrival in ordered:
         if arrival.call is None:
             continue
-        row = _row(arrival.call, arrival.received_at, now)
+        row = row_of(arrival.call, arrival.received_at, now)
         known = rows.get(row["call_id"])
         if known is None:
             rows[row["call_id"]] = row
         else:
-            changes[arrival.uid] = _merge(known, row)
+            changes[arrival.uid] = merge(known, row)
     return rows, changes
 
 
-def _row(call: ParsedCall, received_at: dt.datetime, now: dt.datetime) -> dict[str, Any]:
-    row = {name: getattr(call, name) for name in ("call_id", "started_at", "status", *TEXTS, *NUMBERS)}
-    return row | {
-        "has_conflict": False,
-        "received_at": received_at,
-        "told_at": received_at,
-        "updated_at": now,
-    }
+class _Laid(NamedTuple):
+    """A call after the batch was laid over the table. Late: it disagrees with a push that came before."""
+
+    pk: int
+    is_new: bool
+    has_changed: bool
+    is_late: bool
 
 
-def _merge(known: dict[str, Any], newer: dict[str, Any]) -> bool:
-    """Lay a newer row over a known one, by the rule of the module; True if that changed it."""
-    before = dict(known)
-    for name in ("started_at", *TEXTS, *NUMBERS):
-        if newer[name] in ("", None):
-            continue
-        if name == "raw_status":
-            known["has_conflict"] |= known[name] != "" and known["status"] != newer["status"]
-            known["status"] = newer["status"]
-        else:
-            known["has_conflict"] |= known[name] not in ("", None, newer[name])
-        known[name] = newer[name]
-    changed = known != before
-    known["told_at"] = newer["told_at"]
-    return changed
-
-
-def _merge_sql() -> str:
-    """The same rule as SQL, for a call that is in the table already."""
-    mine, new = "calllogs_calllog.", "excluded."
-    later = f"{new}told_at >= {mine}told_at"
-
-    def spoken(side: str, name: str) -> str:
-        return f"{side}{name} IS NOT NULL" if name in NUMBERS else f"{side}{name} <> ''"
-
-    def wins(name: str) -> str:
-        return f"({spoken(new, name)} AND (NOT ({spoken(mine, name)}) OR {later}))"
-
-    assignments = [
-        f"{name} = CASE WHEN {wins(name)} THEN {new}{name} ELSE {mine}{name} END"
-        for name in (*TEXTS, *NUMBERS)
-    ]
-    assignments.append(f"status = CASE WHEN {wins('raw_status')} THEN {new}status ELSE {mine}status END")
-    assignments.append(f"started_at = CASE WHEN {later} THEN {new}started_at ELSE {mine}started_at END")
-    assignments.append(f"told_at = CASE WHEN {later} THEN {new}told_at ELSE {mine}told_at END")
-    both = [
-        f"({spoken(mine, name)} AND {spoken(new, name)} AND {mine}{compared} <> {new}{compared})"
-        for name in (*TEXTS, *NUMBERS)
-        for compared in ["status" if name == "raw_status" else name]
-    ]
-    differs = " OR ".join([*both, f"{mine}started_at <> {new}started_at"])
-    assignments.append(f"has_conflict = ({mine}has_conflict OR {new}has_conflict OR {differs})")
-    changes = [
-        f"({wins(name)} AND ({mine}{name} IS NULL OR {new}{name} <> {mine}{name}))"
-        for name in (*TEXTS, *NUMBERS)
-    ]
-    changes.append(f"({later} AND {mine}started_at <> {new}started_at)")
-    assignments.append(
-        f"updated_at = CASE WHEN {' OR '.join(changes)} THEN {new}updated_at ELSE {mine}updated_at END"
-    )
-    return ", ".join(assignments)
-
-
-MERGE = _merge_sql()
-
-
-def _store_calls(rows: list[dict[str, Any]]) -> dict[str, tuple[int, bool, bool]]:
-    """`{call_id: (id, is new, has changed)}` after the batch is laid over the table."""
+def _store_calls(rows: list[dict[str, Any]]) -> dict[str, _Laid]:
+    if not rows:
+        return {}
     if not rows:
         return {}
     # Always in one order, so that two batches with the same calls wait for each other instead of locking up.
@@ -170,30 +101,60 @@ def _store_calls(rows: list[dict[str, Any]]) -> dict[str, tuple[int, bool, bool]
         CallLog._meta.db_table,
         CALL_COLUMNS,
         rows,
-        f"ON CONFLICT (call_id) DO UPDATE SET {MERGE} RETURNING call_id, id, received_at, updated_at",
+        f"ON CONFLICT (call_id) DO UPDATE SET {MERGE}"
+        " RETURNING call_id, id, received_at, updated_at, told_at, has_conflict",
     )
     mine = {row["call_id"]: row for row in rows}
     return {
-        call_id: (
+        call_id: _Laid(
             pk,
-            _same(received_at, mine[call_id]["received_at"]),
-            _same(updated_at, mine[call_id]["updated_at"]),
+            is_new=_moment(received_at) == mine[call_id]["received_at"],
+            has_changed=_moment(updated_at) == mine[call_id]["updated_at"],
+            is_late=bool(has_conflict) and _moment(told_at) > mine[call_id]["told_at"],
         )
-        for call_id, pk, received_at, updated_at in stored
+        for call_id, pk, received_at, updated_at, told_at, has_conflict in stored
     }
+
+
+def _fold_again(ids: list[int]) -> None:
+    """Rebuild calls from all their pushes, in the order in which those came.
+
+    Needed only where a push that was spooled meets newer ones and disagrees: the newest value of each field may then
+    be of a push in between, which the row alone cannot tell.
+    """
+    for call in CallLog.objects.filter(pk__in=ids):
+        row: dict[str, Any] = {}
+        for push in Push.objects.filter(call=call).order_by("received_at", "id"):
+            told = understood(
+                push.uid, push.received_at, push.remote_addr, as_bytes(push.raw_query), mends=push.mends
+            )
+            if told.call is not None:
+                newer = row_of(told.call, push.received_at, timezone.now())
+                if row:
+                    merge(row, newer)
+                else:
+                    row = newer
+        changed = [
+            name
+            for name in ("started_at", "status", *TEXTS, *NUMBERS)
+            # Older pushes may have been deleted already: what only they told stays.
+            if row and row[name] not in ("", None) and row[name] != getattr(call, name)
+        ]
+        for name in changed:
+            setattr(call, name, row[name])
+        call.updated_at = timezone.now()
+        call.save(update_fields=[*changed, "updated_at"])
 
 
 # --- pushes ----------------------------------------------------------------------------------------------
 
 
-def _store_pushes(
-    arrivals: list[Arrival], *, ids: dict[str, tuple[int, bool, bool]], changes: dict[str, bool]
-) -> None:
+def _store_pushes(arrivals: list[Arrival], *, laid: dict[str, _Laid], changes: dict[str, bool]) -> None:
     rows = []
     for arrival in arrivals:
         pk, outcome = None, Push.Outcome.REJECTED
         if arrival.call:
-            pk, is_new, has_changed = ids[arrival.call.call_id]
+            pk, is_new, has_changed, _ = laid[arrival.call.call_id]
             adds = changes.get(arrival.uid)  # None: the first of its call in this batch
             if adds is None:
                 outcome = (
@@ -253,8 +214,8 @@ def _json(value: dt.datetime) -> str:
     return str(connection.ops.adapt_datetimefield_value(value))
 
 
-def _same(stored: dt.datetime | str, mine: dt.datetime) -> bool:
-    """Is the moment that came back the one that went in? SQLite returns it without its zone, or as text."""
+def _moment(stored: dt.datetime | str) -> dt.datetime:
+    """A moment as the database returned it; SQLite leaves the zone out, or returns text."""
     if isinstance(stored, str):
         stored = dt.datetime.fromisoformat(stored)
-    return (stored if stored.tzinfo else stored.replace(tzinfo=dt.UTC)) == mine
+    return stored if stored.tzinfo else stored.replace(tzinfo=dt.UTC)

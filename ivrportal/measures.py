@@ -61,7 +61,7 @@ def readiness() -> dict[str, Any]:
 def gauges() -> dict[str, tuple[str, dict[str, float]]]:
     """`{name: (what it is, {label: value})}`; the label is empty where there is one value."""
     depth = replay.spool().depth()
-    states = dict.fromkeys(State.values, 0) | dict(
+    states: dict[str, float] = dict.fromkeys(State.values, 0.0) | dict(
         ProviderSetting.objects.order_by().values_list("state").annotate(Count("id"))
     )
     age = Push.objects.last_age_s()

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models import CallLog
+from calllogs.models import CallLog, Push
 from calllogs.models.call import STATUS_LOOK
 from settings_sync import theme
 from settings_sync.phone import for_people
@@ -19,6 +19,17 @@ def clock_text(seconds: int | None) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class PushInline(theme.ReadOnly, theme.TabularInline):
+    """What this call was told by; two pushes that disagree stand below each other."""
+
+    model = Push
+    fields = ["received_at", "outcome", "flags", "raw_query"]
+    readonly_fields = fields
+    ordering = ["received_at", "id"]
+    verbose_name_plural = _("pushes of this call, in the order in which they came")
+    show_change_link = True
 
 
 @admin.register(CallLog)
@@ -43,6 +54,7 @@ class CallLogAdmin(theme.ReadOnly, theme.ModelAdmin):
         "talk", "ivr", "circle", "shown_virtual_number", "recording_url", "has_conflict", "received_at",
     ]  # fmt: skip
     readonly_fields = fields
+    inlines = [PushInline]
 
     @theme.display(description=_("Status"), ordering="status")
     def shown_status(self, call: CallLog) -> str:

@@ -43,6 +43,16 @@ def test_calls_and_pushes_are_read_only(client_for, call):
     assert supervisor.get(f"/admin/calllogs/push/{push.pk}/change/").status_code == 200
 
 
+def test_a_call_s_page_shows_both_pushes_that_disagree(client_for, push):
+    push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=MISSED")
+    push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=ANSWER")
+    call = CallLog.objects.get()
+    page = client_for(SUPERVISORS).get(f"{CALLS}{call.pk}/change/").text
+    assert call.has_conflict
+    assert "callstatus=MISSED" in page
+    assert "callstatus=ANSWER" in page
+
+
 def test_a_new_key_is_shown_once_and_kept_as_a_digest(client_for):
     admin = client_for(None)
     page = admin.post("/admin/calllogs/pushkey/add/", {"name": "Provider"}, follow=True).text

@@ -73,6 +73,14 @@ def test_a_push_that_was_spooled_and_comes_late_does_not_win_over_a_newer_one():
     assert (call.department, call.circle, call.has_conflict) == ("Sales", "Delhi", True)
 
 
+def test_a_late_push_wins_over_an_older_one_even_if_a_newer_one_says_nothing_of_it():
+    store([arrival(f"{BASE}&department=Sales", after_s=0)])
+    store([arrival(f"{BASE}&state=Delhi", after_s=60)])
+    store([arrival(f"{BASE}&department=Support", after_s=30)])
+    call = CallLog.objects.get()
+    assert (call.department, call.circle, call.has_conflict) == ("Support", "Delhi", True)
+
+
 def test_one_push_stored_twice_is_one_row():
     twice = arrival(BASE, uid="same")
     store([twice])
