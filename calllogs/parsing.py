@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
@@ -118,7 +119,7 @@ def _pieces(raw: bytes) -> list[tuple[str, bytes]]:
     current = ""  # the known field that a stray piece belongs to
     for piece in raw.split(b"&"):
         key, equals, value = piece.partition(b"=")
-        name = normal_key(_key_text(key)) if equals else ""
+        name = _key_name(key) if equals else ""
         field = FIELD_OF_KEY.get(name, "")
         if field:
             found.append((field, value))
@@ -132,8 +133,12 @@ def _pieces(raw: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
-def _key_text(key: bytes) -> str:
-    return unquote_to_bytes(key.replace(b"+", b" ")).decode("utf-8", "replace") if len(key) < 100 else ""
+@lru_cache(maxsize=1024)
+def _key_name(key: bytes) -> str:
+    """The key as our vocabulary writes it. Senders use a dozen, again and again; what is long is none of them."""
+    if len(key) >= 100:
+        return ""
+    return normal_key(unquote_to_bytes(key.replace(b"+", b" ")).decode("utf-8", "replace"))
 
 
 def _inside_url(current: str, found: list[tuple[str, bytes]]) -> bool:

@@ -60,6 +60,16 @@ class Push(models.Model):
         return self.uid
 
 
+# Look of an outcome beside its words: (badge colour, icon).
+OUTCOME_LOOK: dict[str, tuple[str, str]] = {
+    Push.Outcome.STORED: ("success", "check"),
+    Push.Outcome.MERGED: ("info", "call_merge"),
+    Push.Outcome.REPEAT: ("base", "repeat"),
+    Push.Outcome.REJECTED: ("warning", "error"),
+    Push.Outcome.REFUSED: ("danger", "block"),
+}
+
+
 class Refusals(models.Model):
     """How many pushes with a wrong key, or from an address that is not allowed, came from an address in a day."""
 
