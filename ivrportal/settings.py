@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "csp",
+    "simple_history",
     "ivrportal.apps.PortalConfig",
     "settings_sync",
     "calllogs",
@@ -80,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",  # last: it names the person of a change
 ]
 ROOT_URLCONF = "ivrportal.urls"
 WSGI_APPLICATION = "ivrportal.wsgi.application"

@@ -35,6 +35,12 @@ class HoursRecord(Protocol):
     closes_at: dt.time
 
 
+class OtherHoursRecord(Protocol):
+    date: dt.date
+    opens_at: dt.time
+    closes_at: dt.time
+
+
 def agent_address(number: str) -> str:
     """`agent:9812345678` for an Indian number, `agent:+4420…` for any other."""
     return f"{AGENT}:{number.removeprefix('+91')}"
@@ -57,7 +63,16 @@ def of_holiday(holiday: HolidayRecord) -> Desired:
 
 
 def of_hours(hours: HoursRecord) -> Desired:
-    return {hours_address(hours.day): f"{hours.opens_at:%H:%M}-{hours.closes_at:%H:%M}"}
+    return {hours_address(hours.day): interval(hours.opens_at, hours.closes_at)}
+
+
+def of_other_hours(other: OtherHoursRecord) -> Desired:
+    """Hours for one date are told as its weekday's; whoever lays them over the week's knows that it is that date."""
+    return {hours_address(WEEKDAYS[other.date.weekday()]): interval(other.opens_at, other.closes_at)}
+
+
+def interval(opens_at: dt.time, closes_at: dt.time) -> str:
+    return f"{opens_at:%H:%M}-{closes_at:%H:%M}"
 
 
 def of_week(week: Desired) -> Desired:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from settings_sync import desired
 from settings_sync.clock import database_now
-from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
+from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider import State
 
 
@@ -109,6 +109,11 @@ def _wanted(addresses: Iterable[str] | None) -> desired.Desired:
         wanted |= desired.of_holiday(holiday)
     for day in hours:
         wanted |= desired.of_hours(day)
+    for other in OtherHours.objects.filter(date=timezone.localdate()):
+        # Laid over the weekday's usual hours on that date; from the next day on the usual ones are wanted again.
+        wanted |= {
+            address: value for address, value in desired.of_other_hours(other).items() if address in wanted
+        }
     if settings.IVR_SEND_DAILY:
         wanted |= desired.of_week(wanted)
     return wanted

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from celery import shared_task
 
-from settings_sync import delivery, ledger
+from settings_sync import clockwork, delivery, ledger
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,8 @@ def deliver(*, setting_id: int | None = None) -> None:
 
 @shared_task
 def sweep() -> None:
-    """What nudges left behind."""
+    """What time changed by itself, and what nudges left behind."""
+    clockwork.turn()
     deliver()
 
 

@@ -1,6 +1,6 @@
-from settings_sync.models.agent import Agent
+from settings_sync.models.agent import Agent, Shift
 from settings_sync.models.holiday import Holiday
-from settings_sync.models.office_hours import OfficeHours
+from settings_sync.models.office_hours import OfficeHours, OtherHours
 from settings_sync.models.provider import Attempt, Circuit, ProviderSetting
 
-__all__ = ["Agent", "Attempt", "Circuit", "Holiday", "OfficeHours", "ProviderSetting"]
+__all__ = ["Agent", "Attempt", "Circuit", "Holiday", "OfficeHours", "OtherHours", "ProviderSetting", "Shift"]

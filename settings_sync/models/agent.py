@@ -1,11 +1,13 @@
-"""The people who take the calls."""
+"""The people who take the calls, and the hours in which each of them does."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
+from settings_sync.desired import WEEKDAYS
 from settings_sync.phone import to_e164
 
 
@@ -44,7 +46,17 @@ class Agent(models.Model):
     availability = models.CharField(
         _("availability"), max_length=5, choices=Availability, default=Availability.AVAIL
     )
-    off_until = models.DateTimeField(_("off until"), null=True, blank=True)
+    off_until = models.DateTimeField(
+        _("off until"), null=True, blank=True, help_text=_("Switched on again by itself at this moment.")
+    )
+    shift_edge_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The last beginning or end of a shift that was acted on.",
+    )
+
+    history = HistoricalRecords(excluded_fields=["shift_edge_at"])
 
     class Meta:
         verbose_name = _("agent")
@@ -58,3 +70,46 @@ class Agent(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Shift(models.Model):
+    """From when to when an agent takes calls on a weekday. At its edges the agent is switched; between, people may."""
+
+    class Day(models.IntegerChoices):
+        MONDAY = 0, _("Monday")
+        TUESDAY = 1, _("Tuesday")
+        WEDNESDAY = 2, _("Wednesday")
+        THURSDAY = 3, _("Thursday")
+        FRIDAY = 4, _("Friday")
+        SATURDAY = 5, _("Saturday")
+        SUNDAY = 6, _("Sunday")
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="shifts")
+    day = models.PositiveSmallIntegerField(_("day"), choices=Day)
+    starts_at = models.TimeField(_("from"))
+    ends_at = models.TimeField(_("to"))
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("shift")
+        verbose_name_plural = _("shifts")
+        ordering = ["day", "starts_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="shift_ends_after_it_starts", condition=models.Q(ends_at__gt=models.F("starts_at"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{WEEKDAYS[self.day]} {self.starts_at:%H:%M}–{self.ends_at:%H:%M}"
+
+    def clean(self) -> None:
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValidationError(
+                {
+                    "ends_at": _(
+                        "The end must come after the beginning. For “until midnight” write 11:59 PM (23:59)."
+                    )
+                }
+            )

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 
 class Holiday(models.Model):
@@ -11,6 +12,8 @@ class Holiday(models.Model):
     name = models.CharField(
         _("name"), max_length=100, blank=True, help_text=_("For you; the provider takes no name.")
     )
+
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = _("holiday")

@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 
 class OfficeHours(models.Model):
@@ -25,6 +26,8 @@ class OfficeHours(models.Model):
     opens_at = models.TimeField(_("opens at"))
     closes_at = models.TimeField(_("closes at"))
 
+    history = HistoricalRecords()
+
     class Meta:
         verbose_name = _("office hours")
         verbose_name_plural = _("office hours")
@@ -38,16 +41,53 @@ class OfficeHours(models.Model):
         return f"{self.get_day_display()} {self.opens_at:%H:%M}–{self.closes_at:%H:%M}"
 
     def clean(self) -> None:
-        if self.opens_at and self.closes_at:
-            # The wire knows minutes only; two moments within one minute would be no time at all there.
-            self.opens_at = self.opens_at.replace(second=0, microsecond=0)
-            self.closes_at = self.closes_at.replace(second=0, microsecond=0)
-            if self.closes_at <= self.opens_at:
-                raise ValidationError(
-                    {
-                        "closes_at": _(
-                            "Closing must come after opening. For “until midnight” write 11:59 PM (23:59)."
-                        )
-                    },
-                    code="closes_before_opening",
-                )
+        clean_interval(self)
+
+
+class OtherHours(models.Model):
+    """Hours for one date only: "close today at 16:00", "open late tomorrow".
+
+    The provider knows weekdays, not dates: on that date its weekday gets these hours, and after it the usual ones
+    again.
+    """
+
+    date = models.DateField(
+        _("date"),
+        unique=True,
+        error_messages={"unique": _("This date has other hours already: change them there.")},
+    )
+    opens_at = models.TimeField(_("opens at"))
+    closes_at = models.TimeField(_("closes at"))
+    note = models.CharField(_("why"), max_length=100, blank=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("other hours for a date")
+        verbose_name_plural = _("other hours for a date")
+        ordering = ["date"]
+        constraints = [
+            models.CheckConstraint(
+                name="other_hours_close_after_they_open",
+                condition=models.Q(closes_at__gt=models.F("opens_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date:%d %b %Y} {self.opens_at:%H:%M}–{self.closes_at:%H:%M}"
+
+    def clean(self) -> None:
+        clean_interval(self)
+
+
+def clean_interval(hours: OfficeHours | OtherHours) -> None:
+    """Whole minutes, as the wire knows them, and an end after the start. Raises ValidationError at `closes_at`."""
+    if not (hours.opens_at and hours.closes_at):
+        return
+    hours.opens_at = hours.opens_at.replace(second=0, microsecond=0)
+    hours.closes_at = hours.closes_at.replace(second=0, microsecond=0)
+    if hours.closes_at <= hours.opens_at:
+        raise ValidationError(
+            {"closes_at": _("Closing must come after opening. For “until midnight” write 11:59 PM (23:59).")},
+            code="closes_before_opening",
+        )

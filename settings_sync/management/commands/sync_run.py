@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from settings_sync import delivery, ledger
+from settings_sync import clockwork, delivery, ledger
 
 RECONCILE_S = 900.0
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         if options["loop"]:
             self._loop()
             return
+        clockwork.turn()
         ledger.repair()
         while delivery.run(budget_s=60):
             pass
@@ -44,6 +45,7 @@ class Command(BaseCommand):
                     ledger.repair()
                     ledger.forget_retired()
                     reconcile_at = time.monotonic() + RECONCILE_S
+                clockwork.turn()
                 delivery.run(budget_s=pause_s)
             except DatabaseError as error:
                 self.stderr.write(f"The database does not answer ({type(error).__name__}); trying again.")

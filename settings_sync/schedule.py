@@ -1,0 +1,115 @@
+"""What callers hear at a moment: open, closed or holiday; by which rule; and whether the provider has been told."""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+
+from settings_sync import desired
+from settings_sync.models import Holiday, OfficeHours, OtherHours, ProviderSetting
+from settings_sync.models.provider import State
+
+LAST_MINUTE = dt.time(23, 59)  # stands for midnight: the provider takes no later end
+
+
+class Heard(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    HOLIDAY = "holiday"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`rule` says why, in words; `address` is the setting that decides, and `is_in_force` whether it is confirmed."""
+
+    heard: Heard
+    rule: str
+    address: str
+    is_in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """A date as callers will meet it: a holiday's name, or hours; neither where no hours are set."""
+
+    date: dt.date
+    address: str
+    is_in_force: bool
+    holiday: str | None = None
+    opens_at: dt.time | None = None
+    closes_at: dt.time | None = None
+    is_other: bool = False  # other hours than the weekday's usual ones
+
+    @property
+    def weekday(self) -> str:
+        return desired.WEEKDAYS[self.date.weekday()]
+
+
+def at(moment: dt.datetime) -> Answer:
+    """What a caller hears at an aware moment, by the portal's zone and records."""
+    local = timezone.localtime(moment)
+    return said(days(local.date(), 1)[0], local.time())
+
+
+def said(plan: DayPlan, time: dt.time) -> Answer:
+    """The same for a time of a day whose plan is known."""
+    if plan.holiday is not None:
+        day = date_format(plan.date, "j M Y")
+        rule = _("Holiday: %(name)s") % {"name": plan.holiday or day}
+        return Answer(Heard.HOLIDAY, rule, plan.address, plan.is_in_force)
+    if plan.opens_at is None or plan.closes_at is None:
+        rule = _("No hours are set for %(day)s: the provider's own apply.") % {"day": _(plan.weekday)}
+        return Answer(Heard.OPEN, rule, plan.address, False)
+    is_open = plan.opens_at <= time and (time < plan.closes_at or plan.closes_at == LAST_MINUTE)
+    names = {
+        "day": date_format(plan.date, "j M Y") if plan.is_other else _(plan.weekday),
+        "opens": time_format(plan.opens_at, "H:i"),
+        "closes": time_format(plan.closes_at, "H:i"),
+    }
+    rule = _("%(day)s: open from %(opens)s to %(closes)s") % names
+    return Answer(Heard.OPEN if is_open else Heard.CLOSED, rule, plan.address, plan.is_in_force)
+
+
+def days(first: dt.date, count: int) -> list[DayPlan]:
+    """The plans of `count` days from `first`, in four queries however many they are."""
+    dates = [first + dt.timedelta(days=ahead) for ahead in range(count)]
+    holidays = dict(Holiday.objects.filter(date__in=dates).values_list("date", "name"))
+    others = {other.date: other for other in OtherHours.objects.filter(date__in=dates)}
+    usual = {hours.day: hours for hours in OfficeHours.objects.all()}
+    addresses = [*map(desired.holiday_address, dates), *map(desired.hours_address, desired.WEEKDAYS)]
+    told = {row.address: row for row in ProviderSetting.objects.filter(address__in=addresses)}
+    return [_plan(date, holidays, others, usual, told) for date in dates]
+
+
+def _plan(
+    date: dt.date,
+    holidays: dict[dt.date, str],
+    others: dict[dt.date, OtherHours],
+    usual: dict[str, OfficeHours],
+    told: dict[str, ProviderSetting],
+) -> DayPlan:
+    weekday = desired.WEEKDAYS[date.weekday()]
+    if date in holidays:
+        address = desired.holiday_address(date)
+        return DayPlan(
+            date, address, _is_in_force(told.get(address), desired.CLOSED_ALL_DAY), holiday=holidays[date]
+        )
+    address = desired.hours_address(weekday)
+    hours: OfficeHours | OtherHours | None = others.get(date) or usual.get(weekday)
+    if hours is None:
+        return DayPlan(date, address, False)
+    return DayPlan(
+        date,
+        address,
+        _is_in_force(told.get(address), desired.interval(hours.opens_at, hours.closes_at)),
+        opens_at=hours.opens_at,
+        closes_at=hours.closes_at,
+        is_other=date in others,
+    )
+
+
+def _is_in_force(row: ProviderSetting | None, value: str) -> bool:
+    return row is not None and row.state == State.IN_FORCE and row.confirmed == value
