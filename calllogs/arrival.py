@@ -2,11 +2,12 @@
 
 import datetime as dt
 import json
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote_from_bytes
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -33,7 +34,12 @@ class Arrival:
 
 def arrive(raw: bytes, address: str) -> Arrival:
     """Understand a push that comes now, and give it the id under which it is stored once."""
-    return understood(uuid4().hex, timezone.now(), address, raw)
+    return understood(_new_uid(), timezone.now(), address, raw)
+
+
+def _new_uid() -> str:
+    """Thirty-two hexadecimal digits, the moment first: neighbours in time are neighbours in the index."""
+    return f"{time.time_ns() // 1000:016x}{os.urandom(8).hex()}"
 
 
 def understood(

@@ -70,7 +70,7 @@ def parse(raw: bytes, *, zone: ZoneInfo, mends: Mapping[str, str] | None = None)
         values |= mends
         flags.append(MENDED)
     for name, value in values.items():
-        if is_placeholder(value):
+        if value[0] in "xX<{" and is_placeholder(value):
             raise Rejected("template not filled in", name)
     started_at = moment(values.get("date", ""), values.get("time", ""), zone=zone)
     caller = number(values.get("caller", ""), flags)
@@ -150,8 +150,10 @@ def _decoded(value: bytes, flags: list[str], *, is_url: bool) -> str:
     if is_url and b"://" in value and (b"?" in value or b"%3f" not in value.lower()):
         # Not encoded, so nothing to decode: a %20 in it is the URL's own.
         data = value
-    else:
+    elif b"%" in value or b"+" in value:
         data = unquote_to_bytes(value.replace(b"+", b" "))
+    else:
+        data = value
     try:
         decoded = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -165,7 +167,12 @@ def _decoded(value: bytes, flags: list[str], *, is_url: bool) -> str:
             flags.append(CONTROL_SIGNS)
         decoded = cleaned
     # A leading space before digits is a plus that was not encoded; number() wants to see it.
-    return "+" + decoded.strip() if re.match(r" +\d{8,}\s*$", decoded) else decoded.strip()
+    if decoded[:1] == " " and _AFTER_A_LOST_PLUS.fullmatch(decoded):
+        return "+" + decoded.strip()
+    return decoded.strip()
+
+
+_AFTER_A_LOST_PLUS = re.compile(r" +[0-9]{8,}\s*")
 
 
 # --- from values to meaning ------------------------------------------------------------------------------

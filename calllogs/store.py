@@ -1,16 +1,18 @@
-"""The only writer of `Push` and `CallLog`. Any batch, any number of times, with the same result.
+"""The only writer of `CallLog`, and of every `Push` that came with a good key. Any batch, any number of times, with the
+same result.
 
-A batch is two statements. Each takes the whole batch as one JSON parameter, which costs a fraction of what
-as many rows of placeholders cost, and reads alike on PostgreSQL and SQLite. The rule of merging (`merging`) is in
-the INSERT itself, so that two processes that store pushes of one call at the same time cannot lose a field.
+A batch travels as two JSON parameters, which costs a fraction of what as many rows of placeholders cost. On PostgreSQL
+it is one statement, and so one round trip and one commit; SQLite, which cannot insert twice in one statement, runs the
+same text as three. The rule of merging (`merging`) is in the INSERT itself, so that two processes that store pushes of
+one call at the same time cannot lose a field.
 """
 
 import datetime as dt
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -21,25 +23,30 @@ from calllogs.models import CallLog, Push
 
 logger = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+
 CALL_COLUMNS = {
     "call_id": "text", "started_at": "timestamptz", "status": "text", **dict.fromkeys(TEXTS, "text"),
     **dict.fromkeys(NUMBERS, "integer"), "has_conflict": "boolean", "received_at": "timestamptz",
     "told_at": "timestamptz", "updated_at": "timestamptz",
 }  # fmt: skip
+# A push, and what of its call the database needs to say what became of it: the call's id and the moments of the row
+# that the batch laid over it. `adds`: whether it added to an earlier push of the same batch; null for the first.
 PUSH_COLUMNS = {
     "uid": "text", "received_at": "timestamptz", "remote_addr": "text", "raw_query": "text", "outcome": "text",
-    "reason": "text", "field": "text", "flags": "text", "call_id": "bigint",
+    "reason": "text", "field": "text", "flags": "text", "told": "text", "first_at": "timestamptz",
+    "last_at": "timestamptz", "stamp": "timestamptz", "adds": "boolean",
 }  # fmt: skip
 
 
 def store(batch: Sequence[Arrival]) -> None:
     """Store a batch in one transaction; when it returns, the batch is committed. Raises DatabaseError."""
     ordered = sorted(batch, key=lambda arrival: arrival.received_at)
-    calls, changes = _folded(ordered)
-    with transaction.atomic():
-        laid = _store_calls(list(calls.values()))
-        _store_pushes(ordered, laid=laid, changes=changes)
-        _fold_again([call.pk for call in laid.values() if call.is_late])
+    calls, pushes = _rows(ordered)
+    if late := _write(calls, pushes):
+        # By a transaction of its own: it heals by itself, for a push that is stored again is late again.
+        with transaction.atomic():
+            _fold_again(late)
 
 
 def store_each(arrivals: Iterable[Arrival]) -> set[str]:
@@ -61,59 +68,39 @@ def store_each(arrivals: Iterable[Arrival]) -> set[str]:
     return stored
 
 
-# --- calls -----------------------------------------------------------------------------------------------
+# --- rows ------------------------------------------------------------------------------------------------
 
 
-def _folded(ordered: Iterable[Arrival]) -> tuple[dict[str, dict[str, Any]], dict[str, bool]]:
-    """One row for each call of the batch, and for each push whether it added to its row."""
-    now = timezone.now()
-    rows: dict[str, dict[str, Any]] = {}
-    changes: dict[str, bool] = {}
+def _rows(ordered: Iterable[Arrival]) -> tuple[list[Row], list[Row]]:
+    """One row for each call of the batch, its pushes folded, and one for each push."""
+    stamp = timezone.now()
+    calls: dict[str, Row] = {}
+    pushes: list[Row] = []
     for arrival in ordered:
-        if arrival.call is None:
-            continue
-        row = row_of(arrival.call, arrival.received_at, now)
-        known = rows.get(row["call_id"])
-        if known is None:
-            rows[row["call_id"]] = row
-        else:
-            changes[arrival.uid] = merge(known, row)
-    return rows, changes
-
-
-class _Laid(NamedTuple):
-    """A call after the batch was laid over the table. Late: it disagrees with a push that came before."""
-
-    pk: int
-    is_new: bool
-    has_changed: bool
-    is_late: bool
-
-
-def _store_calls(rows: list[dict[str, Any]]) -> dict[str, _Laid]:
-    if not rows:
-        return {}
-    if not rows:
-        return {}
-    # Always in one order, so that two batches with the same calls wait for each other instead of locking up.
-    rows.sort(key=lambda row: row["call_id"])
-    stored = _insert(
-        CallLog._meta.db_table,
-        CALL_COLUMNS,
-        rows,
-        f"ON CONFLICT (call_id) DO UPDATE SET {MERGE}"
-        " RETURNING call_id, id, received_at, updated_at, told_at, has_conflict",
-    )
-    mine = {row["call_id"]: row for row in rows}
-    return {
-        call_id: _Laid(
-            pk,
-            is_new=_moment(received_at) == mine[call_id]["received_at"],
-            has_changed=_moment(updated_at) == mine[call_id]["updated_at"],
-            is_late=bool(has_conflict) and _moment(told_at) > mine[call_id]["told_at"],
+        call, row, adds = arrival.call, None, None
+        if call is not None:
+            newer = row_of(call, arrival.received_at, stamp)
+            row = calls.setdefault(call.call_id, newer)
+            adds = None if row is newer else merge(row, newer)
+        pushes.append(
+            {
+                "uid": arrival.uid,
+                "received_at": arrival.received_at,
+                "remote_addr": arrival.remote_addr,
+                "raw_query": arrival.raw_query,
+                "outcome": None if call else Push.Outcome.REJECTED.value,
+                "reason": arrival.reason,
+                "field": arrival.field,
+                "flags": " ".join(call.flags) if call else "",
+                "told": call.call_id if call else None,
+                "first_at": row["received_at"] if row else None,
+                "last_at": row["told_at"] if row else None,
+                "stamp": stamp,
+                "adds": adds,
+            }
         )
-        for call_id, pk, received_at, updated_at, told_at, has_conflict in stored
-    }
+    # Always in one order, so that two batches with the same calls wait for each other instead of locking up.
+    return sorted(calls.values(), key=lambda row: row["call_id"]), pushes
 
 
 def _fold_again(ids: list[int]) -> None:
@@ -123,7 +110,7 @@ def _fold_again(ids: list[int]) -> None:
     be of a push in between, which the row alone cannot tell.
     """
     for call in CallLog.objects.filter(pk__in=ids):
-        row: dict[str, Any] = {}
+        row: Row = {}
         for push in Push.objects.filter(call=call).order_by("received_at", "id"):
             told = understood(
                 push.uid, push.received_at, push.remote_addr, as_bytes(push.raw_query), mends=push.mends
@@ -146,76 +133,83 @@ def _fold_again(ids: list[int]) -> None:
         call.save(update_fields=[*changed, "updated_at"])
 
 
-# --- pushes ----------------------------------------------------------------------------------------------
+# --- statements ------------------------------------------------------------------------------------------
+
+_TOLD = "call_id, id, received_at, told_at, updated_at, has_conflict"
+_CALLS = ", ".join(CALL_COLUMNS)
+_PUSHES = ", ".join(f"push.{name}" for name in ("uid", "received_at", "remote_addr", "raw_query"))
+_BECAME = """COALESCE(push.outcome, CASE
+    WHEN push.adds IS NULL AND told.updated_at = push.stamp AND told.received_at = push.first_at THEN 'STORED'
+    WHEN told.updated_at = push.stamp AND COALESCE(push.adds, true) THEN 'MERGED'
+    ELSE 'REPEAT' END)"""
+# A push that was not usable may come again, mended; one that became a call stays what it is.
+_KEEP_PUSHES = f"""INSERT INTO calllogs_push
+    (uid, received_at, remote_addr, raw_query, outcome, reason, field, flags, call_id)
+    SELECT {_PUSHES}, {_BECAME}, push.reason, push.field, push.flags, told.id
+    FROM {{pushes}} AS push LEFT JOIN {{told}} AS told ON told.call_id = push.told WHERE true
+    ON CONFLICT (uid) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason, field = excluded.field,
+    flags = excluded.flags, call_id = excluded.call_id, raw_query = excluded.raw_query
+    WHERE calllogs_push.outcome = 'REJECTED'"""
+_KEEP_CALLS = (
+    f"INSERT INTO calllogs_calllog ({_CALLS}) SELECT {_CALLS} FROM {{calls}} AS batch WHERE true"
+    + (f" ON CONFLICT (call_id) DO UPDATE SET {MERGE}")
+)
+# Calls whose newest push is not of this batch, though the batch disagrees with it.
+_LATE = """SELECT DISTINCT told.id FROM {told} AS told JOIN {pushes} AS push ON told.call_id = push.told
+    WHERE told.has_conflict AND told.told_at > push.last_at"""
 
 
-def _store_pushes(arrivals: list[Arrival], *, laid: dict[str, _Laid], changes: dict[str, bool]) -> None:
-    rows = []
-    for arrival in arrivals:
-        pk, outcome = None, Push.Outcome.REJECTED
-        if arrival.call:
-            pk, is_new, has_changed, _ = laid[arrival.call.call_id]
-            adds = changes.get(arrival.uid)  # None: the first of its call in this batch
-            if adds is None:
-                outcome = (
-                    Push.Outcome.STORED
-                    if is_new
-                    else Push.Outcome.MERGED
-                    if has_changed
-                    else Push.Outcome.REPEAT
-                )
-            else:
-                outcome = Push.Outcome.MERGED if adds and has_changed else Push.Outcome.REPEAT
-        rows.append(
-            {
-                "uid": arrival.uid,
-                "received_at": arrival.received_at,
-                "remote_addr": arrival.remote_addr,
-                "raw_query": arrival.raw_query,
-                "outcome": str(outcome),
-                "reason": arrival.reason,
-                "field": arrival.field,
-                "flags": " ".join(arrival.call.flags) if arrival.call else "",
-                "call_id": pk,
-            }
-        )
-    # A push that was not usable may come again, mended; one that became a call stays what it is.
-    _insert(
-        Push._meta.db_table,
-        PUSH_COLUMNS,
-        rows,
-        "ON CONFLICT (uid) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,"
-        " field = excluded.field, flags = excluded.flags, call_id = excluded.call_id,"
-        " raw_query = excluded.raw_query WHERE calllogs_push.outcome = 'REJECTED'",
+def _on_postgresql() -> str:
+    def records(place: str, columns: dict[str, str]) -> str:
+        typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        return f"(SELECT * FROM jsonb_to_recordset({place}::jsonb) AS record({typed}))"
+
+    keep_calls = _KEEP_CALLS.format(calls=records("%s", CALL_COLUMNS))
+    return (
+        f"WITH pushes AS MATERIALIZED {records('%s', PUSH_COLUMNS)},"
+        f" told AS ({keep_calls} RETURNING {_TOLD}),"
+        f" kept AS ({_KEEP_PUSHES.format(pushes='pushes', told='told')})"
+        f" {_LATE.format(pushes='pushes', told='told')}"
     )
 
 
-# --- one JSON parameter, two databases -------------------------------------------------------------------
+def _on_sqlite() -> tuple[str, str, str]:
+    def records(columns: dict[str, str]) -> str:
+        extracted = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
+        return f"(SELECT {extracted} FROM json_each(%s))"
+
+    pushes, told = records(PUSH_COLUMNS), "calllogs_calllog"
+    return (
+        _KEEP_CALLS.format(calls=records(CALL_COLUMNS)),
+        _KEEP_PUSHES.format(pushes=pushes, told=told),
+        _LATE.format(pushes=pushes, told=told),
+    )
 
 
-def _insert(table: str, columns: dict[str, str], rows: list[dict[str, Any]], conflict: str) -> list[tuple]:
-    names = ", ".join(columns)
+POSTGRESQL, SQLITE = _on_postgresql(), _on_sqlite()
+
+
+def _write(calls: list[Row], pushes: list[Row]) -> list[int]:
+    """Write the rows in one transaction; the ids of calls that are late."""
     if connection.vendor == "postgresql":
-        typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        source = f"SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS batch({typed})"
-    else:
-        extracted = ", ".join(f"json_extract(value, '$.{name}')" for name in columns)
-        source = f"SELECT {extracted} FROM json_each(%s) WHERE true"
-    batch = json.dumps(rows, default=_json, ensure_ascii=False)
-    with connection.cursor() as cursor:
-        # The names are this module's constants; every value is in the parameter.
-        cursor.execute(f"INSERT INTO {table} ({names}) {source} {conflict}", [batch])
-        return cursor.fetchall() if cursor.description else []
+        with connection.cursor() as cursor:
+            cursor.execute(
+                POSTGRESQL, [_json(pushes, dt.datetime.isoformat), _json(calls, dt.datetime.isoformat)]
+            )
+            return [pk for (pk,) in cursor.fetchall()]
+    told, kept = _json(calls, _sqlite_moment), _json(pushes, _sqlite_moment)
+    keep_calls, keep_pushes, late = SQLITE
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(keep_calls, [told])
+        cursor.execute(keep_pushes, [kept])
+        cursor.execute(late, [kept])
+        return [pk for (pk,) in cursor.fetchall()]
 
 
-def _json(value: dt.datetime) -> str:
-    if connection.vendor == "postgresql":
-        return value.isoformat()
-    return str(connection.ops.adapt_datetimefield_value(value))
+def _json(rows: list[Row], moment: Callable[[dt.datetime], str]) -> str:
+    return json.dumps(rows, default=moment, ensure_ascii=False)
 
 
-def _moment(stored: dt.datetime | str) -> dt.datetime:
-    """A moment as the database returned it; SQLite leaves the zone out, or returns text."""
-    if isinstance(stored, str):
-        stored = dt.datetime.fromisoformat(stored)
-    return stored if stored.tzinfo else stored.replace(tzinfo=dt.UTC)
+def _sqlite_moment(value: dt.datetime) -> str:
+    """As Django's backend writes a moment there: in UTC, as all of ours are, and without saying so."""
+    return value.isoformat(" ").removesuffix("+00:00")

@@ -13,7 +13,7 @@ class CallLog(models.Model):
         DROPPED = vocabulary.DROPPED, _("Dropped")
         OTHER = vocabulary.OTHER, _("Other")
 
-    call_id = models.CharField(_("call id"), max_length=128, unique=True)
+    call_id = models.CharField(_("call id"), max_length=128)
     caller = models.CharField(_("caller"), max_length=40, blank=True)
     started_at = models.DateTimeField(_("started at"))
     agent_number = models.CharField(_("agent's number"), max_length=40, blank=True)
@@ -35,6 +35,10 @@ class CallLog(models.Model):
         verbose_name = _("call")
         verbose_name_plural = _("calls")
         ordering = ["-started_at", "-id"]
+        constraints = [
+            # A constraint, not a unique field: on PostgreSQL that brings a second index, which every push would pay.
+            models.UniqueConstraint(fields=["call_id"], name="one_call_for_an_id")
+        ]
         indexes = [
             # read by the list and the export: newest first
             models.Index(fields=["-started_at", "-id"], name="call_newest"),

@@ -22,9 +22,7 @@ class Push(models.Model):
         REJECTED = "REJECTED", _("Not usable")
         REFUSED = "REFUSED", _("From a stranger")
 
-    uid = models.CharField(
-        max_length=32, unique=True, help_text="Given at receipt, so that no push is stored twice."
-    )
+    uid = models.CharField(max_length=32, help_text="Given at receipt, so that no push is stored twice.")
     received_at = models.DateTimeField(_("received at"))
     remote_addr = models.CharField(_("from"), max_length=45, blank=True)
     raw_query = models.TextField(_("as received"))
@@ -49,11 +47,14 @@ class Push(models.Model):
         verbose_name = _("push")
         verbose_name_plural = _("pushes")
         ordering = ["-received_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["uid"], name="one_push_for_a_uid")]
         indexes = [
             # read by the inbox, newest first, and by retention
             models.Index(fields=["-received_at", "-id"], name="push_newest"),
             # read by the inbox's rejects and by replay
             models.Index(fields=["reason"], name="push_rejected", condition=models.Q(outcome="REJECTED")),
+            # read by the cap on what strangers leave here
+            models.Index(fields=["id"], name="push_refused", condition=models.Q(outcome="REFUSED")),
         ]
 
     def __str__(self) -> str:
