@@ -70,7 +70,7 @@ def parse(raw: bytes, *, zone: ZoneInfo, mends: Mapping[str, str] | None = None)
         values |= mends
         flags.append(MENDED)
     for name, value in values.items():
-        if value[0] in "xX<{" and is_placeholder(value):
+        if value[:1] in "xX<{" and is_placeholder(value):
             raise Rejected("template not filled in", name)
     started_at = moment(values.get("date", ""), values.get("time", ""), zone=zone)
     caller = number(values.get("caller", ""), flags)

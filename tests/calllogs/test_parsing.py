@@ -124,3 +124,10 @@ def test_any_fields_are_a_call_that_every_database_takes_or_a_rejection(pairs):
         assert len(value) <= longest
         assert value.isprintable()
         value.encode("utf-8")
+
+
+def test_a_value_can_be_mended_or_emptied():
+    raw = b"calllogid=C&callnumber=XXXX&date=2026-11-08&time=10:00"
+    call = parse(raw, zone=KOLKATA, mends={"caller": ""})
+    assert (call.caller, call.flags) == ("", ("mended",))
+    assert parse(raw, zone=KOLKATA, mends={"caller": "9812345678"}).caller == "+919812345678"
