@@ -7,6 +7,7 @@ silent database never holds a request here, and a key that was revoked works for
 import hmac
 import ipaddress
 import json
+import logging
 import os
 import threading
 import time
@@ -21,17 +22,22 @@ from calllogs.models import PushKey
 from calllogs.models.key import digest_of
 from calllogs.vocabulary import KEY_PARAMETER, normal_key
 
+logger = logging.getLogger(__name__)
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FRESH_S = 0.25
 NO_KEY = "none"  # no digest: it is live under no circumstances
 OWN = "own"  # no digest either: the portal's own test pushes carry it, and it is live while any key is
 _reading = threading.Lock()
+# How a piece can begin that is the key in any case, with spaces and underscores: looked at first, for speed.
+_FIRST_OF_KEY = frozenset({b"k", b"K", b" ", b"+", b"_"})
 
 
 class _Known:
     """The digests as they were last read, in this process."""
 
     digests: frozenset[str] | None = None  # None: never read
+    in_file: frozenset[str] | None = None  # as this process last wrote them
     read_at = 0.0
 
 
@@ -62,6 +68,8 @@ def is_live(digest: str) -> bool | None:
         return False
     if not live:
         return bool(settings.PUSH_ALLOWED_NETWORKS)
+    if digest == OWN:
+        return True
     # No early exit: the time it takes says nothing about which key came close.
     found = sum(hmac.compare_digest(digest, each) for each in live) > 0
     return found if found or known is not None else None
@@ -72,14 +80,22 @@ def read_keys(*, unless_fresh: bool) -> None:
     if unless_fresh and time.monotonic() - _Known.read_at < FRESH_S:
         return
     digests = frozenset(PushKey.objects.live().values_list("digest", flat=True))
-    if digests != _Known.digests:
-        _write_file(digests)
+    if digests != _Known.in_file:
+        try:
+            _write_file(digests)
+            _Known.in_file = digests
+        except OSError as error:
+            # A full disk of ours must not cost a push while the database works; it is tried again with the next read.
+            if digests != _Known.digests:
+                logger.warning(
+                    "the digests of the push keys cannot be kept on disk (%s)", type(error).__name__
+                )
     _Known.digests, _Known.read_at = digests, time.monotonic()
 
 
 def forget_keys() -> None:
     """As in a new process; for tests."""
-    _Known.digests, _Known.read_at = None, 0.0
+    _Known.digests, _Known.in_file, _Known.read_at = None, None, 0.0
     _file().unlink(missing_ok=True)
 
 
@@ -109,6 +125,8 @@ def _read_file() -> frozenset[str] | None:
 
 
 def _is_key(piece: bytes) -> bool:
+    if piece[:1] not in _FIRST_OF_KEY:
+        return False
     if piece[:4] == b"key=":
         return True
     name, equals, _ = piece.partition(b"=")

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from calllogs.arrival import as_bytes, understood, unpacked
 from calllogs.models import Push
 from calllogs.spool import Drained, Spool
-from calllogs.store import store_each
+from calllogs.store import store, store_each
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 200
@@ -37,7 +38,14 @@ def drain() -> Drained:
 
 
 def _store_records(records: list[bytes]) -> None:
-    store_each([unpacked(record) for record in records])
+    """Many in one transaction: pushes that come meanwhile are spooled too, so it must empty faster than it fills."""
+    arrivals = [unpacked(record) for record in records]
+    try:
+        store(arrivals)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:
+        store_each(arrivals)
 
 
 def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]:

@@ -86,10 +86,12 @@ class Writer:
             return self._aside(arrival, digest)
         waiting = _Waiting(arrival, digest)
         self._queue.put(waiting)
-        if waiting.bell.acquire(timeout=settings.PUSH_WAIT_S):
-            return waiting.kept
-        waiting.given_up = True
-        return self._aside(arrival, digest)
+        until = time.monotonic() + settings.PUSH_WAIT_S
+        while not waiting.bell.acquire(timeout=self._patience_s(until)):
+            if time.monotonic() >= until or self._is_stalled():
+                waiting.given_up = True
+                return self._aside(arrival, digest)
+        return waiting.kept
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -99,9 +101,15 @@ class Writer:
         self._queue.put(None)
         self._thread.join(timeout=5)
 
+    def _patience_s(self, until: float) -> float:
+        """No longer than until the writer itself counts as stalled: who comes late into a stall may have waited for a
+        thread of the server as long as those before it waited here."""
+        since = self._busy_since
+        return max(0.0, min(until, since + settings.PUSH_WAIT_S if since else until) - time.monotonic())
+
     def _is_stalled(self) -> bool:
         since = self._busy_since
-        return since > 0 and time.monotonic() - since > settings.PUSH_WAIT_S
+        return since > 0 and time.monotonic() - since >= settings.PUSH_WAIT_S
 
     def _aside(self, arrival: Arrival, digest: str) -> Kept:
         """Without the database: into the spool, if the key is known to be good."""

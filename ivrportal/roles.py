@@ -9,19 +9,25 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
     OFFICE_MANAGERS: {
         "settings_sync": {
             "agent": "view add change delete",
+            "shift": "view add change delete",
             "holiday": "view add change delete",
+            "calendarfeed": "view add change",
             "officehours": "view add change",
-            "providersetting": "view",
+            "otherhours": "view add change delete",
+            "providersetting": "view change",  # change: send now, send everything again, stop, start, close
             "attempt": "view",
         },
         "calllogs": {"calllog": "view"},
     },
     SUPERVISORS: {
-        "calllogs": {"calllog": "view", "push": "view"},
+        "calllogs": {"calllog": "view", "push": "view change"},  # change: to mend and replay
         "settings_sync": {
             "agent": "view",
+            "shift": "view",
             "holiday": "view",
+            "calendarfeed": "view",
             "officehours": "view",
+            "otherhours": "view",
             "providersetting": "view",
         },
     },

@@ -5,18 +5,41 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal import measures
 from settings_sync import theme
+from settings_sync.models import Agent
 
 
 class PortalSite(theme.AdminSite):
     site_header = site_title = _("IVR Portal")
     index_title = _("Home")
 
+    def get_urls(self) -> list[Any]:
+        from calllogs.admin import connect  # late: the admin modules register themselves with this very site
+        from settings_sync.admin import changes, heard
+
+        return [*connect.urls(self), *heard.urls(self), *changes.urls(self), *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from settings_sync.admin import banner  # late, for the same reason
+
+        return {**super().each_context(request), **banner.context(request)}
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {"today": measures.today(), **(extra_context or {})})
+        from settings_sync.admin import guard, heard  # late, for the same reason
+
+        # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
+        week: Any = SimpleLazyObject(heard.week)
+        agents = Agent.objects.only("department", "availability").order_by()
+        context = {
+            "today": measures.today(),
+            "heard_week": week,
+            "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
+        }
+        return super().index(request, {**context, **(extra_context or {})})
 
 
 def _may(permission: str) -> Any:
@@ -60,6 +83,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "settings_sync_officehours_changelist",
                     "settings_sync.view_officehours",
                 ),
+                _item(_("What callers hear"), "hearing", "heard", "settings_sync.view_officehours"),
+                _item(_("History of changes"), "manage_history", "changes", "settings_sync.view_agent"),
             ],
         },
         {
@@ -74,6 +99,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(
                     _("Attempts"), "history", "settings_sync_attempt_changelist", "settings_sync.view_attempt"
                 ),
+                _item(_("Connect the provider"), "cable", "connect", "calllogs.view_pushkey"),
                 _item(_("Push keys"), "key", "calllogs_pushkey_changelist", "calllogs.view_pushkey"),
             ],
         },

@@ -5,11 +5,13 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ivrportal import health
+from settings_sync.admin import holiday_feed
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("calllogs.urls")),
     path("admin/", admin.site.urls),
+    path("calendar/<str:token>.ics", holiday_feed.calendar, name="holiday_calendar"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

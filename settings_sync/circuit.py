@@ -53,6 +53,9 @@ def enter(now: dt.datetime) -> Shut | None:
     circuit = Circuit.objects.get(pk=Circuit.ONLY)
     if shut := why_shut(circuit, now):
         return shut
+    if circuit.credentials and circuit.credentials != fingerprint():
+        # This process still has what was replaced: it would tell another account, and call that in force here.
+        return Shut(None, "replaced")
     if circuit.next_slot_at and circuit.next_slot_at > now:
         return Shut((circuit.next_slot_at - now).total_seconds(), "rate")
     if ProviderSetting.objects.leased(now).count() >= settings.IVR_CONCURRENCY:

@@ -67,6 +67,14 @@ def send(
     raise exchange.result or NoAnswer(f"No whole answer within {deadline_s:g} seconds.")
 
 
+_FOR_A_PERSON = (
+    requests.exceptions.SSLError,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+
+
 class _Exchange:
     """The thread's side: its result, and the socket that is cut when we stop waiting."""
 
@@ -79,20 +87,20 @@ class _Exchange:
     def run(self, account: Account, parameters: Mapping[str, str], connect_s: float, read_s: float) -> None:
         try:
             result: Answer | ProviderError = self._exchange(account, parameters, connect_s, read_s)
-        except (
-            requests.exceptions.SSLError,
-            requests.exceptions.InvalidURL,
-            requests.exceptions.MissingSchema,
-        ):
-            result = Misconfigured("The secure connection failed, or the provider's address is not valid.")
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
-            if self._connected:
-                result = NoAnswer("The connection broke before a whole answer came.")
-            else:
-                result = NotSent("No connection to the provider.")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            result = self._judge(error)
         with self._lock:
             if not self._abandoned:
                 self.result = result
+
+    def _judge(self, error: Exception) -> ProviderError:
+        """Once connected, only a doubt is left, even if TLS broke: the request may have left before."""
+        if self._connected:
+            return NoAnswer("The connection broke before a whole answer came.")
+        # A server that hangs up during the handshake is restarting or overloaded; that is nobody's mistake.
+        if isinstance(error, _FOR_A_PERSON) and "EOF" not in str(error):
+            return Misconfigured("The secure connection failed, or the provider's address is not valid.")
+        return NotSent("No connection to the provider.")
 
     def _exchange(
         self, account: Account, parameters: Mapping[str, str], connect_s: float, read_s: float

@@ -1,23 +1,29 @@
 """What time changes by itself: pauses that end, shifts that begin and end, hours for one date only.
 
-Asked by every sweep. It looks at what is due by now, not at what was scheduled then, so that a night without a beat is
-made good by the first sweep after it.
+Asked by every sweep, and every second by `sync_run --loop`: while nothing is due it costs a few queries, however many
+agents there are. It looks at what is due by now, not at what was scheduled then, so that a night without a beat is made
+good by the first sweep after it.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Count, Min
 from django.utils import timezone
+from simple_history.utils import bulk_update_with_history
 
 from settings_sync import desired, ledger
+from settings_sync.changes import BY_PAUSE, BY_SHIFT
 from settings_sync.models import Agent, Circuit, Shift
+from settings_sync.schedule import LAST_MINUTE
 
 
 def turn(now: dt.datetime | None = None) -> list[int]:
     """Switch what is due; the ids of the settings that changed."""
     now = now or timezone.now()
-    if not _may_be_due(now):
-        return ledger.level(_week(), trigger="clock") if ledger.differences(_week()).told else []
+    if not _is_due(now):
+        return []
     with transaction.atomic():
         Circuit.take_turn()
         switched = _end_pauses(now) | _pass_shift_edges(now)
@@ -29,73 +35,124 @@ def _week() -> list[str]:
     return [desired.hours_address(day) for day in desired.WEEKDAYS]
 
 
-def _may_be_due(now: dt.datetime) -> bool:
-    return Agent.objects.filter(off_until__lte=now).exists() or Shift.objects.exists()
+def _is_due(now: dt.datetime) -> bool:
+    return (
+        Agent.objects.filter(off_until__lte=now).exists()
+        or _is_edge_due(now)
+        or bool(ledger.differences(_week()).told)
+    )
+
+
+def _is_edge_due(now: dt.datetime) -> bool:
+    """Whether any agent has an edge behind it that was not acted on; one query, a row for each different shift."""
+    shifts = (
+        Shift.objects.filter(agent__off_until__isnull=True)
+        .order_by()
+        .values("day", "starts_at", "ends_at")
+        .annotate(settled_at=Min("agent__shift_edge_at"), n=Count("id"), known=Count("agent__shift_edge_at"))
+    )
+    for row in shifts:
+        if row["known"] < row["n"]:
+            return True  # shifts that were just made: their agent has not been looked at
+        shift = Shift(day=row["day"], starts_at=row["starts_at"], ends_at=row["ends_at"])
+        if last_edge([shift], timezone.localtime(now)) > row["settled_at"]:
+            return True
+    return False
 
 
 def _end_pauses(now: dt.datetime) -> set[str]:
     """Agents whose pause is over come back, unless their shifts say that they are off at this moment."""
-    ended = set()
-    for agent in Agent.objects.filter(off_until__lte=now).prefetch_related("shifts"):
+    agents = list(Agent.objects.filter(off_until__lte=now).prefetch_related("shifts"))
+    for agent in agents:
         shifts = list(agent.shifts.all())
-        is_on = not shifts or is_in_shift(shifts, timezone.localtime(now))
+        _set(agent, is_on=not shifts or is_in_shift(shifts, timezone.localtime(now)))
         agent.off_until = None
-        _switch(agent, is_on=is_on, why="the pause is over")
-        ended.add(agent.number)
-    return ended
+        settle(
+            agent, now
+        )  # what the shifts wanted meanwhile is done with it: one switch, one line in the history
+    _save(agents, ["availability", "off_until", "shift_edge_at"], why=BY_PAUSE)
+    return {agent.number for agent in agents}
 
 
 def _pass_shift_edges(now: dt.datetime) -> set[str]:
     """At an edge of a shift the agent is switched; a change by hand holds until the next edge, a pause to its end."""
-    passed = set()
-    agents = (
-        Agent.objects.filter(shifts__isnull=False, off_until__isnull=True)
-        .distinct()
-        .prefetch_related("shifts")
-    )
-    for agent in agents:
+    local = timezone.localtime(now)
+    with_shifts = Agent.objects.filter(shifts__isnull=False, off_until__isnull=True).distinct()
+    passed, switched = [], []
+    for agent in with_shifts.prefetch_related("shifts"):
         shifts = list(agent.shifts.all())
-        edge = last_edge(shifts, timezone.localtime(now))
-        if agent.shift_edge_at and edge <= agent.shift_edge_at:
+        edge, before = last_edge(shifts, local), agent.shift_edge_at
+        if before and edge <= before:
             continue
-        is_new = agent.shift_edge_at is None  # shifts that were just made act from their next edge on
         agent.shift_edge_at = edge
-        agent.save_without_historical_record(update_fields=["shift_edge_at"])  # type: ignore[attr-defined]
-        if not is_new:
-            _switch(agent, is_on=is_in_shift(shifts, timezone.localtime(now)), why="shift")
-            passed.add(agent.number)
-    return passed
+        passed.append(agent)
+        # Shifts that were just made act from their next edge on; an agent that stands right already is left alone.
+        if before and _set(agent, is_on=is_in_shift(shifts, local)):
+            switched.append(agent)
+    Agent.objects.bulk_update(passed, ["shift_edge_at"])
+    _save(switched, ["availability"], why=BY_SHIFT)
+    return {agent.number for agent in switched}
 
 
-def _switch(agent: Agent, *, is_on: bool, why: str) -> None:
+def settle(agent: Agent, now: dt.datetime) -> None:
+    """The agent stands as wanted at this moment, so that only later edges of shifts act. Does not save."""
+    if (
+        agent.shift_edge_at is not None
+    ):  # else the shifts, if any, were just made, and act from their next edge anyway
+        agent.shift_edge_at = max(agent.shift_edge_at, now)
+
+
+def _set(agent: Agent, *, is_on: bool) -> bool:
+    """Whether that changes the agent."""
+    before = agent.availability
     agent.availability = Agent.Availability.AVAIL if is_on else Agent.Availability.OFF
-    agent._change_reason = why  # type: ignore[attr-defined]  # read by the history
-    agent.save(update_fields=["availability", "off_until"])
+    return agent.availability != before
 
 
-def is_in_shift(shifts: list[Shift], local: dt.datetime) -> bool:
+def _save(agents: list[Agent], fields: list[str], *, why: str) -> None:
+    if agents:
+        bulk_update_with_history(agents, Agent, fields, batch_size=500, default_change_reason=why)
+
+
+def is_in_shift(shifts: Iterable[Shift], local: dt.datetime) -> bool:
+    """Whether a local moment lies in one of the shifts of its date."""
     return any(
-        shift.day == local.weekday() and shift.starts_at <= local.time() < shift.ends_at for shift in shifts
+        starts <= local < ends
+        for shift in shifts
+        if shift.day == local.weekday()
+        for starts, ends in [_span(shift, local.date(), local.tzinfo)]
     )
 
 
-def last_edge(shifts: list[Shift], local: dt.datetime) -> dt.datetime:
-    """The latest beginning or end of a shift at or before a local moment."""
+def last_edge(shifts: Iterable[Shift], local: dt.datetime) -> dt.datetime:
+    """The latest beginning or end of a shift at or before a local moment, in UTC. At least one shift is given."""
     return max(edge for edge in _edges(shifts, local, range(-7, 1)) if edge <= local)
 
 
-def next_edge(shifts: list[Shift], local: dt.datetime) -> dt.datetime:
-    """The next beginning or end of a shift after a local moment."""
+def next_edge(shifts: Iterable[Shift], local: dt.datetime) -> dt.datetime:
+    """The next beginning or end of a shift after a local moment, in UTC. At least one shift is given."""
     return min(edge for edge in _edges(shifts, local, range(8)) if edge > local)
 
 
-def _edges(shifts: list[Shift], local: dt.datetime, days: range) -> list[dt.datetime]:
-    zone = local.tzinfo
-    dates = [local.date() + dt.timedelta(days=ahead) for ahead in days]
+def _edges(shifts: Iterable[Shift], local: dt.datetime, days: range) -> list[dt.datetime]:
+    today = local.date()
     return [
-        dt.datetime.combine(date, time, zone)
-        for date in dates
+        edge
         for shift in shifts
-        if shift.day == date.weekday()
-        for time in (shift.starts_at, shift.ends_at)
+        for ahead in days
+        if (today.weekday() + ahead) % 7 == shift.day
+        for edge in _span(shift, today + dt.timedelta(days=ahead), local.tzinfo)
     ]
+
+
+def _span(shift: Shift, date: dt.date, zone: dt.tzinfo | None) -> tuple[dt.datetime, dt.datetime]:
+    """Beginning and end of a shift on a date, in UTC: two moments of one zone compare by their clocks, not by time.
+
+    The last minute of a day stands for midnight, so that a night's two halves meet.
+    """
+    starts = dt.datetime.combine(date, shift.starts_at, zone)
+    if shift.ends_at >= LAST_MINUTE:
+        ends = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), zone)
+    else:
+        ends = dt.datetime.combine(date, shift.ends_at, zone)
+    return starts.astimezone(dt.UTC), ends.astimezone(dt.UTC)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from settings_sync import circuit, client, desired, ledger, outcomes, wire
@@ -32,6 +33,7 @@ class Claim:
     token: str
     started_at: dt.datetime
     credentials: str = field(repr=False)
+    usable_until: float  # by this process's monotonic clock: later, the exchange could outlast the lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def claim(*, prefer: int | None = None) -> Claim | circuit.Shut | None:
     _adopt_credentials_once()
     if not ProviderSetting.objects.due(database_now()).exists():
         return None
+    # Counted from before the lease: the commit that grants it may take long.
+    usable_until = time.monotonic() + settings.IVR_LEASE_S - settings.IVR_DEADLINE_S
     with transaction.atomic():
         Circuit.take_turn()
         now = database_now()
@@ -76,7 +80,7 @@ def claim(*, prefer: int | None = None) -> Claim | circuit.Shut | None:
         if shut := circuit.enter(now):
             return shut
         _release_expired(setting.lane, now)
-        return _lease(setting.pk, now)
+        return _lease(setting.pk, now, usable_until)
 
 
 _adopted: set[str] = set()
@@ -97,7 +101,8 @@ def _adopt_credentials_once() -> None:
 def _release_expired(lane: str, now: dt.datetime) -> None:
     """A lease that ran out is a worker that died: its request may have been sent, and may still be acting."""
     expired = ProviderSetting.objects.filter(lane=lane, lease_until__lte=now)
-    if expired.filter(address=desired.DAILY).exists():
+    had_daily = expired.filter(address=desired.DAILY).exists()
+    if had_daily:
         ledger.doubt_the_week(now)
     expired.update(
         lease_token=None,
@@ -106,9 +111,11 @@ def _release_expired(lane: str, now: dt.datetime) -> None:
         reassert_after=now + dt.timedelta(seconds=settings.IVR_SETTLE_S),
         next_attempt_at=Coalesce("next_attempt_at", now),
     )
+    if had_daily:
+        ledger.forget_dropped_daily()
 
 
-def _lease(setting_id: int, now: dt.datetime) -> Claim | None:
+def _lease(setting_id: int, now: dt.datetime, usable_until: float) -> Claim | None:
     token = secrets.token_hex(16)
     taken = ProviderSetting.objects.filter(pk=setting_id, lease_token=None, next_attempt_at__lte=now).update(
         lease_token=token,
@@ -120,7 +127,14 @@ def _lease(setting_id: int, now: dt.datetime) -> Claim | None:
         return None
     setting = ProviderSetting.objects.get(pk=setting_id)
     claimed = Claim(
-        setting.pk, setting.address, setting.desired, setting.generation, token, now, circuit.fingerprint()
+        setting.pk,
+        setting.address,
+        setting.desired,
+        setting.generation,
+        token,
+        now,
+        circuit.fingerprint(),
+        usable_until,
     )
     Attempt.objects.create(
         setting_id=setting.pk,
@@ -151,6 +165,8 @@ def exchange(claimed: Claim) -> Result:
         took_ms = round((time.monotonic() - started) * 1000)
         return Result(outcome, took_ms, status, scrubbed(reply), retry_after_s)
 
+    if started > claimed.usable_until:
+        return result(Outcome.NOT_SENT, "This process was held up for too long to send it.")
     try:
         answer = client.send(
             account,
@@ -197,6 +213,8 @@ def complete(claimed: Claim, result: Result) -> bool:
         mine = ProviderSetting.objects.filter(pk=claimed.setting_id, lease_token=claimed.token)
         setting = mine.first()
         if setting is None:
+            if result.outcome == Outcome.CONFIRMED or outcomes.ACTIONS[result.outcome].settle:
+                _doubt(claimed.address, now)
             return False
         setting.lease_token = setting.lease_until = None
         setting.last_reply = result.reply
@@ -211,7 +229,19 @@ def complete(claimed: Claim, result: Result) -> bool:
         elif setting.generation != claimed.generation:
             setting.state, setting.next_attempt_at = State.WAITING, now
         setting.save(update_fields=_RECORDED)
+        if setting.address == desired.DAILY:
+            ledger.forget_dropped_daily()
         return True
+
+
+def _doubt(address: str, now: dt.datetime) -> None:
+    """A request outside its lease told something, perhaps after a newer one: assert the current value once more."""
+    if address == desired.DAILY:
+        ledger.doubt_the_week(now)
+    after = now + dt.timedelta(seconds=settings.IVR_SETTLE_S)
+    rows = ProviderSetting.objects.filter(address=address).exclude(state=State.WITHDRAWN)
+    rows.filter(state=State.IN_FORCE).update(state=State.UNSURE)
+    rows.update(reassert_after=after, next_attempt_at=Coalesce("next_attempt_at", Value(after)))
 
 
 _RECORDED = [

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Q
 
 from settings_sync import circuit, ledger, tasks, wire
 from settings_sync.clock import database_now
@@ -32,7 +33,7 @@ def send_now(setting_id: int) -> None:
     """Send a setting again at once, whatever became of it before."""
     with transaction.atomic():
         Circuit.take_turn()
-        ProviderSetting.objects.filter(pk=setting_id).exclude(state=State.WITHDRAWN).update(
+        ProviderSetting.objects.not_past().filter(pk=setting_id).exclude(state=State.WITHDRAWN).update(
             state=State.WAITING, next_attempt_at=database_now(), trigger="manual"
         )
         transaction.on_commit(lambda: tasks.nudge([setting_id]), robust=True)
@@ -42,9 +43,8 @@ def close_withdrawn(setting_id: int) -> bool:
     """A person says that the provider has taken a withdrawn holiday back: then it is gone here too."""
     with transaction.atomic():
         Circuit.take_turn()
-        gone, _ = ProviderSetting.objects.filter(
-            pk=setting_id, state=State.WITHDRAWN, lease_token=None
-        ).delete()
+        idle = Q(lease_token=None) | Q(lease_until__lte=database_now())
+        gone, _ = ProviderSetting.objects.filter(idle, pk=setting_id, state=State.WITHDRAWN).delete()
     return gone > 0
 
 

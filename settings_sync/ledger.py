@@ -82,12 +82,9 @@ def repair() -> list[int]:
 
 def assert_everything() -> int:
     """Have every setting sent again, whatever was confirmed; how many."""
-    again = ProviderSetting.objects.exclude(state=State.WITHDRAWN).exclude(desired="")
-    past = [
-        row.pk for row in again.filter(kind=desired.HOLIDAY) if _is_past(row.address, timezone.localdate())
-    ]
+    again = ProviderSetting.objects.not_past().exclude(state=State.WITHDRAWN).exclude(desired="")
     now = database_now()
-    return again.exclude(pk__in=past).update(
+    return again.update(
         generation=F("generation") + 1, next_attempt_at=now, state=State.WAITING, trigger="resend"
     )
 
@@ -186,7 +183,13 @@ def _drop_daily(now: dt.datetime) -> None:
     daily = ProviderSetting.objects.filter(address=desired.DAILY)
     if daily.filter(Q(lease_token__isnull=False) | Q(reassert_after__isnull=False)).exists():
         doubt_the_week(now + dt.timedelta(seconds=settings.IVR_LEASE_S))
-    daily.delete()
+    # While its request is in flight the row stays, withdrawn, so that the lane stays taken.
+    daily.filter(lease_token=None).delete()
+
+
+def forget_dropped_daily() -> None:
+    """Once nothing of it is in flight any more."""
+    ProviderSetting.objects.filter(address=desired.DAILY, desired="", lease_token=None).delete()
 
 
 def doubt_the_week(until: dt.datetime) -> None:

@@ -42,6 +42,7 @@ class DayPlan:
     opens_at: dt.time | None = None
     closes_at: dt.time | None = None
     is_other: bool = False  # other hours than the weekday's usual ones
+    told: ProviderSetting | None = None  # the setting that decides, as it stands at the provider
 
     @property
     def weekday(self) -> str:
@@ -74,8 +75,12 @@ def said(plan: DayPlan, time: dt.time) -> Answer:
 
 
 def days(first: dt.date, count: int) -> list[DayPlan]:
-    """The plans of `count` days from `first`, in four queries however many they are."""
-    dates = [first + dt.timedelta(days=ahead) for ahead in range(count)]
+    """The plans of `count` days from `first`."""
+    return plans([first + dt.timedelta(days=ahead) for ahead in range(count)])
+
+
+def plans(dates: list[dt.date]) -> list[DayPlan]:
+    """The plan of each date, in four queries however many they are."""
     holidays = dict(Holiday.objects.filter(date__in=dates).values_list("date", "name"))
     others = {other.date: other for other in OtherHours.objects.filter(date__in=dates)}
     usual = {hours.day: hours for hours in OfficeHours.objects.all()}
@@ -94,20 +99,22 @@ def _plan(
     weekday = desired.WEEKDAYS[date.weekday()]
     if date in holidays:
         address = desired.holiday_address(date)
-        return DayPlan(
-            date, address, _is_in_force(told.get(address), desired.CLOSED_ALL_DAY), holiday=holidays[date]
-        )
+        row = told.get(address)
+        is_in_force = _is_in_force(row, desired.CLOSED_ALL_DAY)
+        return DayPlan(date, address, is_in_force, holiday=holidays[date], told=row)
     address = desired.hours_address(weekday)
+    row = told.get(address)
     hours: OfficeHours | OtherHours | None = others.get(date) or usual.get(weekday)
     if hours is None:
-        return DayPlan(date, address, False)
+        return DayPlan(date, address, False, told=row)
     return DayPlan(
         date,
         address,
-        _is_in_force(told.get(address), desired.interval(hours.opens_at, hours.closes_at)),
+        _is_in_force(row, desired.interval(hours.opens_at, hours.closes_at)),
         opens_at=hours.opens_at,
         closes_at=hours.closes_at,
         is_other=date in others,
+        told=row,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.forms import TimeInput
+from django.forms import DateInput, TimeInput
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin as ThemedModelAdmin
 from unfold.admin import TabularInline
@@ -17,12 +17,15 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.widgets import INPUT_CLASSES
+from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
 
 __all__ = [
     "AdminPasswordChangeForm",
     "AdminSite",
     "AutocompleteSelectFilter",
     "ChoicesDropdownFilter",
+    "DateWidget",
+    "FileWidget",
     "ModelAdmin",
     "RangeDateFilter",
     "RangeDateTimeFilter",
@@ -46,6 +49,15 @@ class TimeWidget(TimeInput):
         super().__init__(
             attrs={"class": " ".join(INPUT_CLASSES), "step": 60, **(attrs or {})}, format="%H:%M"
         )
+
+
+class DateWidget(DateInput):
+    """The browser's own date field: its calendar opens by keyboard and thumb, and what reaches us is always ISO."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs={"class": " ".join(INPUT_CLASSES), **(attrs or {})}, format="%Y-%m-%d")
 
 
 class ModelAdmin(ThemedModelAdmin):

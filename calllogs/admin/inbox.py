@@ -1,15 +1,229 @@
-"""Every push as it came."""
+"""Every push as it came; those that could not be used are mended and tried again here."""
 
-from django.contrib import admin
+from typing import Any
 
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from calllogs.admin.understood import Field, caller_of, fields_of, unknown_parameters
+from calllogs.admin.words import REASON_WORDS, outcome_badge, reason_words, remark_words, to_the_second
 from calllogs.models import Push
+from calllogs.replay import replay
+from calllogs.vocabulary import BLANKS
 from settings_sync import theme
+from settings_sync.phone import for_people
+
+MOST_LISTED = 10_000  # nobody pages further, and counting millions of rows would take seconds
+MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
+
+
+class FirstPages(Paginator):
+    """Counts no further than it lists."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return rows.order_by()[:MOST_LISTED].count()
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """The reasons are a fixed list: to ask the table for those it has would be to read all of it."""
+
+    title = gettext_lazy("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(REASON_WORDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
 
 
 @admin.register(Push)
 class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
-    list_display = ["received_at", "outcome", "reason", "field", "flags", "remote_addr"]
-    list_filter = ["outcome"]
-    fields = ["received_at", "outcome", "reason", "field", "flags", "remote_addr", "raw_query", "call"]
-    readonly_fields = fields
+    change_form_template = "calllogs/push.html"
+    list_before_template = "calllogs/inbox_before.html"
+    list_display = ["came_at", "shown_outcome", "noticed", "caller", "shown_call", "remote_addr"]
+    list_filter = ["outcome", ReasonFilter]
+    list_select_related = ["call"]
+    list_fullwidth = True
+    paginator = FirstPages
     show_full_result_count = False
+    fields = ["received_at"]
+    readonly_fields = fields
+    actions = ["replay_chosen"]
+
+    def has_mend_permission(self, request: HttpRequest) -> bool:
+        """Mending and replaying: the admin's own form stays shut, for what came is never changed."""
+        return bool(request.user.has_perm("calllogs.change_push"))
+
+    # --- the list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:MOST_LISTED].count()
+        context = {"waiting": waiting, "may_mend": self.has_mend_permission(request), "most": MOST_LISTED}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @theme.display(description=gettext_lazy("Received at"), ordering="received_at")
+    def came_at(self, push: Push) -> str:
+        return to_the_second(push.received_at)
+
+    @theme.display(description=gettext_lazy("Outcome"))
+    def shown_outcome(self, push: Push) -> str:
+        return outcome_badge(push)
+
+    @theme.display(description=gettext_lazy("Reason or remark"))
+    def noticed(self, push: Push) -> str:
+        first, *more = [words for words in (reason_words(push), *remark_words(push)) if words] or ["–"]
+        return f"{first} (+{len(more)})" if more else first
+
+    @theme.display(description=gettext_lazy("Caller"))
+    def caller(self, push: Push) -> str:
+        return for_people(push.call.caller if push.call else caller_of(push)) or "–"
+
+    @theme.display(description=gettext_lazy("Call"))
+    def shown_call(self, push: Push) -> str:
+        return _call_link(push, longest=16) or "–"
+
+    # --- one push ---
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+        push = kwargs["obj"]
+        is_unusable = push.outcome == Push.Outcome.REJECTED
+        context |= {
+            "title": _("Push of %(time)s") % {"time": to_the_second(push.received_at)},
+            "subtitle": None,
+            "push": push,
+            "badge": outcome_badge(push),
+            "reason": reason_words(push),
+            "remarks": remark_words(push),
+            "call_link": _call_link(push),
+            "rows": fields_of(push),
+            "unknown_parameters": unknown_parameters(push),
+            "may_mend": is_unusable and self.has_mend_permission(request),
+        }
+        return super().render_change_form(request, context, **kwargs)
+
+    # --- trying again ---
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("replay/", view(require_POST(self.replay_all)), name="calllogs_push_replay"),
+            path("<int:pk>/mend/", view(require_POST(self.mend)), name="calllogs_push_mend"),
+            *super().get_urls(),
+        ]
+
+    def mend(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Put a person's values in the place of what came, and try again; the page says how it went."""
+        if not self.has_mend_permission(request):
+            raise PermissionDenied
+        push = get_object_or_404(Push, pk=pk)
+        page = redirect("admin:calllogs_push_change", pk)
+        rows = fields_of(push)
+        form = MendForm(request.POST, rows=rows)
+        if not form.is_valid():
+            for name, errors in form.errors.items():
+                messages.error(request, f"{form.fields[name].label}: {' '.join(map(str, errors))}")
+            return page
+        mends = form.mends(rows)
+        here = Push.objects.filter(pk=pk, outcome=Push.Outcome.REJECTED)
+        if not here.update(mends=mends or None, mended_by=request.user.get_username()[:150] if mends else ""):
+            messages.info(request, _("This push is a call already; nothing was changed."))
+            return page
+        self._replay(request, [pk])
+        push.refresh_from_db()
+        words = ", ".join(row.words for row in rows if row.name in mends)
+        if words:
+            self.log_change(request, push, _("Corrected: %(fields)s.") % {"fields": words})
+        if push.outcome == Push.Outcome.REJECTED:
+            messages.error(request, _("Still not usable: %(reason)s.") % {"reason": reason_words(push)})
+        else:
+            messages.success(request, format_html("{} {}", _("It is a call now:"), _call_link(push)))
+        return page
+
+    def replay_all(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_mend_permission(request):
+            raise PermissionDenied
+        waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)
+        if reason := request.POST.get("reason", ""):
+            waiting = waiting.filter(reason=reason)
+        self._replay_and_say(request, waiting)
+        return redirect("admin:calllogs_push_changelist")
+
+    @admin.action(description=gettext_lazy("Try again"), permissions=["mend"])
+    def replay_chosen(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._replay_and_say(request, queryset.filter(outcome=Push.Outcome.REJECTED))
+
+    def _replay_and_say(self, request: HttpRequest, waiting: QuerySet) -> None:
+        ids = list(waiting.order_by("-id").values_list("pk", flat=True)[: MOST_REPLAYED + 1])
+        usable, unusable = self._replay(request, ids[:MOST_REPLAYED])
+        if usable:
+            words = ngettext("%(n)d push became a call.", "%(n)d pushes became calls.", usable)
+            messages.success(request, words % {"n": usable})
+        if unusable:
+            words = ngettext("%(n)d is still not usable.", "%(n)d are still not usable.", unusable)
+            messages.warning(request, words % {"n": unusable})
+        if not ids:
+            messages.info(request, _("There was nothing to try again: only pushes that are not usable are."))
+        if len(ids) > MOST_REPLAYED:
+            words = _(
+                "The newest %(n)d were tried. Ask whoever runs the server for the command replay_pushes."
+            )
+            messages.info(request, words % {"n": MOST_REPLAYED})
+
+    def _replay(self, request: HttpRequest, ids: list[int]) -> tuple[int, int]:
+        counts = replay(ids=ids)
+        became = Push.objects.filter(pk__in=ids).exclude(outcome=Push.Outcome.REJECTED)
+        if request.user.pk and counts[0]:
+            LogEntry.objects.log_actions(request.user.pk, became, CHANGE, _("Tried again; it is a call now."))
+        return counts
+
+
+class MendForm(forms.Form):
+    """A value for each field, by our names."""
+
+    def __init__(self, data: Any, *, rows: list[Field]) -> None:
+        super().__init__(data)
+        for row in rows:
+            self.fields[row.name] = forms.CharField(
+                label=row.words, required=False, max_length=2000, validators=[_printable]
+            )
+
+    def mends(self, rows: list[Field]) -> dict[str, str]:
+        """What differs from what came. A field that was not sent along stays as it is."""
+        found: dict[str, str] = {}
+        for row in rows:
+            value = self.cleaned_data[row.name] if row.name in self.data else row.value
+            if value.casefold() in BLANKS:
+                value = ""
+            if value != row.received:
+                found[row.name] = value
+        return found
+
+
+def _printable(value: str) -> None:
+    if not value.isprintable():
+        raise ValidationError(_("Letters, digits and signs only."), code="unprintable")
+
+
+def _call_link(push: Push, *, longest: int = 200) -> str:
+    if push.call is None:
+        return ""
+    address = reverse("admin:calllogs_calllog_change", args=[push.call.pk])
+    return format_html(
+        '<a href="{}" class="in-link">{}</a>', address, Truncator(push.call.call_id).chars(longest)
+    )

@@ -1,34 +1,165 @@
-"""The keys that a push must carry."""
+"""The keys that a push must carry: made, shown once, rotated and revoked."""
 
+import datetime as dt
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.core.exceptions import PermissionDenied
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
 
+from calllogs.admin import connect
+from calllogs.admin.words import use_words
 from calllogs.models import PushKey
 from settings_sync import theme
+
+RECENT = dt.timedelta(days=1)
+
+
+def rotation() -> dict[str, Any] | None:
+    """Where a change of keys stands: `{old, new, step}`; None unless exactly two keys are live.
+
+    step: "hand_over" while the provider has not used the new key, "wait" while it still uses the old one, "revoke".
+    """
+    live = list(PushKey.objects.live().order_by("created_at")[:3])
+    if len(live) != 2:
+        return None
+    old, new = live
+    if new.last_used_at is None:
+        step = "hand_over"
+    elif old.last_used_at and old.last_used_at > timezone.now() - RECENT:
+        step = "wait"
+    else:
+        step = "revoke"
+    return {"old": old, "new": new, "step": step, "old_use": use_words(old), "new_use": use_words(new)}
 
 
 @admin.register(PushKey)
 class PushKeyAdmin(theme.ModelAdmin):
-    list_display = ["name", "created_at", "last_used_at", "revoked_at"]
+    list_before_template = "calllogs/keys_before.html"
+    change_form_before_template = "calllogs/key_before.html"
+    list_display = ["shown_name", "standing", "use", "created_at", "steps"]
+    list_display_links = None
+    ordering = [F("revoked_at").desc(nulls_first=True), "-created_at"]
     fields = ["name"]
-    actions = ["revoke"]
+    actions = None
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Revoked keys stay listed: who pushed with what, and when, is asked later."""
         return False
+
+    # --- the list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        context = {"rotation": rotation(), "from_environment": len(settings.PUSH_KEYS)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        may_change = self.has_change_permission(request)
+        return [each for each in super().get_list_display(request) if each != "steps" or may_change]
+
+    @theme.display(description=gettext_lazy("Name"), ordering="name")
+    def shown_name(self, key: PushKey) -> str:
+        look = "in-link" if key.revoked_at is None else "in-link in-muted"
+        address = reverse("admin:calllogs_pushkey_change", args=[key.pk])
+        return format_html('<a href="{}" class="{}">{}</a>', address, look, key.name)
+
+    @theme.display(description=gettext_lazy("State"))
+    def standing(self, key: PushKey) -> str:
+        if key.revoked_at is None:
+            look = {"words": _("Live"), "colour": "success", "icon": "check"}
+        else:
+            words = _("Revoked %(ago)s") % {"ago": naturaltime(key.revoked_at)}
+            look = {"words": words, "colour": "base", "icon": "block"}
+        return render_to_string("components/badge.html", look)
+
+    @theme.display(description=gettext_lazy("Last use"), ordering="last_used_at")
+    def use(self, key: PushKey) -> str:
+        return use_words(key)
+
+    @theme.display(description=gettext_lazy("What to do"))
+    def steps(self, key: PushKey) -> str:
+        if key.revoked_at is not None:
+            return "–"
+        replace = f"{reverse('admin:calllogs_pushkey_add')}?in_place_of={key.pk}"
+        revoke = reverse("admin:calllogs_pushkey_revoke", args=[key.pk])
+        links = [(replace, _("Replace")), (revoke, _("Revoke"))]
+        return format_html_join(" · ", '<a class="in-link" href="{}">{}</a>', links)
+
+    # --- making ---
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A key in another's place is proposed under its name and this month's."""
+        old = _key_of(request.GET.get("in_place_of", ""))
+        return {"name": f"{old.name}, {timezone.localdate():%B %Y}"[:100]} if old else {}
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        if kwargs.get("add"):
+            context |= {
+                "title": _("Make a push key"),
+                "in_place_of": _key_of(request.GET.get("in_place_of", "")),
+            }
+        return super().render_change_form(request, context, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: PushKey, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            obj.save(update_fields=["name"])
             return
-        key = PushKey.make(obj.name)
+        obj.text = PushKey.make(obj.name)  # type: ignore[attr-defined]
         made = PushKey.objects.get(name=obj.name)
         obj.pk, obj.digest, obj.created_at = made.pk, made.digest, made.created_at
-        messages.success(request, _("The key is %(key)s. Copy it now: it is not shown again.") % {"key": key})
 
-    @admin.action(description=_("Revoke"), permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: Any) -> None:
-        queryset.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The page that shows the key is the answer itself: so the key is kept in no session and no message."""
+        return connect.page(request, self.admin_site, made=obj, key=obj.text)
+
+    # --- revoking ---
+
+    def get_urls(self) -> list[URLPattern]:
+        revoke = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.revoke))
+        return [path("<int:pk>/revoke/", revoke, name="calllogs_pushkey_revoke"), *super().get_urls()]
+
+    def revoke(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask, then revoke. From then on pushes with this key are refused."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        key = get_object_or_404(PushKey, pk=pk)
+        if request.method == "POST":
+            if PushKey.objects.live().filter(pk=pk).update(revoked_at=timezone.now()):
+                self.log_change(request, key, _("Revoked."))
+                messages.success(request, _("The key “%(name)s” is revoked.") % {"name": key.name})
+            else:
+                messages.info(request, _("The key “%(name)s” was revoked before.") % {"name": key.name})
+            return redirect("admin:calllogs_pushkey_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Revoke the key “%(name)s”?") % {"name": key.name},
+            "key": key,
+            "use": use_words(key),
+            "is_used": key.last_used_at is not None and key.last_used_at > timezone.now() - RECENT,
+            "others": list(PushKey.objects.live().exclude(pk=pk)),
+            "from_environment": len(settings.PUSH_KEYS),
+        }
+        return TemplateResponse(request, "calllogs/key_revoke.html", context)
+
+
+def _key_of(pk: str) -> PushKey | None:
+    return (
+        PushKey.objects.live().filter(pk=pk).first()
+        if pk.isascii() and pk.isdigit() and len(pk) < 19
+        else None
+    )

@@ -1,3 +1,3 @@
-from settings_sync.admin import agents, holidays, hours, provider
+from settings_sync.admin import agents, attempts, closed_days, heard, holidays, hours, other_hours, provider
 
-__all__ = ["agents", "holidays", "hours", "provider"]
+__all__ = ["agents", "attempts", "closed_days", "heard", "holidays", "hours", "other_hours", "provider"]

@@ -1,62 +1,194 @@
-"""The people who take the calls."""
+"""The people who take the calls: the board, the list, and a page for each."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from settings_sync import desired, intent, theme
+from settings_sync import clockwork, desired, theme
+from settings_sync.admin import board, cards, changes, guard, switching
+from settings_sync.admin.agent_forms import AgentForm, ShiftInline
 from settings_sync.admin.synced import SyncedAdmin
-from settings_sync.models import Agent
+from settings_sync.models import Agent, Circuit
 from settings_sync.models.agent import Agent as AgentModel
-from settings_sync.phone import for_people
+from settings_sync.phone import for_people, to_e164
+
+BOARD_QUERY = {"q"}  # what the board understands; every other query is meant for the list
 
 
 @admin.register(Agent)
 class AgentAdmin(SyncedAdmin):
+    form = AgentForm
+    inlines = [ShiftInline]
     list_display = ["name", "shown_number", "department", "availability", "at_provider"]
     list_editable = ["availability"]
     list_filter = ["availability", "department"]
     search_fields = ["name", "number", "department"]
     search_help_text = _("Name, number or department")
-    fields = ["name", "number", "department", "availability", "at_provider"]
-    readonly_fields = ["at_provider"]
+    fields = ["name", "number", "department", "availability", "off_until", "by_itself", "at_provider"]
+    readonly_fields = ["by_itself", "at_provider"]
     actions = ["switch_on", "switch_off"]
+    change_form_outer_after_template = "settings_sync/agent_after.html"
+
+    class Media:
+        css = {"all": ["portal/board.css", "portal/changes.css"]}
+        js = ["portal/shifts.js"]
+
+    def get_custom_urls(self) -> Any:
+        return (
+            ("list/", "settings_sync_agent_list", self.list_view),
+            ("board/switch/", "agent_switch", board.switch),
+            ("board/pause/", "agent_pause", board.pause),
+            ("board/look/", "agent_look", board.look),
+            *super().get_custom_urls(),
+        )
 
     def address_of(self, record: Any) -> str:
         return desired.agent_address(record.number)
 
     def address_before(self, form: ModelForm) -> str | None:
-        number = form.initial.get("number")
+        number = to_e164(form.initial.get("number") or "")
         return desired.agent_address(number) if number else None
+
+    # --- board and list ---------------------------------------------------------------------------------
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The board; the list for what only the list understands: its queries, and whatever is posted to it."""
+        is_for_board = request.method == "GET" and set(request.GET) <= BOARD_QUERY
+        if is_for_board and self.has_view_or_change_permission(request):
+            return board.page(request, self)
+        return self.list_view(request, extra_context=extra_context)
+
+    def list_view(
+        self, request: HttpRequest, model_admin: Any = None, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        with transaction.atomic():
+            if request.method == "POST" and "_save" in request.POST and not guard.is_sure(request):
+                Circuit.take_turn()
+                if lines := guard.question(self._going_off_in_list(request)):
+                    return guard.ask(request, self, lines)
+            return super().changelist_view(request, extra_context)
+
+    def _going_off_in_list(self, request: HttpRequest) -> list[int]:
+        """The agents that the posted list switches off."""
+        if not self.has_change_permission(request):
+            return []
+        formset_class = self.get_changelist_formset(request)
+        edited = self._get_list_editable_queryset(request, formset_class.get_default_prefix())
+        formset = formset_class(request.POST, request.FILES, queryset=edited)
+        if not formset.is_valid():
+            return []
+        return [form.instance.pk for form in formset.forms if _goes_off(form)]
 
     @theme.display(description=_("Mobile number"), ordering="number")
     def shown_number(self, record: Agent) -> str:
         return for_people(record.number)
 
     @admin.action(description=_("Switch on: take calls"), permissions=["change"])
-    def switch_on(self, request: HttpRequest, queryset: Any) -> None:
-        self._switch(request, queryset, AgentModel.Availability.AVAIL)
+    def switch_on(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._switch(request, queryset, AgentModel.Availability.AVAIL)
 
     @admin.action(description=_("Switch off: no calls"), permissions=["change"])
-    def switch_off(self, request: HttpRequest, queryset: Any) -> None:
-        self._switch(request, queryset, AgentModel.Availability.OFF)
+    def switch_off(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._switch(request, queryset, AgentModel.Availability.OFF)
 
-    def _switch(self, request: HttpRequest, queryset: Any, availability: str) -> None:
-        from django.db import transaction
+    def _switch(self, request: HttpRequest, queryset: Any, availability: str) -> HttpResponse | None:
+        ids = list(queryset.order_by().values_list("pk", flat=True))
+        try:
+            agents = switching.switch(ids, availability, who=request.user, is_sure=guard.is_sure(request))
+        except switching.AskFirst as question:
+            return guard.ask(request, self, question.lines)
+        said = ngettext("%(n)d agent switched.", "%(n)d agents switched.", len(agents)) % {"n": len(agents)}
+        self.message_user(request, said)
+        return None
 
+    # --- the page of one agent --------------------------------------------------------------------------
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
         with transaction.atomic():
-            agents = list(queryset.exclude(availability=availability))
-            for agent in agents:
-                agent.availability = availability
-            Agent.objects.bulk_update(agents, ["availability"])
-            for agent in agents:
-                self.log_change(request, agent, [{"changed": {"fields": ["availability"]}}])
-            intent.record([self.address_of(agent) for agent in agents], trigger="bulk")
-        self.message_user(
-            request,
-            ngettext("%(n)d agent switched.", "%(n)d agents switched.", len(agents)) % {"n": len(agents)},
-        )
+            if request.method == "POST" and object_id and not guard.is_sure(request):
+                Circuit.take_turn()
+                if lines := guard.question(self._going_off_in_form(request, object_id)):
+                    return guard.ask(request, self, lines)
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _going_off_in_form(self, request: HttpRequest, object_id: str) -> list[int]:
+        agent = self.get_object(request, object_id)
+        if agent is None or not self.has_change_permission(request, agent):
+            return []
+        form = self.get_form(request, agent, change=True)(request.POST, request.FILES, instance=agent)
+        return [agent.pk] if form.is_valid() and _goes_off(form) else []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What a person does holds until the next edge of a shift; edges that have passed are settled with it."""
+        if obj.availability == AgentModel.Availability.AVAIL:
+            obj.off_until = None
+        if {"availability", "off_until"} & set(form.changed_data):
+            clockwork.settle(obj, timezone.now())
+        super().save_model(request, obj, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """A week that was changed acts from its next edge on, as a new one does."""
+        super().save_formset(request, form, formset, change)
+        if change and formset.has_changed():
+            AgentModel.objects.filter(pk=form.instance.pk).update(shift_edge_at=timezone.now())
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        agent = context.get("original")
+        departments = AgentModel.objects.exclude(department="").order_by("department")
+        context["departments"] = departments.values_list("department", flat=True).distinct()
+        if agent:
+            context["changes"] = changes.recent(request, "agent", agent.pk)
+            context["all_changes"] = changes.link_of("agent", agent.pk)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @theme.display(description=_("By itself"))
+    def by_itself(self, record: Agent | None) -> str:
+        """What time will do next, for those who wonder why an agent was switched."""
+        if record is None or record.pk is None:
+            return str(_("After saving you can give the agent shifts."))
+        lines = []
+        if record.off_until:
+            lines.append(cards.said(record))
+        if edge := cards.next_edge(list(record.shifts.all()), timezone.now()):
+            lines.append(cards.edge_words(edge))
+            lines.append(str(_("A switch by hand holds until then.")))
+        return format_html_join(
+            "", "<span class='board-by-itself-line'>{}</span>", ((line,) for line in lines)
+        ) or str(_("Nothing: the agent has no shifts, and is switched by hand."))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return redirect(changes.link_of("agent", object_id))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Deleting switches off: the page that asks anyway says whom it leaves."""
+        found = super().get_deleted_objects(objs, request)
+        if hasattr(request, "deletion_preview"):
+            lines = guard.question(agent.pk for agent in objs)
+            warning = format_html_join(
+                "", '<p class="notice badge-danger">{}</p>', ((line,) for line in lines)
+            )
+            request.deletion_preview = format_html("{}{}", warning, request.deletion_preview)
+        return found
+
+
+def _goes_off(form: Any) -> bool:
+    was = form.initial.get("availability")
+    return was != AgentModel.Availability.OFF and form.instance.availability == AgentModel.Availability.OFF

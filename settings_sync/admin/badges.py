@@ -6,27 +6,24 @@ from typing import Any
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
 from settings_sync import circuit
+from settings_sync.admin import account
 from settings_sync.circuit import Shut
-from settings_sync.clock import database_now
-from settings_sync.models import Circuit, ProviderSetting
+from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
 
 
 def gate() -> Shut | None:
     """Why nothing is sent at this moment; None while things are sent."""
-    return circuit.why_shut(Circuit.only(), database_now())
+    return account.read().shut
 
 
 def words(setting: ProviderSetting, shut: Shut | None) -> str:
     state = circuit.shown_state(setting, shut)
     if state == State.RETRYING and setting.next_attempt_at:
-        at = time_format(timezone.localtime(setting.next_attempt_at), "H:i")
-        return _("Retrying at %(time)s") % {"time": at}
+        return _("Retrying at %(time)s") % {"time": account.clock(setting.next_attempt_at)}
     if state == State.REFUSED:
         return _("Refused: “%(reply)s”") % {"reply": setting.last_reply[:60]}
     if state == State.PAUSED and shut:
@@ -38,17 +35,30 @@ def words(setting: ProviderSetting, shut: Shut | None) -> str:
     return str(state.label)
 
 
+def is_moving(setting: ProviderSetting, shut: Shut | None) -> bool:
+    """Whether it will change by itself, so that a page should look again."""
+    return setting.next_attempt_at is not None and not (shut and shut.wait_s is None)
+
+
 def badge(setting: ProviderSetting | None, shut: Shut | None, *, without: str = "") -> str:
     """The badge of a setting; `without` is said where there is none, because nothing is sent for it."""
     if setting is None:
         return render_to_string(
             "components/badge.html", {"words": without or _("Not sent"), "colour": "base"}
         )
-    colour, icon = STATE_LOOK[circuit.shown_state(setting, shut)]
-    link = reverse("admin:settings_sync_providersetting_change", args=[setting.pk])
+    state = circuit.shown_state(setting, shut)
+    colour, icon = STATE_LOOK[state]
     return render_to_string(
         "components/badge.html",
-        {"words": words(setting, shut), "colour": colour, "icon": icon, "link": link, "state": setting.state},
+        {
+            "words": words(setting, shut),
+            "colour": colour,
+            "icon": icon,
+            "link": reverse("admin:settings_sync_providersetting_change", args=[setting.pk]),
+            "state": state,
+            "setting": setting.pk,
+            "is_moving": is_moving(setting, shut),
+        },
     )
 
 

@@ -1,40 +1,156 @@
-"""The days on which callers hear the holiday message."""
+"""The days on which callers hear the holiday message: a year to look at, a list, and their form."""
 
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from simple_history.utils import bulk_create_with_history
 
 from settings_sync import desired
+from settings_sync.admin import holiday_feed, holiday_import, holiday_year, overview
+from settings_sync.admin.holiday_form import HolidayForm
 from settings_sync.admin.synced import SyncedAdmin
-from settings_sync.models import Holiday
-
-
-class HolidayForm(ModelForm):
-    class Meta:
-        model = Holiday
-        fields = ["date", "name"]
-
-    def clean_date(self) -> Any:
-        date = self.cleaned_data["date"]
-        if date < timezone.localdate() and date != self.initial.get("date"):
-            raise ValidationError(
-                _("This date has passed; the provider would not use it. Choose today or later."), code="past"
-            )
-        return date
+from settings_sync.models import Holiday, ProviderSetting
+from settings_sync.models.provider import State
 
 
 @admin.register(Holiday)
 class HolidayAdmin(SyncedAdmin):
     form = HolidayForm
     list_display = ["date", "name", "at_provider"]
-    search_fields = ["name"]
-    date_hierarchy = "date"
+    change_form_before_template = "settings_sync/holiday_before.html"
     fields = ["date", "name", "at_provider"]
     readonly_fields = ["at_provider"]
+
+    class Media:
+        css = {"all": ["portal/holidays.css"]}
+        js = ["portal/holidays.js"]
+
+    def get_custom_urls(self) -> Any:
+        return (
+            *super().get_custom_urls(),
+            ("suggestions/", "holiday_suggestions", holiday_import.suggestions),
+            ("import/", "holiday_import", holiday_import.upload),
+            ("import/confirm/", "holiday_confirm", holiday_import.confirm),
+            ("import/sample.csv", "holiday_sample", holiday_feed.sample),
+            ("export.csv", "holiday_export", holiday_feed.export),
+            ("calendar/", "holiday_feed_make", holiday_feed.make),
+            ("calendar/<int:feed_id>/revoke/", "holiday_feed_revoke", holiday_feed.revoke),
+        )
+
+    # --- the page ---
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Only what is done to ticked lines goes Django's way; the page itself is a year and a list."""
+        if request.method == "POST":
+            return super().changelist_view(request, extra_context)
+        if not self.has_view_permission(request):
+            return super().changelist_view(request, extra_context)  # refuses
+        may_add = self.has_add_permission(request)
+        context = {
+            **holiday_import.context_of(request, self, title=_("Holidays")),
+            **holiday_year.page(request, may_add=may_add),
+            **holiday_feed.feeds(request),
+            "may_add": may_add,
+            "may_delete": self.has_delete_permission(request),
+            "today_iso": timezone.localdate().isoformat(),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "settings_sync/holidays.html", context)
+
+    # --- the form ---
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["date", "name", "at_provider"] if obj else ["date", "until", "name"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.more:
+            days = [Holiday(date=date, name=obj.name) for date in form.more]
+            bulk_create_with_history(days, Holiday, default_user=request.user)
+
+    def touched(self, form: Any, *, change: bool) -> set[str]:
+        return super().touched(form, change=change) | {desired.holiday_address(date) for date in form.more}
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if change and "date" in form.changed_data and (before := self.address_before(form)):
+            self._tell_withdrawn(request, [before])
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        more = [{"added": {"name": str(self.opts.verbose_name), "object": str(date)}} for date in form.more]
+        return [*super().construct_change_message(request, form, formsets, add), *more]
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        if isinstance(obj, Holiday) and isinstance(message, list):
+            request.added_days = len(message)  # type: ignore[attr-defined]  # read by response_add
+        return super().log_addition(request, obj, message)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        days = getattr(request, "added_days", 1)
+        if days > 1:
+            words = ngettext(
+                "%(n)d holiday was added, each with a setting of its own.",
+                "%(n)d holidays were added, each with a setting of its own.",
+                days,
+            )
+            self.message_user(request, words % {"n": days}, messages.SUCCESS)
+        return self._to_the_year(obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return self._to_the_year(obj)
+
+    def _to_the_year(self, holiday: Holiday) -> HttpResponse:
+        return redirect(f"{reverse(holiday_import.LIST)}?year={holiday.date.year}")
+
+    # --- deleting and moving: the provider cannot take a holiday back ---
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        address = self.address_of(obj)
+        super().delete_model(request, obj)
+        self._tell_withdrawn(request, [address])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        addresses = [self.address_of(holiday) for holiday in queryset]
+        super().delete_queryset(request, queryset)
+        self._tell_withdrawn(request, addresses)
+
+    def _tell_withdrawn(self, request: HttpRequest, addresses: list[str]) -> None:
+        left = list(ProviderSetting.objects.filter(address__in=addresses, state=State.WITHDRAWN))
+        if not left:
+            return
+        if len(left) == 1:
+            link = reverse("admin:settings_sync_providersetting_change", args=[left[0].pk])
+            date = date_format(desired.holiday_date(left[0].address), "j F Y")
+            words = _("The provider still has %(date)s as a holiday, and cannot take it back.") % {
+                "date": date
+            }
+        else:
+            link = f"{reverse('admin:settings_sync_providersetting_changelist')}?{overview.STANDING}={State.WITHDRAWN}"
+            words = _(
+                "The provider still has %(n)d of these days as holidays, and cannot take them back."
+            ) % {"n": len(left)}
+        self.message_user(
+            request,
+            format_html('{} <a class="message-link" href="{}">{}</a>', words, link, _("See what to do now")),
+            messages.WARNING,
+        )
+
+    # --- for the base ---
 
     def address_of(self, record: Any) -> str:
         return desired.holiday_address(record.date)
@@ -44,4 +160,4 @@ class HolidayAdmin(SyncedAdmin):
         return desired.holiday_address(date) if date else None
 
     def words_without(self, record: Any) -> str:
-        return str(_("Past: not sent")) if record.date < timezone.localdate() else ""
+        return str(gettext_lazy("Past: not sent")) if record.date < timezone.localdate() else ""

@@ -1,24 +1,47 @@
-"""When the office takes calls."""
+"""When the office takes calls: the week on one page."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Case, IntegerField, QuerySet, TimeField, Value, When
-from django.http import HttpRequest
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
-from settings_sync import desired, theme
+from settings_sync import desired, intent, theme
+from settings_sync.admin import badges, bars, closed_days, heard, hours_form, other_hours, preview
+from settings_sync.admin.hours_form import Row
 from settings_sync.admin.synced import SyncedAdmin
-from settings_sync.models import OfficeHours
+from settings_sync.models import Circuit, OfficeHours, ProviderSetting
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    """A row with what the page says beside its two fields."""
+
+    row: Row
+    name: str
+    is_today: bool
+    bar: bars.Bar
+    hours: str
+    errors: list[str]
+    badge: str
+    override: other_hours.Override | None
 
 
 @admin.register(OfficeHours)
 class OfficeHoursAdmin(SyncedAdmin):
     formfield_overrides = {TimeField: {"widget": theme.TimeWidget}}
-    list_display = ["day", "opens_at", "closes_at", "at_provider"]
-    list_editable = ["opens_at", "closes_at"]
     fields = ["day", "opens_at", "closes_at", "at_provider"]
-    actions = None
-    list_display_links = ["day"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         in_week = Case(
@@ -36,3 +59,115 @@ class OfficeHoursAdmin(SyncedAdmin):
 
     def address_of(self, record: Any) -> str:
         return desired.hours_address(record.day)
+
+    def get_custom_urls(self) -> Any:
+        return (
+            *super().get_custom_urls(),
+            ("other/", "settings_sync_officehours_other", other_hours.add),
+            ("other/<int:object_id>/cancel/", "settings_sync_officehours_other_cancel", other_hours.cancel),
+            ("closed/", "settings_sync_officehours_closed", closed_days.close),
+        )
+
+    # --- the week, in the place of a list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._week_page(request, hours_form.week(), extra_context)
+        if not self._may_edit(request):
+            raise PermissionDenied
+        with transaction.atomic():
+            Circuit.take_turn()  # two people who save the week come one after the other
+            rows = hours_form.week(request.POST)
+            changed = hours_form.changed(rows)
+            if changed:
+                self._save(request, changed)
+        if changed is None:
+            return self._week_page(request, rows, extra_context)
+        self._say(request, changed)
+        return redirect(request.get_full_path())
+
+    @method_decorator(require_POST)
+    def preview_list(self, request: HttpRequest, model_admin: Any = None) -> HttpResponse:
+        """What saving the week as it stands on the screen would send."""
+        if not self._may_edit(request):
+            raise PermissionDenied
+        with transaction.atomic():
+            changed = hours_form.changed(hours_form.week(request.POST))
+            for row in changed or []:
+                row.form.save()
+            found = None if changed is None else preview.of(row.address for row in changed)
+            transaction.set_rollback(True)
+        return preview.answer(found)
+
+    def _may_edit(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request) and self.has_add_permission(request)
+
+    def _save(self, request: HttpRequest, changed: list[Row]) -> None:
+        for row in changed:
+            is_new = row.form.instance.pk is None
+            hours = row.form.save()
+            message = self.construct_change_message(request, row.form, [], add=is_new)
+            (self.log_addition if is_new else self.log_change)(request, hours, message)
+        intent.record(row.address for row in changed)
+
+    def _say(self, request: HttpRequest, changed: list[Row]) -> None:
+        if not changed:
+            messages.info(request, _("Nothing was changed, so nothing is sent."))
+            return
+        days = get_text_list([str(row.form.instance.get_day_display()) for row in changed], _("and"))
+        messages.success(request, _("Saved: %(days)s. The provider is being told.") % {"days": days})
+
+    def _week_page(
+        self, request: HttpRequest, rows: list[Row], extra_context: dict[str, Any] | None
+    ) -> TemplateResponse:
+        now, shut = timezone.localtime(), badges.gate()
+        usual = other_hours.usual_hours()
+        other = other_hours.context(request, usual, shut, page="week")
+        told = {row.address: row for row in ProviderSetting.objects.filter(kind=desired.HOURS)}
+        overrides = {override.date: override for override in other["overrides"]}
+        shown = [
+            _shown(
+                row,
+                badge=badges.badge(told.get(row.address), shut, without=_("No hours yet")),
+                now=now if desired.WEEKDAYS[now.weekday()] == row.day else None,
+                override=next((o for date, o in overrides.items() if date.weekday() == row.number), None),
+            )
+            for row in rows
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": self.opts.verbose_name_plural.capitalize(),
+            "subtitle": None,
+            "media": self.media + Media(js=["portal/week.js", "portal/heard.js"]),
+            "rows": shown,
+            "has_errors": any(one.errors for one in shown),
+            "may_edit": self._may_edit(request),
+            "zone": heard.zone_words(now),
+            "clock": f"{now:%H:%M}",
+            "closed_form": closed_days.ClosedDayForm() if closed_days.may_send(request) else None,
+            **other,
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "settings_sync/week.html", context)
+
+
+def _shown(row: Row, *, badge: str, now: Any, override: other_hours.Override | None) -> ShownRow:
+    form = row.form
+    typed = form.cleaned_data if form.is_bound and form.is_valid() else {}
+    opens_at = typed.get("opens_at") or form.instance.opens_at
+    closes_at = typed.get("closes_at") or form.instance.closes_at
+    errors = [str(error) for found in form.errors.values() for error in found]
+    return ShownRow(
+        row,
+        str(form.instance.get_day_display()),
+        now is not None,
+        bars.of(opens_at, closes_at, now=now.time() if now else None),
+        bars.interval(opens_at, closes_at) if opens_at and closes_at else _("No hours yet"),
+        list(dict.fromkeys(errors)),
+        badge,
+        override,
+    )

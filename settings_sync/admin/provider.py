@@ -1,68 +1,100 @@
-"""What the provider was told, and how it went: for reading."""
+"""The provider's screen: what it was told, what it confirmed, what happens next."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from settings_sync import theme
-from settings_sync.admin import badges
-from settings_sync.models import Attempt, ProviderSetting
-
-
-class AttemptInline(theme.ReadOnly, theme.TabularInline):
-    model = Attempt
-    fields = ["started_at", "value", "outcome", "reply", "duration_ms", "trigger"]
-    readonly_fields = fields
-    ordering = ["-started_at", "-id"]
-    per_page = 20
-    tab = False
+from settings_sync.admin import account as accounts
+from settings_sync.admin import badges, columns, controls, live, overview, records, story
+from settings_sync.models import ProviderSetting
 
 
 @admin.register(ProviderSetting)
 class ProviderSettingAdmin(theme.ReadOnly, theme.ModelAdmin):
-    list_display = [
-        "address",
-        "desired",
-        "confirmed",
-        "standing",
-        "attempts",
-        "next_attempt_at",
-        "last_reply",
-    ]
-    list_filter = ["state", "kind"]
+    list_display = ["what", "confirmed_now", "standing", "next_try", "reply"]
+    list_filter = [overview.StandingFilter, "kind"]
+    list_before_template = "settings_sync/list_before.html"
+    change_form_template = "settings_sync/setting.html"
     search_fields = ["address"]
-    fields = [
-        "address", "desired", "confirmed", "standing", "attempts", "next_attempt_at", "reassert_after",
-        "confirmed_at", "changed_at", "last_reply",
-    ]  # fmt: skip
+    search_help_text = gettext_lazy("An agent's number, a holiday's date (2026-11-08) or a day (Monday)")
+    ordering = ["kind", "address"]
+    fields = ["address"]
     readonly_fields = fields
-    inlines = [AttemptInline]
+    custom_urls = (
+        ("live/", "provider_live", live.look),
+        ("stop/", "provider_stop", controls.stop),
+        ("start/", "provider_start", controls.start),
+        ("send-everything-again/", "provider_resend", controls.resend),
+        ("<int:object_id>/send-now/", "provider_send_now", controls.send_now),
+        ("<int:object_id>/removed/", "provider_close", controls.close),
+    )
+
+    class Media:
+        js = ["portal/provider.js"]
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return [*self.list_display, *(["send_now"] if controls.may_control(request) else [])]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        shut = badges.gate()
+        account = accounts.read()
+        found = records.by_address(setting.address for setting in changelist.result_list)
         for setting in changelist.result_list:
-            setting.gate = shut
+            setting.account, setting.record = account, found.get(setting.address)
+        changelist.account = account
         return changelist
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        setting = super().get_object(request, object_id, from_field)
-        if setting is not None:
-            setting.gate = badges.gate()
-        return setting
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        response = super().changelist_view(
+            request, {"title": _("Settings at the provider"), "may_control": controls.may_control(request),
+                      **(extra_context or {})}
+        )  # fmt: skip
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            context |= overview.head(request, context["cl"].account)
+        return response
 
-    @theme.display(description=_("State"), ordering="state")
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        page = story.page(context["original"], accounts.read())
+        context |= {
+            "page": page,
+            "title": page["words"],
+            "subtitle": None,
+            "may_control": controls.may_control(request),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @theme.display(description=gettext_lazy("Should be"), ordering="address")
+    def what(self, setting: Any) -> str:
+        return columns.what(setting, records.name_of(setting.record))
+
+    @theme.display(description=gettext_lazy("Provider has"), ordering="confirmed")
+    def confirmed_now(self, setting: Any) -> str:
+        return columns.live(setting, "confirmed", columns.confirmed(setting))
+
+    @theme.display(description=gettext_lazy("State"), ordering="state")
     def standing(self, setting: Any) -> str:
-        return badges.badge(setting, setting.gate)
+        return badges.badge(setting, setting.account.shut)
 
+    @theme.display(description=gettext_lazy("Next try"), ordering="next_attempt_at")
+    def next_try(self, setting: Any) -> str:
+        return columns.live(setting, "next", columns.next_try(setting, setting.account))
 
-@admin.register(Attempt)
-class AttemptAdmin(theme.ReadOnly, theme.ModelAdmin):
-    list_display = ["started_at", "address", "value", "outcome", "reply", "duration_ms", "trigger"]
-    list_filter = ["outcome", "trigger"]
-    search_fields = ["address"]
-    fields = ["started_at", "address", "value", "outcome", "http_status", "reply", "duration_ms", "trigger"]
-    readonly_fields = fields
+    @theme.display(description=gettext_lazy("Last answer"), ordering="last_reply")
+    def reply(self, setting: Any) -> str:
+        return columns.live(setting, "reply", columns.reply(setting))
+
+    @theme.display(description=gettext_lazy("Send now"))
+    def send_now(self, setting: Any) -> str:
+        """The button belongs to the list's own form, which carries the token; only the address is its own."""
+        if not story.can_send(setting):
+            return "–"
+        return columns.send_now_button(setting)

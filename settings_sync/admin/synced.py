@@ -7,11 +7,14 @@ from django.contrib.admin.views.main import ChangeList
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from settings_sync import intent, theme
-from settings_sync.admin import badges
+from settings_sync.admin import badges, preview
 
 
 class NamedFields(ModelForm):
@@ -25,6 +28,12 @@ class NamedFields(ModelForm):
 
 class SyncedAdmin(theme.ModelAdmin):
     not_sent_words = ""
+    change_form_after_template = "settings_sync/preview_place.html"
+    delete_confirmation_template = "settings_sync/delete_confirmation.html"
+    delete_selected_confirmation_template = "settings_sync/delete_selected_confirmation.html"
+
+    class Media:
+        js = ["portal/preview.js", "portal/provider.js"]
 
     def address_of(self, record: Any) -> str:
         raise NotImplementedError
@@ -36,8 +45,38 @@ class SyncedAdmin(theme.ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Iterable[Any], change: bool) -> None:
         """The one hook that covers adding, changing, and editing in the list; it runs in the save's transaction."""
         super().save_related(request, form, formsets, change)
-        touched = {self.address_of(form.instance), self.address_before(form) if change else None}
-        intent.record(address for address in touched if address)
+        intent.record(self.touched(form, change=change))
+
+    def touched(self, form: Any, *, change: bool) -> set[str]:
+        """The addresses that saving this form may change."""
+        addresses = {self.address_of(form.instance), self.address_before(form) if change else None}
+        return {address for address in addresses if address}
+
+    def get_custom_urls(self) -> Any:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_preview"
+        return (
+            ("preview/", f"{name}_list", self.preview_list),
+            ("add/preview/", f"{name}_add", self.preview_form),
+            ("<path:object_id>/preview/", name, self.preview_form),
+        )
+
+    @method_decorator(require_POST)
+    def preview_form(
+        self, request: HttpRequest, object_id: str | None = None, model_admin: Any = None
+    ) -> HttpResponse:
+        return preview.answer(preview.of_form(self, request, object_id))
+
+    @method_decorator(require_POST)
+    def preview_list(self, request: HttpRequest, model_admin: Any = None) -> HttpResponse:
+        return preview.answer(preview.of_list(self, request))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The one hook that deleting one record and deleting several share: both pages say what will be sent."""
+        if request.method == "GET" or not request.POST.get("post"):
+            request.deletion_preview = mark_safe(  # type: ignore[attr-defined]  # noqa: S308  (our own template)
+                preview.fragment(preview.of_deletion(self, objs))
+            )
+        return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         with transaction.atomic():
@@ -54,6 +93,10 @@ class SyncedAdmin(theme.ModelAdmin):
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ModelForm]:
         return super().get_changelist_form(request, **{"form": NamedFields, **kwargs})
+
+    @property
+    def list_after_template(self) -> str | None:
+        return "settings_sync/preview_place.html" if self.list_editable else None
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)

@@ -1,6 +1,17 @@
 from settings_sync.models.agent import Agent, Shift
+from settings_sync.models.feed import CalendarFeed
 from settings_sync.models.holiday import Holiday
 from settings_sync.models.office_hours import OfficeHours, OtherHours
 from settings_sync.models.provider import Attempt, Circuit, ProviderSetting
 
-__all__ = ["Agent", "Attempt", "Circuit", "Holiday", "OfficeHours", "OtherHours", "ProviderSetting", "Shift"]
+__all__ = [
+    "Agent",
+    "Attempt",
+    "CalendarFeed",
+    "Circuit",
+    "Holiday",
+    "OfficeHours",
+    "OtherHours",
+    "ProviderSetting",
+    "Shift",
+]

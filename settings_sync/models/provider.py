@@ -52,14 +52,18 @@ class ProviderSettingQuerySet(models.QuerySet["ProviderSetting"]):
         """
         in_lane = ProviderSetting.objects.leased(now).filter(lane=OuterRef("lane"))
         return (
-            self.filter(~Exists(in_lane), next_attempt_at__lte=now)
-            .exclude(kind=desired.HOLIDAY, address__lt=desired.holiday_address(timezone.localdate()))
+            self.not_past()
+            .filter(~Exists(in_lane), next_attempt_at__lte=now)
             .order_by(
                 models.Case(models.When(trigger__in=FROM_A_PERSON, then=0), default=1),
                 "next_attempt_at",
                 "id",
             )
         )
+
+    def not_past(self) -> "ProviderSettingQuerySet":
+        """Without the holidays whose date is over: nothing is sent for them any more."""
+        return self.exclude(kind=desired.HOLIDAY, address__lt=desired.holiday_address(timezone.localdate()))
 
     def moving(self) -> "ProviderSettingQuerySet":
         """Settings that are not yet in force and for which nobody has to do anything."""

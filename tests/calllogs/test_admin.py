@@ -1,12 +1,8 @@
 """The calls' screens, through Django's own client."""
 
-import time
-
 import pytest
 
-from calllogs import auth
-from calllogs.models import CallLog, Push, PushKey
-from calllogs.models.key import digest_of
+from calllogs.models import CallLog, Push
 from ivrportal.roles import SUPERVISORS
 from tests.conftest import PUSHES
 
@@ -51,19 +47,3 @@ def test_a_call_s_page_shows_both_pushes_that_disagree(client_for, push):
     assert call.has_conflict
     assert "callstatus=MISSED" in page
     assert "callstatus=ANSWER" in page
-
-
-def test_a_new_key_is_shown_once_and_kept_as_a_digest(client_for):
-    admin = client_for(None)
-    page = admin.post("/admin/calllogs/pushkey/add/", {"name": "Provider"}, follow=True).text
-    key = page.split("The key is ")[1].split(".")[0]
-    assert PushKey.objects.get().digest == digest_of(key)
-    assert key not in admin.get("/admin/calllogs/pushkey/").text
-
-
-def test_a_revoked_key_opens_nothing(client_for, push):
-    admin = client_for(None)
-    key = PushKey.objects.get()
-    admin.post("/admin/calllogs/pushkey/", {"action": "revoke", "_selected_action": [key.pk]})
-    time.sleep(auth.FRESH_S)
-    assert push("calllogid=1").status_code == 403

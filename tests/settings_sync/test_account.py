@@ -137,3 +137,12 @@ def test_the_preview_says_in_words_what_a_save_would_send(simulator, asha):
         transaction.set_rollback(True)
     assert words == ["98123 45678 takes no calls", "Monday 09:30 AM to 06:30 PM"]
     assert intent.preview(["agent:9812345678"]) == []
+
+
+def test_a_holiday_that_is_over_is_sent_by_no_button(simulator):
+    Holiday.objects.create(date=SOON)
+    ledger.repair()
+    delivery.run(budget_s=5)
+    ProviderSetting.objects.update(address="holiday:2020-01-26", lane="holiday:2020-01-26")
+    intent.send_now(setting().pk)
+    assert (setting().state, intent.resend_everything()) == (State.IN_FORCE, 0)

@@ -105,9 +105,9 @@ def test_a_past_or_doubled_holiday_is_told_at_its_field(manager):
 
 def test_the_badge_says_waiting_and_then_in_force(manager, simulator):
     add_agent(manager)
-    assert "Waiting" in manager.get(AGENTS).text
+    assert "Waiting" in manager.get(AGENTS + "list/").text
     delivery.run(budget_s=5)
-    page = manager.get(AGENTS).text
+    page = manager.get(AGENTS + "list/").text
     assert "In force" in page
     assert (
         reverse("admin:settings_sync_providersetting_change", args=[ProviderSetting.objects.get().pk]) in page
@@ -138,7 +138,8 @@ def test_a_manager_has_no_push_keys_and_no_users(manager):
     "path",
     ["", "settings_sync/agent/", "settings_sync/holiday/", "settings_sync/officehours/", "calllogs/calllog/",
      "settings_sync/providersetting/", "settings_sync/attempt/", "calllogs/push/", "calllogs/pushkey/",
-     "auth/user/", "auth/group/", "settings_sync/agent/add/", "settings_sync/holiday/add/"],
+     "auth/user/", "auth/group/", "settings_sync/agent/list/", "changes/",
+     "settings_sync/agent/add/", "settings_sync/holiday/add/"],
 )  # fmt: skip
 def test_every_page_opens_with_few_queries(client_for, path, django_assert_max_num_queries):
     Agent.objects.bulk_create(Agent(name=f"Agent {n}", number=f"+9198123456{n:02d}") for n in range(60))

@@ -132,16 +132,16 @@ def test_a_result_is_recorded_only_under_its_own_lease(simulator, settings):
 
 
 def test_a_worker_that_died_leaves_a_doubt_that_is_settled(simulator, settings):
-    settings.IVR_LEASE_S, settings.IVR_SETTLE_S = 0.05, 0.3
+    settings.IVR_DEADLINE_S, settings.IVR_LEASE_S, settings.IVR_SETTLE_S = 0.2, 0.4, 0.6
     save_agent(availability="OFF")
     delivery.claim()  # and its worker dies
-    time.sleep(0.1)
+    time.sleep(0.45)
     deliver()
     row = setting()
     assert (row.state, row.confirmed) == (State.UNSURE, "OFF"), (
         "confirmed, but an older request may still act"
     )
-    time.sleep(0.35)
+    time.sleep(0.65)
     deliver()
     row = setting()
     assert (row.state, row.reassert_after) == (State.IN_FORCE, None)

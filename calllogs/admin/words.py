@@ -1,0 +1,81 @@
+"""What the way in notes of pushes and keys, in words for people."""
+
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from calllogs import parsing
+from calllogs.models import Push, PushKey
+from calllogs.models.push import OUTCOME_LOOK
+
+# our field: what people call it
+FIELD_WORDS: dict[str, Any] = {
+    "call_id": _("Call id"),
+    "caller": _("Caller's number"),
+    "date": _("Date"),
+    "time": _("Time"),
+    "agent_number": _("Agent's number"),
+    "ivr_seconds": _("Time in the IVR"),
+    "talk_seconds": _("Time of talk"),
+    "status": _("Status"),
+    "circle": _("Circle"),
+    "virtual_number": _("Virtual number"),
+    "recording_url": _("Recording"),
+    "department": _("Department"),
+    "call_type": _("Kind of call"),
+}
+
+# Every reason that a push is kept with; the inbox filters by them.
+REASON_WORDS: dict[str, Any] = {
+    "template not filled in": _("The sample word was sent, not a value"),
+    "no date": _("The date is missing"),
+    "not a date": _("This is not a date"),
+    "no time": _("The time is missing"),
+    "not a time": _("This is not a time of day"),
+    "the call's id is too long": _("The call id is too long"),
+    "no call id, and no caller to derive one from": _("No call id and no caller's number"),
+    "could not be stored": _("The database did not take it"),
+    "no live key, or an address that is not allowed": _("No live key, or a network that is not allowed"),
+}
+
+REMARK_WORDS: dict[str, Any] = {
+    parsing.REPEATED_KEY: _("A value came twice, and differed; the first one counts."),
+    parsing.BAD_ENCODING: _("Some letters were garbled on the way."),
+    parsing.CONTROL_SIGNS: _("Invisible signs were taken out."),
+    parsing.ID_DERIVED: _("It came without a call id; the portal made one from caller and time."),
+    parsing.TRUNCATED: _("A value was too long and was cut."),
+    parsing.BAD_SECONDS: _("A duration could not be read and was left empty."),
+    parsing.UNKNOWN_STATUS: _("The status is a word that the portal does not know; kept as “Other”."),
+    parsing.MENDED: _("A person corrected it."),
+}
+
+
+def reason_words(push: Push) -> str:
+    return str(REASON_WORDS.get(push.reason, push.reason))
+
+
+def remark_words(push: Push) -> list[str]:
+    return [str(REMARK_WORDS.get(flag, flag)) for flag in push.flags.split()]
+
+
+def outcome_badge(push: Push) -> str:
+    colour, icon = OUTCOME_LOOK[push.outcome]
+    look = {"words": push.get_outcome_display(), "colour": colour, "icon": icon}
+    return render_to_string("components/badge.html", look)
+
+
+def to_the_second(moment: Any) -> str:
+    """Pushes come close together: `8 Nov 2026, 10:15:07`."""
+    return date_format(localtime(moment), "j M Y, H:i:s")
+
+
+def use_words(key: PushKey) -> str:
+    """`used 2 minutes ago`; the writer notes uses to the minute."""
+    if key.last_used_at is None:
+        return gettext("never used")
+    return gettext("used %(ago)s") % {"ago": naturaltime(key.last_used_at)}

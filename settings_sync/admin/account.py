@@ -1,0 +1,147 @@
+"""The account as a page shows it: why nothing is sent, since when, and what a person should do. One query."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, CharField, DateTimeField, QuerySet, Subquery, Value, When
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+
+from settings_sync import circuit, desired
+from settings_sync.circuit import Shut
+from settings_sync.models import Attempt, Circuit, ProviderSetting
+from settings_sync.models.provider import State
+from settings_sync.outcomes import Outcome
+
+REMIND_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    circuit: Circuit
+    now: dt.datetime
+    shut: Shut | None
+    down_since: dt.datetime | None = None
+    pause_outcome: str = ""
+    reminder_id: int | None = None
+    reminder_date: dt.date | None = None  # of the next withdrawn holiday within REMIND_DAYS
+
+
+def read() -> Account:
+    """The account's row with all that the banner needs; the moment is the database's."""
+    row: Any = (
+        Circuit.objects.filter(pk=Circuit.ONLY)
+        .annotate(
+            now=Now(),
+            down_since=Case(
+                When(opened_until=None, then=Value(None)),
+                default=Subquery(_failing().values("first_failed_at")[:1]),
+                output_field=DateTimeField(),
+            ),
+            # Nothing is sent while the account is paused, so the attempt that paused it is among the newest.
+            pause_outcome=Case(
+                When(paused_reason="", then=Value("")),
+                default=Subquery(_account_attempts().values("outcome")[:1]),
+                output_field=CharField(),
+            ),
+            reminder_id=Subquery(_soon_withdrawn().values("pk")[:1]),
+            reminder_address=Subquery(_soon_withdrawn().values("address")[:1]),
+        )
+        .first()
+    )
+    if row is None:  # nothing was ever saved
+        now = timezone.now()
+        return Account(Circuit(pk=Circuit.ONLY), now, circuit.why_shut(Circuit(pk=Circuit.ONLY), now))
+    return Account(
+        row,
+        row.now,
+        circuit.why_shut(row, row.now),
+        down_since=row.down_since,
+        pause_outcome=row.pause_outcome or "",
+        reminder_id=row.reminder_id,
+        reminder_date=desired.holiday_date(row.reminder_address) if row.reminder_address else None,
+    )
+
+
+def _failing() -> QuerySet:
+    """Settings that fail at this moment, longest first."""
+    failing = ProviderSetting.objects.moving().filter(first_failed_at__isnull=False)
+    return failing.exclude(state=State.NEEDS_PERSON).order_by("first_failed_at")
+
+
+def _account_attempts() -> QuerySet:
+    return Attempt.objects.filter(outcome__in=[Outcome.ACCOUNT, Outcome.CONFIG]).order_by(
+        "-started_at", "-id"
+    )
+
+
+def _soon_withdrawn() -> QuerySet:
+    today = timezone.localdate()
+    until = today + dt.timedelta(days=REMIND_DAYS)
+    return ProviderSetting.objects.filter(
+        state=State.WITHDRAWN,
+        kind=desired.HOLIDAY,
+        address__gte=desired.holiday_address(today),
+        address__lte=desired.holiday_address(until),
+    ).order_by("address")
+
+
+def clock(moment: dt.datetime | None) -> str:
+    """`14:02` for a moment of today, `8 Nov, 14:02` for any other, in the portal's zone."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    if local.date() == timezone.localdate():
+        return time_format(local, "H:i")
+    return date_format(local, "j M, H:i")
+
+
+def why_words(account: Account) -> str:
+    """Why nothing is sent, and what to do: one sentence or two. Empty while things are sent."""
+    row = account.circuit
+    if account.shut is None:
+        return ""
+    if account.shut.why == "unconfigured":
+        return _(
+            "No provider is set up, so nothing is sent. "
+            "Ask whoever runs the portal to set the provider's address, key and customer id."
+        )
+    if account.shut.why == "stopped":
+        return _(
+            "Sending was stopped by %(who)s at %(time)s. Changes are kept, and reach the provider once somebody "
+            "presses Start sending."
+        ) % {"who": row.stopped_by, "time": clock(row.stopped_at)}
+    if account.shut.why == "account":
+        return _account_words(account)
+    if account.down_since is None:
+        return _(
+            "The provider is down, trying again at %(next)s. Changes are kept, there is nothing to do."
+        ) % {"next": clock(row.opened_until)}
+    return _(
+        "Provider down since %(since)s, trying again at %(next)s. Changes are kept, there is nothing to do."
+    ) % {
+        "since": clock(account.down_since),
+        "next": clock(row.opened_until),
+    }
+
+
+def _account_words(account: Account) -> str:
+    reason, since = account.circuit.paused_reason, clock(account.circuit.paused_at)
+    if account.pause_outcome == Outcome.CONFIG:
+        said = "" if reason == Outcome.CONFIG else f" “{reason}”"
+        return _(
+            "The provider's address does not work since %(time)s.%(said)s Have the address checked, "
+            "then press Start sending."
+        ) % {"time": since, "said": said}
+    if reason == Outcome.ACCOUNT:
+        return _(
+            "The provider refuses our account since %(time)s. Have the key and the customer id checked, "
+            "then press Start sending."
+        ) % {"time": since}
+    return _(
+        "The provider refuses our account since %(time)s: “%(reply)s”. Have the key and the customer id checked, "
+        "then press Start sending."
+    ) % {"time": since, "reply": reason}

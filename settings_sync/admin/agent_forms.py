@@ -1,0 +1,124 @@
+"""The forms of an agent's page: the agent, and the week that the agent works."""
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import TimeField
+from django.forms import BaseInlineFormSet, DateTimeField, DateTimeInput, ModelForm
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from settings_sync import theme
+from settings_sync.models import Agent, Shift
+from settings_sync.phone import for_people
+
+
+class MomentWidget(DateTimeInput):
+    """The browser's own field for a date and a time, in the portal's zone."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(
+            attrs={"class": theme.TimeWidget().attrs["class"], "step": 60}, format="%Y-%m-%dT%H:%M"
+        )
+
+
+class AgentForm(ModelForm):
+    off_until = DateTimeField(
+        label=gettext_lazy("Off until"),
+        required=False,
+        widget=MomentWidget,
+        help_text=gettext_lazy(
+            "Leave it empty to switch by hand. With a moment here the agent is off now, and comes back by itself then."
+        ),
+    )
+
+    class Meta:
+        model = Agent
+        fields = ["name", "number", "department", "availability", "off_until"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.initial.get("number"):
+            self.initial["number"] = for_people(self.initial["number"])
+        if "department" in self.fields:  # readers have no fields
+            self.fields["department"].widget.attrs["list"] = "departments"
+
+    def clean_department(self) -> str:
+        """As it is written already, so that “sales” does not become a department beside “Sales”."""
+        typed = " ".join(self.cleaned_data["department"].split())
+        return (
+            Agent.objects.filter(department__iexact=typed).values_list("department", flat=True).first()
+            or typed
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "off_until" not in self.errors:
+            _settle_pause(cleaned, self)
+        return cleaned
+
+
+def _settle_pause(cleaned: dict[str, Any], form: ModelForm) -> None:
+    """A new moment means off; a switch by hand ends the pause that there was."""
+    until: dt.datetime | None = cleaned.get("off_until")
+    if "off_until" in form.changed_data and until:
+        if until <= timezone.now():
+            form.add_error(
+                "off_until", ValidationError(_("This moment has passed. Choose a later one."), code="past")
+            )
+            return
+        cleaned["availability"] = Agent.Availability.OFF
+    elif "availability" in form.changed_data or cleaned.get("availability") == Agent.Availability.AVAIL:
+        cleaned["off_until"] = None
+
+
+class ShiftForm(ModelForm):
+    class Meta:
+        model = Shift
+        fields = ["day", "starts_at", "ends_at"]
+
+
+class WeekFormSet(BaseInlineFormSet):
+    """The shifts of one agent. Two that overlap would have an edge in the middle of a shift."""
+
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        prefix = kwargs.get("prefix") or self.get_default_prefix()
+        if data is not None and f"{prefix}-TOTAL_FORMS" not in data:
+            # Who posts the agent alone, as a program may, leaves the week as it is.
+            data = {**data.dict(), f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+        super().__init__(data, *args, **kwargs)
+
+    def clean(self) -> None:
+        super().clean()
+        kept = [
+            form
+            for form in self.forms
+            if form.is_valid() and form.cleaned_data and not form.cleaned_data.get("DELETE")
+        ]
+        kept.sort(key=lambda form: (form.cleaned_data["day"], form.cleaned_data["starts_at"]))
+        for before, after in itertools.pairwise(kept):
+            first, second = before.cleaned_data, after.cleaned_data
+            if first["day"] == second["day"] and second["starts_at"] < first["ends_at"]:
+                after.add_error(
+                    "starts_at",
+                    ValidationError(
+                        _("This shift begins before the one before it ends, at %(time)s.")
+                        % {"time": f"{first['ends_at']:%H:%M}"},
+                        code="overlap",
+                    ),
+                )
+
+
+class ShiftInline(theme.TabularInline):
+    model = Shift
+    form = ShiftForm
+    formset = WeekFormSet
+    extra = 1
+    max_num = 28
+    template = "settings_sync/shifts.html"
+    formfield_overrides = {TimeField: {"widget": theme.TimeWidget}}

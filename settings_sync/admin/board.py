@@ -1,0 +1,211 @@
+"""The agents' board: a switch for each, by department; off for a while; what changed meanwhile.
+
+A switch sends the state that it wants, never "the other one": so it does the same whoever was quicker. With
+`Accept: application/json` the answer is what the page should change; without, the browser is sent back to the board.
+"""
+
+import datetime as dt
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from settings_sync.admin import cards, guard, pauses, switching
+from settings_sync.admin.cards import Board
+from settings_sync.models import Agent
+
+BOARD = "admin:settings_sync_agent_changelist"
+MOST_CARDS = 100  # in one look
+SOON_S, LATER_S = 1.0, 15.0
+
+OFF, ON = Agent.Availability.OFF, Agent.Availability.AVAIL
+
+
+def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    board = cards.read()
+    may_switch = model_admin.has_change_permission(request)
+    drawn = cards.html(board.cards(), may_switch=may_switch)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "title": _("Agents"),
+        "board": board,
+        "departments": [
+            (department, mark_safe("".join(drawn[card.pk] for card in department.cards)))  # noqa: S308  (our template)
+            for department in board.departments
+        ],
+        "may_switch": may_switch,
+        "may_add": model_admin.has_add_permission(request),
+        "q": request.GET.get("q", ""),
+        "media": model_admin.media,
+    }
+    return TemplateResponse(request, "settings_sync/board.html", context)
+
+
+@require_GET
+def look(request: HttpRequest, model_admin: Any) -> JsonResponse:
+    """`?ids=1,2`: those cards drawn anew, the versions of all, and everything that counts them."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    wanted = request.GET.get("ids", "").split(",")[:MOST_CARDS]
+    return _changes(request, model_admin, {int(text) for text in wanted if text.isascii() and text.isdigit()})
+
+
+@require_POST
+def switch(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """`switch=12:OFF`, or `bulk=OFF` with `agents`, or `department=OFF:Sales`; `sure` once the person was asked."""
+    _must_be_allowed(request, model_admin)
+    to, ids = _wanted(request)
+    if to not in Agent.Availability.values or not ids:
+        return _say(request, model_admin, _("Nobody was chosen. Tick the agents first."), messages.WARNING)
+    return _switch(request, model_admin, ids, to)
+
+
+@require_POST
+def pause(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """Ask until when, or switch off until then: `pause=12`, or `agents`; then `until`, and `time` beside it."""
+    _must_be_allowed(request, model_admin)
+    ids = _ids(request.POST.getlist("pause") or request.POST.getlist("agents"))
+    agents = list(Agent.objects.filter(pk__in=ids))
+    if not agents:
+        return _say(request, model_admin, _("Nobody was chosen. Tick the agents first."), messages.WARNING)
+    now = timezone.now()
+    error = ""
+    if "until" in request.POST:
+        try:
+            until = pauses.chosen(request.POST["until"], request.POST.get("time", ""), now=now)
+        except pauses.NotAMoment as problem:
+            error = str(problem)
+        else:
+            return _switch(request, model_admin, [agent.pk for agent in agents], OFF, off_until=until)
+    elif request.POST.get("asked"):
+        error = _("Choose how long.")
+    context = {
+        "agents": agents,
+        "names": _names(agents),
+        "choices": pauses.choices(now),
+        "chosen": request.POST.get("until", ""),
+        "time": request.POST.get("time", ""),
+        "error": error,
+        "action": request.path,
+        "back": reverse(BOARD),
+    }
+    return _ask(request, model_admin, "settings_sync/pause", context, title=_("Off for a while"))
+
+
+def _switch(
+    request: HttpRequest,
+    model_admin: Any,
+    ids: list[int],
+    to: str,
+    *,
+    off_until: dt.datetime | None = None,
+) -> HttpResponse:
+    try:
+        changed = switching.switch(
+            ids, to, who=request.user, is_sure=guard.is_sure(request), off_until=off_until
+        )
+    except switching.AskFirst as question:
+        context = guard.context(request, question.lines, back=reverse(BOARD))
+        return _ask(request, model_admin, "settings_sync/guard", context, title=_("Switch off the last one?"))
+    return _say(request, model_admin, _switched_words(changed, to, off_until), messages.SUCCESS, ids=set(ids))
+
+
+def _switched_words(changed: list[Agent], to: str, off_until: dt.datetime | None) -> str:
+    if not changed:
+        return _("It was so already; nothing had to be changed.")
+    names, n = _names(changed), len(changed)
+    if to == ON:
+        return ngettext("%(names)s is switched on.", "%(names)s are switched on.", n) % {"names": names}
+    if off_until:
+        time = cards.moment_words(off_until)
+        words = ngettext(
+            "%(names)s is off until %(time)s, and comes back by itself.",
+            "%(names)s are off until %(time)s, and come back by themselves.",
+            n,
+        )
+        return words % {"names": names, "time": time}
+    return ngettext("%(names)s is switched off.", "%(names)s are switched off.", n) % {"names": names}
+
+
+def _names(agents: list[Agent]) -> str:
+    if len(agents) <= 3:
+        return ", ".join(agent.name for agent in agents)
+    return ngettext("%(n)d agent", "%(n)d agents", len(agents)) % {"n": len(agents)}
+
+
+def _wanted(request: HttpRequest) -> tuple[str, list[int]]:
+    if one := request.POST.get("switch"):
+        number, _colon, to = one.partition(":")
+        return to, _ids([number])
+    if whole := request.POST.get("department"):
+        to, _colon, name = whole.partition(":")
+        return to, list(Agent.objects.filter(department=name).values_list("pk", flat=True))
+    return request.POST.get("bulk", ""), _ids(request.POST.getlist("agents"))
+
+
+def _ids(texts: list[str]) -> list[int]:
+    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
+
+
+def _must_be_allowed(request: HttpRequest, model_admin: Any) -> None:
+    if not model_admin.has_change_permission(request):
+        raise PermissionDenied
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "") == "application/json"
+
+
+def _ask(
+    request: HttpRequest, model_admin: Any, template: str, context: dict[str, Any], *, title: str
+) -> HttpResponse:
+    """A question: its form alone for a page that shows it in a dialog, or a page of its own."""
+    if _wants_json(request):
+        return JsonResponse(
+            {"ask": render_to_string(f"{template}_form.html", context, request), "title": title}
+        )
+    opts = {"opts": model_admin.opts, "title": title}
+    return TemplateResponse(
+        request, f"{template}.html", {**model_admin.admin_site.each_context(request), **opts, **context}
+    )
+
+
+def _say(
+    request: HttpRequest, model_admin: Any, words: str, level: int, *, ids: set[int] | None = None
+) -> HttpResponse:
+    if _wants_json(request):
+        return _changes(request, model_admin, ids or set(), said=words)
+    messages.add_message(request, level, words)
+    return redirect(BOARD)
+
+
+def _changes(request: HttpRequest, model_admin: Any, ids: set[int], *, said: str = "") -> JsonResponse:
+    board = cards.read()
+    drawn = [card for card in board.cards() if card.pk in ids]
+    may_switch = model_admin.has_change_permission(request)
+    return JsonResponse(
+        {
+            "cards": {str(pk): html for pk, html in cards.html(drawn, may_switch=may_switch).items()},
+            "versions": {str(card.pk): card.version for card in board.cards()},
+            "head": _head(board),
+            "counts": {department.key: department.count for department in board.departments},
+            "said": said,
+            "again_s": SOON_S if any(card.is_moving for card in board.cards()) else LATER_S,
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _head(board: Board) -> str:
+    return render_to_string("settings_sync/board_head.html", {"board": board})

@@ -1,0 +1,78 @@
+"""What a person reads about the lines of a file and about the doubts of a list."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from settings_sync.holiday_calendars import AHEAD_DAYS, LONGEST_DAYS
+from settings_sync.holiday_files import MAX_BYTES, Problem, Refused, Row, Why
+from settings_sync.indian_holidays import Doubt, Kind
+
+PROBLEMS: dict[Why, Any] = {
+    Why.NOT_A_DATE: gettext_lazy(
+        "“%(about)s” is not a date that we can read. Write 2026-12-25 or 25-12-2026, the day before the month."
+    ),
+    Why.NO_SUCH_DAY: gettext_lazy(
+        "There is no day “%(about)s”. Write 2026-12-25 or 25-12-2026, the day before the month."
+    ),
+    Why.NO_DATE: gettext_lazy("There is no date."),
+    Why.ENDS_BEFORE_IT_STARTS: gettext_lazy("It ends before it starts."),
+    Why.TOO_LONG: gettext_lazy("It has %(about)s days; at most %(longest)d are taken from one event."),
+    Why.NOT_ALL_DAY: gettext_lazy(
+        "“%(about)s” is not an all-day event. A holiday is a whole day at the provider."
+    ),
+    Why.REPEATS: gettext_lazy(
+        "It repeats in a way that we do not follow (%(about)s). Only “every year on this date” is followed; add its "
+        "dates one by one."
+    ),
+    Why.NO_DAY_AHEAD: gettext_lazy("The yearly event “%(about)s” has no day within the next %(ahead)d days."),
+    Why.CANCELLED: gettext_lazy("“%(about)s” is cancelled in the calendar."),
+    Why.NOT_READABLE: gettext_lazy("This part of the file cannot be read. Is it complete?"),
+    Why.TOO_MANY_ROWS: gettext_lazy(
+        "The file has more than %(about)s entries; from here on nothing was read."
+    ),
+}
+REFUSALS: dict[str, Any] = {
+    Refused.EMPTY: gettext_lazy("The file is empty."),
+    Refused.TOO_BIG: gettext_lazy(
+        "The file is larger than %(kib)d KB. A list of holidays is small: is it the right file?"
+    ),
+    Refused.NO_TEXT: gettext_lazy(
+        "This is not a CSV file. In Excel choose “Save as”, then “CSV UTF-8”, and upload what that makes."
+    ),
+    Refused.NO_ENCODING: gettext_lazy(
+        "The letters of the file cannot be read. Save it as “CSV UTF-8” and try again."
+    ),
+    Refused.NO_CALENDAR: gettext_lazy("This is not a calendar file: it does not begin with BEGIN:VCALENDAR."),
+}
+KINDS: dict[Kind, Any] = {
+    Kind.NATIONAL: gettext_lazy("All of India"),
+    Kind.STATE: gettext_lazy("State"),
+    Kind.OPTIONAL: gettext_lazy("Optional"),
+}
+# The mark beside a date, and what stands behind it.
+DOUBTS: dict[Doubt, tuple[Any, Any]] = {
+    Doubt.ESTIMATED: (
+        gettext_lazy("estimated: confirm"),
+        gettext_lazy("Depends on the moon being seen: the day may still move by one or two."),
+    ),
+    Doubt.MOVES: (
+        gettext_lazy("confirm"),
+        gettext_lazy("Moves each year: your state may have set the day before or after."),
+    ),
+}
+
+
+def problem(found: Problem) -> str:
+    return str(PROBLEMS[found.why]) % {"about": found.about, "longest": LONGEST_DAYS, "ahead": AHEAD_DAYS}
+
+
+def refusal(refused: Refused) -> str:
+    return str(REFUSALS[refused.why]) % {"kib": MAX_BYTES // 1024}
+
+
+def twice(row: Row, first: Row) -> str:
+    if row.line and first.line and row.line != first.line:
+        return _("The same date stands in line %(line)d.") % {"line": first.line}
+    return _("The same date stands there twice.")

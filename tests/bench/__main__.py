@@ -1,0 +1,46 @@
+"""`python -m tests.bench [MODULE …] [--quick | --full]`: runs benchmarks and writes their sections of the page."""
+
+import argparse
+import importlib
+import tempfile
+from pathlib import Path
+
+from tests.bench import machine, report
+
+MODULES = ("pushes", "settings")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Benchmarks with their baselines."
+    )
+    parser.add_argument(
+        "modules", nargs="*", metavar="MODULE", help=f"of {', '.join(MODULES)}; all if left out"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true", help="short runs: does it work? Writes nothing")
+    length.add_argument(
+        "--full", action="store_true", help="with the long runs, e.g. memory over many pushes"
+    )
+    arguments = parser.parse_args()
+    unknown = set(arguments.modules) - set(MODULES)
+    if unknown:
+        parser.error(f"no such module: {', '.join(sorted(unknown))}")
+    options = report.Options(quick=arguments.quick, full=arguments.full)
+    described = machine.description(Path(tempfile.gettempdir()))
+    print(described, flush=True)
+    for name in arguments.modules or MODULES:
+        section = importlib.import_module(f"tests.bench.{name}").run(options)
+        print(
+            f"\n{section.title}",
+            *(f"  {row.line()}" for row in section.rows),
+            section.text,
+            sep="\n",
+            flush=True,
+        )
+        if not options.quick:
+            report.write(name, section, machine=described)
+
+
+if __name__ == "__main__":
+    main()

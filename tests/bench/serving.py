@@ -1,0 +1,132 @@
+"""Starts a web server the way production does, for one run, and watches what it costs."""
+
+import contextlib
+import http.client
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from ivrportal.demo import REQUEST_HEAD_BYTES
+from ivrportal.embedded import HOST, free_port
+from ivrportal.processes import end, start_tied
+from tests.bench.databases import ROOT
+
+START_S = 60.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many processes, and how many requests each works on at once."""
+
+    workers: int
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.workers} × {self.threads}"
+
+
+class Server:
+    """Granian with one application. As a context: started and warm of imports inside, gone after."""
+
+    def __init__(self, application: str, shape: Shape, *, env: Mapping[str, str], log: Path) -> None:
+        self.application, self.shape, self.port = application, shape, 0
+        self._env, self._log = env, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Server":
+        self.port = free_port()
+        command = [
+            *(
+                sys.executable,
+                "-m",
+                "granian",
+                "--interface",
+                "wsgi",
+                "--http",
+                "1",
+                "--no-ws",
+                "--host",
+                HOST,
+            ),
+            *("--port", str(self.port), "--workers", str(self.shape.workers)),
+            *("--blocking-threads", str(self.shape.threads), "--log-level", "warning", "--no-access-log"),
+            *("--http1-buffer-size", str(REQUEST_HEAD_BYTES), self.application),
+        ]
+        with self._log.open("wb") as log:
+            self._process = start_tied(command, env=self._env, cwd=ROOT, output=log)
+        try:
+            self._wait_until_settled()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            end(self._process, within_s=10)
+        if error is not None:
+            print(self._log.read_text()[-3000:], file=sys.stderr)
+
+    def processes(self) -> list[psutil.Process]:
+        assert self._process is not None
+        parent = psutil.Process(self._process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def cpu_s(self) -> float:
+        return cpu_s(self.processes())
+
+    def rss_mb(self) -> float:
+        return sum(process.memory_info().rss for process in self.processes()) / 2**20
+
+    def _wait_until_settled(self) -> None:
+        """It answers, and no worker still imports: the first to listen would get every connection."""
+        deadline = time.monotonic() + START_S
+        while not self._answers() or self._used_in(0.25) > 0.03:
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.application} does not start")
+            time.sleep(0.05)
+
+    def _used_in(self, seconds: float) -> float:
+        before = self.cpu_s()
+        time.sleep(seconds)
+        return self.cpu_s() - before
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
+        with contextlib.closing(connection):
+            try:
+                connection.request("HEAD", "/api/PostCallLogs")
+                connection.getresponse()
+            except (OSError, http.client.HTTPException):
+                return False
+        return True
+
+
+def database_cpu_s() -> float:
+    """Of the PostgreSQL that we started, if any. On SQLite the work of the database is the server's own."""
+    ours = psutil.Process().children(recursive=True)
+    return cpu_s([process for process in ours if process.name() == "postgres"])
+
+
+def machine_cpu_s() -> float:
+    """Of everything on the machine: shows whether somebody else was at work."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+
+
+def cpu_s(processes: list[psutil.Process]) -> float:
+    used = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used += times.user + times.system
+    return used

@@ -1,0 +1,168 @@
+"""Connecting the provider and mending a push, as people do it: with a mouse, with keys, and on a phone."""
+
+import re
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.conftest import PUSHES
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+SAMPLE = (PUSHES / "sample_url.query").read_text()
+UNUSABLE = "calllogid={}&callnumber=9812345678&date=11/25/2026&time=10:15&callstatus=ANSWER"
+
+
+def push(portal, query, *, key=None):
+    key = key or (portal.var / "demo-push-key.txt").read_text().strip()
+    address = f"{portal.url}/api/PostCallLogs?key={quote(key, safe='')}&{query}"
+    try:
+        with urllib.request.urlopen(address, timeout=5) as reply:
+            return reply.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read()
+
+
+def pushes_in_list(page):
+    return page.locator("[data-newest] tr[data-push]")
+
+
+def make_key(page, name):
+    """The text of the new key, which the page shows this once."""
+    page.goto("/admin/calllogs/pushkey/")
+    page.get_by_role("link", name="Make a new key").click()
+    page.fill("[name=name]", name)
+    page.get_by_role("button", name="Save", exact=True).click()
+    return page.get_by_label("The new key").input_value()
+
+
+def test_a_key_is_made_copied_by_keyboard_and_opens_the_door(portal, page_of):
+    page = page_of("admin")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    key = make_key(page, "By keyboard")
+    page.get_by_role("button", name="Copy the key").press("Enter")
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == key
+    page.get_by_role("radio", name="Names of the table").check()
+    address = page.get_by_role("button", name="Copy the address")
+    address.press("Enter")
+    expect(address).to_be_focused()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"{portal.url}/api/PostCallLogs?key={key}&call_uuid={{call_uuid}}&")
+    assert push(portal, SAMPLE.replace("C-1001", "by-keyboard"), key=key) == b"Successful"
+    for path in ("/admin/connect/", "/admin/calllogs/pushkey/"):
+        page.goto(path)
+        assert key not in page.content()
+
+
+def test_copying_works_where_the_browser_has_no_clipboard_to_offer(portal, page_of):
+    """As over plain http: then there is only the older way."""
+    page = page_of("admin")
+    page.context.grant_permissions(["clipboard-read"])
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.goto("/admin/connect/")
+    page.get_by_role("button", name="Copy the address").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_a_test_push_appears_in_the_list_without_a_reload(portal, page_of, width):
+    page = page_of("admin", width=width)
+    page.goto("/admin/connect/")
+    page.evaluate("window.isTheSamePage = true")
+    page.get_by_role("button", name="Send a test push").click()
+    result = page.locator("#test-result")
+    expect(result).to_contain_text("The portal replied: Successful")
+    call_id = result.get_by_role("link").inner_text()
+    assert call_id.startswith("test-")
+    expect(pushes_in_list(page).first).to_contain_text("New call")
+    assert page.evaluate("window.isTheSamePage")
+    result.get_by_role("link").click()
+    expect(page.get_by_text(call_id).first).to_be_visible()
+
+
+def test_the_provider_s_pushes_appear_by_themselves(portal, page_of):
+    page = page_of("admin")
+    page.goto("/admin/connect/")
+    push(portal, SAMPLE.replace("C-1001", "by-itself-1"))
+    expect(pushes_in_list(page).first).to_contain_text("New call", timeout=8000)
+    push(portal, SAMPLE.replace("C-1001", "by-itself-2"), key="wrong")
+    expect(pushes_in_list(page).first).to_contain_text("From a stranger", timeout=8000)
+    expect(pushes_in_list(page).first).to_contain_text("••••78")
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_a_supervisor_mends_a_push_and_sees_its_call(portal, page_of, width):
+    call_id = f"mended-{width}"
+    assert push(portal, UNUSABLE.format(call_id)) == b"Invalid Data"
+    page = page_of("supervisor", width=width)
+    page.goto("/admin/calllogs/push/")
+    page.get_by_role("link", name=re.compile("Not usable")).click()
+    page.locator("#result_list a[href*='/change/']").first.click()
+    date = page.get_by_label("Right value: Date")
+    expect(date).to_have_value("11/25/2026")
+    expect(date).to_have_attribute("aria-invalid", "true")
+    date.fill("2026-13-25")
+    page.get_by_role("button", name="Correct and try again").click()
+    expect(page.get_by_text("Still not usable: This is not a date.")).to_be_visible()
+    page.get_by_label("Right value: Date").fill("2026-11-25")
+    page.get_by_role("button", name="Correct and try again").click()
+    expect(page.get_by_text("It is a call now:")).to_be_visible()
+    page.get_by_role("link", name=call_id).first.click()
+    page.wait_for_url("**/admin/calllogs/calllog/*/change/")
+    expect(page.get_by_text("25 Nov 2026, 10:15").first).to_be_visible()
+
+
+def test_a_key_is_revoked_only_after_the_question(portal, page_of):
+    page = page_of("admin")
+    key = make_key(page, "To be revoked")
+    page.goto("/admin/calllogs/pushkey/")
+    row = page.get_by_role("row").filter(has_text="To be revoked")
+    row.get_by_role("link", name="Revoke", exact=True).click()
+    page.get_by_role("link", name="Keep it").click()
+    expect(row).to_contain_text("Live")
+    row.get_by_role("link", name="Revoke", exact=True).click()
+    page.get_by_role("button", name="Revoke it").click()
+    expect(row).to_contain_text("Revoked")
+    page.wait_for_timeout(300)
+    assert push(portal, SAMPLE, key=key) == b"Failure"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_every_page_of_the_way_in_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, width, theme):
+    push(portal, UNUSABLE.format(f"readable-{width}-{theme}"))
+    page = page_of("admin", width=width, theme=theme)
+    violations: list[str] = []
+
+    def look(name):
+        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert overflow <= 0, f"{name} is {overflow} pixels too wide at {width}"
+        violations.extend(
+            f"{name}: {found['id']} {found['nodes'][0]['html'][:200]}"
+            for found in Axe().run(page).response["violations"]
+            if found["impact"] in {"serious", "critical"}
+        )
+
+    make_key(page, f"Readable {width} {theme}")
+    look("new key")
+    page.goto("/admin/connect/")
+    page.get_by_role("button", name="Send a test push").click()
+    expect(page.locator("#test-result")).to_contain_text("Successful")
+    page.get_by_text("What each part means").click()
+    look("connect")
+    page.goto("/admin/calllogs/pushkey/")
+    look("keys")
+    page.get_by_role("link", name="Replace").first.click()
+    look("replace")
+    page.goto("/admin/calllogs/pushkey/1/revoke/")
+    look("revoke")
+    page.goto("/admin/calllogs/push/?outcome__exact=REJECTED")
+    look("inbox")
+    page.locator("#result_list a[href*='/change/']").first.click()
+    look("push")
+    assert violations == []

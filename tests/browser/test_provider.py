@@ -1,0 +1,204 @@
+"""The way to the provider as its people see it: preview, badges that settle by themselves, stop, a holiday's truth."""
+
+import datetime as dt
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.test_whole_way import provider_state
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+SCREEN = "/admin/settings_sync/providersetting/"
+SETTLES_MS = 15_000
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def link(page, name):
+    return page.get_by_role("link", name=name, exact=True)
+
+
+def start_sending(page):
+    page.goto(f"{SCREEN}start/")
+    button(page, "Start sending").click()
+
+
+def open_agent(page, name):
+    page.goto(f"/admin/settings_sync/agent/?q={name}")
+    page.get_by_role("link", name=name, exact=True).click()
+
+
+def badge_on_the_screen(page, address):
+    page.goto(f"{SCREEN}?q={address}")
+    return page.locator(".badge[data-setting]").first
+
+
+def complaints_about(page):
+    """What does not fit the screen, and what axe calls serious."""
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    found = [f"{page.url} is {wide} pixels too wide"] if wide > 0 else []
+    return found + [
+        f"{page.url}: {violation['id']} {violation['nodes'][0]['html'][:200]}"
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+    ]
+
+
+def is_same_document(page):
+    """False once the page was loaded anew since `mark`."""
+    return page.evaluate("window.theSame === true")
+
+
+def mark(page):
+    page.evaluate("window.theSame = true")
+
+
+def test_the_preview_says_what_is_sent_and_the_badge_settles_without_a_reload(portal, page_of):
+    page = page_of("manager")
+    page.goto("/admin/settings_sync/officehours/")
+    page.fill("[name=form-0-opens_at]", "10:15")
+    page.fill("[name=form-1-opens_at]", "10:15")
+    preview = page.locator(".preview")
+    expect(preview).to_contain_text("2 requests:")
+    expect(preview).to_contain_text("Monday 10:15 AM to")
+    page.fill("[name=form-1-closes_at]", "09:00")
+    expect(preview).to_have_count(0)
+    page.fill("[name=form-1-closes_at]", "18:30")
+    button(page, "Save").click()
+    page.wait_for_load_state()
+    mark(page)
+    expect(page.locator(".badge[data-setting]").first).to_contain_text("In force", timeout=SETTLES_MS)
+    assert is_same_document(page)
+    assert provider_state(portal)["hours"]["Monday"][0] == "10:15 AM"
+
+
+def test_an_edit_that_sends_nothing_says_so(page_of):
+    page = page_of("manager")
+    open_agent(page, "Meera Nair")
+    page.fill("[name=department]", "Night desk")
+    expect(page.locator(".preview")).to_contain_text("Nothing to send.")
+    page.fill("[name=number]", "nonsense")
+    expect(page.locator(".preview")).to_have_count(0)
+
+
+def test_deleting_an_agent_says_that_the_number_goes_off(page_of):
+    page = page_of("manager")
+    open_agent(page, "Meera Nair")
+    page.get_by_role("link", name="Delete agent").click()
+    expect(page.locator(".preview")).to_contain_text("takes no calls")
+
+
+def test_stop_is_seen_on_every_page_and_start_lets_what_waited_go(portal, page_of):
+    page = page_of("manager")
+    page.goto(SCREEN)
+    link(page, "Stop sending").click()
+    button(page, "Stop sending").click()
+    try:
+        expect(page.get_by_role("heading", name="Sending is stopped")).to_be_visible()
+        for path in ("/admin/", "/admin/calllogs/calllog/", "/admin/settings_sync/holiday/add/"):
+            page.goto(path)
+            expect(page.locator(".notice")).to_contain_text("Sending was stopped by manager")
+        open_agent(page, "Imran Nair")
+        page.select_option("[name=availability]", "OFF")
+        expect(page.locator(".preview")).to_contain_text("so it will wait")
+        button(page, "Save").click()
+        page.wait_for_load_state()
+        expect(badge_on_the_screen(page, "9800100006")).to_contain_text("Paused: sending is stopped")
+    finally:
+        start_sending(page)
+    expect(page.locator(".notice")).to_have_count(0)
+    expect(badge_on_the_screen(page, "9800100006")).to_contain_text("In force", timeout=SETTLES_MS)
+    assert provider_state(portal)["agents"]["9800100006"] == "OFF"
+
+
+def test_everything_is_sent_again_only_after_two_questions(portal, page_of):
+    page = page_of("manager")
+    before = provider_state(portal)["requests"]
+    page.goto(SCREEN)
+    expect(page.get_by_text(re.compile("settings are in force at the provider"))).to_be_visible()
+    link(page, "Send everything again").click()
+    button(page, "Send everything again").click()
+    assert "send-everything-again" in page.url, "the browser asks for the tick"
+    page.get_by_label(re.compile("Yes, send all")).check()
+    button(page, "Send everything again").click()
+    expect(page.get_by_text(re.compile("settings are on their way again"))).to_be_visible()
+    mark(page)
+    expect(page.get_by_text(re.compile("^All [0-9]+ settings are in force"))).to_be_visible(timeout=30_000)
+    assert is_same_document(page)
+    assert provider_state(portal)["requests"] >= before + 40
+    page.goto(f"{SCREEN}send-everything-again/")
+    page.get_by_label(re.compile("Yes, send all")).check()
+    button(page, "Send everything again").click()
+    expect(page.get_by_text(re.compile("It can be done again at"))).to_be_visible()
+
+
+def test_a_sent_holiday_that_is_deleted_tells_the_truth_until_a_person_closes_it(portal, page_of):
+    page = page_of("manager")
+    date = (dt.date.today() + dt.timedelta(days=5)).isoformat()
+    page.goto("/admin/settings_sync/holiday/add/")
+    page.fill("[name=date]", date)
+    page.fill("[name=name]", "Founder's day")
+    page.press("[name=name]", "Tab")
+    expect(page.locator(".preview")).to_contain_text(f"1 request: holiday on {date}")
+    button(page, "Save").click()
+    page.wait_for_load_state()
+    badge = badge_on_the_screen(page, date)
+    expect(badge).to_contain_text("In force", timeout=SETTLES_MS)
+    badge.click()
+    page.get_by_role("link", name=re.compile("^Open .*Founder's day")).click()
+    page.get_by_role("link", name="Delete holiday").click()
+    expect(page.locator(".preview")).to_contain_text("The provider cannot take back a holiday")
+    page.get_by_role("button", name="Yes, I’m sure").click()
+    page.locator(".notice", has_text="was deleted here").get_by_role("link").click()
+    expect(
+        page.get_by_role("heading", name=re.compile("^Callers will hear the holiday message in"))
+    ).to_be_visible()
+    assert f"hdate={date}" in page.locator("#support-text").input_value()
+    assert complaints_about(page) == []
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button(page, "Copy the text").click()
+    expect(button(page, "Copied")).to_be_visible()
+    assert f"hdate={date}" in page.evaluate("navigator.clipboard.readText()")
+    link(page, "The provider has removed it").click()
+    button(page, "Yes, the provider has removed it").click()
+    expect(page.locator(".notice")).to_have_count(0)
+    expect(page.get_by_text("as you said, at the provider")).to_be_visible()
+
+
+def test_the_focus_stays_where_it_is_while_badges_change(page_of):
+    page = page_of("manager")
+    badge = badge_on_the_screen(page, "9800100005")
+    page.locator(".row-button").first.click()
+    page.wait_for_load_state()
+    badge.focus()
+    mark(page)
+    expect(badge).to_contain_text("In force", timeout=SETTLES_MS)
+    assert is_same_document(page)
+    assert page.evaluate("document.activeElement.matches('.badge')")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_these_pages_fit_their_screen_and_can_be_read_by_everybody(portal, page_of, width, theme):
+    page = page_of("manager", width=width, theme=theme)
+    page.goto(SCREEN)
+    setting = page.locator(".badge[data-state]").first.get_attribute("href")
+    page.goto(f"{SCREEN}stop/")
+    button(page, "Stop sending").click()
+    complaints = []
+    try:
+        for path in (SCREEN, setting, f"{SCREEN}start/", f"{SCREEN}send-everything-again/",
+                     "/admin/settings_sync/officehours/", "/admin/settings_sync/attempt/"):  # fmt: skip
+            page.goto(path)
+            if "officehours" in path:
+                page.fill("[name=form-3-opens_at]", "07:00")
+                expect(page.locator(".preview")).to_be_visible()
+            complaints += complaints_about(page)
+    finally:
+        start_sending(page)
+    assert complaints == []

@@ -1,0 +1,166 @@
+"""Connect the provider: the address to hand over, the test push, the last pushes."""
+
+import re
+from html import unescape
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from calllogs import auth, views, writer
+from calllogs.admin import connect
+from calllogs.models import CallLog, Push, PushKey
+from calllogs.vocabulary import SAMPLE_URL_NAMES, TABLE_NAMES
+from calllogs.writer import Kept
+from tests.conftest import PUSHES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CONNECT = "/admin/connect/"
+SAMPLE = (PUSHES / "sample_url.query").read_bytes()
+EXAMPLE_VALUES = {**connect.EXAMPLES, "call_id": "C-77"}
+
+
+def addresses(page):
+    return [unescape(found) for found in re.findall(r"<textarea[^>]*>([^<]*)</textarea>", page)]
+
+
+@pytest.fixture
+def admin(client_for):
+    return client_for(None)
+
+
+# --- the address ---
+
+
+@pytest.mark.parametrize(("place", "names"), [(0, SAMPLE_URL_NAMES), (1, TABLE_NAMES)])
+def test_the_address_that_is_printed_works_when_the_provider_fills_it_in(push, admin, place, names):
+    address = addresses(admin.get(CONNECT).text)[place]
+    assert address.startswith("http://127.0.0.1/api/PostCallLogs?key=YOUR-KEY&")
+    query = address.partition("YOUR-KEY&")[2]
+    for field, name in names.items():
+        query = query.replace(f"{{{name}}}", EXAMPLE_VALUES[field])
+    assert push(query).content == b"Successful"
+    call = CallLog.objects.get()
+    assert (call.call_id, call.caller, call.status) == ("C-77", "+919800012345", "ANSWERED")
+    assert (call.talk_seconds, call.department) == (75, "Sales")
+
+
+def test_an_address_that_nobody_filled_in_is_kept_as_that(push, admin):
+    query = addresses(admin.get(CONNECT).text)[0].partition("YOUR-KEY&")[2]
+    assert push(query).status_code == 400
+    assert Push.objects.get().reason == "template not filled in"
+
+
+def test_the_address_is_the_one_under_which_the_page_was_opened(admin, settings):
+    settings.ALLOWED_HOSTS = ["portal.example.com"]
+    page = admin.get(CONNECT, headers={"host": "portal.example.com"}, secure=True).text
+    assert addresses(page)[0].startswith("https://portal.example.com/api/PostCallLogs?key=")
+    assert "cannot reach" not in page
+    assert "readable for others" not in page
+    page = admin.get(CONNECT, headers={"host": "portal.example.com"}).text
+    assert "readable for others" in page
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True), ("192.168.1.20", True), ("localhost", True), ("reception", True), ("pbx.local", True),
+        ("8.8.8.8", False), ("portal.example.com", False),
+    ],
+)  # fmt: skip
+def test_an_address_of_this_office_only_is_recognised(host, is_local):
+    assert connect.is_local(host) is is_local
+
+
+def test_a_key_with_signs_of_its_own_survives_the_address():
+    made = connect.template_url("https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES)
+    assert auth.digest_in(made.partition("?")[2].encode()) == auth.digest_of("a&b=c d")
+
+
+def test_the_page_says_who_may_push(admin, settings, push_key):
+    assert "from any network" in admin.get(CONNECT).text
+    settings.PUSH_ALLOWED_NETWORKS = ["203.0.113.0/24", "2001:db8::/32"]
+    assert "203.0.113.0/24, 2001:db8::/32" in admin.get(CONNECT).text
+
+
+# --- the test push ---
+
+
+def test_a_test_push_is_stored_on_the_real_way(admin, push_key):
+    page = admin.post(CONNECT + "test/").text
+    call = CallLog.objects.get()
+    assert call.call_id.startswith("test-")
+    assert call.department == "Test push"
+    assert "The portal replied: Successful" in page
+    assert f'href="/admin/calllogs/calllog/{call.pk}/change/"' in page
+    assert Push.objects.get().call == call
+    assert LogEntry.objects.get().object_repr == call.call_id
+
+
+def test_a_test_push_asked_for_by_the_script_is_answered_with_its_part_of_the_page(admin, push_key):
+    part = admin.post(CONNECT + "test/", headers={"x-requested-with": "fetch"}).text
+    assert "The portal replied: Successful" in part
+    assert "<html" not in part
+
+
+def test_a_test_push_does_not_make_a_key_look_used(admin, push_key):
+    """Who rotates keys revokes the old one when the new one is used: a test must not say so."""
+    admin.post(CONNECT + "test/")
+    assert PushKey.objects.get().last_used_at is None
+
+
+def test_without_a_live_key_the_test_push_is_refused_as_the_provider_is(admin):
+    page = admin.post(CONNECT + "test/").text
+    assert "The portal replied: Failure" in page
+    assert "no push key is live" in page
+    assert not CallLog.objects.exists()
+
+
+@pytest.mark.parametrize("kept", [Kept.SPOOLED, Kept.NOWHERE])
+def test_the_reply_is_the_one_that_the_provider_gets(admin, push_key, monkeypatch, kept):
+    monkeypatch.setattr(writer, "submit", lambda arrival, digest: kept)
+    status, text = views.answer("GET", {"QUERY_STRING": SAMPLE.decode()}, lambda _: b"")
+    page = admin.post(CONNECT + "test/").text
+    assert f"The portal replied: {text}" in page
+    assert f"(HTTP {status})" in page
+
+
+def test_what_the_portal_carries_for_itself_is_no_key_for_others(push):
+    assert push(SAMPLE, key=auth.OWN).status_code == 403
+    assert push(SAMPLE, key=auth.NO_KEY).status_code == 403
+
+
+# --- the last pushes ---
+
+
+def test_the_last_pushes_are_listed_with_masked_numbers(admin, push):
+    push(SAMPLE)
+    push("callnumber=9812345699&date=tomorrow")
+    push("callnumber=9811111177", key="wrong")
+    part = admin.get(CONNECT + "pushes/").text
+    assert part.index("From a stranger") < part.index("Not usable") < part.index("New call")
+    for number in ("••••78", "••••99", "••••77"):
+        assert number in part
+    assert "98123" not in part
+    assert "9811111177" not in part
+    assert "This is not a date" in part
+
+
+def test_the_list_ends_after_ten_and_asks_the_same_for_any_number(admin, push, django_assert_max_num_queries):
+    for number in range(12):
+        push(f"calllogid=L{number}&callnumber=9812345678&date=2026-11-08&time=10:15")
+    admin.get(CONNECT + "pushes/")
+    with django_assert_max_num_queries(3):  # the session, the person, the pushes
+        part = admin.get(CONNECT + "pushes/").text
+    assert part.count("data-push=") == 10
+
+
+def test_the_list_is_asked_for_by_reading_and_the_test_by_posting(admin):
+    assert admin.get(CONNECT + "test/").status_code == 405
+    assert admin.post(CONNECT + "pushes/").status_code == 405
+
+
+def test_nobody_pushes_or_looks_without_being_signed_in(client, push_key):
+    for path in ("", "pushes/"):
+        assert client.get(CONNECT + path, headers={"host": "127.0.0.1"}).status_code == 302
+    assert client.post(CONNECT + "test/", headers={"host": "127.0.0.1"}).status_code == 302
+    assert not Push.objects.exists()

@@ -1,0 +1,178 @@
+"""What goes on beside a cast: databases that restart, a broker that dies, stalls or forgets, Celery's processes."""
+
+import contextlib
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import redis
+
+from ivrportal.embedded import answers, prepare_broker
+from ivrportal.processes import end, kill_group, start_tied
+from tests.faults.settings_stand import Beside
+from tests.plugins.demo import ROOT
+from tests.plugins.postgres import Postgres
+
+START_S = 30.0
+
+
+@contextlib.contextmanager
+def meanwhile(act: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Do this in a thread; told to end when the context does. What it raises is raised here."""
+    stop, failures = threading.Event(), []
+
+    def guarded() -> None:
+        try:
+            act(stop)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def database(server: Postgres, luck: random.Random, seconds: float) -> Beside:
+    """Restarted in order, killed as a crash does it, and stalled, in turn, while people save."""
+
+    def disturb(stop: threading.Event) -> None:
+        until = time.monotonic() + seconds + 2
+        while not stop.wait(luck.uniform(1.5, 2.5)) and time.monotonic() < until:
+            match luck.choice(["restart", "crash", "stall"]):
+                case "restart":
+                    server.restart()
+                case "crash":
+                    server.kill()
+                    server.start()
+                case _:
+                    server.pause()
+                    time.sleep(1.0)
+                    server.resume()
+
+    return lambda env: meanwhile(disturb)
+
+
+class Celery:
+    """A worker and some beats on a broker of their own, all of which can die. As a context: running."""
+
+    def __init__(self, env: dict[str, str], *, beats: int = 1, faulty_broker: bool = True) -> None:
+        var = Path(env["VAR_DIR"])
+        self.broker, self.env, self.beats, self.faulty = (
+            prepare_broker(var / "broker"),
+            env,
+            beats,
+            faulty_broker,
+        )
+        env["REDIS_URL"] = self.broker.url
+        self.log = (var / "celery.log").open("ab")
+        self.server: subprocess.Popen[bytes] | None = None
+        self.worker: subprocess.Popen[bytes] | None = None
+        self.others: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> "Celery":
+        self.start_broker()
+        self.start_worker()
+        for number in range(self.beats):
+            schedule = Path(self.env["VAR_DIR"]) / f"beat-{number}"
+            self.others.append(self._start("beat", "--schedule", str(schedule)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (self.worker, *self.others, self.server):
+            if process is not None:
+                kill_group(process)
+                process.wait()
+        self.log.close()
+
+    def start_broker(self) -> None:
+        if self.server is not None:
+            end(self.server, within_s=0, polite=signal.SIGKILL)
+        until = time.monotonic() + START_S
+        self.server = start_tied(self.broker.command, cwd=self.broker.directory, output=self.log)
+        while not answers(self.broker.url):
+            if time.monotonic() > until:
+                raise RuntimeError("the broker does not start")
+            if self.server.poll() is not None:
+                self.server = start_tied(self.broker.command, cwd=self.broker.directory, output=self.log)
+            time.sleep(0.05)
+
+    def start_worker(self) -> None:
+        if self.worker is not None:
+            kill_group(self.worker)
+            self.worker.wait()
+        options = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
+        self.worker = self._start("worker", *options)
+
+    def kill_a_child(self, luck: random.Random) -> None:
+        """One of the processes that carry out tasks; the worker starts another."""
+        assert self.worker is not None
+        with contextlib.suppress(psutil.NoSuchProcess, IndexError):
+            luck.choice(psutil.Process(self.worker.pid).children()).kill()
+
+    def stall_broker(self, seconds: float) -> None:
+        assert self.server is not None
+        self.server.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.server.send_signal(signal.SIGCONT)
+
+    def empty_broker(self) -> None:
+        with redis.Redis.from_url(self.broker.url, socket_timeout=1) as client:
+            client.flushall()
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "celery",
+            "--quiet",
+            "--app",
+            "ivrportal",
+            *arguments,
+        ]
+        return start_tied(command, env=self.env, cwd=ROOT, output=self.log)
+
+
+def celery(luck: random.Random, seconds: float, *, beats: int, faults: tuple[str, ...]) -> Beside:
+    """Celery delivers; its processes and its broker are hurt while people save, and are all up afterwards."""
+
+    @contextlib.contextmanager
+    def running(env: dict[str, str]) -> Iterator[None]:
+        with Celery(env, beats=beats) as crew:
+            until = time.monotonic() + seconds + 3
+
+            def disturb(stop: threading.Event) -> None:
+                while not stop.wait(luck.uniform(0.4, 0.9)) and time.monotonic() < until:
+                    _hurt(crew, luck.choice(faults), luck)
+
+            with meanwhile(disturb):
+                yield
+
+    return running
+
+
+def _hurt(crew: Celery, fault: str, luck: random.Random) -> None:
+    match fault:
+        case "child":
+            crew.kill_a_child(luck)
+        case "worker":
+            crew.start_worker()
+        case "kill":
+            crew.start_broker()
+        case "stall":
+            crew.stall_broker(luck.uniform(0.3, 1.5))
+        case "empty":
+            crew.empty_broker()

@@ -1,0 +1,170 @@
+"""The promises of the way in, each so that one deliberate bug of `bugs` breaks it. On both databases."""
+
+import contextlib
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+
+from calllogs import replay, writer
+from calllogs.arrival import Arrival, arrive
+from calllogs.models import CallLog, Push, Refusals
+from calllogs.models.key import digest_of
+from calllogs.writer import Kept
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CALL = "calllogid=C1&date=2026-11-08&time=12:00:00"
+
+
+@pytest.fixture(autouse=True)
+def _own_spool(settings: Any, tmp_path: Path) -> Iterator[None]:
+    settings.VAR_DIR = tmp_path
+    yield
+    # What a test left in the spool is the writer's to bring in, before the next test empties the database.
+    deadline = time.monotonic() + 5
+    while replay.spool().depth().records and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _locked_database() -> Iterator[None]:
+    """Another connection holds what a push must write."""
+    where = connection.settings_dict
+    if connection.vendor == "sqlite":
+        with contextlib.closing(sqlite3.connect(where["NAME"], isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        return
+    with psycopg.connect(
+        host=where["HOST"],
+        port=where["PORT"],
+        user=where["USER"],
+        password=where["PASSWORD"],
+        dbname=where["NAME"],
+    ) as other:
+        other.execute("LOCK TABLE calllogs_push IN ACCESS EXCLUSIVE MODE")
+        yield
+        other.rollback()
+
+
+def test_a_push_is_successful_only_when_it_is_committed(push: Callable[..., Any], settings: Any) -> None:
+    settings.PUSH_WAIT_S = 0.3
+    assert push("calllogid=C0&date=2026-11-08&time=12:00:00").content == b"Successful"
+    with _locked_database():
+        assert push(CALL).content == b"Accepted"
+    deadline = time.monotonic() + 5
+    while not Push.objects.filter(call__call_id="C1").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_push_that_comes_late_into_a_stall_does_not_wait_all_over_again(
+    push_key: str, settings: Any
+) -> None:
+    settings.PUSH_WAIT_S = 0.6
+    digest = digest_of(push_key)
+    assert writer.submit(arrive(CALL.encode(), "127.0.0.1"), digest) == Kept.COMMITTED
+    with _locked_database():
+        first = threading.Thread(target=writer.submit, args=(arrive(CALL.encode(), "127.0.0.1"), digest))
+        first.start()
+        time.sleep(0.4)
+        start = time.monotonic()
+        assert writer.submit(arrive(CALL.encode(), "127.0.0.1"), digest) == Kept.SPOOLED
+        waited_s = time.monotonic() - start
+        first.join()
+    assert waited_s < 0.45
+
+
+def test_a_push_is_accepted_only_when_it_is_synced(
+    push: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written: dict[int, int] = {}
+    synced: dict[int, int] = {}
+    write, fdatasync = os.write, os.fdatasync
+
+    def noted_write(fd: int, data: Any) -> int:
+        done = write(fd, data)
+        if os.readlink(f"/proc/self/fd/{fd}").startswith(str(tmp_path)):
+            written[os.fstat(fd).st_ino] = os.fstat(fd).st_size
+        return done
+
+    def noted_sync(fd: int) -> None:
+        fdatasync(fd)
+        synced[os.fstat(fd).st_ino] = os.fstat(fd).st_size
+
+    def silent(batch: list[Arrival]) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(os, "write", noted_write)
+    monkeypatch.setattr(os, "fdatasync", noted_sync)
+    monkeypatch.setattr(writer, "store", silent)
+    answer = push(CALL).content
+    at_the_answer = dict(synced)
+    assert answer == b"Accepted"
+    assert written
+    assert at_the_answer == written
+
+
+def test_a_full_disk_of_ours_costs_no_push_while_the_database_works(
+    push: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> int:
+        raise OSError(errno.ENOSPC, "no room")
+
+    # The keys were never read in this process; their digests cannot be written down.
+    monkeypatch.setattr(Path, "write_text", full)
+    assert push(CALL).content == b"Successful"
+
+
+def test_a_later_push_never_blanks_a_field(push: Callable[..., Any]) -> None:
+    push(f"{CALL}&callnumber=9812345678&callduration=75&department=Sales&callstatus=ANSWER")
+    push(f"{CALL}&callnumber=&callduration=-&department=&state=Delhi")
+    call = CallLog.objects.get()
+    assert (call.caller, call.talk_seconds, call.department) == ("+919812345678", 75, "Sales")
+    assert (call.status, call.circle, call.has_conflict) == ("ANSWERED", "Delhi", False)
+
+
+def test_a_poisonous_push_hurts_only_itself(push_key: str, settings: Any) -> None:
+    settings.PUSH_WAIT_S = 5.0
+    arrivals = [arrive(CALL.replace("C1", f"C{n}").encode(), "127.0.0.1") for n in range(8)]
+    # The parser lets nothing through that a database refuses, as far as we know; so it is put in behind it.
+    poison = arrivals[5].call
+    assert poison is not None
+    arrivals[5] = replace(arrivals[5], call=replace(poison, ivr_seconds=-1))
+    kept: dict[int, Kept] = {}
+
+    def submit(n: int) -> None:
+        kept[n] = writer.submit(arrivals[n], digest_of(push_key))
+
+    threads = [threading.Thread(target=submit, args=(n,)) for n in range(8)]
+    with _locked_database():
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)  # the first waits for the lock, the others gather behind it
+    for thread in threads:
+        thread.join()
+    assert {n for n in kept if kept[n] != Kept.COMMITTED} == set()
+    assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"C{n}" for n in range(8)} - {"C5"}
+    spoilt = Push.objects.get(outcome=Push.Outcome.REJECTED)
+    assert (spoilt.uid, spoilt.reason) == (arrivals[5].uid, "could not be stored")
+
+
+def test_an_address_that_a_sender_made_up_is_not_believed(push: Callable[..., Any], settings: Any) -> None:
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    settings.PUSH_ALLOWED_NETWORKS = ["203.0.113.0/24"]
+    honest = push(CALL, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.7, 10.0.0.2")
+    assert (honest.status_code, Push.objects.get().remote_addr) == (200, "203.0.113.7")
+    forged = push(CALL, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.7, 198.51.100.9, 10.0.0.2")
+    assert (forged.status_code, Refusals.objects.get().remote_addr) == (403, "198.51.100.9")
+    without_proxy = push(CALL, REMOTE_ADDR="198.51.100.9", HTTP_X_FORWARDED_FOR="203.0.113.7")
+    assert without_proxy.status_code == 403

@@ -1,0 +1,128 @@
+"""Claims that outlive what they were made for: a worker that slept, a key that changed, a week that changed."""
+
+import datetime as dt
+import time
+
+import pytest
+from django.db import transaction
+
+from settings_sync import circuit, delivery, desired, intent, ledger
+from settings_sync.clock import database_now
+from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
+from settings_sync.models.provider import State
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+ADDRESS = "agent:9812345678"
+SOON = dt.date.today() + dt.timedelta(days=20)
+
+
+def switch(availability: str) -> None:
+    with transaction.atomic():
+        Agent.objects.update_or_create(
+            number="+919812345678", defaults={"name": "Asha", "availability": availability}
+        )
+        intent.record([ADDRESS])
+
+
+def save_week(opens_at: int, *days: str) -> None:
+    with transaction.atomic():
+        for day in days:
+            OfficeHours.objects.update_or_create(
+                day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(18)}
+            )
+        intent.record([desired.hours_address(day) for day in days])
+
+
+def work_until_settled(seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while ProviderSetting.objects.moving().exists() and time.monotonic() < until:
+        delivery.run(budget_s=0.2)
+        time.sleep(0.02)
+
+
+def claimed(*, prefer: int | None = None) -> delivery.Claim:
+    found = delivery.claim(prefer=prefer)
+    assert isinstance(found, delivery.Claim)
+    return found
+
+
+def test_a_worker_that_slept_over_its_lease_sends_nothing(simulator, settings):
+    """Suspended, swapped out, or held by a commit that took long: its value may be an old one by now."""
+    settings.IVR_LEASE_S, settings.IVR_SETTLE_S = 1.2, 1.5
+    switch("AVAIL")
+    sleeper = claimed()
+    switch("OFF")
+    time.sleep(1.3)
+    work_until_settled()
+    assert ProviderSetting.objects.get().state == State.IN_FORCE
+    delivery.complete(sleeper, delivery.exchange(sleeper))
+    work_until_settled()
+    assert simulator.state()["agents"] == {"9812345678": "OFF"}
+    assert [entry["value"] for entry in simulator.state()["log"] if entry["value"] == "AVAIL"] == []
+
+
+def test_a_request_that_left_although_its_lease_was_lost_is_a_doubt_again(simulator, settings):
+    settings.IVR_SETTLE_S = 0.3
+    switch("AVAIL")
+    sleeper = claimed()
+    result = delivery.exchange(sleeper)
+    ProviderSetting.objects.update(lease_until=database_now())
+    switch("OFF")
+    work_until_settled()
+    assert ProviderSetting.objects.get().state == State.IN_FORCE
+    assert not delivery.complete(sleeper, result)
+    row = ProviderSetting.objects.get()
+    assert (row.state, bool(row.reassert_after)) == (State.UNSURE, True)
+    work_until_settled()
+    assert ProviderSetting.objects.get().state == State.IN_FORCE
+
+
+def test_a_week_that_changes_while_daily_is_in_flight_waits_for_it(simulator, settings):
+    settings.IVR_SEND_DAILY = True
+    save_week(9, *desired.WEEKDAYS)
+    daily = claimed(prefer=ProviderSetting.objects.get(address=desired.DAILY).pk)
+    assert daily.address == desired.DAILY
+    save_week(10, "Monday")
+    assert delivery.claim() is None, "one request in a lane"
+    delivery.complete(daily, delivery.exchange(daily))
+    assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
+    work_until_settled()
+    hours = simulator.state()["hours"]
+    assert (hours["Monday"][0], hours["Tuesday"][0]) == ("10:00 AM", "09:00 AM")
+
+
+def test_a_daily_whose_worker_died_after_the_week_changed_is_forgotten_and_settled(simulator, settings):
+    settings.IVR_SEND_DAILY, settings.IVR_LEASE_S, settings.IVR_SETTLE_S = True, 1.2, 1.3
+    save_week(9, *desired.WEEKDAYS)
+    claimed(prefer=ProviderSetting.objects.get(address=desired.DAILY).pk)  # and its worker dies
+    save_week(10, "Monday")
+    time.sleep(1.3)
+    work_until_settled()
+    assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
+    assert set(ProviderSetting.objects.values_list("state", flat=True)) == {State.IN_FORCE}
+    asserted = [row["address"] for row in simulator.state()["log"]]
+    assert all(asserted.count(desired.hours_address(day)) >= 2 for day in desired.WEEKDAYS)
+
+
+def test_a_withdrawn_holiday_whose_worker_died_can_be_closed(simulator, settings):
+    settings.IVR_LEASE_S = 0.05
+    Holiday.objects.create(date=SOON)
+    ledger.repair()
+    claimed()  # and its worker dies
+    Holiday.objects.all().delete()
+    ledger.repair()
+    time.sleep(0.1)
+    assert intent.close_withdrawn(ProviderSetting.objects.get().pk)
+
+
+def test_a_process_with_the_old_key_sends_nothing_once_the_account_has_changed(simulator, settings):
+    """A worker of before, still running beside the new one, would tell the old account and call it in force."""
+    switch("OFF")
+    work_until_settled()
+    settings.IVR_CUST_ID = "another"
+    claimed()  # a process that starts with the new customer takes over, and dies
+    ProviderSetting.objects.update(lease_token=None, lease_until=None)
+    settings.IVR_CUST_ID = "canary-customer"  # the old process goes on
+    assert delivery.claim() == circuit.Shut(None, "replaced")
+    assert Circuit.only().credentials != circuit.fingerprint()
+    assert Attempt.objects.count() == 2

@@ -1,0 +1,252 @@
+"""Any sequence of saves and deliveries ends with the provider in step: a state machine plays both sides.
+
+The long form is part of `make faults`; its steps are counted, so that the number that is promised was done.
+"""
+
+import datetime as dt
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from settings_sync import delivery, desired, intent, ledger
+from settings_sync.clock import database_now
+from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
+from settings_sync.models.provider import State
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+SHORT_STEPS, LONG_STEPS, STEPS_EACH = 300, 5_000, 50
+# The provider acts this late at most; the settle window is longer, and so is our patience at the end.
+LATE_S, DEADLINE_S, LEASE_S, SETTLE_S, PATIENCE_S = 0.12, 0.15, 0.2, 0.3, 20.0
+FAULTS = [
+    "ok", "ok", "ok", "http500", "http500_after", "drop_before", "drop_after", f"late:{LATE_S}", f"late:{LATE_S / 3}",
+    "http429:0", "empty", "html", "slow:0.05",
+]  # fmt: skip
+NUMBERS = [f"+91981234567{last}" for last in range(6)]
+DATES = [dt.date.today() + dt.timedelta(days=ahead) for ahead in (30, 31, 60)]
+numbers, dates, days = st.sampled_from(NUMBERS), st.sampled_from(DATES), st.sampled_from(desired.WEEKDAYS)
+opens = st.sampled_from([dt.time(8), dt.time(9, 30)])
+
+
+class Office(RuleBasedStateMachine):
+    """People, the portal and the provider. `simulator`, `django` and `steps` are set by the test."""
+
+    simulator: Any
+    django: Any
+    steps: list[int]
+
+    @initialize(daily=st.booleans(), overwrites=st.booleans())
+    def begin(self, daily: bool, overwrites: bool) -> None:
+        for model in (Attempt, ProviderSetting, Agent, Holiday, OfficeHours, Circuit):
+            model.objects.all().delete()
+        self.simulator.reset()
+        self.simulator.set_faults("")
+        self.simulator.set_daily(overwrites=overwrites)
+        self.django.IVR_SEND_DAILY = daily
+        self.told_days: set[str] = set()
+
+    # --- people ---
+
+    @rule(number=numbers, is_on=st.booleans())
+    def save_agent(self, number: str, is_on: bool) -> None:
+        with self.a_save() as touched:
+            Agent.objects.update_or_create(
+                number=number, defaults={"name": "A", "availability": "AVAIL" if is_on else "OFF"}
+            )
+            touched.append(desired.agent_address(number))
+
+    @rule(old=numbers, new=numbers)
+    def rename_agent(self, old: str, new: str) -> None:
+        """Chains come from doing this again; a number that is taken is refused, as by the form."""
+        try:
+            with self.a_save() as touched:
+                if Agent.objects.filter(number=old).update(number=new):
+                    touched += [desired.agent_address(old), desired.agent_address(new)]
+        except IntegrityError:
+            return
+
+    @rule(one=numbers, other=numbers)
+    def swap_agents(self, one: str, other: str) -> None:
+        """Three saves in one transaction, since no two may have one number even for a moment."""
+        with self.a_save() as touched:
+            first, second = (Agent.objects.filter(number=number).first() for number in (one, other))
+            if first and second and first != second:
+                for agent, number in ((first, "+919000000000"), (second, one), (first, other)):
+                    Agent.objects.filter(pk=agent.pk).update(number=number)
+                    touched.append(desired.agent_address(number))
+
+    @rule(number=numbers)
+    def delete_agent(self, number: str) -> None:
+        with self.a_save() as touched:
+            Agent.objects.filter(number=number).delete()
+            touched.append(desired.agent_address(number))
+
+    @rule(is_on=st.booleans())
+    def switch_all(self, is_on: bool) -> None:
+        with self.a_save() as touched:
+            touched += map(desired.agent_address, Agent.objects.values_list("number", flat=True))
+            Agent.objects.update(availability="AVAIL" if is_on else "OFF")
+
+    @rule(date=dates)
+    def add_or_delete_holiday(self, date: dt.date) -> None:
+        with self.a_save() as touched:
+            if not Holiday.objects.filter(date=date).delete()[0]:
+                Holiday.objects.create(date=date)
+            touched.append(desired.holiday_address(date))
+
+    @rule(old=dates, new=dates)
+    def move_holiday(self, old: dt.date, new: dt.date) -> None:
+        try:
+            with self.a_save() as touched:
+                Holiday.objects.filter(date=old).update(date=new)
+                touched += [desired.holiday_address(old), desired.holiday_address(new)]
+        except IntegrityError:
+            return
+
+    @rule(some=st.lists(days, min_size=1, max_size=3, unique=True), opens_at=opens)
+    def save_hours(self, some: list[str], opens_at: dt.time) -> None:
+        self._save_hours(some, opens_at)
+
+    @rule(opens_at=opens)
+    def save_week(self, opens_at: dt.time) -> None:
+        self._save_hours(list(desired.WEEKDAYS), opens_at)
+
+    @rule(number=numbers)
+    def bypass(self, number: str) -> None:
+        """Somebody edits the table behind our back; the sweep finds it."""
+        Agent.objects.filter(number=number).update(availability="OFF")
+        ledger.repair()
+
+    @rule()
+    def send_everything_again(self) -> None:
+        intent.resend_everything()
+
+    # --- workers and the provider ---
+
+    @rule(faults=st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4))
+    def deliver(self, faults: list[str]) -> None:
+        self.simulator.set_faults("script:" + ",".join(faults))
+        for _ in faults:
+            claimed = delivery.claim()
+            if isinstance(claimed, delivery.Claim):
+                delivery.complete(claimed, delivery.exchange(claimed))
+
+    @rule(is_sent=st.booleans(), fault=st.sampled_from(FAULTS))
+    def die(self, is_sent: bool, fault: str) -> None:
+        """A worker that is killed after its claim, before or after its request."""
+        self.simulator.set_faults(f"script:{fault}")
+        claimed = delivery.claim()
+        if isinstance(claimed, delivery.Claim) and is_sent:
+            delivery.exchange(claimed)
+
+    @rule(seconds=st.sampled_from([0.02, LATE_S, LEASE_S]))
+    def time_passes(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    @rule()
+    def forget_retired(self) -> None:
+        ledger.forget_retired()
+
+    # --- in the end ---
+
+    def teardown(self) -> None:
+        self.simulator.set_faults("")
+        until = time.monotonic() + PATIENCE_S
+        while ProviderSetting.objects.moving().exists() or self.simulator.state()["pending"]:
+            assert time.monotonic() < until, f"not settled: {list(ProviderSetting.objects.moving().values())}"
+            # What a captive portal left is tried again slowly; nobody waits for that here.
+            slow = ProviderSetting.objects.filter(state=State.NEEDS_PERSON, next_attempt_at__gt=database_now())
+            slow.update(next_attempt_at=database_now())
+            delivery.run(budget_s=0.1)
+            time.sleep(0.01)
+        self.is_in_step()
+
+    def is_in_step(self) -> None:
+        state, today = self.simulator.state(), ProviderSetting.objects.all()
+        wanted = {desired.agent_address(a.number)[6:]: a.availability for a in Agent.objects.all()}
+        assert {**dict.fromkeys(state["agents"], "OFF"), **wanted} == state["agents"]
+        hours = {
+            each.day: [each.opens_at.strftime("%I:%M %p"), each.closes_at.strftime("%I:%M %p")]
+            for each in OfficeHours.objects.all()
+        }
+        assert {day: list(state["hours"].get(day, [])) for day in hours} == hours
+        holidays = {date.isoformat() for date in Holiday.objects.values_list("date", flat=True)}
+        withdrawn = {row.address[8:] for row in today if row.state == State.WITHDRAWN}
+        assert holidays <= set(state["holidays"]) <= holidays | withdrawn
+        assert not withdrawn & holidays
+        assert {row.state for row in today} <= {State.IN_FORCE, State.WITHDRAWN}
+        assert state["overlaps"] == []
+        assert state["redirects_followed"] == 0
+
+    def a_save(self) -> "Save":
+        self.steps[0] += 1
+        return Save()
+
+    def _save_hours(self, some: list[str], opens_at: dt.time) -> None:
+        with self.a_save() as touched:
+            for day in some:
+                values = {"opens_at": opens_at, "closes_at": dt.time(18)}
+                OfficeHours.objects.update_or_create(day=day, defaults=values)
+            touched += map(desired.hours_address, some)
+
+
+class Save:
+    """One save of a screen: records and intent in one transaction. Gives the list of touched addresses to fill."""
+
+    def __enter__(self) -> list[str]:
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.touched: list[str] = []
+        return self.touched
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if error[0] is None:
+                intent.record(self.touched)
+        except BaseException as failure:
+            self.atomic.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self.atomic.__exit__(*error)
+
+
+@pytest.fixture
+def office(simulator: Any, settings: Any) -> Iterator[type[Office]]:
+    settings.IVR_CONNECT_S, settings.IVR_DEADLINE_S, settings.IVR_LEASE_S = 0.1, DEADLINE_S, LEASE_S + DEADLINE_S
+    settings.IVR_SETTLE_S, settings.IVR_BACKOFF_BASE_S, settings.IVR_BACKOFF_CAP_S = SETTLE_S, 0.01, 0.1
+    settings.IVR_BREAKER_FAILURES, settings.IVR_BREAKER_OPEN_S = 4, 0.05
+    simulator.latency_s = 0
+    Office.simulator, Office.django, Office.steps = simulator, settings, [0]
+    random.seed(0)
+    yield Office
+
+
+def play(office: type[Office], steps: int) -> None:
+    run_state_machine_as_test(
+        office,
+        settings=settings(
+            max_examples=max(1, steps // STEPS_EACH),
+            stateful_step_count=STEPS_EACH,
+            deadline=None,
+            database=None,
+            derandomize=False,
+            phases=[Phase.generate],  # the clock is real: an example that is tried again is another one
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+
+
+def test_three_hundred_steps_end_in_step(office: type[Office]) -> None:
+    play(office, SHORT_STEPS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_five_thousand_steps_end_in_step(office: type[Office]) -> None:
+    play(office, LONG_STEPS)

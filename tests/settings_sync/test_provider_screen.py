@@ -1,0 +1,261 @@
+"""The provider's screen, its controls and the banner, through Django's own client."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.utils import timezone
+
+from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync import delivery, desired, intent, ledger
+from settings_sync.models import Agent, Attempt, Circuit, Holiday, ProviderSetting
+from settings_sync.models.provider import State
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+
+SCREEN = "/admin/settings_sync/providersetting/"
+NOW = dt.datetime.now(dt.UTC)
+
+
+@pytest.fixture
+def manager(client_for):
+    return client_for(OFFICE_MANAGERS)
+
+
+@pytest.fixture
+def asha():
+    agent = Agent.objects.create(name="Asha", number="+919812345678")
+    ledger.repair()
+    return agent
+
+
+def setting():
+    return ProviderSetting.objects.get()
+
+
+def sent_and_deleted_holiday(simulator, *, days):
+    date = timezone.localdate() + dt.timedelta(days=days)
+    Holiday.objects.create(date=date)
+    ledger.repair()
+    delivery.run(budget_s=5)
+    Holiday.objects.all().delete()
+    ledger.repair()
+    return ProviderSetting.objects.get(address=desired.holiday_address(date))
+
+
+def test_the_screen_says_in_words_what_should_be_and_what_is(manager, simulator, asha):
+    page = manager.get(SCREEN).text
+    assert "98123 45678 takes calls" in page
+    assert "Asha" in page
+    assert "nothing yet" in page
+    assert "0 of 1 settings are in force" in page
+    delivery.run(budget_s=5)
+    page = manager.get(SCREEN).text
+    assert "The one setting is in force at the provider." in page
+    assert "Success" in page
+
+
+def test_tiles_count_what_a_person_sees_and_filter_by_it(manager, simulator, asha):
+    page = manager.get(SCREEN)
+    assert {tile["words"]: tile["count"] for tile in page.context["tiles"]} == {
+        "All": 1, "In force": 0, "Waiting": 1,
+    }  # fmt: skip
+    assert "98123 45678" in manager.get(f"{SCREEN}?standing=WAITING").text
+    intent.stop_sending("anita")
+    assert manager.get(f"{SCREEN}?standing=PAUSED").context["cl"].result_count == 1
+    assert manager.get(f"{SCREEN}?standing=WAITING").context["cl"].result_count == 0
+    assert manager.get(f"{SCREEN}?standing=nonsense").status_code == 200
+
+
+def test_stop_is_asked_done_by_post_named_and_shown_on_every_page(manager, simulator, asha):
+    assert "Stop sending?" in manager.get(f"{SCREEN}stop/").text
+    assert Circuit.only().stopped_by == ""
+    manager.post(f"{SCREEN}stop/")
+    assert Circuit.only().stopped_by == "office-managers"
+    for path in ("", "calllogs/calllog/", "settings_sync/agent/", "settings_sync/agent/add/", SCREEN[7:]):
+        assert "Sending was stopped by office-managers at" in manager.get(f"/admin/{path}").text
+    assert "Paused: sending is stopped" in manager.get("/admin/settings_sync/agent/").text
+    manager.post(f"{SCREEN}start/")
+    assert "Sending was stopped" not in manager.get("/admin/").text
+    assert list(LogEntry.objects.order_by("id").values_list("user__username", "change_message")) == [
+        ("office-managers", "Stopped sending."),
+        ("office-managers", "Started sending."),
+    ]
+
+
+def test_a_refused_account_is_told_with_the_providers_words(manager, simulator, asha):
+    Circuit.objects.update(paused_reason="Invalid API key", paused_at=NOW)
+    page = manager.get("/admin/").text
+    assert "The provider refuses our account" in page
+    assert "“Invalid API key”" in page
+    assert "press Start sending" in page
+    manager.post(f"{SCREEN}start/")
+    delivery.run(budget_s=5)
+    assert setting().state == State.IN_FORCE
+
+
+def test_a_wrong_address_is_not_called_a_refused_account(manager, simulator, asha):
+    simulator.set_faults("script:redirect")
+    delivery.run(budget_s=5)
+    assert (
+        "The provider's address does not work" in manager.get("/admin/").context["provider_notices"][0].words
+    )
+
+
+def test_an_open_breaker_says_since_when_and_when_next(manager, simulator, asha):
+    ProviderSetting.objects.update(first_failed_at=NOW - dt.timedelta(minutes=3), state=State.RETRYING)
+    Circuit.objects.update(opened_until=NOW + dt.timedelta(seconds=60), failures=5)
+    page = manager.get("/admin/").text
+    assert "Provider down since" in page
+    assert "trying again at" in page
+    assert "Paused: provider down" in manager.get("/admin/settings_sync/agent/").text
+
+
+def test_the_banner_says_that_no_provider_is_set_up(manager, settings):
+    settings.IVR_API_KEY = ""
+    assert "No provider is set up" in manager.get("/admin/").text
+
+
+def test_the_banner_warns_of_plain_http_unless_it_stays_on_this_machine(manager, settings):
+    settings.IVR_IS_PLAIN_HTTP, settings.IVR_IS_LOOPBACK = True, True
+    assert "plain HTTP" not in manager.get("/admin/").text
+    settings.IVR_IS_LOOPBACK = False
+    assert "plain HTTP" in manager.get("/admin/").text
+
+
+def test_the_banner_costs_one_query(django_assert_num_queries):
+    from settings_sync.admin import account, banner
+
+    Circuit.objects.create(
+        pk=Circuit.ONLY, stopped_by="anita", stopped_at=NOW, paused_reason="x", opened_until=NOW
+    )
+    with django_assert_num_queries(1):
+        banner.notices(account.read())
+
+
+def test_who_is_not_signed_in_sees_no_banner(client, settings):
+    settings.IVR_API_KEY = ""
+    assert "No provider is set up" not in client.get("/admin/login/", headers={"host": "127.0.0.1"}).text
+
+
+def test_send_now_sends_a_refused_setting_again_and_names_who(manager, simulator, asha):
+    simulator.set_faults("script:invalid_time")
+    delivery.run(budget_s=5)
+    page = manager.get(f"{SCREEN}{setting().pk}/change/").text
+    assert "The provider refused it and said: “Invalid Time”" in page
+    assert manager.get(f"{SCREEN}{setting().pk}/send-now/").status_code == 405
+    response = manager.post(f"{SCREEN}{setting().pk}/send-now/", headers={"referer": "https://evil.example/"})
+    assert response.url == SCREEN
+    delivery.run(budget_s=5)
+    assert setting().state == State.IN_FORCE
+    assert LogEntry.objects.get().change_message == "Sent now."
+
+
+def test_send_now_of_what_is_gone_is_no_crash(manager):
+    assert manager.post(f"{SCREEN}999/send-now/").status_code == 404
+
+
+def test_everything_is_sent_again_only_when_sure_and_not_twice_in_ten_minutes(manager, simulator, asha):
+    delivery.run(budget_s=5)
+    assert "1 setting is sent again" in manager.get(f"{SCREEN}send-everything-again/").text
+    assert "Tick the box first." in manager.post(f"{SCREEN}send-everything-again/").text
+    assert not ProviderSetting.objects.moving().exists()
+    manager.post(f"{SCREEN}send-everything-again/", {"sure": "1"})
+    delivery.run(budget_s=5)
+    assert Attempt.objects.count() == 2
+    answer = manager.post(f"{SCREEN}send-everything-again/", {"sure": "1"}, follow=True).text
+    assert "office-managers sent everything again at" in answer
+    assert not ProviderSetting.objects.moving().exists()
+    LogEntry.objects.update(action_time=timezone.now() - dt.timedelta(minutes=11))
+    manager.post(f"{SCREEN}send-everything-again/", {"sure": "1"})
+    assert ProviderSetting.objects.moving().exists()
+
+
+def test_a_settings_page_tells_its_history_in_words(manager, simulator, asha, settings):
+    settings.IVR_SETTLE_S = 60.0
+    simulator.set_faults("script:http500")
+    delivery.complete(claimed := delivery.claim(), delivery.exchange(claimed))
+    page = manager.get(f"{SCREEN}{setting().pk}/change/").text
+    assert "No clear answer: it may have arrived" in page
+    assert "the regular check" in page
+    assert "It was sent, but it is not certain that the provider has done it." in page
+
+
+def test_a_withdrawn_holiday_is_told_truthfully_and_closed_by_a_person(manager, simulator, settings):
+    row = sent_and_deleted_holiday(simulator, days=20)
+    page = manager.get(f"{SCREEN}{row.pk}/change/").text
+    assert "Callers will hear the holiday message in 20 days" in page
+    assert f"hdate={desired.holiday_date(row.address).isoformat()}" in page
+    assert "Our customer id: ____________________" in page
+    assert "canary" not in page
+    assert "Has the provider removed it?" in manager.get(f"{SCREEN}{row.pk}/removed/").text
+    assert ProviderSetting.objects.exists()
+    manager.post(f"{SCREEN}{row.pk}/removed/")
+    assert not ProviderSetting.objects.exists()
+    assert LogEntry.objects.get().change_message == "Confirmed that the provider has removed it."
+
+
+@pytest.mark.parametrize(("days", "reminds"), [(0, True), (1, True), (7, True), (8, False)])
+def test_every_page_reminds_from_seven_days_before_a_withdrawn_holiday(manager, simulator, days, reminds):
+    sent_and_deleted_holiday(simulator, days=days)
+    assert ("was deleted here, but the provider" in manager.get("/admin/").text) is reminds
+
+
+def test_only_what_is_withdrawn_can_be_closed(manager, simulator, asha):
+    manager.post(f"{SCREEN}{setting().pk}/removed/")
+    assert ProviderSetting.objects.exists()
+
+
+def test_a_supervisor_sees_the_screen_and_controls_nothing(client_for, simulator, asha):
+    supervisor = client_for(SUPERVISORS)
+    page = supervisor.get(SCREEN).text
+    assert "98123 45678 takes calls" in page
+    assert "Stop sending" not in page
+    assert "Send now" not in page
+    for path in (
+        "stop/",
+        "start/",
+        "send-everything-again/",
+        f"{setting().pk}/send-now/",
+        f"{setting().pk}/removed/",
+    ):
+        assert supervisor.post(f"{SCREEN}{path}", {"sure": "1"}).status_code == 403
+    assert supervisor.get(f"{SCREEN}live/?settings={setting().pk}").status_code == 200
+
+
+def test_the_live_look_returns_badges_and_says_when_to_look_again(manager, simulator, asha):
+    url = f"{SCREEN}live/?settings={setting().pk}&head=1"
+    before = manager.get(url).json()
+    assert "Waiting" in before["badges"][str(setting().pk)]
+    assert before["again_s"] == 2
+    delivery.run(budget_s=5)
+    after = manager.get(url).json()
+    assert "In force" in after["badges"][str(setting().pk)]
+    assert "The one setting is in force" in after["parts"]["head"]
+    assert after["again_s"] is None
+
+
+def test_the_live_look_rests_while_sending_is_stopped(manager, simulator, asha):
+    intent.stop_sending("anita")
+    answer = manager.get(f"{SCREEN}live/?settings={setting().pk}&head=1").json()
+    assert answer["again_s"] is None
+    assert "stopped by anita" in answer["parts"]["banner"]
+
+
+@pytest.mark.parametrize("ids", ["", "x", "1,,2", "²", "9" * 40, "-1", "1;DROP"])
+def test_the_live_look_takes_any_list_of_ids(manager, ids):
+    assert manager.get(f"{SCREEN}live/", {"settings": ids}).json()["badges"] == {}
+
+
+def test_with_500_settings_every_page_still_asks_few_questions(
+    manager, simulator, django_assert_max_num_queries
+):
+    Agent.objects.bulk_create(Agent(name=f"Agent {n}", number=f"+91981234{n:04d}") for n in range(500))
+    ledger.repair()
+    row = ProviderSetting.objects.first()
+    for path in ("", "?standing=WAITING", f"{row.pk}/change/", "send-everything-again/",
+                 f"live/?settings={','.join(map(str, range(row.pk, row.pk + 50)))}&head=1"):  # fmt: skip
+        with django_assert_max_num_queries(15):
+            assert manager.get(f"{SCREEN}{path}").status_code == 200
+    with django_assert_max_num_queries(15):
+        assert manager.get("/admin/settings_sync/agent/").status_code == 200

@@ -1,0 +1,117 @@
+"""What callers hear at a moment: the rule that decides, and whether the provider knows it."""
+
+import datetime as dt
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from settings_sync import delivery, desired, intent, schedule
+from settings_sync.models import Holiday, OfficeHours, OtherHours
+from settings_sync.schedule import Heard
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+
+SUNDAY = dt.date.today() + dt.timedelta(
+    days=(6 - dt.date.today().weekday()) % 7 + 7
+)  # the one after the next six days
+
+
+def moment(time, date=SUNDAY):
+    return timezone.make_aware(dt.datetime.combine(date, dt.time.fromisoformat(time)))
+
+
+def hours(day="Sunday", opens_at="09:30", closes_at="18:30"):
+    record = OfficeHours.objects.create(
+        day=day, opens_at=dt.time.fromisoformat(opens_at), closes_at=dt.time.fromisoformat(closes_at)
+    )
+    intent.record([desired.hours_address(day)])
+    return record
+
+
+@pytest.mark.parametrize(
+    ("time", "heard"),
+    [("00:00", "closed"), ("09:29", "closed"), ("09:30", "open"), ("18:29", "open"), ("18:30", "closed"),
+     ("23:59", "closed")],
+)  # fmt: skip
+def test_open_from_the_first_minute_to_before_the_last(time, heard):
+    hours()
+    answer = schedule.at(moment(time))
+    assert answer.heard == heard
+    assert answer.rule == "Sunday: open from 09:30 to 18:30"
+
+
+def test_the_last_minute_of_the_day_is_open_where_the_day_ends_at_midnight():
+    hours(closes_at="23:59")
+    assert schedule.at(moment("23:59")).heard == Heard.OPEN
+
+
+def test_a_holiday_goes_before_all_hours():
+    hours()
+    Holiday.objects.create(date=SUNDAY, name="Diwali")
+    OtherHours.objects.create(date=SUNDAY, opens_at=dt.time(10), closes_at=dt.time(12))
+    answer = schedule.at(moment("11:00"))
+    assert (answer.heard, answer.rule) == (Heard.HOLIDAY, "Holiday: Diwali")
+    assert answer.address == desired.holiday_address(SUNDAY)
+
+
+def test_other_hours_go_before_the_usual_ones_on_their_date_only():
+    hours()
+    OtherHours.objects.create(date=SUNDAY, opens_at=dt.time(10), closes_at=dt.time(12))
+    assert schedule.at(moment("13:00")).heard == Heard.CLOSED
+    assert schedule.at(moment("13:00", SUNDAY + dt.timedelta(days=7))).heard == Heard.OPEN
+
+
+def test_without_hours_the_answer_says_that_it_is_not_known():
+    answer = schedule.at(moment("11:00"))
+    assert "No hours are set for Sunday" in answer.rule
+    assert not answer.is_in_force
+
+
+def test_a_rule_is_in_force_once_the_provider_has_confirmed_exactly_it(simulator):
+    sunday = hours()
+    assert not schedule.at(moment("11:00")).is_in_force
+    delivery.run(budget_s=5)
+    assert schedule.at(moment("11:00")).is_in_force
+    sunday.closes_at = dt.time(17)
+    sunday.save()
+    assert not schedule.at(moment("11:00")).is_in_force, "saved, but not yet told"
+
+
+def test_a_moment_is_read_in_the_portals_zone():
+    hours(day="Monday")
+    just_monday = dt.datetime.combine(SUNDAY, dt.time(20), tzinfo=dt.UTC)  # 01:30 on Monday in India
+    assert schedule.at(just_monday).address == "hours:Monday"
+
+
+def test_seven_days_take_four_queries(django_assert_num_queries):
+    hours()
+    with django_assert_num_queries(4):
+        days = schedule.days(SUNDAY, 7)
+    assert [day.weekday for day in days][:2] == ["Sunday", "Monday"]
+
+
+def said(capsys, *arguments):
+    call_command("what_callers_hear", *arguments)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_command_says_the_same_as_json(capsys, simulator):
+    hours()
+    delivery.run(budget_s=5)
+    assert said(capsys, f"{SUNDAY} 10:00") == {
+        "heard": "open",
+        "rule": "Sunday: open from 09:30 to 18:30",
+        "setting": "hours:Sunday",
+        "in_force": True,
+    }
+    assert said(capsys, f"{SUNDAY} 20:00")["heard"] == "closed"
+    Holiday.objects.create(date=SUNDAY, name="Diwali")
+    assert said(capsys, f"{SUNDAY}T10:00:00+05:30")["heard"] == "holiday"
+
+
+def test_the_command_answers_for_now_and_refuses_what_is_no_moment(capsys):
+    assert said(capsys)["heard"] in {"open", "closed"}
+    with pytest.raises(CommandError, match="is no moment"):
+        call_command("what_callers_hear", "next Sunday")
