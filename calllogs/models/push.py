@@ -58,7 +58,7 @@ class Push(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.uid
+        return f"{timezone.localtime(self.received_at):%d %b %Y, %H:%M:%S}"
 
 
 # Look of an outcome beside its words: (badge colour, icon).
