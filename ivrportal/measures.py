@@ -25,7 +25,6 @@ class Today:
     agents_available: int
     settings_not_in_force: int
     unusable_pushes: int
-    last_push_age_s: float | None
     spool: Depth
 
 
@@ -43,7 +42,6 @@ def today() -> Today:
         **agents,
         settings_not_in_force=ProviderSetting.objects.exclude(state=State.IN_FORCE).count(),
         unusable_pushes=Push.objects.filter(outcome=Push.Outcome.REJECTED).count(),
-        last_push_age_s=Push.objects.last_age_s(),
         spool=replay.spool().depth(),
     )
 

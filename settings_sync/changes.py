@@ -22,7 +22,7 @@ from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, Shift
 from settings_sync.phone import for_people
 
 # Why a record was changed, as the history keeps it.
-BY_SHIFT, BY_PAUSE, PUT_BACK = "shift", "the pause is over", "put back"
+BY_SHIFT, BY_PAUSE, PUT_BACK, SAMPLE = "shift", "the pause is over", "put back", "sample data"
 
 ADDED, CHANGED, DELETED = "+", "~", "-"
 ITSELF = "itself"  # the person of a change that nobody made

@@ -15,7 +15,6 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -34,14 +33,13 @@ OFF, ON = Agent.Availability.OFF, Agent.Availability.AVAIL
 def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
     board = cards.read()
     may_switch = model_admin.has_change_permission(request)
-    drawn = cards.html(board.cards(), may_switch=may_switch)
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": _("Agents"),
         "board": board,
         "departments": [
-            (department, mark_safe("".join(drawn[card.pk] for card in department.cards)))  # noqa: S308  (our template)
+            (department, cards.html(department.cards, may_switch=may_switch))
             for department in board.departments
         ],
         "may_switch": may_switch,
@@ -192,12 +190,12 @@ def _say(
 
 def _changes(request: HttpRequest, model_admin: Any, ids: set[int], *, said: str = "") -> JsonResponse:
     board = cards.read()
-    drawn = [card for card in board.cards() if card.pk in ids]
+    drawn = [card for card in board.cards() if int(card.pk) in ids]
     may_switch = model_admin.has_change_permission(request)
     return JsonResponse(
         {
-            "cards": {str(pk): html for pk, html in cards.html(drawn, may_switch=may_switch).items()},
-            "versions": {str(card.pk): card.version for card in board.cards()},
+            "cards": {card.pk: cards.html([card], may_switch=may_switch) for card in drawn},
+            "versions": {card.pk: card.version for card in board.cards()},
             "head": _head(board),
             "counts": {department.key: department.count for department in board.departments},
             "said": said,

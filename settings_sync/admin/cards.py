@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from django.template import Context
-from django.template.loader import get_template
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
@@ -29,7 +28,7 @@ ON_ITS_WAY = {State.WAITING, State.SENDING}
 class Card:
     """One agent on the board. `version` changes when anything that is seen does."""
 
-    pk: int
+    pk: str
     name: str
     number: str
     department: str
@@ -123,7 +122,7 @@ def _count_words(available: int, total: int) -> str:
 def _card(
     agent: Agent,
     setting: ProviderSetting | None,
-    edges: dict[int, tuple[dt.datetime, bool]],
+    edges: dict[int, str],
     *,
     account: Account,
     base: str,
@@ -131,13 +130,13 @@ def _card(
     state, words, colour, icon = _state(setting, account)
     number = for_people(agent.number)
     parts: dict[str, Any] = {
-        "pk": agent.pk,
+        "pk": str(agent.pk),
         "name": agent.name,
         "number": number,
         "department": agent.department,
         "is_on": agent.availability == Agent.Availability.AVAIL,
         "said": said(agent),
-        "by_itself": "" if agent.off_until else edge_words(edges.get(agent.pk)),
+        "by_itself": "" if agent.off_until else edges.get(agent.pk, ""),
         "state": state,
         "state_words": words,
         "state_colour": colour,
@@ -194,24 +193,26 @@ def next_edge(shifts: list[Shift], now: dt.datetime) -> tuple[dt.datetime, bool]
     return edge, clockwork.is_in_shift(shifts, timezone.localtime(edge))
 
 
-def _next_edges(now: dt.datetime) -> dict[int, tuple[dt.datetime, bool]]:
-    """By agent; agents that work alike are worked out once."""
-    weeks: dict[int, list[Shift]] = defaultdict(list)
-    for shift in Shift.objects.order_by("day", "starts_at"):
-        weeks[shift.agent_id].append(shift)
-    known: dict[tuple[Any, ...], Any] = {}
+def _next_edges(now: dt.datetime) -> dict[int, str]:
+    """In words, by agent; agents that work alike are worked out once."""
+    weeks: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    rows = Shift.objects.order_by("day", "starts_at").values_list("agent_id", "day", "starts_at", "ends_at")
+    for agent_id, day, starts, ends in rows:
+        weeks[agent_id].append((day, starts, ends))
+    known: dict[tuple[Any, ...], str] = {}
     found = {}
-    for agent_id, shifts in weeks.items():
-        alike = tuple((shift.day, shift.starts_at, shift.ends_at) for shift in shifts)
+    for agent_id, week in weeks.items():
+        alike = tuple(week)
         if alike not in known:
-            known[alike] = next_edge(shifts, now)
+            shifts = [Shift(day=one[0], starts_at=one[1], ends_at=one[2]) for one in alike]
+            known[alike] = edge_words(next_edge(shifts, now))
         found[agent_id] = known[alike]
     return found
 
 
-def html(cards: list[Card], *, may_switch: bool) -> dict[int, str]:
-    """Each card drawn, by the agent's id: for the page and for the live look alike."""
-    template: Any = get_template("settings_sync/board_card.html")
+def html(cards: list[Card], *, may_switch: bool) -> str:
+    """These cards drawn: for the page and for the live look alike."""
     words = {"choose": _("Choose"), "pause": _("Off until…"), "takes_calls": _("takes calls")}
-    fixed = {"may_switch": may_switch, "words": words, "pause_url": reverse("admin:agent_pause")}
-    return {card.pk: template.template.render(Context({**fixed, "card": card})) for card in cards}
+    pause_url = reverse("admin:agent_pause")
+    context = {"cards": cards, "may_switch": may_switch, "words": words, "pause_url": pause_url}
+    return render_to_string("settings_sync/board_cards.html", context)

@@ -19,7 +19,18 @@ from django.utils.translation import gettext_lazy
 
 from settings_sync import changes, reached
 from settings_sync.admin import account, guard, put_back
-from settings_sync.changes import ADDED, BY_PAUSE, BY_SHIFT, DELETED, ITSELF, KINDS, PUT_BACK, Change, Wanted
+from settings_sync.changes import (
+    ADDED,
+    BY_PAUSE,
+    BY_SHIFT,
+    DELETED,
+    ITSELF,
+    KINDS,
+    PUT_BACK,
+    SAMPLE,
+    Change,
+    Wanted,
+)
 from settings_sync.reached import Fate, Reached
 
 PER_PAGE = 50
@@ -232,7 +243,8 @@ def who(row: Any) -> str:
     return {
         BY_SHIFT: _("by itself: shift"),
         BY_PAUSE: _("by itself: the pause is over"),
-    }.get(row.history_change_reason or "", _("by itself"))
+        SAMPLE: _("sample data"),
+    }.get(row.history_change_reason or "", _("the system"))
 
 
 def _may_put_back(request: HttpRequest, change: Change) -> bool:

@@ -105,9 +105,7 @@ def make(request: HttpRequest, model_admin: Any) -> HttpResponse:
         title=_("The calendar's secret address"),
         address=request.build_absolute_uri(reverse("holiday_calendar", args=[token])),
     )
-    response = TemplateResponse(request, "settings_sync/holidays_feed.html", context)
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return TemplateResponse(request, "settings_sync/holidays_feed.html", context)
 
 
 def revoke(request: HttpRequest, feed_id: int, model_admin: Any) -> HttpResponse:

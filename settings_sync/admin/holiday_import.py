@@ -22,7 +22,7 @@ from settings_sync.admin import account as accounts
 from settings_sync.admin import holiday_plan, holiday_words, overview
 from settings_sync.admin.holiday_plan import Plan
 from settings_sync.holiday_files import Reading, Refused, Row
-from settings_sync.indian_holidays import Kind, Suggestion
+from settings_sync.indian_holidays import Doubt, Kind, Suggestion
 from settings_sync.models import Holiday
 
 ADD = "settings_sync.add_holiday"
@@ -73,12 +73,14 @@ def suggestions(request: HttpRequest, model_admin: Any) -> HttpResponse:
         request.session[STATE_KEY] = state
     ticked = set(request.POST.getlist("date"))
     if request.method == "POST" and ticked:
-        rows = [Row(0, each.date, each.name) for each in listed if each.date.isoformat() in ticked]
+        chosen_days = [each for each in listed if each.date.isoformat() in ticked]
+        rows = [Row(0, each.date, each.name) for each in chosen_days]
         back = f"{reverse('admin:holiday_suggestions')}?state={state}&year={picked}"
         return _ask(
             request,
             model_admin,
             holiday_plan.of(rows),
+            doubts={each.date: each.doubt for each in chosen_days},
             source=_("from the list of India's holidays"),
             back=back,
         )
@@ -130,8 +132,8 @@ class FileForm(forms.Form):
 @_adding
 def upload(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """A CSV or iCalendar file. POST reads it and leads to the page that asks; nothing is kept of the file."""
-    form = FileForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
+    form = FileForm(request.POST, request.FILES) if request.method == "POST" else FileForm()
+    if form.is_valid():
         try:
             reading = _read(form.cleaned_data["file"])
         except Refused as refused:
@@ -178,6 +180,7 @@ def _ask(
     back: str,
     is_guessed: bool = False,
     has_changed: bool = False,
+    doubts: dict[dt.date, Doubt] | None = None,
 ) -> HttpResponse:
     count, account = len(plan.new), accounts.read()
     title = ngettext("Send %(n)d holiday to the provider?", "Send %(n)d holidays to the provider?", count)
@@ -186,14 +189,7 @@ def _ask(
         model_admin,
         title=title % {"n": count} if count else _("Nothing to import"),
         count=count,
-        rows=[
-            {
-                "row": row,
-                "value": f"{row.date} {row.name}",
-                "is_estimated": indian_holidays.is_estimated(row.name),
-            }
-            for row in plan.new
-        ],
+        rows=[(row, f"{row.date} {row.name}", _mark(row, doubts or {})) for row in plan.new],
         told=plan.told[:SHOWN_TOLD],
         told_count=len(plan.told),
         more_told=max(0, len(plan.told) - SHOWN_TOLD),
@@ -207,6 +203,12 @@ def _ask(
         has_changed=has_changed,
     )
     return TemplateResponse(request, "settings_sync/holidays_confirm.html", context)
+
+
+def _mark(row: Row, doubts: dict[dt.date, Doubt]) -> str:
+    """`confirm`, or nothing: known from the list, or told by the name."""
+    by_name = Doubt.ESTIMATED if indian_holidays.is_estimated(row.name) else Doubt.NONE
+    return str(holiday_words.DOUBTS.get(doubts.get(row.date, by_name), ("", ""))[0])
 
 
 @_adding

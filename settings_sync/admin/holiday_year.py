@@ -21,7 +21,7 @@ from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-SHOWN_PAST = 50
+SHOWN_UPCOMING, SHOWN_PAST = 100, 50
 DECEMBER = 12
 
 
@@ -49,6 +49,9 @@ class _Record:
         rows = ProviderSetting.objects.filter(kind=desired.HOLIDAY)
         self.settings = {desired.holiday_date(row.address): row for row in rows}
         self.account: Account = accounts.read()
+        # A year has 365 links: their beginnings are looked up once.
+        self.holiday_url = reverse("admin:settings_sync_holiday_changelist")
+        self.setting_url = reverse("admin:settings_sync_providersetting_changelist")
 
 
 def page(request: HttpRequest, *, may_add: bool) -> dict[str, Any]:
@@ -56,6 +59,7 @@ def page(request: HttpRequest, *, may_add: bool) -> dict[str, Any]:
     record = _Record()
     year = _year(request.GET.get("year", ""))
     months = _months(year, record.today)
+    is_all = "all" in request.GET
     upcoming = [holiday for holiday in record.holidays if holiday.date >= record.today]
     past = [holiday for holiday in reversed(record.holidays) if holiday.date < record.today]
     return {
@@ -68,7 +72,8 @@ def page(request: HttpRequest, *, may_add: bool) -> dict[str, Any]:
         "count_shown": sum((holiday.date.year, holiday.date.month) in months for holiday in record.holidays),
         "next": next(iter(upcoming), None),
         "next_when": when(upcoming[0].date, record.today) if upcoming else "",
-        "upcoming": [_line(record, holiday) for holiday in upcoming],
+        "upcoming": [_line(record, holiday) for holiday in upcoming[: None if is_all else SHOWN_UPCOMING]],
+        "upcoming_count": len(upcoming),
         "past": [_line(record, holiday) for holiday in past[:SHOWN_PAST]],
         "past_count": len(past),
         "has_more_past": len(past) > SHOWN_PAST,
@@ -123,17 +128,17 @@ def _day(record: _Record, date: dt.date, *, may_add: bool) -> Day:
             f"{label}: {holiday.name or _('holiday')}, {words}",
             f"day-holiday {_colour(record, setting)}{age}",
             title=f"{holiday.name or _('Holiday')} ({words})",
-            link=reverse("admin:settings_sync_holiday_change", args=[holiday.pk]),
+            link=f"{record.holiday_url}{holiday.pk}/change/",
             is_today=is_today,
         )
     if setting and setting.state == State.WITHDRAWN:
         words = str(State.WITHDRAWN.label)
-        link = reverse("admin:settings_sync_providersetting_change", args=[setting.pk])
+        link = f"{record.setting_url}{setting.pk}/change/"
         look = f"day-holiday day-withdrawn{age}"
         return Day(date.day, date.isoformat(), f"{label}: {words}", look, words, link, is_today)
     if is_past or not may_add:
         return Day(date.day, date.isoformat(), label, age.strip(), is_today=is_today)
-    link = f"{reverse('admin:settings_sync_holiday_add')}?date={date.isoformat()}"
+    link = f"{record.holiday_url}add/?date={date.isoformat()}"
     return Day(date.day, date.isoformat(), label, link=link, is_today=is_today, is_free=True)
 
 
@@ -157,7 +162,7 @@ def _line(record: _Record, holiday: Holiday) -> dict[str, Any]:
         "when": when(holiday.date, record.today),
         "is_estimated": holiday.date >= record.today and indian_holidays.is_estimated(holiday.name),
         "badge": badges.badge(record.settings.get(holiday.date), record.account.shut, without=without),
-        "link": reverse("admin:settings_sync_holiday_change", args=[holiday.pk]),
+        "link": f"{record.holiday_url}{holiday.pk}/change/",
     }
 
 
@@ -179,7 +184,7 @@ def _withdrawn(record: _Record) -> list[dict[str, Any]]:
     return [
         {
             "date": date_format(date, "l, j F Y"),
-            "link": reverse("admin:settings_sync_providersetting_change", args=[setting.pk]),
+            "link": f"{record.setting_url}{setting.pk}/change/",
         }
         for date, setting in sorted(record.settings.items(), key=lambda item: item[0])
         if setting.state == State.WITHDRAWN and date >= record.today

@@ -87,7 +87,8 @@ def clean_interval(hours: OfficeHours | OtherHours) -> None:
     hours.opens_at = hours.opens_at.replace(second=0, microsecond=0)
     hours.closes_at = hours.closes_at.replace(second=0, microsecond=0)
     if hours.closes_at <= hours.opens_at:
-        raise ValidationError(
-            {"closes_at": _("Closing must come after opening. For “until midnight” write 11:59 PM (23:59).")},
+        told = ValidationError(
+            _("Closing must come after opening. For “until midnight” write 11:59 PM (23:59)."),
             code="closes_before_opening",
         )
+        raise ValidationError({"closes_at": told})

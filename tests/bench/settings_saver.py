@@ -1,7 +1,7 @@
 """`python -m tests.bench.settings_saver`: saves as the screens do it, by command, and says when each was committed.
 
-One command a line as JSON: `{"do": "begin", "agents": 200}`, `{"do": "saves", "count": 50, "rate": 10}`, `{"do": "bulk"}`.
-The answer, a line of JSON, lists for each save its address, its value, when it was committed and how long it took.
+One command a line as JSON, its arguments beside its name: `{"do": "saves", "count": 50, "rate": 10}`. The answer, a
+line of JSON, lists for each save its address, its value, when it was committed and how long it took.
 """
 
 import json

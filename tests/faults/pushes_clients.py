@@ -125,7 +125,7 @@ class Crowd:
                     return
                 self.answers.append(_sent(connection, push, self.key))
                 if not self.answers[-1].status:
-                    time.sleep(0.02)
+                    time.sleep(0.1)
         except BaseException as error:
             self.errors.append(error)
         finally:

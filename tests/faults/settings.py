@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.bench.databases import Databases
-from tests.faults import settings_beside
+from tests.faults import settings_beside, settings_canaries
 from tests.faults.settings_part import Part
 from tests.faults.settings_stand import WITHOUT_SETTLING, databases_on, play
 from tests.faults.settings_verdict import Verdict
 from tests.plugins.demo import ROOT
 from tests.plugins.postgres import Postgres
 
-SAVES, SECONDS, AT_ONCE = 400, 8.0, 2
+SAVES, SECONDS, AT_ONCE = 400, 12.0, 3
 STEPS = 5_000
 Play = Callable[[Databases, int], Verdict]
 
@@ -176,5 +176,6 @@ _one_by_one(
     ),
     seeds=5,
 )
+RUNS["canaries"] = lambda options: settings_canaries.search(rounds=options.times or 10)
 RUNS["machine-postgres"] = _machine("postgres")
 RUNS["machine-sqlite"] = _machine("sqlite")

@@ -4,6 +4,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Callable
+from operator import itemgetter
 
 from django.db import DatabaseError, IntegrityError, close_old_connections, transaction
 
@@ -13,7 +14,9 @@ from settings_sync.models import Agent, Holiday, OfficeHours
 AGENTS, HOLIDAYS = 10, 3  # with the seven days of the week: twenty settings
 NUMBERS = [f"+91981234{number:04d}" for number in range(20)]
 DATES = [dt.date.today() + dt.timedelta(days=100 + day) for day in range(HOLIDAYS)]
-Save = Callable[[random.Random], list[str]]  # changes records; the addresses that it touched
+BURST = 5
+# Changes records; gives the addresses that it touched. The second argument, from 0 to 1, picks what is changed.
+Change = Callable[[random.Random, float], list[str]]
 
 
 def begin(seed: int) -> None:
@@ -34,21 +37,31 @@ def begin(seed: int) -> None:
 
 
 def save(luck: str, count: int, seconds: float) -> None:
-    """That many saves, spread unevenly over so many seconds. One that the database refuses is made again."""
+    """That many saves within so many seconds; one that the database refuses is made again.
+
+    People save in bursts: on, no, off, on again. So an old request is often still on its way when the newest is told.
+    """
     chance = random.Random(luck)
-    moments = sorted(chance.uniform(0, seconds) for _ in range(count))
+    events = sorted(
+        (event for _ in range(count // BURST) for event in _burst(chance, seconds)), key=itemgetter(0)
+    )
     began = time.monotonic()
-    for moment in moments:
+    for moment, change, pick in events:
         time.sleep(max(0.0, began + moment - time.monotonic()))
-        change = chance.choices([switch, rename, holiday, hours, week], [50, 8, 12, 25, 5])[0]
-        while not _saved(change, chance):
+        while not _saved(change, chance, pick):
             time.sleep(0.2)
 
 
-def _saved(change: Save, chance: random.Random) -> bool:
+def _burst(chance: random.Random, seconds: float) -> list[tuple[float, Change, float]]:
+    change = chance.choices([switch, rename, holiday, hours, week], [55, 6, 10, 25, 4])[0]
+    pick, moment = chance.random(), chance.uniform(0, seconds - BURST * 0.3)
+    return [(moment := moment + chance.uniform(0.1, 0.5), change, pick) for _ in range(BURST)]
+
+
+def _saved(change: Change, chance: random.Random, pick: float) -> bool:
     try:
         with transaction.atomic():
-            intent.record(change(chance))
+            intent.record(change(chance, pick))
     except IntegrityError:
         return True  # the number is somebody's: the form would say so
     except DatabaseError:
@@ -57,32 +70,32 @@ def _saved(change: Save, chance: random.Random) -> bool:
     return True
 
 
-def switch(chance: random.Random) -> list[str]:
-    agent = _agent(chance)
+def switch(chance: random.Random, pick: float) -> list[str]:
+    agent = _agent(pick)
     agent.availability = "OFF" if agent.availability == "AVAIL" else "AVAIL"
     agent.save(update_fields=["availability"])
     return [desired.agent_address(agent.number)]
 
 
-def rename(chance: random.Random) -> list[str]:
-    agent = _agent(chance)
+def rename(chance: random.Random, pick: float) -> list[str]:
+    agent = _agent(pick)
     before, agent.number = agent.number, chance.choice(NUMBERS)
     agent.save(update_fields=["number"])
     return [desired.agent_address(before), desired.agent_address(agent.number)]
 
 
-def holiday(chance: random.Random) -> list[str]:
-    date = chance.choice(DATES)
+def holiday(chance: random.Random, pick: float) -> list[str]:
+    date = DATES[int(pick * len(DATES))]
     if not Holiday.objects.filter(date=date).delete()[0]:
         Holiday.objects.create(date=date)
     return [desired.holiday_address(date)]
 
 
-def hours(chance: random.Random) -> list[str]:
-    return _set_hours([chance.choice(desired.WEEKDAYS)], chance)
+def hours(chance: random.Random, pick: float) -> list[str]:
+    return _set_hours([desired.WEEKDAYS[int(pick * len(desired.WEEKDAYS))]], chance)
 
 
-def week(chance: random.Random) -> list[str]:
+def week(chance: random.Random, pick: float) -> list[str]:
     return _set_hours(list(desired.WEEKDAYS), chance)
 
 
@@ -94,7 +107,7 @@ def _set_hours(days: list[str], chance: random.Random) -> list[str]:
     return [desired.hours_address(day) for day in days]
 
 
-def _agent(chance: random.Random) -> Agent:
+def _agent(pick: float) -> Agent:
     """Taken for ourselves: two people who read the same row would otherwise write what neither of them saw."""
     ids = sorted(Agent.objects.values_list("pk", flat=True))
-    return Agent.objects.select_for_update().get(pk=chance.choice(ids))
+    return Agent.objects.select_for_update().get(pk=ids[int(pick * len(ids))])

@@ -20,6 +20,10 @@ def at(time, *, days=0, zone=INDIA, date=MONDAY):
     return dt.datetime.combine(date + dt.timedelta(days=days), dt.time.fromisoformat(time), zone)
 
 
+def utc(*parts):
+    return dt.datetime(*parts, tzinfo=dt.UTC)
+
+
 def agent(availability="AVAIL", *, n=0, **values):
     return Agent.objects.create(
         name=f"Agent {n}", number=f"+9198123{45000 + n}", availability=availability, **values
@@ -182,9 +186,9 @@ def test_an_edge_that_changes_nothing_leaves_no_line_in_the_history(clerk):
     ("date", "before", "edge"),
     [
         # The clocks of New York skip from 02:00 to 03:00, so that 02:30 is never shown: the shift begins at 03:30.
-        (dt.date(2026, 3, 8), dt.datetime(2026, 3, 8, 7, 29, tzinfo=dt.UTC), dt.datetime(2026, 3, 8, 7, 30, tzinfo=dt.UTC)),
-        # They show 01:00 to 02:00 twice: it begins half an hour after the second two o'clock of a normal night.
-        (dt.date(2026, 11, 1), dt.datetime(2026, 11, 1, 7, 29, tzinfo=dt.UTC), dt.datetime(2026, 11, 1, 7, 30, tzinfo=dt.UTC)),
+        (dt.date(2026, 3, 8), utc(2026, 3, 8, 7, 29), utc(2026, 3, 8, 7, 30)),
+        # They show 01:00 to 02:00 twice; half past two comes once, in winter time.
+        (dt.date(2026, 11, 1), utc(2026, 11, 1, 7, 29), utc(2026, 11, 1, 7, 30)),
     ],
 )  # fmt: skip
 def test_where_clocks_are_changed_a_shift_still_has_one_beginning_and_one_end(settings, date, before, edge):

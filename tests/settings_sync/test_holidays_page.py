@@ -5,6 +5,9 @@ import re
 import time
 
 import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import User
+from django.test import RequestFactory
 from django.utils import timezone
 
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -158,7 +161,7 @@ def test_before_deleting_a_sent_holiday_it_is_said_and_afterwards_its_setting_is
     response = manager.post(f"{PAGE}{holiday.pk}/delete/", {"post": "yes"}, follow=True)
     setting = ProviderSetting.objects.get()
     assert setting.state == State.WITHDRAWN
-    assert "cannot take it back" in response.text
+    assert "The provider still has" in response.text
     assert f'href="/admin/settings_sync/providersetting/{setting.pk}/change/"' in response.text
     assert "Deleted here, but still a holiday for callers" in response.text
     assert "day-withdrawn" in response.text
@@ -168,7 +171,7 @@ def test_a_moved_holiday_leaves_its_old_day_behind_and_says_so(manager, simulato
     holiday = sent(today + dt.timedelta(days=20))
     data = {"date": today + dt.timedelta(days=21), "name": ""}
     response = manager.post(f"{PAGE}{holiday.pk}/change/", data, follow=True)
-    assert "cannot take it back" in response.text
+    assert "The provider still has" in response.text
     assert "See what to do now" in response.text
 
 
@@ -177,7 +180,7 @@ def test_a_holiday_that_was_never_sent_is_simply_gone(manager, today):
     holiday = Holiday.objects.get()
     assert "cannot take a holiday back" not in manager.get(f"{PAGE}{holiday.pk}/change/").text
     response = manager.post(f"{PAGE}{holiday.pk}/delete/", {"post": "yes"}, follow=True)
-    assert "cannot take it back" not in response.text
+    assert "The provider still has" not in response.text
     assert not ProviderSetting.objects.exists()
 
 
@@ -220,7 +223,7 @@ def test_next_years_suggestions_are_offered_from_december_on(manager, monkeypatc
     ):
         monkeypatch.setattr(holiday_year.timezone, "localdate", lambda date=date: date)
         text = manager.get(PAGE).text
-        assert ("Next year&#x27;s holidays are not entered yet" in text) is is_hinted
+        assert ("Next year's holidays are not entered yet" in text) is is_hinted
         assert (f"{PAGE}suggestions/?year=2027" in text) is is_hinted
     Holiday.objects.create(date=dt.date(2027, 1, 26))
     assert "are not entered yet" not in manager.get(PAGE).text
@@ -236,10 +239,23 @@ def test_four_hundred_holidays_need_few_queries_and_little_time(
     manager.get(PAGE)
     with django_assert_max_num_queries(15):
         response = manager.get(PAGE)
-    assert len(response.context["upcoming"]) == 350
+    assert (len(response.context["upcoming"]), response.context["upcoming_count"]) == (100, 350)
+    assert len(manager.get(PAGE, {"all": ""}).context["upcoming"]) == 350
+
+
+def test_drawing_four_hundred_holidays_takes_little_time(client_for, today):
+    """Without the test client's copies of every template's context, and counted on our own processor time."""
+    Holiday.objects.bulk_create(
+        Holiday(date=today + dt.timedelta(days=2 * n - 100), name=f"Holiday {n}") for n in range(400)
+    )
+    ledger.repair()
+    client_for(OFFICE_MANAGERS)
+    request = RequestFactory().get(PAGE)
+    request.user = User.objects.get()
+    request.session = {}
     took = []
     for _ in range(5):
-        start = time.perf_counter()
-        manager.get(PAGE)
-        took.append(time.perf_counter() - start)
+        start = time.process_time()
+        site._registry[Holiday].changelist_view(request).render()
+        took.append(time.process_time() - start)
     assert min(took) < 0.15

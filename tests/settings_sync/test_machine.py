@@ -6,14 +6,13 @@ The long form is part of `make faults`; its steps are counted, so that the numbe
 import datetime as dt
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from settings_sync import delivery, desired, intent, ledger
 from settings_sync.clock import database_now
@@ -51,11 +50,15 @@ class Office(RuleBasedStateMachine):
         self.django.IVR_SEND_DAILY = daily
         self.told_days: set[str] = set()
 
+    @invariant()
+    def count(self) -> None:
+        self.steps[0] += 1
+
     # --- people ---
 
     @rule(number=numbers, is_on=st.booleans())
     def save_agent(self, number: str, is_on: bool) -> None:
-        with self.a_save() as touched:
+        with Save() as touched:
             Agent.objects.update_or_create(
                 number=number, defaults={"name": "A", "availability": "AVAIL" if is_on else "OFF"}
             )
@@ -65,7 +68,7 @@ class Office(RuleBasedStateMachine):
     def rename_agent(self, old: str, new: str) -> None:
         """Chains come from doing this again; a number that is taken is refused, as by the form."""
         try:
-            with self.a_save() as touched:
+            with Save() as touched:
                 if Agent.objects.filter(number=old).update(number=new):
                     touched += [desired.agent_address(old), desired.agent_address(new)]
         except IntegrityError:
@@ -74,7 +77,7 @@ class Office(RuleBasedStateMachine):
     @rule(one=numbers, other=numbers)
     def swap_agents(self, one: str, other: str) -> None:
         """Three saves in one transaction, since no two may have one number even for a moment."""
-        with self.a_save() as touched:
+        with Save() as touched:
             first, second = (Agent.objects.filter(number=number).first() for number in (one, other))
             if first and second and first != second:
                 for agent, number in ((first, "+919000000000"), (second, one), (first, other)):
@@ -83,19 +86,19 @@ class Office(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def delete_agent(self, number: str) -> None:
-        with self.a_save() as touched:
+        with Save() as touched:
             Agent.objects.filter(number=number).delete()
             touched.append(desired.agent_address(number))
 
     @rule(is_on=st.booleans())
     def switch_all(self, is_on: bool) -> None:
-        with self.a_save() as touched:
+        with Save() as touched:
             touched += map(desired.agent_address, Agent.objects.values_list("number", flat=True))
             Agent.objects.update(availability="AVAIL" if is_on else "OFF")
 
     @rule(date=dates)
     def add_or_delete_holiday(self, date: dt.date) -> None:
-        with self.a_save() as touched:
+        with Save() as touched:
             if not Holiday.objects.filter(date=date).delete()[0]:
                 Holiday.objects.create(date=date)
             touched.append(desired.holiday_address(date))
@@ -103,7 +106,7 @@ class Office(RuleBasedStateMachine):
     @rule(old=dates, new=dates)
     def move_holiday(self, old: dt.date, new: dt.date) -> None:
         try:
-            with self.a_save() as touched:
+            with Save() as touched:
                 Holiday.objects.filter(date=old).update(date=new)
                 touched += [desired.holiday_address(old), desired.holiday_address(new)]
         except IntegrityError:
@@ -161,7 +164,9 @@ class Office(RuleBasedStateMachine):
         while ProviderSetting.objects.moving().exists() or self.simulator.state()["pending"]:
             assert time.monotonic() < until, f"not settled: {list(ProviderSetting.objects.moving().values())}"
             # What a captive portal left is tried again slowly; nobody waits for that here.
-            slow = ProviderSetting.objects.filter(state=State.NEEDS_PERSON, next_attempt_at__gt=database_now())
+            slow = ProviderSetting.objects.filter(
+                state=State.NEEDS_PERSON, next_attempt_at__gt=database_now()
+            )
             slow.update(next_attempt_at=database_now())
             delivery.run(budget_s=0.1)
             time.sleep(0.01)
@@ -184,12 +189,8 @@ class Office(RuleBasedStateMachine):
         assert state["overlaps"] == []
         assert state["redirects_followed"] == 0
 
-    def a_save(self) -> "Save":
-        self.steps[0] += 1
-        return Save()
-
     def _save_hours(self, some: list[str], opens_at: dt.time) -> None:
-        with self.a_save() as touched:
+        with Save() as touched:
             for day in some:
                 values = {"opens_at": opens_at, "closes_at": dt.time(18)}
                 OfficeHours.objects.update_or_create(day=day, defaults=values)
@@ -216,21 +217,25 @@ class Save:
 
 
 @pytest.fixture
-def office(simulator: Any, settings: Any) -> Iterator[type[Office]]:
-    settings.IVR_CONNECT_S, settings.IVR_DEADLINE_S, settings.IVR_LEASE_S = 0.1, DEADLINE_S, LEASE_S + DEADLINE_S
+def office(simulator: Any, settings: Any) -> type[Office]:
+    settings.IVR_CONNECT_S, settings.IVR_DEADLINE_S, settings.IVR_LEASE_S = (
+        0.1,
+        DEADLINE_S,
+        LEASE_S + DEADLINE_S,
+    )
     settings.IVR_SETTLE_S, settings.IVR_BACKOFF_BASE_S, settings.IVR_BACKOFF_CAP_S = SETTLE_S, 0.01, 0.1
     settings.IVR_BREAKER_FAILURES, settings.IVR_BREAKER_OPEN_S = 4, 0.05
     simulator.latency_s = 0
     Office.simulator, Office.django, Office.steps = simulator, settings, [0]
     random.seed(0)
-    yield Office
+    return Office
 
 
 def play(office: type[Office], steps: int) -> None:
     run_state_machine_as_test(
         office,
         settings=settings(
-            max_examples=max(1, steps // STEPS_EACH),
+            max_examples=steps // STEPS_EACH + 1,
             stateful_step_count=STEPS_EACH,
             deadline=None,
             database=None,
@@ -240,6 +245,8 @@ def play(office: type[Office], steps: int) -> None:
             print_blob=True,
         ),
     )
+
+    assert office.steps[0] >= steps, f"only {office.steps[0]} steps were taken"
 
 
 def test_three_hundred_steps_end_in_step(office: type[Office]) -> None:

@@ -64,7 +64,9 @@ def test_daily_is_not_sent_unless_it_is_switched_on(simulator):
 @pytest.mark.parametrize("overwrites", [True, False])
 @pytest.mark.parametrize("send_daily", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_week_edited_in_any_order_with_faults_ends_right(simulator, settings, seed, send_daily, overwrites):
+def test_the_week_edited_in_any_order_with_faults_ends_right(
+    simulator, settings, seed, send_daily, overwrites
+):
     settings.IVR_SEND_DAILY, settings.IVR_SETTLE_S, settings.IVR_BREAKER_FAILURES = send_daily, 0.6, 1000
     settings.IVR_DEADLINE_S, settings.IVR_BACKOFF_CAP_S = 0.3, 0.2
     simulator.set_daily(overwrites=overwrites)

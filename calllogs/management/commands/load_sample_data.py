@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from calllogs import lifelike
 from calllogs.models import CallLog
-from settings_sync import desired, intent
+from settings_sync import changes, desired, intent
 from settings_sync.models import Agent, Holiday, OfficeHours
 
 # The days on which all of India rests, and which no moon moves.
@@ -76,6 +76,9 @@ def _load_office(agents: list[lifelike.LifelikeAgent]) -> None:
         ],
         ignore_conflicts=True,
     )
+    for kind in (Agent, Holiday, OfficeHours):
+        unknown = kind._default_manager.exclude(pk__in=kind.history.values("id"))
+        kind.history.bulk_history_create(unknown, default_change_reason=changes.SAMPLE)
     intent.record(
         [
             *(desired.agent_address(agent.number) for agent in agents),

@@ -93,7 +93,11 @@ soon while something is on its way, now and then otherwise, so that other people
       }
       if (response.type === "opaqueredirect") throw new Error(words.signedOut);
       if (!response.ok) throw new Error(response.status === 502 || response.status === 503 ? words.noConnection : words.refused);
-      return response.json();
+      try {
+        return await response.json();
+      } catch {
+        throw new Error(words.refused);
+      }
     }
 
     function optimistic(id, isOn) {
@@ -114,7 +118,7 @@ soon while something is on its way, now and then otherwise, so that other people
       const body = new FormData(form);
       if (button.name !== "bulk") body.delete("agents");
       body.set(button.name, button.value);
-      const url = button.formAction || form.action;
+      const url = button.getAttribute("formaction") || form.action;
       if (button.name !== "switch") {
         queue = queue.then(() => act(url, body, []));
         return;

@@ -1,0 +1,121 @@
+"""The fault runs of the way out in short, and the proof that they would notice."""
+
+import base64
+import json
+import time
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+
+from settings_sync import delivery, desired, intent
+from settings_sync.models import Agent, ProviderSetting
+from settings_sync.models.provider import State
+from tests.faults import canaries, settings_canaries
+from tests.faults.settings import part, total
+from tests.faults.settings_stand import play
+from tests.faults.settings_verdict import Verdict, judge
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("kind", "savers", "kinds"), [("postgres", 3, ["sync", "sweeps"]), ("sqlite", 2, ["sync"])]
+)
+def test_no_setting_is_wrong_whoever_is_killed(kind: str, savers: int, kinds: list[str]) -> None:
+    def one(databases, seed: int) -> Verdict:
+        short = part(seed, saves=120, seconds=4.0, savers=savers, kinds=kinds)
+        return play(short, databases.fresh(f"seed_{seed}"))
+
+    verdict = total(kind, range(2), one)
+    assert verdict.is_clean(), verdict
+    assert verdict.kills > 5
+    assert verdict.seen > 20
+
+
+@pytest.mark.whole
+def test_no_canary_sings_anywhere() -> None:
+    assert "0 canaries found" in settings_canaries.search(rounds=1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_broker")
+@pytest.mark.parametrize(("settle_s", "ends_as"), [(0.8, "OFF"), (0.001, "AVAIL")])
+def test_only_the_settle_rule_undoes_what_an_old_request_does_late(
+    simulator, settings, settle_s, ends_as
+) -> None:
+    settings.IVR_SETTLE_S = settle_s
+    simulator.set_faults("script:late:0.4")
+    for availability in ("AVAIL", "OFF"):
+        with transaction.atomic():
+            Agent.objects.update_or_create(
+                number="+919812345678", defaults={"name": "Asha", "availability": availability}
+            )
+            intent.record([desired.agent_address("+919812345678")])
+        claimed = delivery.claim()
+        assert isinstance(claimed, delivery.Claim)
+        delivery.complete(claimed, delivery.exchange(claimed))
+    until = time.monotonic() + 10
+    while (
+        ProviderSetting.objects.moving().exists() or simulator.state()["pending"]
+    ) and time.monotonic() < until:
+        delivery.run(budget_s=0.1)
+        time.sleep(0.02)
+    assert ProviderSetting.objects.get().state == State.IN_FORCE
+    assert simulator.state()["agents"] == {"9812345678": ends_as}
+
+
+TOLD = {
+    "agents": {"+919812340000": "OFF"}, "holidays": ["2026-12-24"], "hours": {"Monday": ["09:00 AM", "06:00 PM"]},
+    "states": {"agent:9812340000": "IN_FORCE", "holiday:2026-12-25": "WITHDRAWN"},
+    "seen": [["agent:9812340000", "OFF", 10.0, 12.0], ["hours:Monday", "09:00-18:00", 10.0, 12.0]],
+    "kills": 0, "settled_s": 1.0,
+}  # fmt: skip
+LOG = [
+    {"address": "agent:9812340000", "value": "OFF", "reply": "Success", "status": 200},
+    {"address": "hours:Monday", "value": "09:00 AM-06:00 PM", "reply": "Success", "status": 200},
+]
+STATE = {
+    "agents": {"9812340000": "OFF", "9812340009": "OFF"}, "holidays": ["2026-12-24", "2026-12-25"],
+    "hours": {"Monday": ["09:00 AM", "06:00 PM"]}, "overlaps": [], "requests": 2,
+    "log": [{**entry, "received_at": 10.5, "ended_at": 11.0} for entry in LOG],
+}  # fmt: skip
+
+
+def test_a_verdict_on_what_is_right_is_clean() -> None:
+    assert judge(TOLD, [STATE]).is_clean()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"agents": {"9812340000": "AVAIL"}},
+        {"agents": {}},
+        {"agents": {"9812340000": "OFF", "9812340009": "AVAIL"}},
+        {"holidays": ["2026-12-25"]},
+        {"holidays": ["2026-12-24", "2026-12-31"]},
+        {"hours": {"Monday": ["09:00 AM", "05:00 PM"]}},
+        {"hours": {}},
+        {"overlaps": [{"lane": "hours"}]},
+        {"log": []},
+        {"log": [{**entry, "received_at": 9.0, "ended_at": 9.5} for entry in LOG]},
+        {"log": [{**entry, "received_at": 10.5, "ended_at": 12.5} for entry in LOG]},
+        {"log": [{**entry, "reply": "Unsuccessful"} for entry in STATE["log"]]},
+    ],
+)
+def test_a_verdict_on_what_is_wrong_is_not(change: dict) -> None:
+    assert not judge(TOLD, [STATE | change]).is_clean()
+
+
+@pytest.mark.parametrize("canary", [*canaries.SECRETS, *canaries.NUMBERS])
+def test_a_canary_is_heard_in_every_spelling_and_in_every_wrapping(canary: str, tmp_path: Path) -> None:
+    for form in canaries.spellings(canary):
+        (tmp_path / "log").write_bytes(b"before " + form + b" after")
+        assert canaries.found(canaries.files(tmp_path)) == [f"{canary} in log"]
+    message = json.dumps({"body": base64.b64encode(f'{{"n": "{canary}"}}'.encode()).decode()}).encode()
+    assert canaries.found(canaries.opened("message", message))
+
+
+def test_a_quiet_place_is_quiet(tmp_path: Path) -> None:
+    (tmp_path / "portal.sqlite3").write_text(canaries.NUMBERS[0])
+    (tmp_path / "log").write_text("[secret] ••••00")
+    assert canaries.found(canaries.files(tmp_path)) == []

@@ -1,0 +1,307 @@
+"""The history: who changed what, from what to what, whether it reached the provider; and putting back."""
+
+import datetime as dt
+import re
+import time
+
+import pytest
+from django.utils import timezone
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+
+from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync import changes, clockwork, delivery, intent, ledger, reached
+from settings_sync.changes import Wanted
+from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting, Shift
+from settings_sync.reached import Fate
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+
+PAGE = "/admin/changes/"
+AGENTS = "/admin/settings_sync/agent/"
+SOON = timezone.localdate() + dt.timedelta(days=20)
+
+
+@pytest.fixture
+def manager(client_for):
+    return client_for(OFFICE_MANAGERS)
+
+
+@pytest.fixture
+def asha(manager):
+    manager.post(
+        AGENTS + "add/",
+        {"name": "Asha", "number": "9812345678", "department": "Sales", "availability": "AVAIL"},
+    )
+    return Agent.objects.get()
+
+
+def switch(manager, agent, to):
+    manager.post(AGENTS + "board/switch/", {"switch": f"{agent.pk}:{to}"})
+
+
+def fates(**wanted):
+    found, _more = changes.page(Wanted(**wanted))
+    return [
+        (change.row.history_type, fate.fate) for change, fate in zip(found, reached.of(found), strict=True)
+    ]
+
+
+def put_back_links(page):
+    return re.findall(r'href="(/admin/changes/[a-z]+/\d+/)"', page.text)
+
+
+# --- what it says ----------------------------------------------------------------------------------------
+def test_a_change_says_who_when_from_what_to_what(manager, asha):
+    switch(manager, asha, "OFF")
+    page = manager.get(PAGE).text
+    assert "office-managers" in page
+    assert re.search(r"<del>yes</del>.*?<ins>off</ins>", page, re.DOTALL)
+    assert "Agent, added" in page
+
+
+def test_what_time_did_by_itself_says_so(manager, asha):
+    Agent.objects.update(availability="OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
+    clockwork.turn()
+    assert "by itself: the pause is over" in manager.get(PAGE).text
+    Shift.objects.create(agent=asha, day=0, starts_at=dt.time(9), ends_at=dt.time(18))
+    monday = dt.datetime(2026, 11, 23, 10, tzinfo=timezone.get_default_timezone())
+    for days, hour in ((0, 8), (0, 18)):
+        clockwork.turn(monday.replace(hour=hour) + dt.timedelta(days=days))
+    assert "by itself: shift" in manager.get(PAGE).text
+
+
+def test_the_history_of_a_deleted_record_stays(manager, asha):
+    manager.post(f"{AGENTS}{asha.pk}/delete/", {"post": "yes"})
+    page = manager.get(f"{PAGE}?record=agent:{asha.pk}").text
+    assert "Agent, deleted" in page
+    assert "Changes of Asha" in page
+
+
+def test_filters_narrow_the_list(manager, asha):
+    manager.post("/admin/settings_sync/holiday/add/", {"date": SOON.isoformat(), "name": "Founder's day"})
+    Agent.objects.get().save()  # nobody
+    manager.get("/admin/")  # what was said about the saves is said there
+    for query, wanted, unwanted in (
+        ("kind=holiday", "Founder", "Asha"), ("kind=agent", "Asha", "Founder"),
+        ("person=itself", "Saved without a change", "Founder"),
+        (f"record=agent:{asha.pk}", "Asha", "Founder"), ("first=2099-01-01", "Nothing was changed that fits", "Asha"),
+        ("last=2001-01-01", "Nothing was changed that fits", "Asha"),
+    ):  # fmt: skip
+        page = manager.get(f"{PAGE}?{query}").text
+        assert wanted in page, query
+        assert unwanted not in page, query
+    assert "no date" in manager.get(f"{PAGE}?first=nonsense").text
+    for query in ("page=x", "page=999999999", "person=x", "record=agent:x", "kind=x", "record=x:1"):
+        assert manager.get(f"{PAGE}?{query}").status_code == 200
+
+
+def test_a_record_without_history_before_says_that_it_began_here(manager):
+    agent = Agent.objects.bulk_create([Agent(name="Asha", number="+919812345678")])[0]
+    switch(manager, agent, "OFF")
+    assert "What it was before is not known" in manager.get(PAGE).text
+
+
+# --- whether it reached the provider ---------------------------------------------------------------------
+def test_in_force_and_not_yet(manager, simulator, asha):
+    assert fates() == [("+", Fate.NOT_YET)]
+    delivery.run(budget_s=5)
+    assert fates() == [("+", Fate.IN_FORCE)]
+    assert re.search(r"In force since \d\d:\d\d", manager.get(PAGE).text)
+
+
+def test_what_was_replaced_before_it_was_sent_says_so(manager, simulator, asha):
+    delivery.run(budget_s=5)
+    switch(manager, asha, "OFF")
+    switch(manager, asha, "AVAIL")
+    delivery.run(budget_s=5)
+    assert fates() == [("~", Fate.IN_FORCE), ("~", Fate.REPLACED), ("+", Fate.IN_FORCE)]
+
+
+def test_what_was_sent_but_never_confirmed_is_not_called_in_force(manager, simulator, asha):
+    simulator.set_faults("script:http500")
+    delivery.run(budget_s=0.01)
+    switch(manager, asha, "OFF")
+    assert fates()[-1] == ("+", Fate.UNCONFIRMED)
+
+
+def test_a_change_of_a_name_has_nothing_to_tell(manager, simulator, asha):
+    asha.name = "Asha Nair"
+    asha.save()
+    assert fates()[0] == ("~", Fate.NOTHING)
+
+
+def test_a_sent_holiday_that_was_deleted_could_not_be_taken_back(manager, simulator):
+    for date in (SOON, SOON + dt.timedelta(days=1)):
+        manager.post("/admin/settings_sync/holiday/add/", {"date": date.isoformat(), "name": ""})
+        if date == SOON:
+            delivery.run(budget_s=5)
+    for holiday in Holiday.objects.order_by("date"):
+        manager.post(f"/admin/settings_sync/holiday/{holiday.pk}/delete/", {"post": "yes"})
+    assert fates() == [("-", Fate.NEVER_SENT), ("-", Fate.STUCK), ("+", Fate.REPLACED), ("+", Fate.IN_FORCE)]
+    assert "Could not be taken back" in manager.get(PAGE).text
+    intent.close_withdrawn(ProviderSetting.objects.get().pk)
+    assert fates()[1] == ("-", Fate.REMOVED)
+
+
+def test_hours_are_in_force_by_daily_too(simulator, settings):
+    settings.IVR_SEND_DAILY = True
+    for day in OfficeHours.Day.values:
+        OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
+    ledger.repair()
+    delivery.run(budget_s=10)
+    assert {fate for _, fate in fates(kinds=("hours",))} == {Fate.IN_FORCE}
+
+
+def test_hours_for_a_date_wait_for_it(simulator):
+    OtherHours.objects.create(date=SOON, opens_at=dt.time(9), closes_at=dt.time(12))
+    OtherHours.objects.create(date=dt.date(2020, 1, 1), opens_at=dt.time(9), closes_at=dt.time(12))
+    assert fates(kinds=("other",)) == [("+", Fate.TOO_LATE), ("+", Fate.LATER)]
+
+
+# --- putting back ----------------------------------------------------------------------------------------
+def test_an_old_value_is_put_back_after_a_question_and_told(manager, simulator, asha):
+    switch(manager, asha, "OFF")
+    link = put_back_links(manager.get(PAGE))[0]
+    question = manager.get(link).text
+    assert "Yes, put it back" in question
+    assert re.search(r"<del>off</del>.*?<ins>yes</ins>", question, re.DOTALL)
+    assert Agent.objects.get().availability == "OFF", "asking changes nothing"
+    page = manager.post(link, follow=True)
+    assert Agent.objects.get().availability == "AVAIL"
+    assert ProviderSetting.objects.get().desired == "AVAIL"
+    assert "office-managers, put back" in page.text
+    assert "nothing to put back" in manager.get(link).text
+    manager.post(link)
+    assert asha.history.count() == 3, "a second press does nothing"
+
+
+def test_only_what_that_change_changed_is_put_back(manager, asha):
+    switch(manager, asha, "OFF")
+    asha.refresh_from_db()
+    asha.name = "Asha Nair"
+    asha.save()
+    manager.post(put_back_links(manager.get(PAGE))[1])
+    asha.refresh_from_db()
+    assert (asha.name, asha.availability) == ("Asha Nair", "AVAIL")
+
+
+def test_a_number_that_is_put_back_switches_the_other_one_off(manager, asha):
+    form = {"name": "Asha", "number": "9812345679", "department": "Sales", "availability": "AVAIL"}
+    manager.post(f"{AGENTS}{asha.pk}/change/", form)
+    manager.post(put_back_links(manager.get(PAGE))[0])
+    assert dict(ProviderSetting.objects.values_list("address", "desired")) == {
+        "agent:9812345678": "AVAIL",
+        "agent:9812345679": "OFF",
+    }
+
+
+def test_a_deleted_agent_comes_back_with_its_shifts_and_its_history(manager, asha):
+    Shift.objects.create(agent=asha, day=0, starts_at=dt.time(9), ends_at=dt.time(18))
+    manager.post(f"{AGENTS}{asha.pk}/delete/", {"post": "yes"})
+    assert not Shift.objects.exists()
+    link = next(link for link in put_back_links(manager.get(PAGE)) if "/agent/" in link)
+    assert "with 1 shift" in manager.get(link).text
+    manager.post(link)
+    again = Agent.objects.get()
+    assert (again.pk, again.name, again.number) == (asha.pk, "Asha", "+919812345678")
+    assert again.shifts.count() == 1
+    assert ProviderSetting.objects.get().desired == "AVAIL"
+    assert again.history.count() == 3
+    assert "there again already" in manager.get(link).text
+
+
+def test_a_deleted_agent_whose_number_was_given_away_says_so(manager, asha):
+    manager.post(f"{AGENTS}{asha.pk}/delete/", {"post": "yes"})
+    link = put_back_links(manager.get(PAGE))[0]
+    Agent.objects.create(name="Ravi", number="+919812345678")
+    assert "Another agent has this number already." in manager.get(link).text
+    manager.post(link)
+    assert Agent.objects.count() == 1
+
+
+def test_a_deleted_holiday_to_come_can_be_put_back_and_a_past_one_cannot(manager):
+    for date in (SOON, dt.date(2020, 1, 26)):
+        Holiday.objects.create(date=date, name="Day").delete()
+    links = put_back_links(manager.get(PAGE))
+    assert len(links) == 1
+    manager.post(links[0])
+    assert Holiday.objects.get().date == SOON
+    assert ProviderSetting.objects.get().address == f"holiday:{SOON}"
+
+
+def test_hours_are_put_back(manager):
+    monday = OfficeHours.objects.create(day="Monday", opens_at=dt.time(9), closes_at=dt.time(18))
+    monday.closes_at = dt.time(16)
+    monday.save()
+    manager.post(put_back_links(manager.get(PAGE))[0])
+    assert ProviderSetting.objects.get().desired == "09:00-18:00"
+
+
+def test_putting_back_off_asks_for_the_last_one_too(manager, asha):
+    for day in OfficeHours.Day.values:
+        OfficeHours.objects.create(day=day, opens_at=dt.time(0), closes_at=dt.time(23, 59))
+    Agent.objects.update(availability="OFF")
+    asha.history.all().update(availability="OFF")
+    switch(manager, asha, "AVAIL")
+    link = next(link for link in put_back_links(manager.get(PAGE)) if "/agent/" in link)
+    assert "nobody at all is available" in manager.get(link).text
+    manager.post(link)
+    assert Agent.objects.get().availability == "AVAIL", "not without being sure"
+    manager.post(link, {"sure": "1"})
+    assert Agent.objects.get().availability == "OFF"
+
+
+def test_a_supervisor_reads_the_history_and_puts_nothing_back(client_for, manager, asha):
+    switch(manager, asha, "OFF")
+    link = put_back_links(manager.get(PAGE))[0]
+    supervisor = client_for(SUPERVISORS)
+    page = supervisor.get(PAGE)
+    assert page.status_code == 200
+    assert put_back_links(page) == []
+    assert supervisor.post(link).status_code == 403
+    assert manager.get("/admin/changes/agent/999999/").status_code == 404
+    assert manager.get("/admin/changes/nonsense/1/").status_code == 404
+
+
+# --- what it costs ---------------------------------------------------------------------------------------
+def test_with_20_000_changes_a_page_is_quick_and_asks_little(
+    manager, simulator, django_assert_max_num_queries
+):
+    agents = bulk_create_with_history(
+        [Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", department="Sales") for n in range(500)],
+        Agent,
+    )
+    hours = bulk_create_with_history(
+        [OfficeHours(day=day, opens_at=dt.time(9), closes_at=dt.time(18)) for day in OfficeHours.Day.values],
+        OfficeHours,
+    )
+    bulk_create_with_history([Holiday(date=SOON + dt.timedelta(days=n)) for n in range(400)], Holiday)
+    bulk_create_with_history([OtherHours(date=SOON, opens_at=dt.time(9), closes_at=dt.time(18))], OtherHours)
+    bulk_create_with_history(
+        [Shift(agent=agents[n], day=0, starts_at=dt.time(9), ends_at=dt.time(18)) for n in range(5)], Shift
+    )
+    for turn in range(38):
+        for agent in agents:
+            agent.availability = "OFF" if turn % 2 else "AVAIL"
+        bulk_update_with_history(agents, Agent, ["availability"])
+    # A page with every kind on it.
+    for record in (*hours, *Holiday.objects.all()[:5], OtherHours.objects.get(), *Shift.objects.all()):
+        record.save()
+    ledger.repair()
+    delivery.run(budget_s=5)
+    for query in (
+        "",
+        "?page=2",
+        "?page=300",
+        f"?record=agent:{agents[0].pk}",
+        "?kind=agent&person=itself&first=2020-01-01",
+    ):
+        manager.get(PAGE + query)
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            with django_assert_max_num_queries(15):
+                assert manager.get(PAGE + query).status_code == 200
+            times.append(time.perf_counter() - started)
+        print(query, f"{min(times) * 1000:.0f} ms")
+        assert min(times) < 1.0, "a fifth of that on a quiet machine"
