@@ -50,12 +50,12 @@ def store(batch: Sequence[Arrival]) -> None:
 
 
 def store_each(arrivals: Iterable[Arrival]) -> set[str]:
-    """Store one by one, so that a poisonous push hurts only itself; the ids of those that are committed.
+    """Store one by one, so that a poisonous push hurts only itself; the ids of those that were kept only as they came.
 
     One that the database takes in no other way is kept as it came, as not usable. Raises OperationalError and
     InterfaceError: then the database, not the push, is ill.
     """
-    stored: set[str] = set()
+    unusable: set[str] = set()
     for arrival in arrivals:
         try:
             store([arrival])
@@ -64,8 +64,8 @@ def store_each(arrivals: Iterable[Arrival]) -> set[str]:
         except DatabaseError as error:
             logger.warning("a push could not be stored (%s); kept as not usable", type(error).__name__)
             store([replace(arrival, call=None, reason="could not be stored", field="")])
-        stored.add(arrival.uid)
-    return stored
+            unusable.add(arrival.uid)
+    return unusable
 
 
 # --- rows ------------------------------------------------------------------------------------------------

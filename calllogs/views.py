@@ -24,6 +24,14 @@ MAX_BODY = 64 * 1024  # bytes of a form; the longest push that was seen has one
 Wsgi = Callable[..., Iterable[bytes]]  # (environ, start_response)
 
 
+_ANSWERS = {
+    Kept.SPOOLED: (200, ACCEPTED),
+    Kept.UNUSABLE: (400, INVALID_DATA),
+    Kept.REFUSED: (403, FAILURE),
+    Kept.NOWHERE: (503, FAILURE),
+}
+
+
 def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> tuple[int, str]:
     """One push, by GET or as a form: status and body, to the contract's letter."""
     if method in {"HEAD", "OPTIONS"}:
@@ -38,7 +46,7 @@ def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -
     kept = writer.submit(arrival, digest)
     if kept == Kept.COMMITTED:
         return (200, SUCCESSFUL) if arrival.call else (400, INVALID_DATA)
-    return {Kept.SPOOLED: (200, ACCEPTED), Kept.REFUSED: (403, FAILURE)}.get(kept, (503, FAILURE))
+    return _ANSWERS[kept]
 
 
 def _raw(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> bytes:

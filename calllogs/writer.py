@@ -35,6 +35,7 @@ LAST_USE_S = 60.0  # how exactly "last used" is told
 
 class Kept(StrEnum):
     COMMITTED = "committed"  # on the database's disk
+    UNUSABLE = "unusable"  # there too, but only as it came: the database took no call of it
     SPOOLED = "spooled"  # on our own
     REFUSED = "refused"  # no live key
     NOWHERE = "nowhere"
@@ -133,8 +134,8 @@ class Writer:
                 break
             if batch:
                 self._commit([waiting for waiting in batch if not waiting.given_up])
-            elif self._is_silent or replay.spool().depth().records:
-                self._recover()
+            else:
+                self._recover_if_needed()
         connection.close()
 
     def _gather(self) -> list[_Waiting] | None:
@@ -170,44 +171,48 @@ class Writer:
     def _commit(self, batch: list[_Waiting]) -> None:
         self._busy_since = time.monotonic()
         try:
-            self._judge(batch)
-            good = [waiting for waiting in batch if waiting.kept == Kept.COMMITTED]
-            stored = self._store([waiting.arrival for waiting in good])
+            live = self._judge(batch)
+            good = [waiting for waiting in batch if waiting.digest in live]
+            unusable = self._store([waiting.arrival for waiting in good])
             for waiting in good:
-                waiting.kept = Kept.COMMITTED if waiting.arrival.uid in stored else Kept.NOWHERE
+                waiting.kept = Kept.UNUSABLE if waiting.arrival.uid in unusable else Kept.COMMITTED
             self._note_uses(good)
         except DatabaseError as error:
             logger.warning("the database does not answer (%s); pushes go to the spool", type(error).__name__)
             connection.close()
             self._is_silent = True
-            for waiting in batch:
-                if not waiting.given_up:
-                    waiting.kept = self._aside(waiting.arrival, waiting.digest)
+            self._all_aside(batch)
         except Exception:
             # Whatever it is, those who wait must not be told that their push is kept, and the thread must live on.
             logger.exception("a batch of pushes failed")
-            for waiting in batch:
-                waiting.kept = self._aside(waiting.arrival, waiting.digest)
+            self._all_aside(batch)
         finally:
             self._busy_since = 0.0
             for waiting in batch:
                 waiting.bell.release()
 
-    def _judge(self, batch: list[_Waiting]) -> None:
-        """Settle whose key is good: those are marked as to be committed, the others are counted and noted."""
+    def _all_aside(self, batch: list[_Waiting]) -> None:
+        """Each is kept nowhere until it is: what goes wrong with one must not vouch for the next."""
+        for waiting in batch:
+            waiting.kept = Kept.NOWHERE
+        for waiting in batch:
+            if not waiting.given_up:
+                waiting.kept = self._aside(waiting.arrival, waiting.digest)
+
+    def _judge(self, batch: list[_Waiting]) -> set[str]:
+        """The digests of live keys in the batch; who carries another is refused, counted and noted."""
         digests = {waiting.digest for waiting in batch}
         any_unknown = not all(auth.is_live(digest) for digest in digests)
         _twice(lambda: auth.read_keys(unless_fresh=not any_unknown))
         live = {digest for digest in digests if auth.is_live(digest)}
         for waiting in batch:
-            if waiting.digest in live:
-                waiting.kept = Kept.COMMITTED
-            else:
+            if waiting.digest not in live:
                 waiting.kept = Kept.REFUSED
                 refusals.note(waiting.arrival)
+        return live
 
     def _store(self, arrivals: list[Arrival]) -> set[str]:
-        """The ids of those that are committed; a push that cannot be stored hurts only itself."""
+        """Commit them all; the ids of those that the database took only as they came."""
         if not arrivals:
             return set()
         try:
@@ -219,7 +224,7 @@ class Writer:
                 "a batch of %d could not be stored (%s); one by one", len(arrivals), type(error).__name__
             )
             return store_each(arrivals)
-        return {arrival.uid for arrival in arrivals}
+        return set()
 
     def _note_uses(self, good: list[_Waiting]) -> None:
         now = time.monotonic()
@@ -228,6 +233,15 @@ class Writer:
         if due:
             PushKey.objects.note_use(due)
             self._last_uses |= dict.fromkeys(due, now)
+
+    def _recover_if_needed(self) -> None:
+        try:
+            waits = bool(replay.spool().depth().records)
+        except OSError:
+            logger.exception("the spool cannot be read")
+            return
+        if self._is_silent or waits:
+            self._recover()
 
     def _recover(self) -> None:
         """Ask the database whether it is there; if so, bring in what was spooled."""

@@ -84,6 +84,8 @@ def _portal() -> Iterator[Part]:
         *("granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", HOST, "--port", str(port)),
         # One process: SQLite has one writer, and a second would start no sooner. No access log: it holds the push key.
         *("--workers", "1", "--blocking-threads", str(_web_threads())),
+        # A process that dies is replaced; one that is told to stop while it still starts would never hear of it.
+        *("--respawn-failed-workers", "--workers-kill-timeout", "8"),
         *("--log-level", "warning", "--no-access-log", "--http1-buffer-size", str(REQUEST_HEAD_BYTES)),
         "ivrportal.wsgi:application",
     ]

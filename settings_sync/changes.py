@@ -183,7 +183,7 @@ def facts(kind: Kind, record: Any) -> dict[str, str]:
             _("name"): record.name,
             _("mobile number"): for_people(record.number),
             _("department"): record.department or _("none"),
-            _("takes calls"): availability_words(record),
+            _("availability"): availability_words(record),
         }
     if kind.name == "holiday":
         return {_("date"): date_format(record.date, "l, j F Y"), _("name"): record.name or _("none")}
@@ -198,10 +198,10 @@ def facts(kind: Kind, record: Any) -> dict[str, str]:
 
 def availability_words(record: Any) -> str:
     if record.availability == Agent.Availability.AVAIL:
-        return _("yes")
+        return _("Available")
     if record.off_until:
-        return _("off until %(time)s") % {"time": moment_words(record.off_until)}
-    return _("off")
+        return _("Off until %(time)s") % {"time": moment_words(record.off_until)}
+    return _("Off")
 
 
 def span_words(start: dt.time, end: dt.time) -> str:

@@ -55,6 +55,10 @@ REPLIES: dict[Kept, Reply] = {
     Kept.COMMITTED: Reply(
         "Successful", 200, "success", gettext_lazy("The call is stored. Find it in the list of calls.")
     ),
+    Kept.UNUSABLE: Reply(
+        "Invalid Data", 400, "warning",
+        gettext_lazy("The database took it only as it came. It waits in the inbox to be tried again."),
+    ),
     Kept.SPOOLED: Reply(
         "Accepted", 200, "warning",
         gettext_lazy("The database is silent; the push is safe on disk and comes in by itself later."),

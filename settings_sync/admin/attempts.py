@@ -35,6 +35,8 @@ TRIGGERS: dict[str, Any] = {
     "retry": gettext_lazy("another try"),
     "check": gettext_lazy("sent once more to be sure"),
     "sample": gettext_lazy("sample data"),
+    "import": gettext_lazy("an import"),
+    "clock": gettext_lazy("by itself, at its time"),
 }
 
 

@@ -27,7 +27,7 @@ class NotAMoment(ValueError):
 
 
 def choices(now: dt.datetime) -> list[Choice]:
-    names = {"30": _("30 minutes"), "60": _("1 hour"), "120": _("2 hours")}
+    names = {"30": _("For 30 minutes"), "60": _("For 1 hour"), "120": _("For 2 hours")}
     found = [
         Choice(value, names[value], _whole_minute(now + dt.timedelta(minutes=minutes)))
         for value, minutes in MINUTES.items()

@@ -218,5 +218,7 @@ def test_the_board_and_its_questions_can_be_read_by_everybody(portal, page_of, w
     for name in ("Ravi Nair", "Leela Khan"):
         page.goto(BOARD)
         page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_url("**/change/")
+        expect(page.get_by_text("Weekly shifts")).to_be_visible()
         look(name)
     assert violations == []

@@ -30,7 +30,7 @@ def push(portal, query):
 
 def switch(page, name, word):
     """In the list of agents, as a manager does: find the agent, choose, save."""
-    page.goto(f"/admin/settings_sync/agent/?q={name}")
+    page.goto(f"/admin/settings_sync/agent/list/?q={name}")
     page.get_by_role("combobox").first.select_option(label=word)
     page.get_by_role("button", name="Save", exact=True).click()
 
@@ -38,7 +38,7 @@ def switch(page, name, word):
 def badge_of(page, name, words):
     """The badge says so, after at most a few looks at the page."""
     for _ in range(40):
-        page.goto(f"/admin/settings_sync/agent/?q={name}")
+        page.goto(f"/admin/settings_sync/agent/list/?q={name}")
         badge = page.locator(".badge[data-state]").first
         if re.search(words, badge.inner_text()):
             return
@@ -87,6 +87,7 @@ def test_a_second_agent_with_the_same_number_is_refused_with_words(portal, page_
 
 PAGES = {
     "calls": "/admin/calllogs/calllog/", "agents": "/admin/settings_sync/agent/",
+    "list of agents": "/admin/settings_sync/agent/list/", "changes": "/admin/changes/",
     "holidays": "/admin/settings_sync/holiday/", "hours": "/admin/settings_sync/officehours/",
     "provider": "/admin/settings_sync/providersetting/", "home": "/admin/",
 }  # fmt: skip

@@ -34,7 +34,7 @@ _WORDS = [
 ]  # fmt: skip
 _VALUES = st.sampled_from(_WORDS) | st.binary(max_size=30) | st.text(max_size=20).map(str.encode)
 _FIELDS = st.tuples(_KEYS, _VALUES).map(b"=".join)
-_GOOD = st.sampled_from([b"A", b"B", b"C"]).map(b"calllogid=%s&date=2026-11-08&time=10:15:00".__mod__)
+_GOOD = st.integers(0, 60).map(b"calllogid=C%d&date=2026-11-08&time=10:15:00".__mod__)
 _PAYLOADS = [path.read_bytes() for path in sorted((ROOT / "tests" / "pushes").glob("*.query"))]
 
 
@@ -51,6 +51,7 @@ _QUERIES = st.one_of(
     st.binary(max_size=300),
     st.lists(_FIELDS, max_size=15).map(b"&".join),
     st.tuples(_GOOD, st.lists(_FIELDS, max_size=10).map(b"&".join)).map(b"&".join),
+    st.tuples(_GOOD, st.lists(_FIELDS, max_size=3).map(b"&".join)).map(b"&".join),
     _bent(),
 )
 _WAYS = st.sampled_from(["as it is", "encoded", "form"])

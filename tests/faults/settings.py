@@ -16,7 +16,7 @@ from tests.faults.settings_verdict import Verdict
 from tests.plugins.demo import ROOT
 from tests.plugins.postgres import Postgres
 
-SAVES, SECONDS, AT_ONCE = 400, 12.0, 3
+SAVES, SECONDS, AT_ONCE = 400, 12.0, 2
 STEPS = 5_000
 Play = Callable[[Databases, int], Verdict]
 

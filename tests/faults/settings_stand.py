@@ -29,10 +29,11 @@ TIMES = {
     "IVR_SWEEP_S": "0.1",
     "IVR_BACKOFF_BASE_S": "0.05",
     "IVR_BACKOFF_CAP_S": "0.4",
-    "IVR_BREAKER_FAILURES": "5",
+    "IVR_BREAKER_FAILURES": "8",
     "IVR_BREAKER_OPEN_S": "0.2",
     "IVR_RATE_PER_S": "400",
-    "IVR_CONCURRENCY": "4",
+    # The leases of the killed count until they run out: with few slots nobody would be left to send.
+    "IVR_CONCURRENCY": "16",
 }
 # A window that ends before any late deed: as if there were no rule.
 WITHOUT_SETTLING = {"IVR_SETTLE_S": "0.001"}

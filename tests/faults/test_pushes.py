@@ -10,7 +10,7 @@ from tests.bench.databases import Databases
 from tests.faults import pushes, pushes_database, pushes_repeats, pushes_web
 from tests.faults.pushes_stand import databases_on
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(400)]  # others use the machine too
 SEED = 20261108
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.bench.databases import ROOT
 from tests.faults.bugs import BUGS
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(400)]  # others use the machine too
 AT_ONCE = 3
 Done = subprocess.CompletedProcess[str]
 

@@ -55,7 +55,7 @@ def test_a_change_says_who_when_from_what_to_what(manager, asha):
     switch(manager, asha, "OFF")
     page = manager.get(PAGE).text
     assert "office-managers" in page
-    assert re.search(r"<del>yes</del>.*?<ins>off</ins>", page, re.DOTALL)
+    assert re.search(r"<del>Available</del>.*?<ins>Off</ins>", page, re.DOTALL)
     assert "Agent, added" in page
 
 
@@ -164,7 +164,7 @@ def test_an_old_value_is_put_back_after_a_question_and_told(manager, simulator, 
     link = put_back_links(manager.get(PAGE))[0]
     question = manager.get(link).text
     assert "Yes, put it back" in question
-    assert re.search(r"<del>off</del>.*?<ins>yes</ins>", question, re.DOTALL)
+    assert re.search(r"<del>Off</del>.*?<ins>Available</ins>", question, re.DOTALL)
     assert Agent.objects.get().availability == "OFF", "asking changes nothing"
     page = manager.post(link, follow=True)
     assert Agent.objects.get().availability == "AVAIL"

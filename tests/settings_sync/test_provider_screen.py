@@ -104,7 +104,7 @@ def test_a_wrong_address_is_not_called_a_refused_account(manager, simulator, ash
 
 def test_an_open_breaker_says_since_when_and_when_next(manager, simulator, asha):
     ProviderSetting.objects.update(first_failed_at=NOW - dt.timedelta(minutes=3), state=State.RETRYING)
-    Circuit.objects.update(opened_until=NOW + dt.timedelta(seconds=60), failures=5)
+    Circuit.objects.update(opened_until=dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60), failures=5)
     page = manager.get("/admin/").text
     assert "Provider down since" in page
     assert "trying again at" in page
