@@ -113,6 +113,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("portal/favicon.svg")}
     ],
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
     "STYLES": [lambda _: static("portal/portal.css")],
     "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
     "COLORS": {

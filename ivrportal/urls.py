@@ -11,6 +11,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("calllogs.urls")),
     path("admin/", admin.site.urls),
+    path("language/", include("django.conf.urls.i18n")),
     path("calendar/<str:token>.ics", holiday_feed.calendar, name="holiday_calendar"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

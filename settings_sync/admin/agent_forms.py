@@ -82,6 +82,11 @@ class ShiftForm(ModelForm):
         model = Shift
         fields = ["day", "starts_at", "ends_at"]
 
+    def has_changed(self) -> bool:
+        """A new row in which only the day stands, as the browser fills it in, is an empty one."""
+        is_empty = self.instance.pk is None and not {"starts_at", "ends_at"} & set(self.changed_data)
+        return not is_empty and super().has_changed()
+
 
 class WeekFormSet(BaseInlineFormSet):
     """The shifts of one agent. Two that overlap would have an edge in the middle of a shift."""

@@ -161,7 +161,7 @@ class AgentAdmin(SyncedAdmin):
     def by_itself(self, record: Agent | None) -> str:
         """What time will do next, for those who wonder why an agent was switched."""
         if record is None or record.pk is None:
-            return str(_("After saving you can give the agent shifts."))
+            return str(_("Nothing yet. With shifts, below, the agent is switched by itself."))
         lines = []
         if record.off_until:
             lines.append(cards.said(record))

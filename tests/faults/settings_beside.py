@@ -32,6 +32,7 @@ def meanwhile(act: Callable[[threading.Event], None]) -> Iterator[None]:
             act(stop)
         except Exception as error:
             failures.append(error)
+        stop.wait()  # what this thread has started is tied to it
 
     thread = threading.Thread(target=guarded, daemon=True)
     thread.start()
@@ -146,7 +147,9 @@ class Celery:
         return start_tied(command, env=self.env, cwd=ROOT, output=self.log)
 
 
-def celery(luck: random.Random, seconds: float, *, beats: int, faults: tuple[str, ...]) -> Beside:
+def celery(
+    luck: random.Random, seconds: float, *, beats: int, faults: tuple[str, ...], pause_s: tuple[float, float]
+) -> Beside:
     """Celery delivers; its processes and its broker are hurt while people save, and are all up afterwards."""
 
     @contextlib.contextmanager
@@ -155,7 +158,7 @@ def celery(luck: random.Random, seconds: float, *, beats: int, faults: tuple[str
             until = time.monotonic() + seconds + 3
 
             def disturb(stop: threading.Event) -> None:
-                while not stop.wait(luck.uniform(0.4, 0.9)) and time.monotonic() < until:
+                while not stop.wait(luck.uniform(*pause_s)) and time.monotonic() < until:
                     _hurt(crew, luck.choice(faults), luck)
 
             with meanwhile(disturb):

@@ -230,6 +230,13 @@ def test_shifts_that_overlap_or_end_before_they_begin_are_told_at_their_row(mana
     assert not Shift.objects.exists()
 
 
+def test_an_empty_row_of_the_week_is_no_shift(manager, asha):
+    for url in (f"{BOARD}{asha.pk}/change/", BOARD + "add/"):
+        number = "98123 45678" if "change" in url else "98123 45679"
+        assert manager.post(url, form_of(asha, number=number) | week((0, "", ""))).status_code == 302
+    assert not Shift.objects.exists()
+
+
 def test_a_department_is_one_however_it_is_typed(manager, asha):
     manager.post(
         BOARD + "add/",

@@ -5,6 +5,7 @@
   const WEEKDAYS = ["0", "1", "2", "3", "4"];
 
   function start(section) {
+    /* A row without times is empty, whatever its day says: it is filled first, and not saved. */
     const rows = section.querySelector("[data-shifts-rows]");
     const total = section.querySelector(`[name="${section.dataset.shifts}-TOTAL_FORMS"]`);
     const pattern = section.querySelector("[data-shifts-empty]");
@@ -15,7 +16,7 @@
     if (!pattern) return;
 
     function add() {
-      const free = standing().find((row) => !field(row, "day").value && !field(row, "starts_at").value);
+      const free = standing().find((row) => !field(row, "starts_at").value && !field(row, "ends_at").value);
       if (free) return free;
       const holder = document.createElement("div");
       holder.innerHTML = pattern.outerHTML.replaceAll("__prefix__", total.value);
@@ -51,7 +52,7 @@
       const [day, from, to] = ["day", "starts_at", "ends_at"].map((name) => field(row, name).value);
       if (!from || !to) return;
       for (const other of WEEKDAYS) {
-        const there = standing().filter((one) => field(one, "day").value === other);
+        const there = standing().filter((one) => field(one, "day").value === other && (one === row || field(one, "starts_at").value));
         const kept = other === day ? row : there[0];
         there.filter((one) => one !== kept).forEach(remove);
         fill(kept || add(), other, from, to);

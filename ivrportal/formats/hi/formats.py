@@ -1,0 +1,3 @@
+"""The same days and times in Hindi as in English."""
+
+from ivrportal.formats.en.formats import *  # noqa: F403
