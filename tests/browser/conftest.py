@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.plugins import chromium
 from tests.plugins.demo import PASSWORD, Demo, start_demo
+
+# A machine that is busy is slow, not wrong.
+expect.set_options(timeout=20_000)
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
