@@ -22,8 +22,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": executable, "args": QUIET}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One for each module: its tests share an office, and do not meet what another module left in it."""
     running = start_demo(
         Path(tmp_path_factory.mktemp("portal")) / "var", IVR_RATE_PER_S="50", DEMO_CALLS="200"
     )

@@ -50,7 +50,7 @@ def test_by_keyboard_alone_a_deleted_agent_comes_back(portal, page_of):
     page.fill("[name=number]", "98111 22233")
     page.get_by_role("button", name="Save", exact=True).press("Enter")
     page.wait_for_url(f"**{BOARD}")
-    page.get_by_role("link", name="Gone Tomorrow", exact=True).press("Enter")
+    page.locator("[data-agent]").get_by_role("link", name="Gone Tomorrow", exact=True).press("Enter")
     page.get_by_role("link", name=re.compile("Delete")).first.press("Enter")
     page.get_by_role("button", name=re.compile("Yes, I")).press("Enter")
     page.goto(PAGE + "?kind=agent")
