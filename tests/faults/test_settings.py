@@ -18,6 +18,7 @@ from tests.faults.settings_verdict import Verdict, judge
 
 
 @pytest.mark.whole
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("kind", "savers", "kinds"), [("postgres", 3, ["sync", "sweeps"]), ("sqlite", 2, ["sync"])]
 )

@@ -249,6 +249,7 @@ def play(office: type[Office], steps: int) -> None:
     assert office.steps[0] >= steps, f"only {office.steps[0]} steps were taken"
 
 
+@pytest.mark.timeout(300)
 def test_three_hundred_steps_end_in_step(office: type[Office]) -> None:
     play(office, SHORT_STEPS)
 
