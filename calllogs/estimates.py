@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q
 
-from calllogs.filters import CallFilter
 from calllogs.models import CallLog
 from calllogs.patience import TookTooLong, within
 
@@ -28,66 +27,61 @@ class Count:
 UNKNOWN = Count()
 
 
-def of_period(wanted: CallFilter) -> Count:
-    """For a filter of nothing but days."""
-    calls = wanted.apply(CallLog.objects.order_by())
+def of_period(meant: Q) -> Count:
+    """For a filter of nothing but days: the planner knows how calls are spread over them."""
     if connection.vendor == "sqlite":
-        return _all_in_time(calls)
+        return _in_time(meant)
+    calls = CallLog.objects.filter(meant).order_by()
     plan: list[dict[str, Any]] = json.loads(calls.explain(format="json") or "[]")
     expected = int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
-    return Count(expected, is_about=True) if expected > 2 * COUNTED else _up_to_limit(calls, expected)
-
-
-def of_many(wanted: CallFilter) -> Count:
-    """For a filter that calls are met with at every turn."""
-    calls = wanted.apply(CallLog.objects.order_by())
-    if connection.vendor == "sqlite":
-        return _all_in_time(calls)
-    expected = _sampled(calls)
     if expected > 2 * COUNTED:
         return Count(expected, is_about=True)
-    try:
-        with within(COUNT_MS):
-            return _up_to_limit(calls, expected)
-    except TookTooLong:
-        return Count(expected, is_about=True)
+    number = _up_to_limit(meant)
+    return Count(number, is_exact=number <= COUNTED)
 
 
-def of_few(wanted: CallFilter) -> Count:
-    """For a filter with few calls; the caller has a limit on time around it."""
-    return _up_to_limit(wanted.apply(CallLog.objects.order_by()), 0)
+def of_many(meant: Q) -> Count:
+    """For a filter that calls are met with at every turn."""
+    if connection.vendor == "sqlite":
+        return _in_time(meant)
+    expected = _sampled(meant)
+    if expected <= 2 * COUNTED:
+        try:
+            with within(COUNT_MS):
+                number = _up_to_limit(meant)
+            if number <= COUNTED:
+                return Count(number, is_exact=True)
+            expected = max(expected, number)
+        except TookTooLong:
+            pass
+    return Count(expected, is_about=True)
 
 
-def _up_to_limit(calls: QuerySet[CallLog], expected: int) -> Count:
-    number = calls.values("pk")[: COUNTED + 1].count()
-    if number <= COUNTED:
-        return Count(number, is_exact=True)
-    return Count(expected, is_about=True) if expected > COUNTED else Count(COUNTED)
-
-
-def _all_in_time(calls: QuerySet[CallLog]) -> Count:
+def _in_time(meant: Q) -> Count:
     """SQLite knows no estimate, but reads half a million entries of an index through in time."""
     try:
         with within(COUNT_MS):
-            return Count(calls.count(), is_exact=True)
+            return Count(CallLog.objects.filter(meant).count(), is_exact=True)
     except TookTooLong:
         return UNKNOWN
 
 
-def _sampled(calls: QuerySet[CallLog]) -> int:
+def _up_to_limit(meant: Q) -> int:
+    return CallLog.objects.filter(meant).order_by().values("pk")[: COUNTED + 1].count()
+
+
+def _sampled(meant: Q) -> int:
     """From some pages of the table, which are always the same ones.
 
     The planner would take the filters for independent of each other: a third of the answered calls without a
     recording, though hardly one is.
     """
-    table = CallLog._meta.db_table
+    table = connection.ops.quote_name(CallLog._meta.db_table)
+    sql, parameters = CallLog.objects.filter(meant).order_by().values("pk").query.sql_with_params()
+    share = f"least(1.0, {SAMPLED_PAGES}.0 / greatest(1, (SELECT relpages FROM pg_class WHERE oid = %s::regclass)))"
+    sampled = sql.replace(
+        f"FROM {table}", f"FROM {table} TABLESAMPLE SYSTEM (100 * {share}) REPEATABLE (1)", 1
+    )
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relpages FROM pg_class WHERE oid = %s::regclass", [table])
-        (pages,) = cursor.fetchone()
-        share = min(1.0, SAMPLED_PAGES / max(1, pages))
-        sql, parameters = calls.values("pk").query.sql_with_params()
-        sampled = f'FROM "{table}" TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (1)'
-        sql = sql.replace(f'FROM "{table}"', sampled, 1)
-        cursor.execute(f"SELECT count(*) FROM ({sql}) AS sample", parameters)
-        (found,) = cursor.fetchone()
-    return round(found / share)
+        cursor.execute(f"SELECT count(*) / {share} FROM ({sampled}) AS sampled", [table, table, *parameters])
+        return round(cursor.fetchone()[0])

@@ -78,6 +78,10 @@ class CallFilter:
 
     def apply(self, calls: QuerySet[CallLog], *, now: dt.datetime | None = None) -> QuerySet[CallLog]:
         """Those of `calls` that are meant; brings no order. Reads the office hours if they matter."""
+        return calls.filter(self.condition(now=now))
+
+    def condition(self, *, now: dt.datetime | None = None) -> Q:
+        """The same for `filter`: whoever asks several times about the same calls keeps it."""
         first, last = self.days(now=now)
         wanted = Q()
         if first:
@@ -93,10 +97,9 @@ class CallFilter:
             wanted &= Q(talk_seconds__gte=self.talk_from)
         if self.talk_to is not None:
             wanted &= Q(talk_seconds__lte=self.talk_to)
-        calls = calls.filter(wanted)
         if self.office:
-            calls = calls.filter(office_time.condition(is_open=self.office == "in", first=first, last=last))
-        return searching.search(calls, self.q) if self.q else calls
+            wanted &= office_time.condition(is_open=self.office == "in", first=first, last=last)
+        return wanted & searching.condition(self.q) if self.q else wanted
 
     def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
         """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true.

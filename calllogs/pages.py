@@ -12,8 +12,8 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from django.db import connection
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Subquery, Value
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Subquery, Value, When, Window
+from django.db.models import Count as CountOf
 from django.db.models.functions import Coalesce
 
 from calllogs import estimates
@@ -73,46 +73,48 @@ def place_of(text: str) -> Place | None:
     return Place(side == "older", at, min(int(pk), _LARGEST_ID))
 
 
-def read(wanted: CallFilter, place: Place) -> Page:
+def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) -> Page:
     """The calls of a page, the newest first, and how many are meant in all."""
-    beyond, period = _beyond(place), _only_period(wanted)
+    meant, beyond, period = wanted.condition(now=now), _beyond(place), _only_period(wanted)
     if period == wanted:
-        return _counted(
-            _page(_in_order(wanted, beyond, place.is_down), place), lambda: estimates.of_period(wanted)
-        )
-    edge = period.apply(CallLog.objects.filter(beyond)).order_by(*_order(place.is_down)).values("started_at")
+        page = _page(_in_order(meant & beyond, place.is_down), place)
+        return _counted(page, lambda: estimates.of_period(meant))
+    edge = CallLog.objects.filter(period.condition(now=now) & beyond).order_by(*_order(place.is_down))
+    far = edge.values("started_at")[WALK : WALK + 1]
     side = "started_at__gte" if place.is_down else "started_at__lte"
-    near = Q((side, Coalesce(Subquery(edge[WALK : WALK + 1]), Value(_ENDS[place.is_down]))))
-    walked = _in_order(wanted, beyond & near, place.is_down)
+    near = Q((side, Coalesce(Subquery(far), Value(_ENDS[place.is_down]))))
+    walked = _in_order(meant & beyond & near, place.is_down)
     if len(walked) > PER_PAGE:
-        return _counted(_page(walked, place), lambda: estimates.of_many(wanted))
-    page = None
+        return _counted(_page(walked, place), lambda: estimates.of_many(meant))
     try:
         with within(GATHER_MS):
-            page = _page(_gathered(wanted, beyond, place.is_down), place)
-            return _counted(page, lambda: estimates.of_few(wanted))
+            found, number = _gathered(meant, beyond, place.is_down)
+        return replace(_page(found, place), count=Count(number, is_exact=True))
     except TookTooLong:
-        if page is not None:
-            return replace(page, count=estimates.of_many(wanted))
-    return _stopped(walked, place, edge[WALK : WALK + 1].values_list("started_at", flat=True).get())
+        return _stopped(walked, place, far.values_list("started_at", flat=True).get())
 
 
 # --- steps -------------------------------------------------------------------------------------------------
 
 
-def _in_order(wanted: CallFilter, beyond: Q, is_down: bool) -> list[CallLog]:
+def _in_order(meant: Q, is_down: bool) -> list[CallLog]:
     """A page and one call more, which says that there is another page."""
-    calls = wanted.apply(CallLog.objects.filter(beyond)).order_by(*_order(is_down))
-    return list(calls[: PER_PAGE + 1])
+    return list(CallLog.objects.filter(meant).order_by(*_order(is_down))[: PER_PAGE + 1])
 
 
-def _gathered(wanted: CallFilter, beyond: Q, is_down: bool) -> list[CallLog]:
-    """The same by whatever index finds the calls; the planner must not bet on meeting them on the walk."""
-    if connection.vendor == "sqlite":
-        return _in_order(wanted, beyond, is_down)
+def _gathered(meant: Q, beyond: Q, is_down: bool) -> tuple[list[CallLog], int]:
+    """The same by whatever index finds the calls, and how many there are on all pages.
+
+    Sorted by what no index holds: the planner must not bet on meeting the calls on the walk.
+    """
     moment = ExpressionWrapper(F("started_at") + dt.timedelta(0), output_field=DateTimeField())
     order = (moment.desc(), F("id").desc()) if is_down else (moment.asc(), F("id").asc())
-    return list(wanted.apply(CallLog.objects.filter(beyond)).order_by(*order)[: PER_PAGE + 1])
+    whole = CallLog.objects.filter(meant).annotate(
+        number_of_all=Window(CountOf("*")),
+        is_before=Case(When(beyond, then=0), default=1) if beyond else Value(0),
+    )
+    found = list(whole.order_by("is_before", *order)[: PER_PAGE + 1])
+    return [call for call in found if not call.is_before], found[0].number_of_all if found else 0
 
 
 def _page(found: list[CallLog], place: Place) -> Page:

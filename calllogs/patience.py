@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 
 _STEPS = 20_000  # of SQLite's machine, between two looks at the clock: about a millisecond
+_CANCELED = "57014"
 
 
 class TookTooLong(Exception):
@@ -15,24 +17,34 @@ class TookTooLong(Exception):
 
 @contextmanager
 def within(milliseconds: int) -> Iterator[None]:
-    """Stop each query inside after so long. Raises TookTooLong; any other failure passes through."""
+    """Stop each query inside after so long. Raises TookTooLong; any other failure passes through.
+
+    Not for use inside a transaction: what is stopped would spoil it.
+    """
     limited = _on_sqlite(milliseconds) if connection.vendor == "sqlite" else _on_postgresql(milliseconds)
     try:
         with limited:
             yield
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") == "57014" or str(error) == "interrupted":
+        if getattr(error.__cause__, "sqlstate", "") == _CANCELED or str(error) == "interrupted":
             raise TookTooLong from None
         raise
 
 
 @contextmanager
 def _on_postgresql(milliseconds: int) -> Iterator[None]:
-    # Compiling a query takes longer than we would let it run; sorting a few thousand calls needs some room.
-    settings = {"statement_timeout": str(milliseconds), "jit": "off", "work_mem": "32MB"}
-    places = ", ".join(["set_config(%s, %s, true)"] * len(settings))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {places}", [word for pair in settings.items() for word in pair])
+    # The settings travel in front of each query, as one message and so as one transaction: no way there and back, and
+    # nothing to undo. Compiling a query would take longer than we let it run; sorting some calls needs room.
+    settings = {"statement_timeout": milliseconds, "jit": "off", "work_mem": "'64MB'"}
+    prefix = "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
+
+    def limited(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        result = execute(prefix + sql, params, many, context)
+        for _setting in settings:
+            context["cursor"].nextset()
+        return result
+
+    with connection.execute_wrapper(limited):
         yield
 
 

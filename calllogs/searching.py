@@ -3,10 +3,10 @@
 import re
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Reverse
+from django.db.models.lookups import StartsWith
 
-from calllogs.models import CallLog
 from settings_sync.phone import to_e164
 
 LONGEST = 128  # as long as a call id
@@ -15,23 +15,17 @@ _DIGITS = re.compile(r"\+?[0-9]+")
 _COUNTRY = "+91"
 
 
-def search(calls: QuerySet[CallLog], text: str) -> QuerySet[CallLog]:
-    """The calls whose caller is, begins with or ends in this number, and the call with this id."""
+def condition(text: str) -> Q:
+    """Calls whose caller is, begins with or ends in this number, and the call with this id."""
     compact = _SEPARATORS.sub("", text)
     wanted = Q(call_id=text)
     if number := to_e164(text):
-        return calls.filter(wanted | Q(caller__in={number, compact}))
+        return wanted | Q(caller__in=sorted({number, compact}))
     if not _DIGITS.fullmatch(compact):
-        return calls.filter(wanted | _begins(text))
+        return wanted | _begins(text)
     for beginning in sorted(_beginnings(compact)):
         wanted |= _begins(beginning)
-    if compact[0] in "+0":
-        return calls.filter(wanted)
-    if connection.vendor == "sqlite":  # it cannot turn a text round; it reads the callers' index through
-        return calls.filter(wanted | Q(caller__endswith=compact))
-    return calls.alias(caller_reversed=Reverse("caller")).filter(
-        wanted | Q(caller_reversed__startswith=compact[::-1])
-    )
+    return wanted if compact[0] in "+0" else wanted | _ends(compact)
 
 
 def _beginnings(compact: str) -> set[str]:
@@ -49,3 +43,9 @@ def _begins(text: str) -> Q:
     if connection.vendor == "sqlite":  # its LIKE uses no index; its texts are compared byte by byte
         return Q(caller__gte=text, caller__lt=text + "\U0010ffff")
     return Q(caller__startswith=text)
+
+
+def _ends(digits: str) -> Q:
+    if connection.vendor == "sqlite":  # it cannot turn a text round; it reads the callers' index through
+        return Q(caller__endswith=digits)
+    return Q(StartsWith(Reverse("caller"), digits[::-1]))

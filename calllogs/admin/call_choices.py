@@ -14,8 +14,11 @@ from settings_sync.phone import for_people
 FIELDS = ("department", "virtual_number", "circle")
 NEWEST = 5_000  # calls that are looked at for values that the statistics do not know yet
 FRESH_S = 120.0
-_STATISTICS = """SELECT attname, most_common_vals::text::text[] FROM pg_stats
-    WHERE schemaname = current_schema() AND tablename = %s AND attname = ANY(%s)"""
+_COLUMNS = ", ".join(FIELDS)
+_ON_POSTGRESQL = f"""SELECT attname::text, unnest(most_common_vals::text::text[]) FROM pg_stats
+    WHERE schemaname = current_schema() AND tablename = %s AND attname = ANY(%s)
+    UNION SELECT field, value FROM (SELECT {_COLUMNS} FROM calllogs_calllog ORDER BY started_at DESC, id DESC LIMIT %s)
+    AS newest, LATERAL (VALUES {", ".join(f"('{field}', {field})" for field in FIELDS)}) AS named (field, value)"""
 
 Known = dict[str, set[str]]
 
@@ -38,9 +41,9 @@ class _Kept:
 _kept = _Kept()
 
 
-def known() -> Known:
-    """The values of calls, by field. On PostgreSQL those of its statistics and of the newest calls."""
-    if _kept.known is None or time.monotonic() > _kept.until:
+def known(*, may_renew: bool = True) -> Known:
+    """The values of calls, by field: on PostgreSQL those of its statistics and of the newest calls."""
+    if _kept.known is None or (may_renew and time.monotonic() > _kept.until):
         _kept.known, _kept.until = _read(), time.monotonic() + FRESH_S
     return _kept.known
 
@@ -50,26 +53,23 @@ def forget() -> None:
 
 
 def _read() -> Known:
-    calls = CallLog.objects.order_by()
-    if connection.vendor == "postgresql":
-        calls = CallLog.objects.order_by("-started_at", "-id")[:NEWEST]
     found: Known = {field: set() for field in FIELDS}
-    for values in set(
-        calls.values_list(*FIELDS).distinct() if connection.vendor == "sqlite" else calls.values_list(*FIELDS)
-    ):
-        for field, value in zip(FIELDS, values, strict=True):
-            found[field].add(value)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(_STATISTICS, [CallLog._meta.db_table, list(FIELDS)])
-            for field, values in cursor.fetchall():
-                found[field] |= set(values or ())
+            cursor.execute(_ON_POSTGRESQL, [CallLog._meta.db_table, list(FIELDS), NEWEST])
+            for field, value in cursor.fetchall():
+                found[field].add(value)
+        return found
+    # It reads the index of all these through.
+    for values in CallLog.objects.order_by().values_list(*FIELDS).distinct():
+        for field, value in zip(FIELDS, values, strict=True):
+            found[field].add(value)
     return found
 
 
 def offered(wanted: CallFilter, *, agents: dict[str, str], departments: set[str]) -> dict[str, Any]:
     """For each list of the page its choices; what is chosen is always among them."""
-    values = known()
+    values = known(may_renew=wanted == CallFilter())  # a page that has little else to do
     people = sorted(agents.items(), key=lambda agent: agent[1].casefold())
     return {
         "statuses": [
@@ -95,7 +95,7 @@ def gone(wanted: CallFilter, *, agents: dict[str, str], departments: set[str], i
     ]
     if not is_empty:
         return sentences
-    values = known()
+    values = known(may_renew=False)
     named = [
         (_("department"), wanted.departments, values["department"] | departments),
         (_("virtual number"), wanted.virtual_numbers, values["virtual_number"]),
