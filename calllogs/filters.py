@@ -80,8 +80,11 @@ class CallFilter:
         """Those of `calls` that are meant; brings no order. Reads the office hours if they matter."""
         return calls.filter(self.condition(now=now))
 
-    def condition(self, *, now: dt.datetime | None = None) -> Q:
-        """The same for `filter`: whoever asks several times about the same calls keeps it."""
+    def condition(self, *, now: dt.datetime | None = None, by_index: bool = False) -> Q:
+        """The same for `filter`: whoever asks several times about the same calls keeps it.
+
+        `by_index`: few are expected among all calls, so SQLite is shown the way.
+        """
         first, last = self.days(now=now)
         wanted = Q()
         if first:
@@ -97,9 +100,13 @@ class CallFilter:
             wanted &= Q(talk_seconds__gte=self.talk_from)
         if self.talk_to is not None:
             wanted &= Q(talk_seconds__lte=self.talk_to)
+        if by_index and not self.statuses and (self.talk_from is not None or self.talk_to is not None):
+            wanted &= Q(
+                status__in=CallLog.Status.values
+            )  # the index of talks begins with it; SQLite does not skip
         if self.office:
             wanted &= office_time.condition(is_open=self.office == "in", first=first, last=last)
-        return wanted & searching.condition(self.q) if self.q else wanted
+        return wanted & searching.condition(self.q, by_index=by_index) if self.q else wanted
 
     def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
         """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true.

@@ -4,9 +4,10 @@ import re
 
 from django.db import connection
 from django.db.models import Q
-from django.db.models.functions import Reverse
-from django.db.models.lookups import StartsWith
+from django.db.models.functions import Reverse, Right
+from django.db.models.lookups import Exact, StartsWith
 
+from calllogs.models import CallLog
 from settings_sync.phone import to_e164
 
 LONGEST = 128  # as long as a call id
@@ -15,8 +16,11 @@ _DIGITS = re.compile(r"\+?[0-9]+")
 _COUNTRY = "+91"
 
 
-def condition(text: str) -> Q:
-    """Calls whose caller is, begins with or ends in this number, and the call with this id."""
+def condition(text: str, *, by_index: bool = False) -> Q:
+    """Calls whose caller is, begins with or ends in this number, and the call with this id.
+
+    `by_index`: among all calls, not among some that are looked at anyway.
+    """
     compact = _SEPARATORS.sub("", text)
     wanted = Q(call_id=text)
     if number := to_e164(text):
@@ -25,7 +29,7 @@ def condition(text: str) -> Q:
         return wanted | _begins(text)
     for beginning in sorted(_beginnings(compact)):
         wanted |= _begins(beginning)
-    return wanted if compact[0] in "+0" else wanted | _ends(compact)
+    return wanted if compact[0] in "+0" else wanted | _ends(compact, by_index=by_index)
 
 
 def _beginnings(compact: str) -> set[str]:
@@ -45,7 +49,8 @@ def _begins(text: str) -> Q:
     return Q(caller__startswith=text)
 
 
-def _ends(digits: str) -> Q:
-    if connection.vendor == "sqlite":  # it cannot turn a text round; it reads the callers' index through
-        return Q(caller__endswith=digits)
-    return Q(StartsWith(Reverse("caller"), digits[::-1]))
+def _ends(digits: str, *, by_index: bool) -> Q:
+    if connection.vendor != "sqlite":
+        return Q(StartsWith(Reverse("caller"), digits[::-1]))
+    ends = Q(Exact(Right("caller", len(digits)), digits))  # an index of it would need a function of Python's
+    return Q(pk__in=CallLog.objects.filter(ends).order_by().values("pk")) if by_index else ends
