@@ -202,7 +202,8 @@ WHITENOISE_AUTOREFRESH = False
 
 # --- The provider: how it is reached, and how patient we are ---------------------------------------------
 SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=9100)
-IVR_API_URL = env.str("IVR_API_URL", default=f"http://127.0.0.1:{SIMULATOR_PORT}" if DEMO else "").rstrip("/")
+SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
+IVR_API_URL = env.str("IVR_API_URL", default=SIMULATOR_URL if DEMO else "").rstrip("/")
 IVR_API_KEY = _secret_or_file("IVR_API_KEY") or ("demo-key" if DEMO else "")
 IVR_CUST_ID = _secret_or_file("IVR_CUST_ID") or ("demo-customer" if DEMO else "")
 IVR_ALLOW_PLAIN_HTTP = env.bool("IVR_ALLOW_PLAIN_HTTP", default=False)
