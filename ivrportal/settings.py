@@ -298,7 +298,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # its warnings hold whole paths
-        "urllib3": {"level": "WARNING"},  # its debug lines hold the provider's key
+        "urllib3": {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
     },
