@@ -6,30 +6,12 @@ from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models import CallLog, Push
+from calllogs.admin import call_page
+from calllogs.admin.words import clock_text
+from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from settings_sync import theme
 from settings_sync.phone import for_people
-
-
-def clock_text(seconds: int | None) -> str:
-    """`1:15` for seventy-five seconds, a dash for what is not known."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-class PushInline(theme.ReadOnly, theme.TabularInline):
-    """What this call was told by; two pushes that disagree stand below each other."""
-
-    model = Push
-    fields = ["received_at", "outcome", "flags", "raw_query"]
-    readonly_fields = fields
-    ordering = ["received_at", "id"]
-    verbose_name_plural = _("pushes of this call, in the order in which they came")
-    show_change_link = True
 
 
 @admin.register(CallLog)
@@ -49,12 +31,6 @@ class CallLogAdmin(theme.ReadOnly, theme.ModelAdmin):
     search_fields = ["caller", "call_id__exact", "agent_number"]
     search_help_text = _("Number of caller or agent, or call id")
     show_full_result_count = False
-    fields = [
-        "call_id", "started_at", "shown_status", "raw_status", "shown_caller", "shown_agent", "department",
-        "talk", "ivr", "circle", "shown_virtual_number", "recording_url", "has_conflict", "received_at",
-    ]  # fmt: skip
-    readonly_fields = fields
-    inlines = [PushInline]
 
     @theme.display(description=_("Status"), ordering="status")
     def shown_status(self, call: CallLog) -> str:
@@ -89,3 +65,11 @@ class CallLogAdmin(theme.ReadOnly, theme.ModelAdmin):
         return super().get_search_results(
             request, queryset, to_e164(search_term) or search_term.replace(" ", "")
         )
+
+    def get_urls(self) -> list[Any]:
+        return [*call_page.urls(self), *super().get_urls()]
+
+    def change_view(
+        self, request: Any, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        return call_page.change_view(request, self, object_id)

@@ -1,5 +1,7 @@
 from calllogs.models.call import CallLog
 from calllogs.models.key import PushKey
+from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
+from calllogs.models.recording import Listening, Recording, Walk
 
-__all__ = ["CallLog", "Push", "PushKey", "Refusals"]
+__all__ = ["CallLog", "CallNote", "CallTag", "Listening", "Push", "PushKey", "Recording", "Refusals", "Walk"]
