@@ -13,7 +13,7 @@ from calllogs.models import CallLog, CallNote, CallTag, Listening
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, Holiday, OfficeHours
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 AT = dt.datetime(2026, 11, 9, 4, 45, tzinfo=dt.UTC)  # a Monday, 10:15 in India
 TOKEN = "https://recordings.example.com/play?id=1&token=canary"
 

@@ -21,7 +21,7 @@ from settings_sync.simulator import Simulator
 from settings_sync.simulator.tones import tone
 from tests.settings_sync.raw_server import answer, hold, read_request, saying, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 AUDIO = "Content-Type: audio/wav\r\n"
 SOUND = tone(7)
 
@@ -177,6 +177,7 @@ def test_every_cause_has_words_and_a_call_without_a_recording_says_so(client_for
     assert reply.status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_hosts_that_hang_leave_threads_for_others(client_for, monkeypatch):
     monkeypatch.setattr(play, "_WAIT_S", 0.05)
     with serving(hold) as url:
@@ -310,6 +311,7 @@ def test_what_fails_is_tried_again_later_and_given_up_in_the_end(client_for, set
     )
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_workers_never_fetch_the_same_and_a_dead_one_is_replaced(settings):
     settings.RECORDING_STORAGE = "disk"
     seen = []
