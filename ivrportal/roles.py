@@ -17,10 +17,17 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "providersetting": "view change",  # change: send now, send everything again, stop, start, close
             "attempt": "view",
         },
-        "calllogs": {"calllog": "view"},
+        "calllogs": {"calllog": "view", "callnote": "view", "calltag": "view"},
     },
     SUPERVISORS: {
-        "calllogs": {"calllog": "view", "push": "view change"},  # change: to mend and replay
+        "calllogs": {
+            "calllog": "view",
+            "push": "view change",  # change: to mend and replay
+            "callnote": "view add",
+            "calltag": "view add",
+            "recording": "listen",
+            "listening": "view",
+        },
         "settings_sync": {
             "agent": "view",
             "shift": "view",

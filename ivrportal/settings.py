@@ -204,7 +204,8 @@ WHITENOISE_AUTOREFRESH = False
 
 # --- The provider: how it is reached, and how patient we are ---------------------------------------------
 SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=9100)
-IVR_API_URL = env.str("IVR_API_URL", default=f"http://127.0.0.1:{SIMULATOR_PORT}" if DEMO else "").rstrip("/")
+SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
+IVR_API_URL = env.str("IVR_API_URL", default=SIMULATOR_URL if DEMO else "").rstrip("/")
 IVR_API_KEY = _secret_or_file("IVR_API_KEY") or ("demo-key" if DEMO else "")
 IVR_CUST_ID = _secret_or_file("IVR_CUST_ID") or ("demo-customer" if DEMO else "")
 IVR_ALLOW_PLAIN_HTTP = env.bool("IVR_ALLOW_PLAIN_HTTP", default=False)
@@ -246,6 +247,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "keep recordings": {
+        "task": "calllogs.tasks.keep_recordings",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
 }
 
 # --- Pushes ----------------------------------------------------------------------------------------------
@@ -258,6 +264,41 @@ PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
 METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 # A field count or a body size that Django refuses must not cost us a push: its view reads raw bytes.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# --- Recordings ------------------------------------------------------------------------------------------
+# Inner networks that recordings may be fetched from all the same; the demo's provider is on this machine.
+RECORDING_ALLOWED_NETWORKS = env.list(
+    "RECORDING_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEMO else []
+)
+RECORDING_DEADLINE_S = env.float("RECORDING_DEADLINE_S", default=20.0)
+RECORDING_MAX_MB = env.int("RECORDING_MAX_MB", default=100)
+RECORDING_CACHE_MB = env.int("RECORDING_CACHE_MB", default=500)
+RECORDING_STORAGE = env.str("RECORDING_STORAGE", default="")
+RECORDING_RETENTION_DAYS = env.int("RECORDING_RETENTION_DAYS", default=90)
+RECORDING_S3_BUCKET = env.str("RECORDING_S3_BUCKET", default="")
+if RECORDING_STORAGE == "s3":
+    STORAGES["recordings"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": RECORDING_S3_BUCKET,
+            "region_name": env.str("RECORDING_S3_REGION", default="") or None,
+            "endpoint_url": env.str("RECORDING_S3_ENDPOINT", default="") or None,
+            "access_key": _secret_or_file("RECORDING_S3_ACCESS_KEY") or None,
+            "secret_key": _secret_or_file("RECORDING_S3_SECRET_KEY") or None,
+            "location": env.str("RECORDING_S3_FOLDER", default="recordings"),
+            "default_acl": "private",
+            "file_overwrite": True,
+        },
+    }
+else:  # also while nothing is kept: what was kept before is still played and deleted after its days
+    STORAGES["recordings"] = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": VAR_DIR / "recordings",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    }
 
 # --- Security --------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -299,7 +340,9 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # its warnings hold whole paths
-        "urllib3": {"level": "WARNING"},  # its debug lines hold the provider's key
+        "urllib3": {
+            "level": "ERROR"
+        },  # its lines below that hold whole addresses: the provider's key, tokens
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
     },

@@ -63,6 +63,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
+                _item(
+                    _("Who listened"),
+                    "headphones",
+                    "calllogs_listening_changelist",
+                    "calllogs.view_listening",
+                ),
             ],
         },
         {

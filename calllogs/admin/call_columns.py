@@ -10,21 +10,13 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from calllogs.admin.words import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from settings_sync.phone import for_people
 
 PARAMETER, REMEMBER = "column", "remember"
 _SESSION = "call_columns"
-
-
-def clock_text(seconds: int | None) -> str:
-    """`1:15` for seventy-five seconds, a dash for what is not known."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def badge(status: str) -> str:

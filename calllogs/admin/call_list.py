@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from calllogs import pages
 from calllogs.admin import call_choices, call_columns, call_views
+from calllogs.admin.words import clock_text
 from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.pages import Page, Place
@@ -98,8 +99,8 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "chips": [(part.words(agents=agents), address(rest, pairs)) for part, rest in wanted.parts()],
         "choices": call_choices.offered(wanted, agents=agents, departments=departments),
         "periods": PERIODS.items(),
-        "talk_from": call_columns.clock_text(wanted.talk_from) if wanted.talk_from is not None else "",
-        "talk_to": call_columns.clock_text(wanted.talk_to) if wanted.talk_to is not None else "",
+        "talk_from": clock_text(wanted.talk_from) if wanted.talk_from is not None else "",
+        "talk_to": clock_text(wanted.talk_to) if wanted.talk_to is not None else "",
         "filter_pairs": parse_qsl(wanted.query()),
         "column_pairs": pairs,
         "query": wanted.query(),

@@ -80,3 +80,12 @@ def use_words(key: PushKey) -> str:
     if key.last_used_at is None:
         return gettext("never used")
     return gettext("used %(ago)s") % {"ago": naturaltime(key.last_used_at)}
+
+
+def clock_text(seconds: int | None) -> str:
+    """`1:15` for seventy-five seconds, a dash for what is not known."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

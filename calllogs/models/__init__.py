@@ -1,6 +1,19 @@
 from calllogs.models.call import CallLog
 from calllogs.models.key import PushKey
+from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
+from calllogs.models.recording import Listening, Recording, Walk
 from calllogs.models.view import SavedView
 
-__all__ = ["CallLog", "Push", "PushKey", "Refusals", "SavedView"]
+__all__ = [
+    "CallLog",
+    "CallNote",
+    "CallTag",
+    "Listening",
+    "Push",
+    "PushKey",
+    "Recording",
+    "Refusals",
+    "SavedView",
+    "Walk",
+]

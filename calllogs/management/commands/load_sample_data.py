@@ -33,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--calls", type=int, default=5000)
         parser.add_argument("--days", type=int, default=90, help="how far back the calls reach")
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--recordings", default=lifelike.RECORDINGS, help="the address below which recordings lie"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["calls"] < 0 or options["days"] < 1:
@@ -48,6 +51,7 @@ class Command(BaseCommand):
             agents=agents,
             start=end - dt.timedelta(days=options["days"]),
             end=end,
+            recordings=options["recordings"],
         )
         count = _copy(rows) if connection.vendor == "postgresql" else _insert(rows)
         if options["verbosity"]:
