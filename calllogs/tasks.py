@@ -1,9 +1,14 @@
-"""What beat asks for: the spool drained, the old deleted. Both can be lost, doubled or late without harm."""
+"""What beat asks for: the spool drained, the old deleted, the desk kept level. All can be lost, doubled or late."""
+
+import time
 
 from celery import shared_task
 from django.db import DatabaseError
 
 from calllogs import replay, retention
+from calllogs.missed import refresh
+
+REFRESH_S = 5.0
 
 
 @shared_task
@@ -19,3 +24,21 @@ def drain_spool() -> None:
 @shared_task
 def delete_old() -> None:
     retention.delete_old(budget_s=8)
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def refresh_missed() -> None:
+    """Every few seconds: what came since, for at most REFRESH_S. The first time, everything."""
+    pending = refresh.pending()
+    if pending and pending.is_new:
+        refresh.rebuild()
+    until = time.monotonic() + REFRESH_S
+    while refresh.refresh() and time.monotonic() < until:
+        pass
+    refresh.age()
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def rebuild_missed() -> None:
+    """Every night: nothing should differ; what does is mended, and counted."""
+    refresh.rebuild()

@@ -17,10 +17,14 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "providersetting": "view change",  # change: send now, send everything again, stop, start, close
             "attempt": "view",
         },
-        "calllogs": {"calllog": "view"},
+        "calllogs": {"calllog": "view", "missedcaller": "view"},
     },
     SUPERVISORS: {
-        "calllogs": {"calllog": "view", "push": "view change"},  # change: to mend and replay
+        "calllogs": {
+            "calllog": "view",
+            "push": "view change",  # change: to mend and replay
+            "missedcaller": "view change",  # change: to take, close and open again
+        },
         "settings_sync": {
             "agent": "view",
             "shift": "view",
