@@ -162,4 +162,6 @@ def _known_before(moment: dt.datetime) -> list[Event]:
 
 
 def _of_the_office() -> Q:
-    return Q(address__startswith=f"{desired.HOURS}:") | Q(address__startswith=f"{desired.HOLIDAY}:")
+    """Without the holidays that the provider's support took back: their setting is gone, and nobody knows when."""
+    holidays = Q(address__startswith=f"{desired.HOLIDAY}:", setting__isnull=False)
+    return Q(address__startswith=f"{desired.HOURS}:") | holidays

@@ -108,9 +108,10 @@ def page(request: HttpRequest) -> HttpResponse:
     asked = asked_of(request.GET)
     if request.headers.get("HX-Request"):
         return answer(request, asked)
+    desk = read(request, asked)  # first, so that the navigation counts what it found
     context = {
         **admin.site.each_context(request),
-        **_context(request, read(request, asked)),
+        **_context(request, desk),
         "title": _("Missed callers"),
         "hidden": listing.hidden() if asked.show == WAITING else 0,
         "hidden_most": listing.MOST_COUNTED,

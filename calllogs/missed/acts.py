@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from calllogs.missed.refresh import settle
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
@@ -42,9 +43,7 @@ class Closed:
 
 def claims(callers: list[str]) -> dict[str, DeskClaim]:
     """Who has these callers at this moment."""
-    rows = DeskClaim.objects.filter(caller__in=callers, expires_at__gt=database_now()).select_related(
-        "person"
-    )
+    rows = DeskClaim.objects.filter(caller__in=callers, expires_at__gt=Now()).select_related("person")
     return {claim.caller: claim for claim in rows}
 
 

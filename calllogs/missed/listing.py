@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
 from calllogs.missed.refresh import oldest_waiting
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
-from settings_sync.clock import database_now
 from settings_sync.phone import to_e164
 
 PER_PAGE = 25
@@ -128,7 +128,7 @@ def _filtered(wanted: Wanted) -> QuerySet[MissedCaller]:
         digits = "".join(sign for sign in wanted.q if sign.isdigit())
         rows = rows.filter(caller=number) if number else rows.filter(caller__contains=digits)
     if wanted.mine is not None:
-        held = DeskClaim.objects.filter(person_id=wanted.mine, expires_at__gt=database_now())
+        held = DeskClaim.objects.filter(person_id=wanted.mine, expires_at__gt=Now())
         rows = rows.filter(caller__in=held.values("caller"))
     return rows
 
@@ -139,7 +139,9 @@ def _place(text: str) -> tuple[dt.datetime, int] | None:
         moment = parse_datetime(at.replace(" ", "+")) if tilde else None
     except ValueError:
         return None
-    return (moment, int(pk)) if moment is not None and moment.tzinfo and _is_id(pk) else None
+    if moment is None or not moment.tzinfo or not 2000 <= moment.year <= 2100 or not _is_id(pk):
+        return None
+    return moment, int(pk)
 
 
 def _is_id(text: str) -> bool:
