@@ -203,7 +203,7 @@ def asked_of(values: Any) -> Asked:
 
 
 def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
-    asked = desk.asked
+    asked, may_act = desk.asked, request.user.has_perm(ACT)
     shown = [desk.rows, desk.count, desk.older, desk.newer, desk.is_behind, desk.is_new, asked]
     return {
         "desk": desk,
@@ -211,7 +211,10 @@ def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "version": hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),
         "look": f"{reverse(f'admin:{DESK}')}?{asked.query()}",
         "back": asked.query(),
-        "may_act": request.user.has_perm(ACT),
+        "may_act": may_act,
+        "drawn": desk_words.drawn(desk.rows, request, may_act=may_act, back=asked.query())
+        if desk.rows and asked.show != DONE
+        else "",
         "tabs": [
             (key, words, "?" + Asked(show=key).query(), key == asked.show) for key, words in SHOWN.items()
         ],

@@ -54,12 +54,12 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     missed = MissedCaller.objects.filter(caller=caller).first()
     claim = acts.claims([caller]).get(caller) if missed else None
+    rows = [desk_words.row(missed, claim, me=request.user.pk or 0, now=now)] if missed else []
     context = {
         **admin.site.each_context(request),
         "title": for_people(caller),
         "tel": caller,
-        "row": desk_words.row(missed, claim, me=request.user.pk or 0, now=now) if missed else None,
-        "may_act": request.user.has_perm(ACT),
+        "row": desk_words.drawn(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
         "events": events(caller, may_open=request.user.has_perm("calllogs.view_calllog")),
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),

@@ -2,14 +2,18 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from urllib.parse import quote
 
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.desk import WHY_LOOK, Why
@@ -32,6 +36,7 @@ class Row:
     """One caller as the desk draws it. `claim`: "" (free), mine or other."""
 
     pk: int
+    place: str  # below it are the addresses of what a person may do
     caller: str
     tel: str
     link: str
@@ -49,24 +54,52 @@ class Row:
     claim_words: str
 
 
+def drawn(rows: list[Row], request: HttpRequest, *, may_act: bool, back: str = "") -> str:
+    """The rows as HTML. What is the same in each is said once."""
+    words = {
+        "waits": _("Waits"),
+        "call": _("Call"),
+        "history": _("History"),
+        "take": _("I call back"),
+        "take_over": _("Take over"),
+        "called_back": _("Called back"),
+        "dismiss": _("Dismiss"),
+        "give_back": _("Give back"),
+    }
+    context = {
+        "rows": rows,
+        "words": words,
+        "may_act": may_act,
+        "back": back,
+        "back_quoted": quote(back, safe=""),
+        "csrf": get_token(request),
+    }
+    return render_to_string("calllogs/desk_rows.html", context)
+
+
+def place_of(missed: MissedCaller) -> str:
+    return f"{reverse('admin:calllogs_missed')}{missed.pk}/"
+
+
 def row(missed: MissedCaller, claim: DeskClaim | None, *, me: int, now: dt.datetime) -> Row:
     waited = now - missed.first_at
     urgency = "calm" if waited < SOON else "soon" if waited < LONG else "long"
     return Row(
         missed.pk,
+        place_of(missed),
         for_people(missed.caller),
         missed.caller,
         reverse("admin:calllogs_missed_caller", args=[missed.last_call]),
         duration(waited),
         urgency,
-        moment(missed.first_at, now),
+        _("since %(since)s") % {"since": moment(missed.first_at, now)},
         ngettext("%(n)d call", "%(n)d calls", missed.misses) % {"n": missed.misses},
-        moment(missed.last_at, now) if missed.misses > 1 else "",
+        _("the last %(last)s") % {"last": moment(missed.last_at, now)} if missed.misses > 1 else "",
         missed.department,
-        for_people(missed.virtual_number),
-        why_badge(missed.why),
+        _("on %(number)s") % {"number": for_people(missed.virtual_number)} if missed.virtual_number else "",
+        why_badge(missed.why, get_language() or ""),
         why_words(missed),
-        missed.last_at.isoformat(),
+        quote(missed.last_at.isoformat()),
         "" if claim is None else "mine" if claim.person_id == me else "other",
         claim_words(claim, me=me, now=now) if claim else "",
     )
@@ -80,7 +113,8 @@ def claim_words(claim: DeskClaim, *, me: int, now: dt.datetime) -> str:
     return _("%(name)s has it, for %(time)s") % {"name": name, "time": duration(now - claim.claimed_at)}
 
 
-def why_badge(why: str) -> str:
+@cache
+def why_badge(why: str, _language: str) -> str:
     colour, icon = WHY_LOOK[why]
     return render_to_string(
         "components/badge.html", {"words": Why(why).label, "colour": colour, "icon": icon}

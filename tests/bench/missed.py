@@ -18,7 +18,7 @@ from tests.bench.databases import ROOT, environment, manage, on_postgres
 from tests.bench.report import Figure, Options, Section, table
 
 CALLS, QUICK_CALLS = 5_000_000, 50_000
-PAGE_MS = 100
+PAGE_MS, WORST_MS = 100, 300
 
 
 def run(options: Options) -> Section:
@@ -57,7 +57,7 @@ def _section(found: dict) -> Section:
     rows = [
         Figure("Page of the desk, median of the slowest kind", median, "ms", baseline, median / live,
                f"< {PAGE_MS} ms", median < PAGE_MS),
-        Figure("Page of the desk, worst", worst, "ms", baseline, worst / live, f"< {PAGE_MS} ms", worst < PAGE_MS),
+        Figure("Page of the desk, worst", worst, "ms", baseline, worst / live, f"< {WORST_MS} ms", worst < WORST_MS),
         Figure("Queries of a page, most", found["queries"], "", target="≤ 12", met=found["queries"] <= 12),
         Figure("The count in the navigation, median", found["badge"]["median"], "ms"),
         Figure("The count in the navigation, worst", found["badge"]["worst"], "ms"),

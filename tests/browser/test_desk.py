@@ -42,6 +42,7 @@ def test_a_missed_caller_is_taken_called_back_and_waits_again_after_a_new_miss(p
     theirs.evaluate("window.deskMayLook = () => false")
     row(mine, "98123 00001").get_by_role("button", name="I call back").click()
     expect(mine.locator("#desk-said")).to_contain_text("You have 98123 00001 now")
+    expect(mine.get_by_role("button", name="Called back 98123 00001")).to_be_focused()
     expect(row(mine, "98123 00001")).to_contain_text("You have it, until")
     row(theirs, "98123 00001").get_by_role("button", name="I call back").click()
     expect(theirs.locator("#desk-said")).to_contain_text("supervisor was a moment quicker")
@@ -66,7 +67,7 @@ def test_a_missed_caller_is_taken_called_back_and_waits_again_after_a_new_miss(p
     ring(portal, "9812300001", "DROPPED")
     expect(row(mine, "98123 00001")).to_contain_text("less than a minute", timeout=15_000)
     assert mine.evaluate("window.isTheSamePage"), "all of that without a reload"
-    row(mine, "98123 00001").get_by_role("link", name="History of 98123 00001").click()
+    row(mine, "98123 00001").get_by_role("link", name="History 98123 00001").click()
     story = mine.locator(".desk-events")
     for words in ("Took it", "Called back", "Wants the blue one", "Waits from here on."):
         expect(story).to_contain_text(words)
@@ -123,7 +124,9 @@ def test_the_desk_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, 
     page.get_by_role("dialog").get_by_role("button", name="Dismiss").click()
     expect(page.locator("#desk-said")).to_contain_text("dismissed")
     page.goto(f"{PAGE}?show=done")
+    expect(page.locator(".desk-row").first).to_be_visible()
     look("done")
     page.locator(".desk-row a").first.click()
+    expect(page.locator(".desk-events")).to_be_visible()
     look("caller")
     assert violations == []

@@ -22,8 +22,9 @@
     } else if (target.id === "desk" && event.detail.requestConfig?.verb === "post") {
       const wasOpen = dialog.open;
       if (wasOpen) dialog.close();
-      const from = wasOpen ? opener : event.detail.requestConfig.elt.querySelector("button")?.id;
-      const place = document.getElementById(from) || document.getElementById("desk-undo") || document.getElementById("desk-said");
+      const from = wasOpen ? opener : event.detail.requestConfig.elt.id;
+      const next = from.replace(/-(take|give-back)-/, from.includes("give-back") ? "-take-" : "-done-");
+      const place = [from, next, "desk-undo", "desk-said"].map((id) => document.getElementById(id)).find(Boolean);
       place?.focus({ preventScroll: true });
     }
   });
