@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from calllogs.arrival import understood, unpacked
-from calllogs.models import Push
+from calllogs.models import MissedRecheck, Push
 from calllogs.spool import Drained, Spool
 from calllogs.store import as_received, store, store_each
 
@@ -63,4 +63,6 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
             unusable += 1
         else:
             usable += 1
+            # An old push keeps its id, and so is no news to whoever reads pushes by id.
+            MissedRecheck.objects.create(caller=arrival.call.caller)
     return usable, unusable

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from calllogs.arrival import Arrival, Received, understood
 from calllogs.merging import MERGE, NUMBERS, TEXTS, merge, row_of
-from calllogs.models import CallLog, Push
+from calllogs.models import CallLog, MissedRecheck, Push
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def _fold_again(ids: list[int]) -> None:
     be of a push in between, which the row alone cannot tell.
     """
     for call in CallLog.objects.filter(pk__in=ids):
-        row: Row = {}
+        before, row = call.caller, Row()
         for push in Push.objects.filter(call=call).order_by("received_at", "id"):
             told = understood(as_received(push), mends=push.mends)
             if told.call is not None:
@@ -135,6 +135,10 @@ def _fold_again(ids: list[int]) -> None:
             setattr(call, name, row[name])
         call.updated_at = timezone.now()
         call.save(update_fields=[*changed, "updated_at"])
+        # Its push was committed before: whoever reads pushes by id may have seen the call as it was.
+        MissedRecheck.objects.bulk_create(
+            [MissedRecheck(caller=caller) for caller in {before, call.caller} if caller]
+        )
 
 
 # --- statements ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What beat asks for: the spool drained, the old deleted, recordings kept. All can be lost or doubled without harm."""
+"""What beat asks for: the spool drained, the old deleted, recordings kept, the desk level. Any may be lost or doubled."""
 
 import time
 
@@ -6,7 +6,10 @@ from celery import shared_task
 from django.db import DatabaseError
 
 from calllogs import replay, retention
+from calllogs.missed import refresh
 from calllogs.recordings import archive, cache, play
+
+REFRESH_S = 5.0
 
 
 @shared_task
@@ -34,3 +37,21 @@ def keep_recordings() -> None:
         archive.fetch_due(until=now + 30, limits=lambda: play.limits(deadline_s=25))
     archive.delete_old(until=time.monotonic() + 5)
     cache.prune()
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def refresh_missed() -> None:
+    """Every few seconds: what came since, for at most REFRESH_S. The first time, everything."""
+    pending = refresh.pending()
+    if pending and pending.is_new:
+        refresh.rebuild()
+    until = time.monotonic() + REFRESH_S
+    while refresh.refresh() and time.monotonic() < until:
+        pass
+    refresh.age()
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def rebuild_missed() -> None:
+    """Every night: nothing should differ; what does is mended, and counted."""
+    refresh.rebuild()

@@ -17,7 +17,7 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "providersetting": "view change",  # change: send now, send everything again, stop, start, close
             "attempt": "view",
         },
-        "calllogs": {"calllog": "view", "callnote": "view", "calltag": "view"},
+        "calllogs": {"calllog": "view", "callnote": "view", "calltag": "view", "missedcaller": "view"},
     },
     SUPERVISORS: {
         "calllogs": {
@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "calltag": "view add",
             "recording": "listen",
             "listening": "view",
+            "missedcaller": "view change",  # change: to take, close and open again
         },
         "settings_sync": {
             "agent": "view",

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -242,6 +243,17 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=5),
         "options": {"expires": 5},
     },
+    "who waits for a call back": {
+        "task": "calllogs.tasks.refresh_missed",
+        "schedule": timedelta(seconds=2),
+        "options": {"expires": 2},
+    },
+    # Nothing should differ; at a quiet hour of the office.
+    "compare the desk with all calls": {
+        "task": "calllogs.tasks.rebuild_missed",
+        "schedule": crontab(hour=21, minute=30),  # UTC: three in the morning in India
+        "options": {"expires": 3600},
+    },
     "delete what is too old": {
         "task": "calllogs.tasks.delete_old",
         "schedule": timedelta(minutes=10),
@@ -261,6 +273,8 @@ PUSH_WAIT_S = env.float("PUSH_WAIT_S", default=2.0)
 PUSH_ERROR_STATUS = env.str("PUSH_ERROR_STATUS", default="real")
 CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", default=400)
 PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
+# For how long a missed caller who does not try again stays among those who wait; then he is listed as old.
+MISSED_DAYS = env.int("MISSED_DAYS", default=7)
 METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 # A field count or a body size that Django refuses must not cost us a push: its view reads raw bytes.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000

@@ -18,10 +18,19 @@ class PortalSite(theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import connect  # late: the admin modules register themselves with this very site
+        from calllogs.admin import (
+            connect,
+            desk,
+        )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
-        return [*connect.urls(self), *heard.urls(self), *changes.urls(self), *super().get_urls()]
+        return [
+            *connect.urls(self),
+            *desk.urls(self),
+            *heard.urls(self),
+            *changes.urls(self),
+            *super().get_urls(),
+        ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason
@@ -55,6 +64,17 @@ def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, An
     }
 
 
+def _missed() -> Any:
+    from calllogs.admin import desk  # late: the admin modules register themselves with this very site
+
+    return desk.badge()
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    """With its badge counted, for those who see it."""
+    return {**item, "badge": item["badge"]()} if "badge" in item else item
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """What a person may do, grouped by job."""
     groups: list[dict[str, Any]] = [
@@ -62,6 +82,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Calls"),
             "items": [
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
+                _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
+                | {"badge": _missed},
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(
                     _("Who listened"),
@@ -118,5 +140,5 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         },
     ]
     for group in groups:
-        group["items"] = [item for item in group["items"] if item["permission"](request)]
+        group["items"] = [_shown(item) for item in group["items"] if item["permission"](request)]
     return [group for group in groups if group["items"]]

@@ -1,4 +1,5 @@
 from calllogs.models.call import CallLog
+from calllogs.models.desk import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
 from calllogs.models.key import PushKey
 from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
@@ -9,7 +10,12 @@ __all__ = [
     "CallLog",
     "CallNote",
     "CallTag",
+    "DeskClaim",
+    "DeskEntry",
     "Listening",
+    "MissedCaller",
+    "MissedProgress",
+    "MissedRecheck",
     "Push",
     "PushKey",
     "Recording",
