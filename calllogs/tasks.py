@@ -1,4 +1,4 @@
-"""What beat asks for: the spool drained, the old deleted, recordings kept, the desk level. Any may be lost or doubled."""
+"""What beat asks for: the spool drained, the old deleted, recordings kept, the desk level. May be lost or doubled."""
 
 import time
 
