@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
 PUSHES = Path(__file__).parent / "pushes"
 PUSH_KEY = "test-push-key"
 PASSWORD = "correct horse battery"
+
+
+def pytest_configure() -> None:
+    # A password's digest is made slow on purpose: half a second for each user that a test makes.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

@@ -18,11 +18,6 @@ AT = dt.datetime(2026, 11, 9, 4, 45, tzinfo=dt.UTC)  # a Monday, 10:15 in India
 TOKEN = "https://recordings.example.com/play?id=1&token=canary"
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def make_call(call_id="C1", *, at=AT, **values):
     values = {"caller": "+919812345678", "virtual_number": "+919800200001", "status": "MISSED", **values}
     return CallLog.objects.create(

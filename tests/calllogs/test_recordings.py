@@ -29,7 +29,6 @@ SOUND = tone(7)
 @pytest.fixture(autouse=True)
 def _own_place(settings, tmp_path):
     settings.VAR_DIR = tmp_path
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick
     settings.RECORDING_DEADLINE_S = 0.6
     location = {"location": tmp_path / "recordings", "file_permissions_mode": 0o600}
     disk = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": location}
