@@ -100,8 +100,8 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "latest_of_department": latest_of_department,
         "looked_at": call_around.LOOKED_AT,
         "most_of_caller": call_around.MOST_OF_CALLER,
-        "all_of_caller": _list_of(call.caller),
-        "all_of_agent": _list_of(call.agent_number),
+        "all_of_caller": _list_of(q=call.caller),
+        "all_of_agent": _list_of(agent=call.agent_number),
         "back": _back(request),
         "note": note,
         "longest_note": LONGEST_NOTE,
@@ -134,8 +134,8 @@ def _not_here(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return redirect(LIST)
 
 
-def _list_of(number: str) -> str:
-    return f"{reverse(LIST)}?{urlencode({'q': number})}" if number else ""
+def _list_of(**wanted: str) -> str:
+    return f"{reverse(LIST)}?{urlencode(wanted)}" if all(wanted.values()) else ""
 
 
 def _back(request: HttpRequest) -> str:
