@@ -35,8 +35,8 @@ from calllogs.patience import TookTooLong, within
 
 PER_PAGE = 50
 WALK = {"postgresql": 50_000, "sqlite": 20_000}
-GATHER_MS = 130
-FAR = {"postgresql": 250_000, "sqlite": 60_000}
+GATHER_MS = 120
+FAR = {"postgresql": 150_000, "sqlite": 60_000}
 NEWEST, OLDEST = "newest", "oldest"
 _SIDES = {"older": (True, False), "newer": (False, False), "before": (True, True), "after": (False, True)}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
