@@ -11,7 +11,7 @@ from calllogs.models import CallLog
 from calllogs.patience import TookTooLong, within
 
 COUNTED = 10_000  # so far is counted; further, an estimate does
-COUNT_MS = {"postgresql": 60, "sqlite": 30}
+COUNT_MS = {"postgresql": 40, "sqlite": 30}
 SAMPLED_PAGES = 800  # of PostgreSQL's table, spread over all of it: some 25,000 calls
 SAMPLED_CALLS = 4_000  # of SQLite's
 
@@ -48,7 +48,7 @@ def of_period(meant: Q) -> Count:
 def of_many(meant: Q) -> Count:
     """For a filter that calls are met with at every turn."""
     expected = _sampled_calls(meant) if connection.vendor == "sqlite" else _sampled_pages(meant)
-    if expected <= 2 * COUNTED:
+    if expected <= COUNTED:
         try:
             with within(COUNT_MS[connection.vendor]):
                 number = _up_to_limit(meant)

@@ -5,7 +5,8 @@ steps, each with a limit:
 
 1. Walk from the edge until the page is full, but past WALK calls at most. Any usual filter ends here.
 2. What is rarer is gathered through the indexes of its fields, and then sorted.
-3. What no index finds in time is told as it is: this far we have looked, and there is a link to look further.
+3. What no index finds in time is told as it is: this far we have looked, and there is a link to look further, by
+   longer walks.
 """
 
 import datetime as dt
@@ -34,8 +35,10 @@ from calllogs.patience import TookTooLong, within
 
 PER_PAGE = 50
 WALK = {"postgresql": 50_000, "sqlite": 20_000}
-GATHER_MS = 130
+GATHER_MS = 120
+FAR = {"postgresql": 150_000, "sqlite": 60_000}
 NEWEST, OLDEST = "newest", "oldest"
+_SIDES = {"older": (True, False), "newer": (False, False), "before": (True, True), "after": (False, True)}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _LARGEST_ID = 2**63 - 1
@@ -48,12 +51,14 @@ class Place:
     is_down: bool = True
     at: dt.datetime | None = None
     pk: int = 0
+    is_far: bool = False  # what is asked was looked for in vain, and the walk goes on with longer steps
 
     def __str__(self) -> str:
         """As in an address: `newest`, `oldest`, `older.1794117600000000.12`, `newer.…`; `place_of` reads it."""
         if self.at is None:
             return NEWEST if self.is_down else OLDEST
-        return f"{'older' if self.is_down else 'newer'}.{(self.at - _EPOCH) // _MICROSECOND}.{self.pk}"
+        side = next(side for side, way in _SIDES.items() if way == (self.is_down, self.is_far))
+        return f"{side}.{(self.at - _EPOCH) // _MICROSECOND}.{self.pk}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,14 @@ def place_of(text: str) -> Place | None:
     if text in ("", NEWEST, OLDEST):
         return Place(is_down=text != OLDEST)
     moment, _dot, pk = rest.partition(".")
-    if side not in ("older", "newer") or not (_is_number(moment) and _is_number(pk)):
+    if side not in _SIDES or not (_is_number(moment) and _is_number(pk)):
         return None
     try:
         at = _EPOCH + dt.timedelta(microseconds=int(moment))
     except OverflowError:
         return None
-    return Place(side == "older", at, min(int(pk), _LARGEST_ID))
+    is_down, is_far = _SIDES[side]
+    return Place(is_down, at, min(int(pk), _LARGEST_ID), is_far)
 
 
 def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) -> Page:
@@ -89,16 +95,19 @@ def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) ->
         page = _page(_in_order(meant & beyond, place.is_down), place)
         return _counted(page, lambda: estimates.of_period(meant))
     edge = CallLog.objects.filter(period.condition(now=now) & beyond).order_by(*_order(place.is_down))
-    steps = WALK[connection.vendor]
+    steps = (FAR if place.is_far else WALK)[connection.vendor]
     walked = _walked(meant, edge[:steps])
     if len(walked) > PER_PAGE:
         return _counted(_page(walked, place), lambda: estimates.of_many(meant))
+    if place.is_far:
+        return _stopped(walked, place, edge, steps)
     try:
         with within(GATHER_MS):
-            found, number = _gathered(meant, beyond, place.is_down)
+            few = wanted.condition(now=now, by_index=True) if connection.vendor == "sqlite" else meant
+            found, number = _gathered(few, beyond, place.is_down)
         return replace(_page(found, place), count=Count(number, is_exact=True))
     except TookTooLong:
-        return _stopped(walked, place, edge.values_list("started_at", flat=True)[steps])
+        return _stopped(walked, place, edge, steps)
 
 
 # --- steps -------------------------------------------------------------------------------------------------
@@ -143,21 +152,25 @@ def _page(found: list[CallLog], place: Place) -> Page:
         return Page([], *((beside, None) if place.is_down else (None, beside)))
     calls = calls if place.is_down else calls[::-1]
     newer, older = (
-        Place(False, calls[0].started_at, calls[0].pk),
-        Place(True, calls[-1].started_at, calls[-1].pk),
+        Place(is_down, end.started_at, end.pk) for is_down, end in ((False, calls[0]), (True, calls[-1]))
     )
-    has_other_side = place.at is not None
+    is_ahead, is_behind = has_more, place.at is not None
     if place.is_down:
-        return Page(calls, newer if has_other_side else None, older if has_more else None)
-    return Page(calls, newer if has_more else None, older if has_other_side or has_more else None)
+        return Page(calls, newer if is_behind else None, older if is_ahead else None)
+    return Page(calls, newer if is_ahead else None, older if is_behind else None)
 
 
-def _stopped(found: list[CallLog], place: Place, at: dt.datetime) -> Page:
+def _stopped(found: list[CallLog], place: Place, edge: QuerySet[CallLog], steps: int) -> Page:
+    """What the walk has found, and from where it can go on; it may as well have reached the end."""
     page = _page(found, place)
-    further = Place(place.is_down, at, 0 if place.is_down else _LARGEST_ID)
+    ends = list(edge.values_list("started_at", "pk")[steps - 1 : steps + 1])
+    if len(ends) < 2:
+        return page
+    (reached, pk), _next = ends
+    further = Place(place.is_down, reached, pk, is_far=True)
     if place.is_down:
-        return replace(page, stopped_at=at, older=further)
-    return replace(page, stopped_at=at, newer=further)
+        return replace(page, stopped_at=reached, older=further)
+    return replace(page, stopped_at=reached, newer=further)
 
 
 def _beyond(place: Place) -> Q:

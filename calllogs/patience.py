@@ -1,14 +1,17 @@
 """A limit on how long the database may work for a page."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connection
 
 _STEPS = 20_000  # of SQLite's machine, between two looks at the clock: about a millisecond
 _CANCELED = "57014"
+
+
+Result = TypeVar("Result")
 
 
 class TookTooLong(Exception):
@@ -19,20 +22,38 @@ class TookTooLong(Exception):
 def within(milliseconds: int) -> Iterator[None]:
     """Stop each query inside after so long. Raises TookTooLong; any other failure passes through.
 
-    Not for use inside a transaction: what is stopped would spoil it.
+    Inside a transaction there is no limit on PostgreSQL: what is stopped would spoil it.
     """
     limited = _on_sqlite(milliseconds) if connection.vendor == "sqlite" else _on_postgresql(milliseconds)
     try:
         with limited:
             yield
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") == _CANCELED or str(error) == "interrupted":
+        if _is_stop(error):
             raise TookTooLong from None
         raise
 
 
+def again_if_stopped(read: Callable[[], Result]) -> Result:
+    """What `read` gives, which only reads. A stop that PostgreSQL sends in the very moment in which a query ends by
+    itself hits the next one; then everything is read once more."""
+    try:
+        return read()
+    except OperationalError as error:
+        if not _is_stop(error):
+            raise
+        return read()
+
+
+def _is_stop(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", "") == _CANCELED or str(error) == "interrupted"
+
+
 @contextmanager
 def _on_postgresql(milliseconds: int) -> Iterator[None]:
+    if connection.in_atomic_block:
+        yield
+        return
     # The settings travel in front of each query, as one message and so as one transaction: no way there and back, and
     # nothing to undo. Compiling a query would take longer than we let it run; sorting some calls needs room.
     settings = {"statement_timeout": milliseconds, "jit": "off", "work_mem": "'64MB'"}

@@ -29,7 +29,7 @@ def condition(text: str, *, by_index: bool = False) -> Q:
         return wanted | _begins(text)
     for beginning in sorted(_beginnings(compact)):
         wanted |= _begins(beginning)
-    return wanted if compact[0] in "+0" else wanted | _ends(compact, by_index=by_index)
+    return wanted if compact[0] == "+" else wanted | _ends(compact, by_index=by_index)
 
 
 def _beginnings(compact: str) -> set[str]:

@@ -23,9 +23,11 @@ def pytest_configure() -> None:
 def _forget_between_tests() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
     from calllogs import auth
+    from calllogs.admin import call_choices
     from settings_sync import delivery, tasks
 
     auth.forget_keys()
+    call_choices.forget()
     tasks._resting_until = 0.0
     delivery._adopted.clear()
 

@@ -23,6 +23,7 @@ from calllogs.admin.words import clock_text
 from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.pages import Page, Place
+from calllogs.patience import again_if_stopped
 from settings_sync.models import Agent
 
 PLACE = "page"
@@ -48,7 +49,7 @@ class CallList:
             "title": _("Calls"),
             "is_fullwidth": "1",
             "media": self.media,
-            **_context(request, wanted),
+            **again_if_stopped(lambda: _context(request, wanted)),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "calllogs/call_list.html", context)
@@ -101,6 +102,8 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "periods": PERIODS.items(),
         "talk_from": clock_text(wanted.talk_from) if wanted.talk_from is not None else "",
         "talk_to": clock_text(wanted.talk_to) if wanted.talk_to is not None else "",
+        "more": sum(bool(value) for value in (wanted.office, wanted.recording))
+        + (wanted.talk_from is not None or wanted.talk_to is not None),
         "filter_pairs": parse_qsl(wanted.query()),
         "column_pairs": pairs,
         "query": wanted.query(),
@@ -122,6 +125,7 @@ def _ways(wanted: CallFilter, pairs: _Pairs, page: Page) -> dict[str, str]:
         "newer": to(page.newer),
         "older": to(page.older),
         "oldest": to(page.older and Place(is_down=False)),
+        "further": to(next((way for way in (page.older, page.newer) if way and way.is_far), None)),
     }
 
 

@@ -1,4 +1,4 @@
-/* The call list: lists to choose from close when they are left, and the address can be copied. */
+/* The call list: lists to choose from close when they are left, the address can be copied, and a long search goes on. */
 (() => {
   "use strict";
 
@@ -26,12 +26,33 @@
     }
   }
 
-  for (const button of document.querySelectorAll("[data-calls-copy]")) {
-    button.hidden = false; // without this script it would do nothing
-    button.addEventListener("click", async () => {
-      const done = await copy(document.getElementById(button.dataset.callsCopy));
-      button.focus();
-      button.parentElement.querySelector("[data-calls-copied]").textContent = done ? button.dataset.copied : "";
-    });
+  function offerToCopy() {
+    for (const button of document.querySelectorAll("[data-calls-copy]")) {
+      button.hidden = false; // without this script it would do nothing
+      button.addEventListener("click", async () => {
+        const done = await copy(document.getElementById(button.dataset.callsCopy));
+        button.focus();
+        button.parentElement.querySelector("[data-calls-copied]").textContent = done ? button.dataset.copied : "";
+      });
+    }
   }
+
+  // Nothing found so far: the portal looks through older calls piece by piece, and shows how far it is.
+  async function lookFurther() {
+    for (;;) {
+      const link = document.querySelector("[data-calls-further]");
+      if (!link) return;
+      const reply = await fetch(link.href, { redirect: "error", cache: "no-store" });
+      if (!reply.ok) return;
+      const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+      const found = page.querySelector("[data-calls-found]");
+      if (!found) return;
+      history.replaceState(null, "", link.href);
+      document.querySelector("[data-calls-found]").replaceWith(found);
+      offerToCopy();
+    }
+  }
+
+  offerToCopy();
+  lookFurther().catch(() => {}); // the link is still there
 })();
