@@ -40,6 +40,7 @@ REASON_WORDS: dict[str, Any] = {
     "the call's id is too long": _("The call id is too long"),
     "no call id, and no caller to derive one from": _("No call id and no caller's number"),
     "could not be stored": _("The database did not take it"),
+    "could not be read": _("The portal could not read it"),
     "no live key, or an address that is not allowed": _("No live key, or a network that is not allowed"),
 }
 

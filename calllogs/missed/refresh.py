@@ -16,10 +16,11 @@ from django.db import transaction
 from django.db.models import Exists, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from calllogs.arrival import as_bytes, understood
+from calllogs.arrival import understood
 from calllogs.missed.live import Spell, differences, spells
 from calllogs.missed.why import why
 from calllogs.models import CallLog, MissedCaller, MissedProgress, MissedRecheck, Push
+from calllogs.store import as_received
 from settings_sync import past
 
 AT_ONCE = 1000
@@ -261,9 +262,7 @@ def _callers_before(calls: set[int]) -> set[str]:
         return set()
     named = set()
     for push in Push.objects.filter(call_id__in=calls):
-        told = understood(
-            push.uid, push.received_at, push.remote_addr, as_bytes(push.raw_query), mends=push.mends
-        )
+        told = understood(as_received(push), mends=push.mends)
         if told.call is not None:
             named.add(told.call.caller)
     return named
