@@ -26,7 +26,7 @@ from settings_sync import past
 AT_ONCE = 1000
 GAP_S = 600
 MOST_GAPS = 200
-# A rebuild starts to read from a little before the newest push: what was not committed then is found as a gap.
+# After the first build, reading begins a little before the newest push: what was not committed then is found as a gap.
 LOOK_BACK = 5000
 BUILDING = dt.timedelta(minutes=15)
 
@@ -141,7 +141,7 @@ def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
         progress = mine.select_for_update().get()
         if progress.built_at is None:
             progress.push_id = max(progress.push_id, newest_push - LOOK_BACK, 0)
-            progress.call_id = max(progress.call_id, newest_call - LOOK_BACK, 0)
+            progress.call_id = max(progress.call_id, newest_call)
             progress.gaps = []
         progress.built_at = now
         progress.repaired += mended if was_built else 0

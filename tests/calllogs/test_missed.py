@@ -2,10 +2,13 @@
 
 import datetime as dt
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from calllogs import replay, retention, tasks
@@ -300,3 +303,41 @@ def test_pages_of_the_list_have_everybody_once_and_the_longest_waiting_first():
     assert listing.callers(listing.Wanted(q="98123 00007")).rows[0].caller == "+919812300007"
     assert len(listing.callers(listing.Wanted(q="0001")).rows) == 11  # 00010 to 00019, and 00001
     assert listing.callers(listing.Wanted(), after="nonsense~1").rows == seen[:25]
+
+
+def at_once(*acts_of_people):
+    """Run them in threads of their own, with connections of their own; what each returned or raised."""
+    barrier = threading.Barrier(len(acts_of_people))
+
+    def run(act):
+        try:
+            barrier.wait(10)
+            return act()
+        except (acts.Taken, acts.Gone) as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts_of_people)) as pool:
+        return list(pool.map(run, acts_of_people))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clicks_at_once_one_wins():
+    asha, ravi = (User.objects.create_user(name) for name in ("asha", "ravi"))
+    store([call(ASHA)])
+    level()
+    row = MissedCaller.objects.get()
+    for _ in range(5):
+        DeskClaim.objects.all().delete()
+        got = at_once(*(lambda person=person: acts.claim(row.pk, person=person) for person in (asha, ravi)))
+        assert sorted(type(one).__name__ for one in got) == ["DeskClaim", "Taken"]
+    how = DeskEntry.Kind.CALLED_BACK
+    closing = [
+        lambda person=person: acts.close(row.pk, how=how, person=person, seen=row.last_at)
+        for person in (asha, ravi)
+    ]
+    got = at_once(*closing, refresh.refresh, refresh.rebuild)
+    assert sorted(type(one).__name__ for one in got[:2]) == ["Closed", "Gone"]
+    assert DeskEntry.objects.filter(until__isnull=False).count() == 1
+    assert rows() == {}
