@@ -107,6 +107,7 @@ def _load_office(agents: list[lifelike.LifelikeAgent], *, since: dt.datetime) ->
 def _whole(rows: Iterator[lifelike.Row], end: dt.datetime) -> Iterator[tuple[Any, ...]]:
     """With the moments of the pushes. Some recordings come in a push of their own, minutes later, or not yet."""
     place = COLUMNS.index("recording_url")
+    row: tuple[Any, ...]
     for number, row in enumerate(rows):
         received_at = row[-1]
         told_at = received_at
