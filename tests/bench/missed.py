@@ -72,8 +72,10 @@ def _section(found: dict) -> Section:
         f" rows were compared with all calls: {found['differences']} differences."
     )
     cells = [
-        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", str(page["queries"])]
+        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", f"{page['cpu']:.1f}", str(page["queries"])]
         for name, page in pages.items()
     ]
-    text = "### Pages\n\n" + table(["page", "median ms", "worst ms", "queries"], cells)
+    text = "### Pages\n\n" + table(
+        ["page", "median ms", "worst ms", "CPU of the web process, ms", "queries"], cells
+    )
     return Section("The missed-call desk", intro, rows, text)
