@@ -42,7 +42,9 @@ def of_period(meant: Q) -> Count:
     if expected > 2 * COUNTED:
         return Count(expected, is_about=True)
     number = _up_to_limit(meant)
-    return Count(number, is_exact=number <= COUNTED)
+    if number <= COUNTED:
+        return Count(number, is_exact=True)
+    return Count(max(number, expected), is_about=True)
 
 
 def of_many(meant: Q) -> Count:
@@ -85,15 +87,18 @@ def _sampled_calls(meant: Q) -> int:
     """From calls at even distances; ids have few gaps but where old calls were deleted, which is at the beginning."""
     table = connection.ops.quote_name(CallLog._meta.db_table)
     sql, parameters = CallLog.objects.filter(meant).order_by().values("pk").query.sql_with_params()
+    first_id, last_id = f"(SELECT min(id) FROM {table})", f"(SELECT max(id) FROM {table})"
+    # The limit only keeps SQLite from taking another index than that of the ids.
+    under = f"""SELECT * FROM {table} WHERE id IN (
+        SELECT {first_id} + value * max(1, ({last_id} - {first_id}) / {SAMPLED_CALLS}) FROM json_each(%s)
+    ) LIMIT {2 * SAMPLED_CALLS}"""
+    sampled = sql.replace(f"FROM {table}", f"FROM ({under}) AS {table}", 1)
+    steps = json.dumps(list(range(2 * SAMPLED_CALLS)))  # a table with few calls is looked at as a whole
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})")
-        first, last = cursor.fetchone()
-        if first is None:
-            return 0
-        looked_at = range(first, last + 1, max(1, (last - first) // SAMPLED_CALLS))
-        # The limit only keeps SQLite from taking another index than that of the ids.
-        under = f"SELECT * FROM {table} WHERE id IN (SELECT value FROM json_each(%s)) LIMIT {len(looked_at)}"
-        sampled = sql.replace(f"FROM {table}", f"FROM ({under}) AS {table}", 1)
-        cursor.execute(f"SELECT count(*) FROM ({sampled})", [json.dumps(list(looked_at)), *parameters])
-        (found,) = cursor.fetchone()
-    return round(found * (last - first + 1) / len(looked_at))
+        cursor.execute(f"SELECT count(*), {first_id}, {last_id} FROM ({sampled})", [steps, *parameters])
+        found, first, last = cursor.fetchone()
+    if first is None:
+        return 0
+    step = max(1, (last - first) // SAMPLED_CALLS)
+    looked_at = (last - first) // step + 1
+    return round(found * (last - first + 1) / looked_at)

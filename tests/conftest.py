@@ -22,12 +22,15 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _forget_between_tests() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
+    from django.utils import translation
+
     from calllogs import auth
     from calllogs.admin import call_choices
     from settings_sync import delivery, tasks
 
     auth.forget_keys()
     call_choices.forget()
+    translation.deactivate()  # a page leaves its language behind in the thread
     tasks._resting_until = 0.0
     delivery._adopted.clear()
 

@@ -93,10 +93,7 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "count": count_words(page.count),
         "span": _span(page),
         "stopped_at": page.stopped_at,
-        "is_beyond": not page.calls
-        and place is not None
-        and place.at is not None
-        and page.stopped_at is None,
+        "is_beyond": _is_beyond(page, place),
         "chips": [(part.words(agents=agents), address(rest, pairs)) for part, rest in wanted.parts()],
         "choices": call_choices.offered(wanted, agents=agents, departments=departments),
         "periods": PERIODS.items(),
@@ -112,6 +109,12 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         **_ways(wanted, pairs, page),
         **call_views.context(request, wanted, sent),
     }
+
+
+def _is_beyond(page: Page, place: Place | None) -> bool:
+    """An address of a page that is not there; a long search that came to the end in vain is none."""
+    is_inside = place is None or place.at is None or place.is_far
+    return not page.calls and page.stopped_at is None and not is_inside
 
 
 def _ways(wanted: CallFilter, pairs: _Pairs, page: Page) -> dict[str, str]:

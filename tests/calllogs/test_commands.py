@@ -5,6 +5,8 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
+from django.utils import timezone
 
 from calllogs.exports.columns import COLUMNS
 from calllogs.models import CallLog, PushKey
@@ -79,6 +81,10 @@ def test_sample_data_is_an_office_with_calls_and_intents(settings):
     assert set(CallLog.objects.values_list("status", flat=True)) >= {"ANSWERED", "MISSED", "DROPPED"}
     assert (Agent.objects.count(), OfficeHours.objects.count()) == (40, 7)
     assert ProviderSetting.objects.count() == 40 + 7 + Holiday.objects.count()
+    late = CallLog.objects.filter(told_at__gt=F("received_at"))  # their recordings came after them
+    assert late.exists()
+    assert not late.filter(recording_url="").exists()
+    assert not late.filter(told_at__gt=timezone.now()).exists()
     call_command("load_sample_data", calls=100, verbosity=0)
     assert CallLog.objects.count() == 600
 

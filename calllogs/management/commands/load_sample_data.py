@@ -109,12 +109,12 @@ def _whole(rows: Iterator[lifelike.Row], end: dt.datetime) -> Iterator[tuple[Any
     place = COLUMNS.index("recording_url")
     row: tuple[Any, ...]
     for number, row in enumerate(rows):
-        received_at = row[-1]
-        told_at = received_at
+        told_at = row[-1]
         if row[place] and number % LATE_ONE_IN == 0:
             told_at += dt.timedelta(seconds=60 + number * 7 % LATE_S)
             if told_at > end:
-                told_at, row = received_at, (*row[:place], "", *row[place + 1 :])
+                yield (*row[:place], "", *row[place + 1 :], row[-1], row[-1], False, "")
+                continue
         yield (*row, told_at, told_at, False, "")
 
 
