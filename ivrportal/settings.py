@@ -239,6 +239,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=5),
         "options": {"expires": 5},
     },
+    "write exports that wait": {
+        "task": "calllogs.tasks.write_due_exports",
+        "schedule": timedelta(seconds=IVR_SWEEP_S),
+        "options": {"expires": IVR_SWEEP_S},
+    },
     "delete what is too old": {
         "task": "calllogs.tasks.delete_old",
         "schedule": timedelta(minutes=10),
@@ -253,6 +258,9 @@ PUSH_WAIT_S = env.float("PUSH_WAIT_S", default=2.0)
 PUSH_ERROR_STATUS = env.str("PUSH_ERROR_STATUS", default="real")
 CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", default=400)
 PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
+EXPORT_STREAM_ROWS = env.int("EXPORT_STREAM_ROWS", default=50_000)
+EXPORT_KEPT_DAYS = env.int("EXPORT_KEPT_DAYS", default=7)
+EXPORT_LEASE_S = env.float("EXPORT_LEASE_S", default=30.0)
 METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 # A field count or a body size that Django refuses must not cost us a push: its view reads raw bytes.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000

@@ -18,15 +18,25 @@ class PortalSite(theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import connect  # late: the admin modules register themselves with this very site
+        from calllogs.admin import (
+            connect,
+            export_page,
+        )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
-        return [*connect.urls(self), *heard.urls(self), *changes.urls(self), *super().get_urls()]
+        return [
+            *connect.urls(self),
+            *export_page.urls(self),
+            *heard.urls(self),
+            *changes.urls(self),
+            *super().get_urls(),
+        ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        from settings_sync.admin import banner  # late, for the same reason
+        from calllogs.admin import export_news  # late, for the same reason
+        from settings_sync.admin import banner
 
-        return {**super().each_context(request), **banner.context(request)}
+        return {**super().each_context(request), **banner.context(request), **export_news.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from settings_sync.admin import guard, heard  # late, for the same reason
@@ -63,6 +73,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
+                _item(_("Exports"), "download", "calllogs_export_changelist", "calllogs.view_export"),
             ],
         },
         {

@@ -67,7 +67,7 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_pushes(
         push(GOOD.format(number))
         push(NOT_A_DATE.replace("M-1", f"M-{number}"))
     supervisor.get(INBOX)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         supervisor.get(INBOX)
 
 
