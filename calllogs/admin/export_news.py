@@ -11,19 +11,21 @@ from calllogs.models import Export
 MOST_SHOWN = 5
 
 
-def context(request: HttpRequest) -> dict[str, Any]:
-    """For `each_context` of the admin site: one query, and none for who may not export."""
+def context(request: HttpRequest, *, but: int | None = None) -> dict[str, Any]:
+    """For `each_context` of the admin site: one query, and none for who may not export. `but`: shown by the page."""
     if not request.user.has_perm("calllogs.export_calls"):
         return {}
-    return {"export_news": SimpleLazyObject(lambda: _news(request))}
+    return {"export_news": SimpleLazyObject(lambda: _news(request, but))}
 
 
 def fragment(request: HttpRequest) -> HttpResponse:
-    """The part alone, for as long as something is under way."""
-    news = _news(request) if request.user.has_perm("calllogs.export_calls") else {}
-    return TemplateResponse(request, "calllogs/export_news.html", {"export_news": news})
+    """The part alone, asked for again for as long as something is under way."""
+    but = request.GET.get("but", "")
+    shown_by_page = int(but) if but.isascii() and but.isdigit() and len(but) < 19 else None
+    return TemplateResponse(request, "calllogs/export_news.html", context(request, but=shown_by_page))
 
 
-def _news(request: HttpRequest) -> dict[str, Any]:
-    exports = list(Export.objects.news_for(request.user)[:MOST_SHOWN])
-    return {"exports": exports, "is_moving": any(export.is_under_way for export in exports)}
+def _news(request: HttpRequest, but: int | None) -> dict[str, Any]:
+    news = Export.objects.news_for(request.user)
+    exports = list((news if but is None else news.exclude(pk=but))[:MOST_SHOWN])
+    return {"exports": exports, "is_moving": any(export.is_under_way for export in exports), "but": but}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import export_asked
+from calllogs.admin import export_news
 from calllogs.admin.export_page import MAY, headers
 from calllogs.admin.words import to_the_second
 from calllogs.exports import files
@@ -34,7 +36,7 @@ def is_own(request: HttpRequest, export: Export) -> bool:
 @admin.register(Export)
 class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
     list_before_template = "calllogs/exports_before.html"
-    list_display = ["asked_at", "who", "words", "file_format", "rows", "shown_state"]
+    list_display = ["asked_at", "who", "words", "file_format", "shown_rows", "shown_state"]
     list_filter = [("state", theme.ChoicesDropdownFilter), ("asked_at", theme.RangeDateFilter)]
     list_filter_submit = True
     list_fullwidth = True
@@ -55,6 +57,10 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
             return format_html('<a class="in-link" href="{}">{}</a>', address, _("Download"))
 
         return [*self.list_display, file]
+
+    @theme.display(description=gettext_lazy("Rows"), ordering="rows")
+    def shown_rows(self, export: Export) -> str:
+        return intcomma(export.rows)
 
     @theme.display(description=gettext_lazy("State"), ordering="state")
     def shown_state(self, export: Export) -> str:
@@ -87,8 +93,14 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
         if export is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         title = _("Export of %(when)s") % {"when": to_the_second(export.asked_at)}
-        context = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-        return TemplateResponse(request, "calllogs/export.html", context | self._shown(request, export))
+        context = {
+            **self.admin_site.each_context(request),
+            **self._shown(request, export),
+            **export_news.context(request, but=export.pk),
+            "title": title,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "calllogs/export.html", context)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of the page that renews itself."""

@@ -6,6 +6,7 @@ import io
 from zipfile import ZipFile
 
 import openpyxl
+from django.http import QueryDict
 from django.utils import timezone
 from openpyxl.utils.escape import unescape
 
@@ -44,11 +45,7 @@ def make_calls(texts=NASTY, **fixed):
 
 
 def asked(user=None, query="", file_format="csv"):
-    return Asked(user, filters.from_query({name: [value] for name, value in _pairs(query)}), file_format)
-
-
-def _pairs(query):
-    return [pair.split("=", 1) for pair in query.split("&") if pair]
+    return Asked(user, filters.from_query(dict(QueryDict(query).lists())), file_format)
 
 
 def written(calls_query, file_format, *, zone):
