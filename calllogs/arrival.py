@@ -1,12 +1,13 @@
-"""A push with a good key, at the door: as it came, and what was understood of it."""
+"""A push at the door: as it came (`Received`), and what was understood of it (`Arrival`)."""
 
 import datetime as dt
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 from zoneinfo import ZoneInfo
 
@@ -16,11 +17,21 @@ from django.utils import timezone
 from calllogs import parsing
 from calllogs.parsing import ParsedCall
 
+logger = logging.getLogger(__name__)
+
 _READABLE = bytes(range(0x20, 0x7F)).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Received(NamedTuple):
+    """A push as it came: `raw_query` is what was sent, without the push key, in printable ASCII."""
+
+    uid: str
+    received_at: dt.datetime
+    remote_addr: str
+    raw_query: str
+
+
+class Arrival(NamedTuple):
     """`call` is None where the push could not be used; then `reason` and `field` say why."""
 
     uid: str
@@ -32,9 +43,9 @@ class Arrival:
     field: str = ""
 
 
-def arrive(raw: bytes, address: str) -> Arrival:
-    """Understand a push that comes now, and give it the id under which it is stored once."""
-    return understood(_new_uid(), timezone.now(), address, raw)
+def receive(raw: bytes, address: str) -> Received:
+    """A push that comes now, with the id under which it is stored once. Who stores it reads what it says."""
+    return Received(_new_uid(), timezone.now(), address, as_text(raw))
 
 
 def _new_uid() -> str:
@@ -42,20 +53,23 @@ def _new_uid() -> str:
     return f"{time.time_ns() // 1000:016x}{os.urandom(8).hex()}"
 
 
-def understood(
-    uid: str, received_at: dt.datetime, address: str, raw: bytes, *, mends: Mapping[str, str] | None = None
-) -> Arrival:
+def understood(push: Received, *, mends: Mapping[str, str] | None = None) -> Arrival:
+    """Never raises for anything that a sender can write: what cannot be used is an arrival that says why."""
     try:
-        call = parsing.parse(raw, zone=_zone(settings.PORTAL_TIME_ZONE), mends=mends)
+        call = parsing.parse(as_bytes(push.raw_query), zone=_zone(settings.PORTAL_TIME_ZONE), mends=mends)
     except parsing.Rejected as error:
-        return Arrival(uid, received_at, address, as_text(raw), None, error.reason, error.field)
-    return Arrival(uid, received_at, address, as_text(raw), call)
+        return Arrival(*push, None, error.reason, error.field)
+    except Exception as error:
+        # A mistake of ours costs this push its call, and no other push anything; it is replayed when that is mended.
+        logger.error("a push could not be read (%s)", type(error).__name__)
+        return Arrival(*push, None, "could not be read")
+    return Arrival(*push, call)
 
 
 def as_text(raw: bytes) -> str:
     """The raw query in printable ASCII: any other byte is percent-encoded, which means the same to the parser."""
-    if raw.isascii() and raw.decode().isprintable():
-        return raw.decode()
+    if raw.isascii() and (text := raw.decode()).isprintable():
+        return text
     return quote_from_bytes(raw, safe=_READABLE)
 
 
@@ -63,16 +77,14 @@ def as_bytes(raw_query: str) -> bytes:
     return raw_query.encode("ascii", "replace")
 
 
-def packed(arrival: Arrival) -> bytes:
-    """The arrival for the spool. What was understood is left out: it is understood again when it is drained."""
-    return json.dumps(
-        [arrival.uid, arrival.received_at.isoformat(), arrival.remote_addr, arrival.raw_query]
-    ).encode()
+def packed(push: Received) -> bytes:
+    """The push for the spool; it is understood when it is drained."""
+    return json.dumps([push.uid, push.received_at.isoformat(), push.remote_addr, push.raw_query]).encode()
 
 
 def unpacked(record: bytes) -> Arrival:
     uid, received_at, address, raw_query = json.loads(record)
-    return understood(uid, dt.datetime.fromisoformat(received_at), address, as_bytes(raw_query))
+    return understood(Received(uid, dt.datetime.fromisoformat(received_at), address, raw_query))
 
 
 @lru_cache(maxsize=4)

@@ -44,17 +44,16 @@ class _Known:
 # --- keys ------------------------------------------------------------------------------------------------
 
 
-def digest_in(raw: bytes) -> str:
-    """The digest of the key that a push carries; of the empty text if it carries none."""
+def parted(raw: bytes) -> tuple[bytes, str]:
+    """The push without its key, which is kept nowhere, and the digest of that key; of the empty text if it has none."""
+    keys: list[bytes] = []
+    rest: list[bytes] = []
     for piece in raw.split(b"&"):
-        if _is_key(piece):
-            return digest_of(unquote_to_bytes(piece.partition(b"=")[2]).decode("utf-8", "surrogateescape"))
-    return digest_of("")
-
-
-def without_key(raw: bytes) -> bytes:
-    """The push without its key, which is kept nowhere."""
-    return b"&".join(piece for piece in raw.split(b"&") if not _is_key(piece))
+        (keys if _is_key(piece) else rest).append(piece)
+    if not keys:
+        return raw, digest_of("")
+    given = unquote_to_bytes(keys[0].partition(b"=")[2]).decode("utf-8", "surrogateescape")
+    return b"&".join(rest), digest_of(given)
 
 
 def is_live(digest: str) -> bool | None:

@@ -1,6 +1,7 @@
 """What the way in needs, and what to set."""
 
 import ipaddress
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,13 @@ from django.core.checks import CheckMessage, Error
 @checks.register()
 def networks_are_networks(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    for name in ("PUSH_ALLOWED_NETWORKS", "TRUSTED_PROXIES", "METRICS_ALLOWED_NETWORKS"):
+    names = (
+        "PUSH_ALLOWED_NETWORKS",
+        "TRUSTED_PROXIES",
+        "METRICS_ALLOWED_NETWORKS",
+        "RECORDING_ALLOWED_NETWORKS",
+    )
+    for name in names:
         for cidr in getattr(settings, name):
             try:
                 ipaddress.ip_network(cidr.strip(), strict=False)
@@ -40,6 +47,35 @@ def zone_is_known(**_: Any) -> list[CheckMessage]:
                 "PORTAL_TIME_ZONE is unknown.",
                 hint="Set it to a name such as Asia/Kolkata.",
                 id="calllogs.E003",
+            )
+        ]
+    return []
+
+
+@checks.register()
+def recordings_have_a_place(**_: Any) -> list[CheckMessage]:
+    if settings.RECORDING_STORAGE not in {"", "disk", "s3"}:
+        return [
+            Error(
+                "RECORDING_STORAGE is unknown.",
+                hint="Leave it empty, or set it to disk or s3.",
+                id="calllogs.E004",
+            )
+        ]
+    if settings.RECORDING_STORAGE != "s3":
+        return []
+    if not settings.RECORDING_S3_BUCKET:
+        return [
+            Error(
+                "RECORDING_S3_BUCKET is not set.", hint="Name the bucket for recordings.", id="calllogs.E005"
+            )
+        ]
+    if find_spec("storages") is None or find_spec("boto3") is None:
+        return [
+            Error(
+                "RECORDING_STORAGE=s3 needs a library that is not installed.",
+                hint="Run pip install 'django-storages[s3]' in the portal's environment.",
+                id="calllogs.E006",
             )
         ]
     return []

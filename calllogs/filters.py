@@ -7,10 +7,13 @@ told in `problems`.
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
+from django.db.models.lookups import Exact
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -18,6 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from calllogs import office_time, searching
 from calllogs.models import CallLog
+from calllogs.models.call import HAS_RECORDING
 from calllogs.reading import Reading
 from settings_sync.models import Agent
 from settings_sync.phone import for_people, to_e164
@@ -74,6 +78,13 @@ class CallFilter:
 
     def apply(self, calls: QuerySet[CallLog], *, now: dt.datetime | None = None) -> QuerySet[CallLog]:
         """Those of `calls` that are meant; brings no order. Reads the office hours if they matter."""
+        return calls.filter(self.condition(now=now))
+
+    def condition(self, *, now: dt.datetime | None = None, by_index: bool = False) -> Q:
+        """The same for `filter`: whoever asks several times about the same calls keeps it.
+
+        `by_index`: few are expected among all calls, so SQLite is shown the way.
+        """
         first, last = self.days(now=now)
         wanted = Q()
         if first:
@@ -84,19 +95,25 @@ class CallFilter:
             if values:
                 wanted &= Q((f"{name}__in", ["" if value == NOTHING else value for value in values]))
         if self.recording:
-            wanted &= Q(recording_url="") if self.recording == "without" else ~Q(recording_url="")
+            wanted &= Q(Exact(HAS_RECORDING, int(self.recording == "with")))
         if self.talk_from is not None:
             wanted &= Q(talk_seconds__gte=self.talk_from)
         if self.talk_to is not None:
             wanted &= Q(talk_seconds__lte=self.talk_to)
-        calls = calls.filter(wanted)
+        if by_index and not self.statuses and (self.talk_from is not None or self.talk_to is not None):
+            wanted &= Q(
+                status__in=CallLog.Status.values
+            )  # the index of talks begins with it; SQLite does not skip
         if self.office:
-            calls = calls.filter(office_time.condition(is_open=self.office == "in", first=first, last=last))
-        return searching.search(calls, self.q) if self.q else calls
+            wanted &= office_time.condition(is_open=self.office == "in", first=first, last=last)
+        return wanted & searching.condition(self.q, by_index=by_index) if self.q else wanted
 
-    def words(self, *, now: dt.datetime | None = None) -> str:
-        """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true."""
-        return ", ".join(self._words(now)) or _("all calls")
+    def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
+        """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true.
+
+        `agents`: names by number; looked up if left out.
+        """
+        return ", ".join(self._words(now, agents)) or _("all calls")
 
     def query(self) -> str:
         """The canonical query string, without a question mark; empty for all calls."""
@@ -121,15 +138,34 @@ class CallFilter:
             ("circle", self.circles),
         ]
 
-    def _words(self, now: dt.datetime | None) -> Iterator[str]:
+    def parts(self) -> list[tuple["CallFilter", "CallFilter"]]:
+        """Each thing that is asked for, alone, and the filter without it."""
+        nothing = CallFilter()
+        whole: list[dict[str, Any]] = [
+            {"period": self.period, "date_from": self.date_from, "date_to": self.date_to}
+        ]
+        whole += [{name: getattr(self, name)} for name in ("office", "recording")]
+        whole += [{"talk_from": self.talk_from, "talk_to": self.talk_to}, {"q": self.q}]
+        found = [
+            (replace(nothing, **fields), replace(self, **{name: getattr(nothing, name) for name in fields}))
+            for fields in whole
+        ]
+        for name in ("statuses", "agents", "departments", "virtual_numbers", "circles"):
+            values = getattr(self, name)
+            for one in values:
+                only: dict[str, Any] = {name: (one,)}
+                others: dict[str, Any] = {name: tuple(value for value in values if value != one)}
+                found.append((replace(nothing, **only), replace(self, **others)))
+        return [(part, rest) for part, rest in found if part != nothing]
+
+    def _words(self, now: dt.datetime | None, agents: Mapping[str, str] | None) -> Iterator[str]:
         first, last = self.days(now=now)
         if first or last:
             yield period_words(first, last)
         if self.statuses:
             yield _either([str(CallLog.Status(status).label).lower() for status in self.statuses])
         if self.agents:
-            mobiles = [number for number in self.agents if to_e164(number)]  # the field refuses others
-            names = dict(Agent.objects.filter(number__in=mobiles).values_list("number", "name"))
+            names = _names(self.agents) if agents is None else agents
             yield _either([names.get(number) or for_people(number) for number in self.agents], _("no agent"))
         if self.departments:
             yield _either(self.departments, _("no department"))
@@ -152,7 +188,7 @@ _CHOICE_NAMES = ("status", "agent", "department", "number", "circle")
 NAMES = ("period", "from", "to", *_CHOICE_NAMES, "office", "recording", "talk_from", "talk_to", "q")
 
 
-def from_query(params: Mapping[str, list[str]]) -> CallFilter:
+def from_query(params: QueryDict | Mapping[str, list[str]]) -> CallFilter:
     """What a query string means, a QueryDict's or a plain mapping of lists. Never raises."""
     reading = Reading(params)
     period = reading.one_of("period", PERIODS, _("period"))
@@ -212,6 +248,12 @@ def period_words(first: dt.date | None, last: dt.date | None) -> str:
         "first": date_format(first, begins),
         "last": date_format(last, "j M Y"),
     }
+
+
+def _names(numbers: tuple[str, ...]) -> dict[str, str]:
+    """Of agents; the field of a telephone number refuses to be asked for what is none."""
+    mobiles = [number for number in numbers if to_e164(number)]
+    return dict(Agent.objects.filter(number__in=mobiles).values_list("number", "name"))
 
 
 def _either(values: list[str] | tuple[str, ...], nothing: str = "") -> str:

@@ -69,9 +69,10 @@ _UNANSWERED = (
     ("DROPPED", "DROPPED", 20),
     ("VOICEMAIL", "OTHER", 2),
 )
+RECORDINGS = "https://recordings.example.com"
 # One in eight recordings has an address with parameters of its own, which a raw sender does not encode.
-_FILE = "https://recordings.example.com/{day}/{call_id}.mp3"
-_PLAYER = "https://recordings.example.com/play?id={call_id}&day={day}&part=1"
+_FILE = "/{day}/{call_id}.mp3"
+_PLAYER = "/play?id={call_id}&day={day}&part=1"
 _CALLERS = 100_000
 _TABLE = 4096
 _CALL_BACK_SHARE, _REGULAR_SHARE, _RECORDED_SHARE = 0.15, 0.45, 0.97
@@ -101,8 +102,11 @@ def calls(
     departments: Sequence[str] = DEPARTMENTS,
     start: dt.datetime,
     end: dt.datetime,
+    recordings: str = RECORDINGS,
 ) -> Iterator[LifelikeCall]:
     """`count` calls that start in [start, end). The rhythm of day and week is that of `start`'s zone.
+
+    `recordings` is the address below which their recordings lie.
 
     Raises ValueError for moments without a zone or in the wrong order, and for nothing to choose from.
     """
@@ -114,6 +118,7 @@ def calls(
         departments=departments,
         start=start,
         end=end,
+        recordings=recordings,
     )
     return (LifelikeCall(*row) for row in rows)
 
@@ -127,6 +132,7 @@ def call_rows(
     departments: Sequence[str] = DEPARTMENTS,
     start: dt.datetime,
     end: dt.datetime,
+    recordings: str = RECORDINGS,
 ) -> Iterator[Row]:
     """The same calls as `calls`, as tuples: what is loaded by the million."""
     if start.tzinfo is None or end.tzinfo is None or end <= start:
@@ -142,6 +148,7 @@ def call_rows(
         connected=[(agent.number, agent.department) for agent in source.choices(agents, k=_TABLE)],
         called=source.choices(virtual_numbers, k=_TABLE),
         departments=source.choices(departments, k=_TABLE),
+        recordings=(recordings + _FILE, recordings + _PLAYER),
     )
 
 
@@ -184,6 +191,7 @@ def _rows(
     connected: list[tuple[str, str]],
     called: list[str],
     departments: list[str],
+    recordings: tuple[str, str],
 ) -> Iterator[Row]:
     # Written out in one piece and fed from tables: five million calls are made of this loop.
     draw, moment, utc = source.random, dt.datetime.fromtimestamp, dt.UTC
@@ -192,6 +200,7 @@ def _rows(
     talks = [max(3, min(3600, int(source.lognormvariate(4.6, 0.9)))) for _ in range(_TABLE)]
     menus = [4 + int(source.gammavariate(2, 9)) for _ in range(_TABLE)]
     waiting: list[int] = []
+    file, player = recordings
     number = 0
     for hour, calls_in_hour in hours:
         for offset in sorted(int(draw() * hour.seconds) for _ in range(calls_in_hour)):
@@ -212,7 +221,7 @@ def _rows(
                 raw, status, talk = "ANSWER", "ANSWERED", talks[int(draw() * _TABLE)]
                 agent, department = connected[int(draw() * _TABLE)]
                 if draw() < _RECORDED_SHARE:
-                    recording = (_PLAYER if pick % 8 == 0 else _FILE).format(day=hour.day, call_id=call_id)
+                    recording = (player if pick % 8 == 0 else file).format(day=hour.day, call_id=call_id)
             else:
                 raw, status, _ = unanswered[int(draw() * _TABLE)]
                 department = departments[pick]

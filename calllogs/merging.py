@@ -23,13 +23,12 @@ NUMBERS = ("ivr_seconds", "talk_seconds")
 
 
 def row_of(call: ParsedCall, received_at: dt.datetime, now: dt.datetime) -> dict[str, Any]:
-    row = {name: getattr(call, name) for name in ("call_id", "started_at", "status", *TEXTS, *NUMBERS)}
-    return row | {
-        "has_conflict": False,
-        "received_at": received_at,
-        "told_at": received_at,
-        "updated_at": now,
-    }
+    row: dict[str, Any] = call._asdict()
+    del row["flags"]
+    row["has_conflict"] = False
+    row["received_at"] = row["told_at"] = received_at
+    row["updated_at"] = now
+    return row
 
 
 def merge(known: dict[str, Any], newer: dict[str, Any]) -> bool:

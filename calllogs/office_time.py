@@ -13,19 +13,24 @@ from django.db.models import (
     BinaryField,
     BooleanField,
     Case,
+    CharField,
+    DateField,
     F,
     Func,
     IntegerField,
     Q,
+    TimeField,
     Value,
     When,
 )
+from django.db.models.functions import Cast
 from django.db.models.lookups import In
 from django.utils import timezone
 
 from settings_sync import desired, schedule
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 
+_Hours = tuple[dt.time, dt.time]
 DAY, WEEK = 24 * 60, 7 * 24 * 60
 _EPOCH = dt.date(1970, 1, 1)
 _EPOCH_WEEKDAY = _EPOCH.weekday()
@@ -39,13 +44,11 @@ def midnight(day: dt.date) -> dt.datetime:
 
 def condition(*, is_open: bool, first: dt.date | None = None, last: dt.date | None = None) -> Q:
     """Calls that began while the office was open, or while it was not. `first` and `last`: no other days matter."""
-    week = _week()
-    holidays = set(_between(Holiday, first, last).values_list("date", flat=True))
-    others = {other.date: other for other in _between(OtherHours, first, last) if other.date not in holidays}
-    days = sorted(holidays | others.keys())
+    usual_hours, others, holidays = _plan(first, last)
+    week, days = _week(usual_hours), sorted({*holidays, *others})
     opened = Q()
-    for date, hours in others.items():
-        opened |= Q(started_at__gte=_moment(date, hours.opens_at), started_at__lt=_end(date, hours.closes_at))
+    for date, (opens_at, closes_at) in others.items():
+        opened |= Q(started_at__gte=_moment(date, opens_at), started_at__lt=_end(date, closes_at))
     if 0 not in week:  # always open: what is left are a few stretches of time, which an index finds
         closed = Q(pk__in=[])
         for date in days:
@@ -64,21 +67,42 @@ def condition(*, is_open: bool, first: dt.date | None = None, last: dt.date | No
 # --- the office's plan -----------------------------------------------------------------------------------
 
 
-def _week() -> bytes:
+def _plan(
+    first: dt.date | None, last: dt.date | None
+) -> tuple[dict[str, _Hours], dict[dt.date, _Hours], set[dt.date]]:
+    """Usual hours by weekday, other hours by date, and holidays; by one query, since a page has few to spend."""
+    no_weekday, no_time = Value("", CharField()), Cast(Value(None), TimeField())
+    usual = OfficeHours.objects.order_by().values_list(
+        "day", Cast(Value(None), DateField()), "opens_at", "closes_at"
+    )
+    other = _between(OtherHours, first, last).values_list(no_weekday, "date", "opens_at", "closes_at")
+    closed = _between(Holiday, first, last).values_list(no_weekday, "date", no_time, no_time)
+    found = list(usual.union(other, closed, all=True))
+    holidays = {date for _weekday, date, opens_at, _closes_at in found if opens_at is None}
+    return (
+        {weekday: (opens, closes) for weekday, _date, opens, closes in found if weekday},
+        {date: (opens, closes) for _weekday, date, opens, closes in found if date and date not in holidays},
+        holidays,
+    )
+
+
+def _week(usual: dict[str, _Hours]) -> bytes:
     """A mark for each minute of a week from Monday on: 1 where the office is open. No hours: the provider's own."""
-    usual = {hours.day: hours for hours in OfficeHours.objects.all()}
     marks = bytearray(b"\x01" * WEEK)
     for number, name in enumerate(desired.WEEKDAYS):
         if name in usual:
-            opens, closes = _minute(usual[name].opens_at), _minute(usual[name].closes_at)
-            closes = DAY if usual[name].closes_at == schedule.LAST_MINUTE else closes
+            opens_at, closes_at = usual[name]
+            opens, closes = (
+                _minute(opens_at),
+                DAY if closes_at == schedule.LAST_MINUTE else _minute(closes_at),
+            )
             day = b"\x00" * opens + b"\x01" * (closes - opens) + b"\x00" * (DAY - closes)
             marks[number * DAY : (number + 1) * DAY] = day
     return bytes(marks)
 
 
 def _between(kind: Any, first: dt.date | None, last: dt.date | None) -> Any:
-    rows = kind.objects.order_by("date")
+    rows = kind.objects.order_by()
     rows = rows.filter(date__gte=first) if first else rows
     return rows.filter(date__lte=last) if last else rows
 

@@ -9,8 +9,8 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from settings_sync.phone import to_e164
 MAX_ID, MAX_TEXT, MAX_URL = 128, 100, 2000
 MAX_SECONDS = 7 * 24 * 3600  # a week: no call is longer
 EARLIEST, LATEST = 2000, 2100  # years
+SHORT = 64  # bytes of a value that is worth remembering
 
 # Remarks on a push that was understood.
 REPEATED_KEY = "repeated_key"
@@ -40,8 +41,7 @@ class Rejected(Exception):
         self.reason, self.field = reason, field
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCall:
+class ParsedCall(NamedTuple):
     """One call as one push tells it. Texts are empty and seconds None where the push is silent."""
 
     call_id: str
@@ -102,7 +102,9 @@ def fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
     flags: list[str] = []
     for field, piece in _pieces(raw):
-        value = _decoded(piece, flags, is_url=field == "recording_url")
+        read = _decoded if len(piece) < SHORT else _decoded.__wrapped__
+        value, remarks = read(piece, is_url=field == "recording_url")
+        flags += remarks
         if value.casefold() in BLANKS:
             continue
         if field in values:
@@ -146,7 +148,10 @@ def _inside_url(current: str, found: list[tuple[str, bytes]]) -> bool:
     return current == "recording_url" and b"://" in found[-1][1] and b"?" in found[-1][1]
 
 
-def _decoded(value: bytes, flags: list[str], *, is_url: bool) -> str:
+@lru_cache(maxsize=8192)
+def _decoded(value: bytes, *, is_url: bool) -> tuple[str, tuple[str, ...]]:
+    """The text of a value, and the remarks on it. Kept, because dates, agents and departments come again and again."""
+    flags: tuple[str, ...] = ()
     if is_url and b"://" in value and (b"?" in value or b"%3f" not in value.lower()):
         # Not encoded, so nothing to decode: a %20 in it is the URL's own.
         data = value
@@ -158,18 +163,18 @@ def _decoded(value: bytes, flags: list[str], *, is_url: bool) -> str:
         decoded = data.decode("utf-8")
     except UnicodeDecodeError:
         decoded = data.decode("utf-8", "replace")
-        flags.append(BAD_ENCODING)
+        flags += (BAD_ENCODING,)
     if not decoded.isprintable():
         cleaned = "".join(
             sign if sign.isprintable() else (" " if sign in "\t\r\n" else "") for sign in decoded
         )
         if cleaned != decoded:
-            flags.append(CONTROL_SIGNS)
+            flags += (CONTROL_SIGNS,)
         decoded = cleaned
     # A leading space before digits is a plus that was not encoded; number() wants to see it.
     if decoded[:1] == " " and _AFTER_A_LOST_PLUS.fullmatch(decoded):
-        return "+" + decoded.strip()
-    return decoded.strip()
+        return "+" + decoded.strip(), flags
+    return decoded.strip(), flags
 
 
 _AFTER_A_LOST_PLUS = re.compile(r" +[0-9]{8,}\s*")
@@ -234,6 +239,7 @@ def moment(date: str, time: str, *, zone: ZoneInfo) -> dt.datetime:
     return local.astimezone(dt.UTC)
 
 
+@lru_cache(maxsize=64)
 def _date(value: str) -> dt.date:
     if match := _YEAR_FIRST.fullmatch(value):
         year, month, day = int(match[1]), int(match[2]), int(match[3])

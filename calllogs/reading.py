@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Mapping
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 MOST_VALUES, LONGEST_VALUE = 50, 100
@@ -13,10 +14,8 @@ LONGEST_TALK_S = 24 * 3600
 class Reading:
     """Takes values out of a QueryDict or a mapping of lists; `problems` are told to a person. Never raises."""
 
-    def __init__(self, params: Mapping[str, list[str]]) -> None:
-        self.getlist: Callable[[str], list[str]] = getattr(
-            params, "getlist", lambda name: params.get(name, [])
-        )
+    def __init__(self, params: QueryDict | Mapping[str, list[str]]) -> None:
+        self.params = params
         self.problems: list[str] = []
 
     def problem(self, sentence: str) -> None:
@@ -24,7 +23,9 @@ class Reading:
             self.problems.append(sentence)
 
     def texts(self, name: str) -> list[str]:
-        return [text for text in (value.strip() for value in self.getlist(name)) if text]
+        params = self.params
+        values = params.getlist(name) if isinstance(params, QueryDict) else params.get(name, [])
+        return [text for text in (value.strip() for value in values) if text]
 
     def one(self, name: str) -> str:
         return (self.texts(name) or [""])[-1]

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from calllogs.arrival import Arrival
+from calllogs.arrival import Received
 from calllogs.models import Push, Refusals
 
 LONGEST = 2048  # characters of what came
@@ -13,17 +13,17 @@ IN_ALL = 10_000
 ADDRESSES_A_DAY = 10_000  # beyond this, whoever changes addresses is counted under none
 
 
-def note(arrival: Arrival) -> None:
+def note(push: Received) -> None:
     """Count a push that was refused, and keep its beginning while there is room."""
     with transaction.atomic():
-        count = _count(arrival.remote_addr)
+        count = _count(push.remote_addr)
         if count > A_DAY_AND_ADDRESS or Push.objects.filter(outcome=Push.Outcome.REFUSED).count() >= IN_ALL:
             return
         Push.objects.create(
-            uid=arrival.uid,
-            received_at=arrival.received_at,
-            remote_addr=arrival.remote_addr,
-            raw_query=arrival.raw_query[:LONGEST],
+            uid=push.uid,
+            received_at=push.received_at,
+            remote_addr=push.remote_addr,
+            raw_query=push.raw_query[:LONGEST],
             outcome=Push.Outcome.REFUSED,
             reason="no live key, or an address that is not allowed",
         )

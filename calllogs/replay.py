@@ -8,10 +8,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from calllogs.arrival import as_bytes, understood, unpacked
-from calllogs.models import Push
+from calllogs.arrival import understood, unpacked
+from calllogs.models import MissedRecheck, Push
 from calllogs.spool import Drained, Spool
-from calllogs.store import store, store_each
+from calllogs.store import as_received, store, store_each
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 200
@@ -57,12 +57,12 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
         waiting = waiting.filter(pk__in=ids)
     usable = unusable = 0
     for push in waiting.iterator(chunk_size=AT_ONCE):
-        arrival = understood(
-            push.uid, push.received_at, push.remote_addr, as_bytes(push.raw_query), mends=push.mends
-        )
+        arrival = understood(as_received(push), mends=push.mends)
         store_each([arrival])
         if arrival.call is None:
             unusable += 1
         else:
             usable += 1
+            # An old push keeps its id, and so is no news to whoever reads pushes by id.
+            MissedRecheck.objects.create(caller=arrival.call.caller)
     return usable, unusable

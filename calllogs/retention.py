@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from calllogs.models import CallLog, Push, Refusals
+from calllogs.models import CallLog, DeskEntry, MissedCaller, MissedRecheck, Push, Refusals
 
 AT_ONCE = 1000
 
@@ -21,9 +21,14 @@ def delete_old(*, budget_s: float) -> int:
     old: list[tuple[QuerySet, str]] = [
         (Push.objects.filter(received_at__lt=pushes), "received_at"),
         (CallLog.objects.filter(started_at__lt=calls), "started_at"),
+        (DeskEntry.objects.filter(at__lt=calls), "at"),
         (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
     ]
-    return sum(_delete(rows, order, until) for rows, order in old)
+    count = sum(_delete(rows, order, until) for rows, order in old)
+    # Who still waits for calls that are gone is worked out anew.
+    shorter = MissedCaller.objects.filter(first_at__lt=calls).values_list("caller", flat=True)[:AT_ONCE]
+    MissedRecheck.objects.bulk_create([MissedRecheck(caller=caller) for caller in shorter])
+    return count
 
 
 def _delete(rows: QuerySet, order: str, until: float) -> int:

@@ -3,8 +3,9 @@
 import re
 
 from django.db import connection
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Reverse
+from django.db.models import Q
+from django.db.models.functions import Reverse, Right
+from django.db.models.lookups import Exact, StartsWith
 
 from calllogs.models import CallLog
 from settings_sync.phone import to_e164
@@ -15,23 +16,20 @@ _DIGITS = re.compile(r"\+?[0-9]+")
 _COUNTRY = "+91"
 
 
-def search(calls: QuerySet[CallLog], text: str) -> QuerySet[CallLog]:
-    """The calls whose caller is, begins with or ends in this number, and the call with this id."""
+def condition(text: str, *, by_index: bool = False) -> Q:
+    """Calls whose caller is, begins with or ends in this number, and the call with this id.
+
+    `by_index`: among all calls, not among some that are looked at anyway.
+    """
     compact = _SEPARATORS.sub("", text)
     wanted = Q(call_id=text)
     if number := to_e164(text):
-        return calls.filter(wanted | Q(caller__in={number, compact}))
+        return wanted | Q(caller__in=sorted({number, compact}))
     if not _DIGITS.fullmatch(compact):
-        return calls.filter(wanted | _begins(text))
+        return wanted | _begins(text)
     for beginning in sorted(_beginnings(compact)):
         wanted |= _begins(beginning)
-    if compact[0] in "+0":
-        return calls.filter(wanted)
-    if connection.vendor == "sqlite":  # it cannot turn a text round; it reads the callers' index through
-        return calls.filter(wanted | Q(caller__endswith=compact))
-    return calls.alias(caller_reversed=Reverse("caller")).filter(
-        wanted | Q(caller_reversed__startswith=compact[::-1])
-    )
+    return wanted if compact[0] in "+0" else wanted | _ends(compact, by_index=by_index)
 
 
 def _beginnings(compact: str) -> set[str]:
@@ -49,3 +47,10 @@ def _begins(text: str) -> Q:
     if connection.vendor == "sqlite":  # its LIKE uses no index; its texts are compared byte by byte
         return Q(caller__gte=text, caller__lt=text + "\U0010ffff")
     return Q(caller__startswith=text)
+
+
+def _ends(digits: str, *, by_index: bool) -> Q:
+    if connection.vendor != "sqlite":
+        return Q(StartsWith(Reverse("caller"), digits[::-1]))
+    ends = Q(Exact(Right("caller", len(digits)), digits))  # an index of it would need a function of Python's
+    return Q(pk__in=CallLog.objects.filter(ends).order_by().values("pk")) if by_index else ends

@@ -1,15 +1,22 @@
-"""What beat asks for: the spool drained, the old deleted, exports written. All can be lost, doubled or late."""
+"""What beat asks for: the spool drained, the old deleted, exports written, recordings kept, the desk level.
+
+Any may be lost or doubled.
+"""
 
 import logging
+import time
 
 from celery import shared_task
 from django.db import DatabaseError
 
 from calllogs import replay, retention
 from calllogs.exports import jobs
+from calllogs.missed import refresh
+from calllogs.recordings import archive, cache, play
 
 logger = logging.getLogger(__name__)
 
+REFRESH_S = 5.0
 # An export of millions of calls takes minutes; it is watched by its lease, not by the clock of tasks.
 EXPORT_LIMIT_S = 4 * 3600
 
@@ -46,3 +53,33 @@ def nudge_export(export_id: int) -> None:
         write_export.apply_async(kwargs={"export_id": export_id}, retry=False, ignore_result=True)
     except Exception as error:  # whatever the transport raises: the sweep writes it
         logger.warning("the broker takes no message (%s); the sweep writes the export", type(error).__name__)
+
+
+@shared_task(soft_time_limit=100, time_limit=120)
+def keep_recordings() -> None:
+    """Make copies of recordings before the provider's links die, and delete those whose time is over."""
+    now = time.monotonic()
+    if archive.is_on():
+        archive.find_new(until=now + 3)
+        # The last fetch begins within the budget: all of it together ends before beat asks again.
+        archive.fetch_due(until=now + 30, limits=lambda: play.limits(deadline_s=25))
+    archive.delete_old(until=time.monotonic() + 5)
+    cache.prune()
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def refresh_missed() -> None:
+    """Every few seconds: what came since, for at most REFRESH_S. The first time, everything."""
+    pending = refresh.pending()
+    if pending and pending.is_new:
+        refresh.rebuild()
+    until = time.monotonic() + REFRESH_S
+    while refresh.refresh() and time.monotonic() < until:
+        pass
+    refresh.age()
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def rebuild_missed() -> None:
+    """Every night: nothing should differ; what does is mended, and counted."""
+    refresh.rebuild()

@@ -4,8 +4,8 @@ The door stands before Django's own handler: a push must not fail for a `Host` h
 provider, must never be redirected, and costs a fraction of a page. Django's URLs lead to the same function.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from calllogs import auth, writer
-from calllogs.arrival import arrive
+from calllogs.arrival import receive
 from calllogs.writer import Kept
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
@@ -25,11 +25,15 @@ Wsgi = Callable[..., Iterable[bytes]]  # (environ, start_response)
 
 
 _ANSWERS = {
+    Kept.COMMITTED: (200, SUCCESSFUL),
     Kept.SPOOLED: (200, ACCEPTED),
     Kept.UNUSABLE: (400, INVALID_DATA),
     Kept.REFUSED: (403, FAILURE),
     Kept.NOWHERE: (503, FAILURE),
 }
+
+
+_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> tuple[int, str]:
@@ -40,13 +44,10 @@ def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -
         return 405, FAILURE
     raw = _raw(method, meta, read)
     address = auth.client_address(meta)
-    arrival = arrive(auth.without_key(raw), address)
-    # A digest that no key has: an address that is not allowed is refused whatever key it carries.
-    digest = auth.digest_in(raw) if auth.is_address_allowed(address) else auth.NO_KEY
-    kept = writer.submit(arrival, digest)
-    if kept == Kept.COMMITTED:
-        return (200, SUCCESSFUL) if arrival.call else (400, INVALID_DATA)
-    return _ANSWERS[kept]
+    bare, digest = auth.parted(raw)
+    if not auth.is_address_allowed(address):
+        digest = auth.NO_KEY  # refused, whatever key it carries
+    return _ANSWERS[writer.submit(receive(bare, address), digest)]
 
 
 def _raw(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> bytes:
@@ -57,12 +58,14 @@ def _raw(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> 
     return b"&".join(part for part in (query, read(MAX_BODY)) if part)
 
 
-def headers_of(status: int) -> dict[str, str]:
-    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+@lru_cache(maxsize=32)
+def headers_of(status: int, length: int) -> list[tuple[str, str]]:
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+    headers.append(("Content-Length", str(length)))
     if status == 503:
-        headers["Retry-After"] = "5"
+        headers.append(("Retry-After", "5"))
     if status == 405:
-        headers["Allow"] = "GET, POST, HEAD, OPTIONS"
+        headers.append(("Allow", "GET, POST, HEAD, OPTIONS"))
     return headers
 
 
@@ -74,25 +77,21 @@ def shown_status(status: int) -> int:
 @csrf_exempt
 def post_call_logs(request: HttpRequest) -> HttpResponse:
     status, body = answer(request.method or "", request.META, request.read)
-    return HttpResponse(body, status=shown_status(status), headers=headers_of(status))
+    return HttpResponse(body, status=shown_status(status), headers=dict(headers_of(status, len(body))))
 
 
 def with_door(application: Wsgi) -> Wsgi:
     """The application with the provider's door before it."""
 
     writer.start()
-    # A thread that computes gives way after half a millisecond: at the usual five, the writer would wait longer for its
-    # turn than for the disk.
-    sys.setswitchinterval(0.0005)
 
     def door(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") not in PATHS:
             return application(environ, start_response)
         status, text = answer(environ["REQUEST_METHOD"], environ, environ["wsgi.input"].read)
         body = text.encode()
-        headers = {**headers_of(status), "Content-Length": str(len(body))}
         shown = shown_status(status)
-        start_response(f"{shown} {HTTPStatus(shown).phrase}", list(headers.items()))
+        start_response(_LINES[shown], headers_of(status, len(body)))
         return [body]
 
     return door

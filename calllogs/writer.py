@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from calllogs import auth, refusals, replay
-from calllogs.arrival import Arrival, packed
+from calllogs.arrival import Arrival, Received, packed, understood
 from calllogs.models import PushKey
 from calllogs.spool import SpoolFull
 from calllogs.store import store, store_each
@@ -29,13 +29,12 @@ logger = logging.getLogger(__name__)
 MAX_BATCH = 256
 PROBE_S = 0.5  # how often a silent database is asked whether it is back
 IDLE_S = 1.0
-LINGER_S = 0.002  # at most, and only while more keep coming
 LAST_USE_S = 60.0  # how exactly "last used" is told
 
 
 class Kept(StrEnum):
     COMMITTED = "committed"  # on the database's disk
-    UNUSABLE = "unusable"  # there too, but only as it came: the database took no call of it
+    UNUSABLE = "unusable"  # there too, but only as it came: no call could be made of it
     SPOOLED = "spooled"  # on our own
     REFUSED = "refused"  # no live key
     NOWHERE = "nowhere"
@@ -44,18 +43,18 @@ class Kept(StrEnum):
 class _Waiting:
     """One request that waits. A bare lock is its bell: an Event would cost as much as the rest of the way here."""
 
-    __slots__ = ("arrival", "bell", "digest", "given_up", "kept")
+    __slots__ = ("bell", "digest", "given_up", "kept", "push")
 
-    def __init__(self, arrival: Arrival, digest: str) -> None:
-        self.arrival, self.digest = arrival, digest
+    def __init__(self, push: Received, digest: str) -> None:
+        self.push, self.digest = push, digest
         self.kept, self.given_up = Kept.NOWHERE, False
         self.bell = threading.Lock()
         self.bell.acquire()
 
 
-def submit(arrival: Arrival, digest: str) -> Kept:
-    """Keep one arrival that carries the key of this digest; returns within PUSH_WAIT_S, and a sync of the spool."""
-    return _writer().submit(arrival, digest)
+def submit(push: Received, digest: str) -> Kept:
+    """Keep one push that carries the key of this digest; returns within PUSH_WAIT_S, and a sync of the spool."""
+    return _writer().submit(push, digest)
 
 
 def start() -> None:
@@ -82,16 +81,16 @@ class Writer:
 
     # --- the requests' side ---
 
-    def submit(self, arrival: Arrival, digest: str) -> Kept:
+    def submit(self, push: Received, digest: str) -> Kept:
         if self._is_silent or self._is_stalled() or self._stopping:
-            return self._aside(arrival, digest)
-        waiting = _Waiting(arrival, digest)
+            return self._aside(push, digest)
+        waiting = _Waiting(push, digest)
         self._queue.put(waiting)
         until = time.monotonic() + settings.PUSH_WAIT_S
         while not waiting.bell.acquire(timeout=self._patience_s(until)):
             if time.monotonic() >= until or self._is_stalled():
                 waiting.given_up = True
-                return self._aside(arrival, digest)
+                return self._aside(push, digest)
         return waiting.kept
 
     def is_alive(self) -> bool:
@@ -112,13 +111,13 @@ class Writer:
         since = self._busy_since
         return since > 0 and time.monotonic() - since >= settings.PUSH_WAIT_S
 
-    def _aside(self, arrival: Arrival, digest: str) -> Kept:
+    def _aside(self, push: Received, digest: str) -> Kept:
         """Without the database: into the spool, if the key is known to be good."""
         is_live = auth.is_live(digest)
         if not is_live:
             return Kept.REFUSED if is_live is False else Kept.NOWHERE
         try:
-            replay.spool().append(packed(arrival))
+            replay.spool().append(packed(push))
         except (SpoolFull, OSError) as error:
             logger.error("a push could not be kept: the spool takes nothing (%s)", type(error).__name__)
             return Kept.NOWHERE
@@ -146,7 +145,6 @@ class Writer:
             return []
         if first is None:
             return None
-        self._linger()
         batch: list[_Waiting] = []
         waiting: _Waiting | None = first
         while waiting is not None:
@@ -160,22 +158,15 @@ class Writer:
         self._queue.put(None)  # the wish to stop comes again after the last batch
         return batch
 
-    def _linger(self) -> None:
-        """Let those who were just answered come back with their next push: a fuller batch costs each of them less."""
-        until = time.monotonic() + LINGER_S
-        gathered = -1
-        while gathered < self._queue.qsize() < MAX_BATCH and time.monotonic() < until:
-            gathered = self._queue.qsize()
-            time.sleep(LINGER_S / 8)
-
     def _commit(self, batch: list[_Waiting]) -> None:
         self._busy_since = time.monotonic()
         try:
             live = self._judge(batch)
             good = [waiting for waiting in batch if waiting.digest in live]
-            unusable = self._store([waiting.arrival for waiting in good])
+            # Read here and not by the requests, whose threads would only fight each other for the interpreter.
+            unusable = self._store([understood(waiting.push) for waiting in good])
             for waiting in good:
-                waiting.kept = Kept.UNUSABLE if waiting.arrival.uid in unusable else Kept.COMMITTED
+                waiting.kept = Kept.UNUSABLE if waiting.push.uid in unusable else Kept.COMMITTED
             self._note_uses(good)
         except DatabaseError as error:
             logger.warning("the database does not answer (%s); pushes go to the spool", type(error).__name__)
@@ -197,7 +188,7 @@ class Writer:
             waiting.kept = Kept.NOWHERE
         for waiting in batch:
             if not waiting.given_up:
-                waiting.kept = self._aside(waiting.arrival, waiting.digest)
+                waiting.kept = self._aside(waiting.push, waiting.digest)
 
     def _judge(self, batch: list[_Waiting]) -> set[str]:
         """The digests of live keys in the batch; who carries another is refused, counted and noted."""
@@ -208,13 +199,14 @@ class Writer:
         for waiting in batch:
             if waiting.digest not in live:
                 waiting.kept = Kept.REFUSED
-                refusals.note(waiting.arrival)
+                refusals.note(waiting.push)
         return live
 
     def _store(self, arrivals: list[Arrival]) -> set[str]:
-        """Commit them all; the ids of those that the database took only as they came."""
+        """Commit them all; the ids of those of which no call could be made."""
         if not arrivals:
             return set()
+        unusable = {arrival.uid for arrival in arrivals if arrival.call is None}
         try:
             _twice(lambda: store(arrivals))
         except (OperationalError, InterfaceError):
@@ -223,8 +215,8 @@ class Writer:
             logger.warning(
                 "a batch of %d could not be stored (%s); one by one", len(arrivals), type(error).__name__
             )
-            return store_each(arrivals)
-        return set()
+            unusable |= store_each(arrivals)
+        return unusable
 
     def _note_uses(self, good: list[_Waiting]) -> None:
         now = time.monotonic()

@@ -17,11 +17,19 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "providersetting": "view change",  # change: send now, send everything again, stop, start, close
             "attempt": "view",
         },
-        "calllogs": {"calllog": "view"},
+        "calllogs": {"calllog": "view", "callnote": "view", "calltag": "view", "missedcaller": "view"},
     },
     SUPERVISORS: {
-        # change: to mend and replay; the exports: who exported what, and to export
-        "calllogs": {"calllog": "view", "push": "view change", "export": "view export_calls"},
+        "calllogs": {
+            "calllog": "view",
+            "push": "view change",  # change: to mend and replay
+            "export": "view export_calls",  # who exported what; and to export
+            "callnote": "view add",
+            "calltag": "view add",
+            "recording": "listen",
+            "listening": "view",
+            "missedcaller": "view change",  # change: to take, close and open again
+        },
         "settings_sync": {
             "agent": "view",
             "shift": "view",

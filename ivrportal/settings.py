@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -141,6 +142,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+    # For the one statement that stores pushes; Django's own cursors prepare nothing.
+    DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
@@ -202,7 +205,8 @@ WHITENOISE_AUTOREFRESH = False
 
 # --- The provider: how it is reached, and how patient we are ---------------------------------------------
 SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=9100)
-IVR_API_URL = env.str("IVR_API_URL", default=f"http://127.0.0.1:{SIMULATOR_PORT}" if DEMO else "").rstrip("/")
+SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
+IVR_API_URL = env.str("IVR_API_URL", default=SIMULATOR_URL if DEMO else "").rstrip("/")
 IVR_API_KEY = _secret_or_file("IVR_API_KEY") or ("demo-key" if DEMO else "")
 IVR_CUST_ID = _secret_or_file("IVR_CUST_ID") or ("demo-customer" if DEMO else "")
 IVR_ALLOW_PLAIN_HTTP = env.bool("IVR_ALLOW_PLAIN_HTTP", default=False)
@@ -244,10 +248,26 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=IVR_SWEEP_S),
         "options": {"expires": IVR_SWEEP_S},
     },
+    "who waits for a call back": {
+        "task": "calllogs.tasks.refresh_missed",
+        "schedule": timedelta(seconds=2),
+        "options": {"expires": 2},
+    },
+    # Nothing should differ; at a quiet hour of the office.
+    "compare the desk with all calls": {
+        "task": "calllogs.tasks.rebuild_missed",
+        "schedule": crontab(hour=21, minute=30),  # UTC: three in the morning in India
+        "options": {"expires": 3600},
+    },
     "delete what is too old": {
         "task": "calllogs.tasks.delete_old",
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
+    },
+    "keep recordings": {
+        "task": "calllogs.tasks.keep_recordings",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
     },
 }
 
@@ -261,9 +281,46 @@ PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
 EXPORT_STREAM_ROWS = env.int("EXPORT_STREAM_ROWS", default=50_000)
 EXPORT_KEPT_DAYS = env.int("EXPORT_KEPT_DAYS", default=7)
 EXPORT_LEASE_S = env.float("EXPORT_LEASE_S", default=30.0)
+# For how long a missed caller who does not try again stays among those who wait; then he is listed as old.
+MISSED_DAYS = env.int("MISSED_DAYS", default=7)
 METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 # A field count or a body size that Django refuses must not cost us a push: its view reads raw bytes.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+# --- Recordings ------------------------------------------------------------------------------------------
+# Inner networks that recordings may be fetched from all the same; the demo's provider is on this machine.
+RECORDING_ALLOWED_NETWORKS = env.list(
+    "RECORDING_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEMO else []
+)
+RECORDING_DEADLINE_S = env.float("RECORDING_DEADLINE_S", default=20.0)
+RECORDING_MAX_MB = env.int("RECORDING_MAX_MB", default=100)
+RECORDING_CACHE_MB = env.int("RECORDING_CACHE_MB", default=500)
+RECORDING_STORAGE = env.str("RECORDING_STORAGE", default="")
+RECORDING_RETENTION_DAYS = env.int("RECORDING_RETENTION_DAYS", default=90)
+RECORDING_S3_BUCKET = env.str("RECORDING_S3_BUCKET", default="")
+if RECORDING_STORAGE == "s3":
+    STORAGES["recordings"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": RECORDING_S3_BUCKET,
+            "region_name": env.str("RECORDING_S3_REGION", default="") or None,
+            "endpoint_url": env.str("RECORDING_S3_ENDPOINT", default="") or None,
+            "access_key": _secret_or_file("RECORDING_S3_ACCESS_KEY") or None,
+            "secret_key": _secret_or_file("RECORDING_S3_SECRET_KEY") or None,
+            "location": env.str("RECORDING_S3_FOLDER", default="recordings"),
+            "default_acl": "private",
+            "file_overwrite": True,
+        },
+    }
+else:  # also while nothing is kept: what was kept before is still played and deleted after its days
+    STORAGES["recordings"] = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": VAR_DIR / "recordings",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    }
 
 # --- Security --------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -305,7 +362,9 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # its warnings hold whole paths
-        "urllib3": {"level": "WARNING"},  # its debug lines hold the provider's key
+        "urllib3": {
+            "level": "ERROR"
+        },  # its lines below that hold whole addresses: the provider's key, tokens
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
     },

@@ -20,12 +20,14 @@ class PortalSite(theme.AdminSite):
     def get_urls(self) -> list[Any]:
         from calllogs.admin import (
             connect,
+            desk,
             export_page,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
         return [
             *connect.urls(self),
+            *desk.urls(self),
             *export_page.urls(self),
             *heard.urls(self),
             *changes.urls(self),
@@ -33,10 +35,9 @@ class PortalSite(theme.AdminSite):
         ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        from calllogs.admin import export_news  # late, for the same reason
-        from settings_sync.admin import banner
+        from settings_sync.admin import banner  # late, for the same reason
 
-        return {**super().each_context(request), **banner.context(request), **export_news.context(request)}
+        return {**super().each_context(request), **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from settings_sync.admin import guard, heard  # late, for the same reason
@@ -65,6 +66,17 @@ def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, An
     }
 
 
+def _missed() -> Any:
+    from calllogs.admin import desk  # late: the admin modules register themselves with this very site
+
+    return desk.badge()
+
+
+def _shown(item: dict[str, Any]) -> dict[str, Any]:
+    """With its badge counted, for those who see it."""
+    return {**item, "badge": item["badge"]()} if "badge" in item else item
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """What a person may do, grouped by job."""
     groups: list[dict[str, Any]] = [
@@ -72,8 +84,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "title": _("Calls"),
             "items": [
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
+                _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
+                | {"badge": _missed},
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(_("Exports"), "download", "calllogs_export_changelist", "calllogs.view_export"),
+                _item(
+                    _("Who listened"),
+                    "headphones",
+                    "calllogs_listening_changelist",
+                    "calllogs.view_listening",
+                ),
             ],
         },
         {
@@ -123,5 +143,5 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         },
     ]
     for group in groups:
-        group["items"] = [item for item in group["items"] if item["permission"](request)]
+        group["items"] = [_shown(item) for item in group["items"] if item["permission"](request)]
     return [group for group in groups if group["items"]]

@@ -10,9 +10,11 @@ _portal = get_wsgi_application()
 
 # After set-up, because both need the applications.
 from calllogs.views import with_door  # noqa: E402
+from ivrportal.celery import prepare_to_publish  # noqa: E402
 from ivrportal.checks import require_complete  # noqa: E402
 
 require_complete()
+prepare_to_publish()
 
 # The provider's door is outermost: a push reaches it whatever Django thinks of the request.
 application = with_door(_portal)

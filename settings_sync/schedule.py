@@ -64,14 +64,19 @@ def said(plan: DayPlan, time: dt.time) -> Answer:
     if plan.opens_at is None or plan.closes_at is None:
         rule = _("No hours are set for %(day)s: the provider's own apply.") % {"day": _(plan.weekday)}
         return Answer(Heard.OPEN, rule, plan.address, False)
-    is_open = plan.opens_at <= time and (time < plan.closes_at or plan.closes_at == LAST_MINUTE)
     names = {
         "day": date_format(plan.date, "j M Y") if plan.is_other else _(plan.weekday),
         "opens": time_format(plan.opens_at, "H:i"),
         "closes": time_format(plan.closes_at, "H:i"),
     }
     rule = _("%(day)s: open from %(opens)s to %(closes)s") % names
-    return Answer(Heard.OPEN if is_open else Heard.CLOSED, rule, plan.address, plan.is_in_force)
+    found = Heard.OPEN if is_open(plan.opens_at, plan.closes_at, time) else Heard.CLOSED
+    return Answer(found, rule, plan.address, plan.is_in_force)
+
+
+def is_open(opens_at: dt.time, closes_at: dt.time, time: dt.time) -> bool:
+    """Whether a time of day lies in the hours; the closing minute itself does not."""
+    return opens_at <= time and (time < closes_at or closes_at == LAST_MINUTE)
 
 
 def days(first: dt.date, count: int) -> list[DayPlan]:

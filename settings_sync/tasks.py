@@ -41,7 +41,7 @@ def reconcile() -> None:
 
 
 def nudge(setting_ids: Sequence[int | None]) -> None:
-    """Publish a message for each id. A broker that does not answer costs half a second once, then nothing."""
+    """Publish a message for each id. A broker that does not answer costs a moment once, then nothing."""
     global _resting_until
     if time.monotonic() < _resting_until:
         return

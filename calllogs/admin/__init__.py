@@ -1,3 +1,3 @@
-from calllogs.admin import calls, connect, exports, inbox, keys
+from calllogs.admin import calls, connect, desk, exports, inbox, keys, listen
 
-__all__ = ["calls", "connect", "exports", "inbox", "keys"]
+__all__ = ["calls", "connect", "desk", "exports", "inbox", "keys", "listen"]

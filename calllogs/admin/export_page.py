@@ -50,7 +50,7 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     """GET asks: which calls, how many, in which format. POST exports them. The address holds the list's filter."""
     if not request.user.has_perm(MAY):
         raise PermissionDenied
-    wanted = filters.from_query(dict(request.GET.lists()))
+    wanted = filters.from_query(request.GET)
     is_clear = request.POST.get("format") in Export.Format.values and not wanted.problems
     if (
         request.method == "POST" and is_clear
@@ -63,9 +63,7 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
         "words": wanted.words(now=now),
         "query": wanted.query(),
         "problems": wanted.problems,
-        "size": size_of(
-            wanted.apply(CallLog.objects.all(), now=now), exact_up_to=settings.EXPORT_STREAM_ROWS
-        ),
+        "size": size_of(wanted.condition(now=now), exact_up_to=settings.EXPORT_STREAM_ROWS),
         "stream_rows": settings.EXPORT_STREAM_ROWS,
         "kept_days": settings.EXPORT_KEPT_DAYS,
         "zone": settings.PORTAL_TIME_ZONE,

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import export_asked
-from calllogs.admin import export_news
 from calllogs.admin.export_page import MAY, headers
 from calllogs.admin.words import to_the_second
 from calllogs.exports import files
@@ -96,7 +95,6 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             **self._shown(request, export),
-            **export_news.context(request, but=export.pk),
             "title": title,
             "opts": self.opts,
         }

@@ -10,8 +10,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from calllogs import parsing
-from calllogs.admin.calls import clock_text
-from calllogs.admin.words import FIELD_WORDS, REASON_WORDS
+from calllogs.admin.words import FIELD_WORDS, REASON_WORDS, clock_text
 from calllogs.arrival import as_bytes
 from calllogs.models import CallLog, Push
 from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key

@@ -40,6 +40,7 @@ REASON_WORDS: dict[str, Any] = {
     "the call's id is too long": _("The call id is too long"),
     "no call id, and no caller to derive one from": _("No call id and no caller's number"),
     "could not be stored": _("The database did not take it"),
+    "could not be read": _("The portal could not read it"),
     "no live key, or an address that is not allowed": _("No live key, or a network that is not allowed"),
 }
 
@@ -79,3 +80,12 @@ def use_words(key: PushKey) -> str:
     if key.last_used_at is None:
         return gettext("never used")
     return gettext("used %(ago)s") % {"ago": naturaltime(key.last_used_at)}
+
+
+def clock_text(seconds: int | None) -> str:
+    """`1:15` for seventy-five seconds, a dash for what is not known."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

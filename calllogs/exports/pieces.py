@@ -19,7 +19,7 @@ CONTENT_TYPES = {
 
 def calls_of(export: Export) -> QuerySet[CallLog]:
     """The calls of its filter; "today" is the day on which it was asked for, however late it is written."""
-    wanted = filters.from_query(dict(QueryDict(export.query).lists()))
+    wanted = filters.from_query(QueryDict(export.query))
     return wanted.apply(CallLog.objects.all(), now=export.asked_at)
 
 

@@ -1,12 +1,14 @@
-"""How many calls a filter means: counted where that is quick, else about."""
+"""How many rows an export will have: counted as far as it is sent at once, else about."""
 
-import json
 from dataclasses import dataclass
 
-from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q
 
+from calllogs import estimates
 from calllogs.models import CallLog
+from calllogs.patience import TookTooLong, within
+
+COUNT_MS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +17,14 @@ class Size:
     is_exact: bool
 
 
-def size_of(calls: QuerySet[CallLog], *, exact_up_to: int) -> Size:
-    rows = calls.order_by()[: exact_up_to + 1].count()
-    if rows <= exact_up_to:
-        return Size(rows, is_exact=True)
-    if connection.vendor == "postgresql":
-        plan = json.loads(calls.order_by().explain(format="json"))
-        return Size(max(rows, round(plan[0]["Plan"]["Plan Rows"], -3)), is_exact=False)
-    return Size(calls.order_by().count(), is_exact=True)
+def size_of(meant: Q, *, exact_up_to: int) -> Size:
+    rows = 0
+    try:
+        with within(COUNT_MS):
+            rows = CallLog.objects.filter(meant).order_by().values("pk")[: exact_up_to + 1].count()
+        if rows <= exact_up_to:
+            return Size(rows, is_exact=True)
+    except TookTooLong:
+        pass
+    about = estimates.of_many(meant)
+    return Size(max(rows, about.number or 0), is_exact=about.is_exact)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calllogs', '0001_initial'),
+        ('calllogs', '0004_missed_calls'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from settings_sync.simulator import line, replies
+from settings_sync.simulator import line, replies, tones
 from settings_sync.simulator.document import SUCCESS, read_request
 from settings_sync.simulator.faults import DOWN, Acts, BadFaults, Fault
 from settings_sync.simulator.page import CONTENT_SECURITY_POLICY, render
@@ -42,6 +42,8 @@ class ProviderHandler(BaseHTTPRequestHandler):
             self._send_json(self.provider.state(since=_number(query, "since", default=0)))
         elif path == "/":
             self._send_page()
+        elif path.startswith(tones.PATH):
+            self._send(tones.reply_to(path, query, self.headers.get("Range", "")))
         elif path == replies.ELSEWHERE:
             self.provider.follow_redirect()
             self._send(plain(SUCCESS))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench import machine, report
 
-MODULES = ("pushes", "settings")
+MODULES = ("pushes", "settings", "missed")
 
 
 def main() -> None:

@@ -18,8 +18,11 @@ django.setup()
 # After set-up, because these need the applications.
 from django.db import transaction  # noqa: E402
 
+from ivrportal.celery import prepare_to_publish  # noqa: E402
 from settings_sync import desired, intent  # noqa: E402
 from settings_sync.models import Agent, ProviderSetting  # noqa: E402
+
+prepare_to_publish()  # as a web process does
 
 OTHER = {"AVAIL": "OFF", "OFF": "AVAIL"}
 

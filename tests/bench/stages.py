@@ -37,11 +37,10 @@ TOP, BATCH, BATCHES = 10, 16, 300
 STAGES: list[tuple[str, Any, str]] = [
     ("the whole push", views, "answer"),
     ("– sender's address", auth, "client_address"),
-    ("– push without its key", auth, "without_key"),
-    ("– understanding it", arrival, "arrive"),
-    ("– – parsing", parsing, "parse"),
-    ("– digest of its key", auth, "digest_in"),
+    ("– push and key apart", auth, "parted"),
     ("– handing over, until it is kept", writer, "submit"),
+    ("writer's thread: understanding a push", arrival, "understood"),
+    ("– parsing", parsing, "parse"),
     ("writer's thread: reading the keys", auth, "read_keys"),
     ("writer's thread: store, one or many pushes", store, "store"),
     ("– statements", CursorWrapper, "execute"),
@@ -142,7 +141,10 @@ def _profile(environs: Iterator[dict[str, Any]], pushes: int) -> str:
         alone.runcall(push, environ)
     for _ in range(BATCHES):
         raws = [environ["QUERY_STRING"].encode() for environ in itertools.islice(environs, BATCH)]
-        batches.runcall(store.store, [arrival.arrive(auth.without_key(raw), "127.0.0.1") for raw in raws])
+        batches.runcall(
+            store.store,
+            [arrival.understood(arrival.receive(auth.parted(raw)[0], "127.0.0.1")) for raw in raws],
+        )
     return (
         f"The dearest functions by their own CPU time, of the request's thread:\n\n{_dearest(alone)}\n"
         f"and of storing pushes by {BATCH} at once:\n\n{_dearest(batches)}"

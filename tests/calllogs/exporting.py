@@ -45,7 +45,7 @@ def make_calls(texts=NASTY, **fixed):
 
 
 def asked(user=None, query="", file_format="csv"):
-    return Asked(user, filters.from_query(dict(QueryDict(query).lists())), file_format)
+    return Asked(user, filters.from_query(QueryDict(query)), file_format)
 
 
 def written(calls_query, file_format, *, zone):

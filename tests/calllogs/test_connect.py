@@ -73,7 +73,7 @@ def test_an_address_of_this_office_only_is_recognised(host, is_local):
 
 def test_a_key_with_signs_of_its_own_survives_the_address():
     made = connect.template_url("https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES)
-    assert auth.digest_in(made.partition("?")[2].encode()) == auth.digest_of("a&b=c d")
+    assert auth.parted(made.partition("?")[2].encode())[1] == auth.digest_of("a&b=c d")
 
 
 def test_the_page_says_who_may_push(admin, settings, push_key):

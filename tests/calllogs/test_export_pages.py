@@ -18,6 +18,7 @@ from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/admin/calllogs/calllog/export/"
+NEWS = "/admin/calllogs/export/news/"
 State = Export.State
 
 
@@ -143,13 +144,16 @@ def test_a_large_export_becomes_a_job_that_a_second_wish_joins(supervisor, setti
     assert "Nothing was begun twice" in again.content.decode()
     assert Export.objects.count() == 1
     assert "It begins in a moment" in supervisor.get(url("progress", job)).content.decode()
-    assert "is being written" in supervisor.get("/admin/").content.decode()
+    assert f'hx-get="{NEWS}"' in supervisor.get("/admin/").content.decode()
+    assert f'hx-get="{NEWS}?but={job.pk}"' in supervisor.get(url("change", job)).content.decode()
+    assert "is being written" not in supervisor.get(f"{NEWS}?but={job.pk}").content.decode()
+    assert "is being written" in supervisor.get(NEWS).content.decode()
     assert supervisor.get(url("file", job)).status_code == 404
     jobs.run(job.pk)
-    assert "Your export is ready" in supervisor.get("/admin/").content.decode()
+    assert "Your export is ready" in supervisor.get(NEWS).content.decode()
     response = supervisor.get(url("file", job))
     assert (len(csv_rows(body(response))), response["X-Export-Rows"]) == (3, "3")
-    assert "Your export is ready" not in supervisor.get("/admin/").content.decode(), "it was looked at"
+    assert "Your export is ready" not in supervisor.get(NEWS).content.decode(), "it was looked at"
 
 
 def test_a_file_is_for_its_person_and_for_superusers(client_for, supervisor):
@@ -214,7 +218,7 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_exports(
     user = User.objects.get(username="supervisors")
     for number in range(8):
         asked(user, query=f"q={number}").record(Export.Way.SCREEN, State.DONE)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(8):
         page = supervisor.get("/admin/calllogs/export/")
     assert page.content.count(b"field-who") == 8
 

@@ -13,7 +13,7 @@ from calllogs import parsing, refusals, replay, writer
 from calllogs.admin import inbox
 from calllogs.admin.understood import fields_of, unknown_parameters
 from calllogs.admin.words import REASON_WORDS, REMARK_WORDS
-from calllogs.arrival import arrive, packed
+from calllogs.arrival import packed, receive
 from calllogs.models import CallLog, Push, Refusals
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 
@@ -306,7 +306,7 @@ def spool(settings, tmp_path, transactional_db):
 
 def test_drain_spool_brings_in_what_waits_and_says_what_was_damaged(spool):
     for number in range(3):
-        spool.append(packed(arrive(GOOD.format(number).encode(), "127.0.0.1")))
+        spool.append(packed(receive(GOOD.format(number).encode(), "127.0.0.1")))
     (file,) = spool.directory.glob("*.open")
     with file.open("ab") as end:
         end.write(b"torn")
@@ -316,7 +316,7 @@ def test_drain_spool_brings_in_what_waits_and_says_what_was_damaged(spool):
 
 
 def test_drain_spool_fails_with_a_sentence_while_the_database_is_silent(spool):
-    spool.append(packed(arrive(GOOD.format(1).encode(), "127.0.0.1")))
+    spool.append(packed(receive(GOOD.format(1).encode(), "127.0.0.1")))
 
     def silent(*_):
         raise OperationalError

@@ -7,7 +7,7 @@ import time
 import pytest
 from django.db import DataError, connection, transaction
 
-from calllogs import auth, replay, writer
+from calllogs import auth, parsing, replay, writer
 from calllogs.models import CallLog, Push, PushKey
 from tests.conftest import PUSHES
 
@@ -72,6 +72,20 @@ def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"G{n}" for n in range(8)} - {"G3"}
     kept = Push.objects.get(outcome="REJECTED")
     assert (kept.reason, "calllogid=G3" in kept.raw_query) == ("could not be stored", True)
+
+
+def test_a_push_on_which_the_parser_breaks_hurts_only_itself(push, monkeypatch):
+    parse = parsing.parse
+
+    def broken(raw, **named):
+        if b"G3" in raw:
+            raise RecursionError
+        return parse(raw, **named)
+
+    monkeypatch.setattr(parsing, "parse", broken)
+    answers = push_together(push, 8)
+    assert answers == [b"Invalid Data" if number == 3 else b"Successful" for number in range(8)]
+    assert Push.objects.get(outcome="REJECTED").reason == "could not be read"
 
 
 def hold_the_table(hold):

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from calllogs import replay, writer
-from calllogs.arrival import Arrival, arrive
+from calllogs.arrival import Arrival, Received, receive, understood
 from calllogs.models import CallLog, Push, Refusals
 from calllogs.models.key import digest_of
 from calllogs.writer import Kept
@@ -73,13 +72,13 @@ def test_a_push_that_comes_late_into_a_stall_does_not_wait_all_over_again(
 ) -> None:
     settings.PUSH_WAIT_S = 0.6
     digest = digest_of(push_key)
-    assert writer.submit(arrive(CALL.encode(), "127.0.0.1"), digest) == Kept.COMMITTED
+    assert writer.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.COMMITTED
     with _locked_database():
-        first = threading.Thread(target=writer.submit, args=(arrive(CALL.encode(), "127.0.0.1"), digest))
+        first = threading.Thread(target=writer.submit, args=(receive(CALL.encode(), "127.0.0.1"), digest))
         first.start()
         time.sleep(0.4)
         start = time.monotonic()
-        assert writer.submit(arrive(CALL.encode(), "127.0.0.1"), digest) == Kept.SPOOLED
+        assert writer.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.SPOOLED
         waited_s = time.monotonic() - start
         first.join()
     assert waited_s < 0.45
@@ -134,17 +133,24 @@ def test_a_later_push_never_blanks_a_field(push: Callable[..., Any]) -> None:
     assert (call.status, call.circle, call.has_conflict) == ("ANSWERED", "Delhi", False)
 
 
-def test_a_poisonous_push_hurts_only_itself(push_key: str, settings: Any) -> None:
+def test_a_poisonous_push_hurts_only_itself(
+    push_key: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.PUSH_WAIT_S = 5.0
-    arrivals = [arrive(CALL.replace("C1", f"C{n}").encode(), "127.0.0.1") for n in range(8)]
-    # The parser lets nothing through that a database refuses, as far as we know; so it is put in behind it.
-    poison = arrivals[5].call
-    assert poison is not None
-    arrivals[5] = replace(arrivals[5], call=replace(poison, ivr_seconds=-1))
+    pushes = [receive(CALL.replace("C1", f"C{n}").encode(), "127.0.0.1") for n in range(8)]
+
+    def poisoned(push: Received) -> Arrival:
+        # The parser lets nothing through that a database refuses, as far as we know; so it is put in behind it.
+        arrival = understood(push)
+        if push is pushes[5] and arrival.call:
+            return arrival._replace(call=arrival.call._replace(ivr_seconds=-1))
+        return arrival
+
+    monkeypatch.setattr(writer, "understood", poisoned)
     kept: dict[int, Kept] = {}
 
     def submit(n: int) -> None:
-        kept[n] = writer.submit(arrivals[n], digest_of(push_key))
+        kept[n] = writer.submit(pushes[n], digest_of(push_key))
 
     threads = [threading.Thread(target=submit, args=(n,)) for n in range(8)]
     with _locked_database():
@@ -156,7 +162,7 @@ def test_a_poisonous_push_hurts_only_itself(push_key: str, settings: Any) -> Non
     assert {n: kept[n] for n in kept if kept[n] != Kept.COMMITTED} == {5: Kept.UNUSABLE}
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"C{n}" for n in range(8)} - {"C5"}
     spoilt = Push.objects.get(outcome=Push.Outcome.REJECTED)
-    assert (spoilt.uid, spoilt.reason) == (arrivals[5].uid, "could not be stored")
+    assert (spoilt.uid, spoilt.reason) == (pushes[5].uid, "could not be stored")
 
 
 def test_an_address_that_a_sender_made_up_is_not_believed(push: Callable[..., Any], settings: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from calllogs import replay, writer
-from calllogs.arrival import arrive, packed
+from calllogs.arrival import packed, receive
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def spooled():
     writer.stop()  # a writer of an earlier test would drain it under our eyes
-    replay.spool().append(packed(arrive(b"calllogid=spooled-1&date=2026-11-08&time=10:00", "127.0.0.1")))
+    replay.spool().append(packed(receive(b"calllogid=spooled-1&date=2026-11-08&time=10:00", "127.0.0.1")))
     yield
     replay.drain()
 

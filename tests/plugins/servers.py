@@ -30,6 +30,7 @@ _FOREIGN = (
     "TRUSTED_PROXIES",
     "METRICS_",
     "CALL_",
+    "RECORDING_",
     "SECRET_KEY",
     "ALLOWED_HOSTS",
     "CSRF_",

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calllogs import lifelike
+from calllogs.missed import refresh
 from calllogs.models import CallLog
 from settings_sync import changes, desired, intent
 from settings_sync.models import Agent, Holiday, OfficeHours
@@ -33,28 +34,35 @@ class Command(BaseCommand):
         parser.add_argument("--calls", type=int, default=5000)
         parser.add_argument("--days", type=int, default=90, help="how far back the calls reach")
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--recordings", default=lifelike.RECORDINGS, help="the address below which recordings lie"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["calls"] < 0 or options["days"] < 1:
             raise CommandError("--calls must be 0 or more, --days 1 or more.")
         agents = lifelike.lifelike_agents()
-        with transaction.atomic():
-            _load_office(agents)
         end = timezone.localtime()  # local, because the rhythm of the day is
+        start = end - dt.timedelta(days=options["days"])
+        with transaction.atomic():
+            _load_office(agents, since=start)
         rows = lifelike.call_rows(
             # Two loads side by side must not share ids, so the seed is part of what is already there.
             options["seed"] + CallLog.objects.count(),
             options["calls"],
             agents=agents,
-            start=end - dt.timedelta(days=options["days"]),
+            start=start,
             end=end,
+            recordings=options["recordings"],
         )
         count = _copy(rows) if connection.vendor == "postgresql" else _insert(rows)
+        refresh.rebuild()
         if options["verbosity"]:
             self.stdout.write(f"{count} calls, {Agent.objects.count()} agents.")
 
 
-def _load_office(agents: list[lifelike.LifelikeAgent]) -> None:
+def _load_office(agents: list[lifelike.LifelikeAgent], *, since: dt.datetime) -> None:
+    """`since`: the first call; the office had its hours then already."""
     Agent.objects.bulk_create(
         [Agent(name=agent.name, number=agent.number, department=agent.department) for agent in agents],
         ignore_conflicts=True,
@@ -78,7 +86,11 @@ def _load_office(agents: list[lifelike.LifelikeAgent]) -> None:
     )
     for kind in (Agent, Holiday, OfficeHours):
         unknown = kind._default_manager.exclude(pk__in=kind.history.values("id"))
-        kind.history.bulk_history_create(unknown, default_change_reason=changes.SAMPLE)
+        kind.history.bulk_history_create(
+            unknown,
+            default_change_reason=changes.SAMPLE,
+            default_date=since if kind is OfficeHours else None,
+        )
     intent.record(
         [
             *(desired.agent_address(agent.number) for agent in agents),

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from calllogs.lifelike import SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
+from calllogs.lifelike import RECORDINGS, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
 
 REPLIES = ("Successful", "Accepted", "Invalid Data", "Failure")
 NO_REPLY, OTHER = "no reply", "other"
@@ -42,6 +42,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--duplicates", type=float, default=0.05, help="share of calls that are pushed twice"
         )
+        parser.add_argument("--recordings", default=RECORDINGS, help="the address below which recordings lie")
         parser.add_argument("--workers", type=int, default=8, help="connections")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             agents=lifelike_agents(),
             start=now - dt.timedelta(hours=1),
             end=now,
+            recordings=options["recordings"],
         )
         source = random.Random(seed)  # noqa: S311  (nothing secret is drawn)
         planned = pushes(made, source=source, duplicates=options["duplicates"], zone=now.tzinfo)

@@ -30,7 +30,12 @@ class Command(BaseCommand):
             password = _ensure_logins()
             key = _ensure_push_key()
         if not Agent.objects.exists() and not CallLog.objects.exists():
-            call_command("load_sample_data", calls=int(os.environ.get("DEMO_CALLS", "5000")), verbosity=0)
+            call_command(
+                "load_sample_data",
+                calls=int(os.environ.get("DEMO_CALLS", "5000")),
+                recordings=f"{settings.SIMULATOR_URL}/recordings",
+                verbosity=0,
+            )
         self.stdout.write(f"Logins: {', '.join(LOGINS)} — password of all three: {password}")
         self.stdout.write(f"Push URL: http://127.0.0.1:{settings.PORT}/api/PostCallLogs?key={key}")
         self.stdout.write(f"Provider: {settings.IVR_API_URL}/")

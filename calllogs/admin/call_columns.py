@@ -1,0 +1,109 @@
+"""The columns of the call list: which there are, which a person wants, and what stands in their cells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+
+from calllogs.admin.words import clock_text
+from calllogs.models import CallLog
+from calllogs.models.call import STATUS_LOOK
+from settings_sync.phone import for_people
+
+PARAMETER, REMEMBER = "column", "remember"
+_SESSION = "call_columns"
+
+
+def badge(status: str) -> str:
+    colour, icon = STATUS_LOOK[status]
+    words = CallLog.Status(status).label
+    return render_to_string("components/badge.html", {"words": words, "colour": colour, "icon": icon})
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What the cells of one page share."""
+
+    agents: dict[str, str]
+    badges: dict[str, str]
+
+
+Cell = Callable[[CallLog, Drawing], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    label: Any
+    cell: Cell
+    is_usual: bool = True
+    is_number: bool = False
+
+
+def _agent(call: CallLog, drawing: Drawing) -> str:
+    return drawing.agents.get(call.agent_number) or for_people(call.agent_number) or "–"
+
+
+def _moment(value: Any) -> str:
+    return date_format(localtime(value), "j M Y, H:i")
+
+
+COLUMNS = [
+    Column("started_at", _("Started at"), lambda call, _drawing: _moment(call.started_at), is_number=True),
+    Column("status", _("Status"), lambda call, drawing: drawing.badges[call.status]),
+    Column("caller", _("Caller"), lambda call, _drawing: for_people(call.caller) or "–", is_number=True),
+    Column("agent", _("Agent"), _agent),
+    Column("department", _("Department"), lambda call, _drawing: call.department or "–"),
+    Column("talk", _("Talk"), lambda call, _drawing: clock_text(call.talk_seconds), is_number=True),
+    Column("ivr", _("In the IVR"), lambda call, _drawing: clock_text(call.ivr_seconds), is_number=True),
+    Column("circle", _("Circle"), lambda call, _drawing: call.circle or "–"),
+    Column(
+        "number",
+        _("Virtual number"),
+        lambda call, _drawing: for_people(call.virtual_number) or "–",
+        is_number=True,
+    ),
+    Column("recording", _("Recording"), lambda call, _drawing: str(_("Yes")) if call.recording_url else "–"),
+    Column(
+        "agent_number",
+        _("Agent's number"),
+        lambda call, _drawing: for_people(call.agent_number) or "–",
+        is_usual=False,
+        is_number=True,
+    ),
+    Column(
+        "raw_status", _("Status as received"), lambda call, _drawing: call.raw_status or "–", is_usual=False
+    ),
+    Column("received_at", _("Told at"), lambda call, _drawing: _moment(call.received_at), is_usual=False),
+    Column("call_id", _("Call id"), lambda call, _drawing: call.call_id, is_usual=False),
+]
+USUAL = tuple(column.name for column in COLUMNS if column.is_usual)
+
+
+def named(names: list[str]) -> tuple[str, ...]:
+    """Those of the names that are columns, in the order of the list."""
+    return tuple(column.name for column in COLUMNS if column.name in names)
+
+
+def chosen(request: HttpRequest) -> tuple[str, ...]:
+    """Those of the address, else the person's last choice, else the usual ones."""
+    return named(request.GET.getlist(PARAMETER)) or named(request.session.get(_SESSION, [])) or USUAL
+
+
+def remember(request: HttpRequest) -> None:
+    request.session[_SESSION] = named(request.GET.getlist(PARAMETER))
+
+
+def rows(calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str]) -> list[dict[str, Any]]:
+    """For each call its key, and label, text and look of each cell."""
+    drawing = Drawing(agents, {status: badge(status) for status in CallLog.Status.values})
+    columns = [column for column in COLUMNS if column.name in names]
+    return [
+        {"pk": call.pk, "cells": [(column, column.cell(call, drawing)) for column in columns]}
+        for call in calls
+    ]

@@ -1,0 +1,149 @@
+"""The call list: filters, chosen columns, saved views, and pages that are quick at millions of calls.
+
+Everything that is shown stands in the address, so that it can be sent to a colleague.
+"""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from calllogs import pages
+from calllogs.admin import call_choices, call_columns, call_views
+from calllogs.admin.words import clock_text
+from calllogs.estimates import Count
+from calllogs.filters import PERIODS, CallFilter, from_query
+from calllogs.pages import Page, Place
+from settings_sync.models import Agent
+
+PLACE = "page"
+LIST = "admin:calllogs_calllog_changelist"
+_Pairs = list[tuple[str, str]]
+
+
+class CallList:
+    """The list of CallLogAdmin, in the place of Django's own."""
+
+    def changelist_view(
+        self: Any, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        wanted = from_query(request.GET)
+        if call_columns.REMEMBER in request.GET:
+            call_columns.remember(request)
+            return redirect(address(wanted, column_pairs(request)))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Calls"),
+            "is_fullwidth": "1",
+            "media": self.media,
+            **_context(request, wanted),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "calllogs/call_list.html", context)
+
+    def get_urls(self: Any) -> list[URLPattern]:
+        change = self.admin_site.admin_view(lambda request: call_views.change(request, self))
+        return [path("views/", change, name="calllogs_views"), *super().get_urls()]  # type: ignore[misc]
+
+
+def address(wanted: CallFilter, columns: _Pairs, place: Place | None = None) -> str:
+    """Of the list with this filter, these columns and this page."""
+    where = [(PLACE, str(place))] if place and place != Place() else []
+    query = call_views.query_of(wanted, [*columns, *where])
+    return f"{reverse(LIST)}?{query}" if query else reverse(LIST)
+
+
+def column_pairs(request: HttpRequest) -> _Pairs:
+    """The columns of the address as they stand there; none if it names none."""
+    names = call_columns.named(request.GET.getlist(call_columns.PARAMETER))
+    return [(call_columns.PARAMETER, name) for name in names]
+
+
+def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
+    place = pages.place_of(request.GET.get(PLACE, ""))
+    page = pages.read(wanted, place or Place())
+    known = list(Agent.objects.order_by().values_list("number", "name", "department"))
+    agents = {number: name for number, name, _department in known}
+    departments = {department for _number, _name, department in known if department}
+    columns, pairs = call_columns.chosen(request), column_pairs(request)
+    sent = [(call_columns.PARAMETER, name) for name in columns] if columns != call_columns.USUAL else []
+    problems = [*wanted.problems]
+    if place is None:
+        problems.append(_("This page's address is not complete. These are the newest calls."))
+    return {
+        "wanted": wanted,
+        "problems": problems,
+        "notices": call_choices.gone(wanted, agents=agents, departments=departments, is_empty=not page.calls),
+        "columns": [column for column in call_columns.COLUMNS if column.name in columns],
+        "all_columns": [(column, column.name in columns) for column in call_columns.COLUMNS],
+        "rows": call_columns.rows(page.calls, columns, agents=agents),
+        "count": count_words(page.count),
+        "span": _span(page),
+        "stopped_at": page.stopped_at,
+        "is_beyond": not page.calls
+        and place is not None
+        and place.at is not None
+        and page.stopped_at is None,
+        "chips": [(part.words(agents=agents), address(rest, pairs)) for part, rest in wanted.parts()],
+        "choices": call_choices.offered(wanted, agents=agents, departments=departments),
+        "periods": PERIODS.items(),
+        "talk_from": clock_text(wanted.talk_from) if wanted.talk_from is not None else "",
+        "talk_to": clock_text(wanted.talk_to) if wanted.talk_to is not None else "",
+        "filter_pairs": parse_qsl(wanted.query()),
+        "column_pairs": pairs,
+        "query": wanted.query(),
+        "plain_address": address(CallFilter(), pairs),
+        "whole_address": request.build_absolute_uri(address(wanted, sent)),
+        **_ways(wanted, pairs, page),
+        **call_views.context(request, wanted, sent),
+    }
+
+
+def _ways(wanted: CallFilter, pairs: _Pairs, page: Page) -> dict[str, str]:
+    """To the other pages; empty where there is nothing."""
+
+    def to(place: Place | None) -> str:
+        return address(wanted, pairs, place) if place else ""
+
+    return {
+        "newest": to(page.newer and Place()),
+        "newer": to(page.newer),
+        "older": to(page.older),
+        "oldest": to(page.older and Place(is_down=False)),
+    }
+
+
+def count_words(count: Count) -> str:
+    """`1,234 calls`, `about 4.9 million calls`, `more than 10,000 calls`; empty if nobody knows."""
+    number = count.number
+    if number is None:
+        return ""
+    if count.is_exact:
+        return ngettext("%(n)s call", "%(n)s calls", number) % {"n": intcomma(number)}
+    if not count.is_about:
+        return _("more than %(n)s calls") % {"n": intcomma(number)}
+    if number >= 1_000_000:
+        return _("about %(n)s million calls") % {"n": f"{number / 1_000_000:.1f}"}
+    step = 10 ** max(0, len(str(number)) - 2)  # two digits are all that an estimate is worth
+    return _("about %(n)s calls") % {"n": intcomma(round(number / step) * step)}
+
+
+def _span(page: Page) -> str:
+    """From when to when the calls of the page are."""
+    if not page.calls:
+        return ""
+    first, last = (localtime(call.started_at) for call in (page.calls[-1], page.calls[0]))
+    ends = date_format(last, "H:i" if first.date() == last.date() else "j M Y, H:i")
+    return _("%(begins)s to %(ends)s") % {"begins": date_format(first, "j M Y, H:i"), "ends": ends}

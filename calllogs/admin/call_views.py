@@ -1,0 +1,104 @@
+"""Saved views of the call list: a name for what stands in the address. One's own, and what others share."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from calllogs.admin import call_columns
+from calllogs.filters import CallFilter, from_query
+from calllogs.models import SavedView
+
+LONGEST_NAME = 60
+MOST = 50  # of one person
+
+
+def query_of(wanted: CallFilter, columns: list[tuple[str, str]]) -> str:
+    """What a view keeps: the filter, and the columns if they are not the usual ones."""
+    return "&".join(part for part in (wanted.query(), urlencode(columns)) if part)
+
+
+def context(request: HttpRequest, wanted: CallFilter, columns: list[tuple[str, str]]) -> dict[str, Any]:
+    views = SavedView.objects.seen_by(request.user)
+    query = query_of(wanted, columns)
+    found = [(view, view.query == query, view.owner_id == request.user.pk) for view in views]
+    return {
+        "own_views": [(view, is_shown) for view, is_shown, is_own in found if is_own],
+        "shared_views": [(view, is_shown) for view, is_shown, is_own in found if not is_own],
+        "view_query": query,
+        "longest_name": LONGEST_NAME,
+    }
+
+
+@require_POST
+def change(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """`do`: save (with `name`, `query` and perhaps `shared`), or rename, share, keep, delete (with `view`)."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    told, is_good = _done(request)
+    messages.add_message(request, messages.SUCCESS if is_good else messages.WARNING, told)
+    query = _clean(request.POST.get("query", ""))
+    return redirect(f"{reverse('admin:calllogs_calllog_changelist')}?{query}".rstrip("?"))
+
+
+def _done(request: HttpRequest) -> tuple[str, bool]:
+    """What a person is told, and whether it went well."""
+    do = request.POST.get("do", "")
+    name = " ".join(request.POST.get("name", "").split())
+    if do in ("save", "rename") and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+        return _("Not saved: a view needs a name of at most %(n)d characters.") % {"n": LONGEST_NAME}, False
+    if do == "save":
+        return _saved(request, name)
+    view = _own(request)
+    if view is None:
+        return _("This view is not there any more. Nothing was changed."), False
+    if do == "delete":
+        view.delete()
+        return _("The view “%(name)s” is deleted.") % {"name": view.name}, True
+    if do == "rename":
+        if SavedView.objects.filter(owner=view.owner_id, name=name).exclude(pk=view.pk).exists():
+            return _("Not renamed: you have a view “%(name)s” already.") % {"name": name}, False
+        view.name = name
+        view.save(update_fields=["name", "changed_at"])
+        return _("The view is now called “%(name)s”.") % {"name": name}, True
+    view.shared = do == "share"
+    view.save(update_fields=["shared", "changed_at"])
+    if view.shared:
+        return _("Everybody who may see calls now finds the view “%(name)s”.") % {"name": view.name}, True
+    return _("Only you find the view “%(name)s” now.") % {"name": view.name}, True
+
+
+def _saved(request: HttpRequest, name: str) -> tuple[str, bool]:
+    own = SavedView.objects.filter(owner=request.user.pk)
+    if not own.filter(name=name).exists() and own.count() >= MOST:
+        return _("Not saved: you have %(n)d views already. Delete one first.") % {"n": MOST}, False
+    values = {"query": _clean(request.POST.get("query", "")), "shared": "shared" in request.POST}
+    _view, is_new = SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults=values)
+    words = (
+        _("The view “%(name)s” is saved.") if is_new else _("The view “%(name)s” was replaced by this one.")
+    )
+    return words % {"name": name}, True
+
+
+def _own(request: HttpRequest) -> SavedView | None:
+    """The view that is meant, if this person may change it: one's own; an administrator's are also the ownerless."""
+    text = request.POST.get("view", "")
+    pk = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    view = SavedView.objects.filter(pk=pk).first()
+    if view is None or view.owner_id == request.user.pk:
+        return view
+    is_orphan = view.owner_id is None and request.user.is_superuser
+    return view if is_orphan else None
+
+
+def _clean(query: str) -> str:
+    """As the list itself would write it, whatever was sent."""
+    params = QueryDict(query[:100_000])
+    names = call_columns.named(params.getlist(call_columns.PARAMETER))
+    return query_of(from_query(params), [(call_columns.PARAMETER, name) for name in names])

@@ -1,0 +1,241 @@
+"""The missed-call desk: who waits for a call back, the longest first.
+
+`?show=` waiting (the default), old or done; `department`, `number`, `why`, `mine=1`, `q`; `after` and `before` page.
+A request of htmx gets the desk alone; one that names the version that it shows already gets nothing.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.db.models import Max
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from calllogs.admin import desk_acts, desk_caller, desk_words
+from calllogs.admin.desk_access import ACT, DESK, VIEW
+from calllogs.missed import acts, listing, refresh
+from calllogs.missed.listing import Facet, Wanted
+from calllogs.models import CallLog
+from calllogs.models.desk import Why
+from settings_sync.phone import for_people
+
+WAITING, OLD, DONE = "waiting", "old", "done"
+SHOWN = {WAITING: gettext_lazy("Waiting"), OLD: gettext_lazy("Older"), DONE: gettext_lazy("Done")}
+FILTERS = ("department", "number", "why", "mine", "q")
+KEPT = ("show", *FILTERS, "after", "before")
+READ_FIRST = 300  # new calls, before the page is drawn; a worker reads the rest
+BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
+LONGEST_SEARCH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address bar says, as far as it makes sense."""
+
+    show: str = WAITING
+    department: str = ""
+    number: str = ""
+    why: str = ""
+    mine: str = ""
+    q: str = ""
+    after: str = ""
+    before: str = ""
+    problem: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        return any(getattr(self, name) for name in FILTERS)
+
+    def wanted(self, request: HttpRequest) -> Wanted:
+        mine = request.user.pk if self.mine else None
+        return Wanted(self.show == OLD, self.department, self.number, self.why, self.q, mine)
+
+    def query(self, **changed: str) -> str:
+        values = {name: getattr(self, name) for name in KEPT} | changed
+        if values["show"] == WAITING:
+            values["show"] = ""
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+@dataclass(slots=True)
+class Desk:
+    """What `desk_body.html` draws."""
+
+    asked: Asked
+    rows: list[Any] = field(default_factory=list)
+    facets: list[Facet] = field(default_factory=list)
+    count: int | None = None
+    older: str = ""
+    newer: str = ""
+    is_behind: bool = False
+    is_new: bool = False
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    view = site.admin_view
+    return [
+        path("calllogs/missed/", view(require_safe(page)), name=DESK),
+        path(
+            "calllogs/missed/call/<int:pk>/",
+            view(require_safe(desk_caller.page)),
+            name="calllogs_missed_caller",
+        ),
+        *desk_acts.urls(site, answer=answer),
+    ]
+
+
+def badge() -> Any:
+    """How many wait, for the navigation; nothing if nobody does. Counted no further than is read at a glance."""
+    count = listing.waiting()
+    # No plain text: the theme takes that for the name of a function.
+    return count if count < listing.MOST_COUNTED else gettext_lazy("999+")
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    asked = asked_of(request.GET)
+    if request.headers.get("HX-Request"):
+        return answer(request, asked)
+    desk = read(request, asked)  # first, so that the navigation counts what it found
+    context = {
+        **admin.site.each_context(request),
+        **_context(request, desk),
+        "title": _("Missed callers"),
+        "hidden": listing.hidden() if asked.show == WAITING else 0,
+        "hidden_most": listing.MOST_COUNTED,
+    }
+    return TemplateResponse(request, "calllogs/desk.html", context)
+
+
+def answer(
+    request: HttpRequest, asked: Asked | str, *, said: str = "", undo: int | None = None
+) -> HttpResponse:
+    """The desk alone. What a person has just done is said in it."""
+    asked = asked_of(QueryDict(asked)) if isinstance(asked, str) else asked
+    context = _context(request, read(request, asked))
+    headers = {"Cache-Control": "no-store"}
+    if not said and request.GET.get("seen") == context["version"]:
+        return HttpResponse(status=204, headers=headers)
+    context |= {"said": said, "undo": undo}
+    return TemplateResponse(request, "calllogs/desk_body.html", context, headers=headers)
+
+
+def read(request: HttpRequest, asked: Asked) -> Desk:
+    """Five queries, and some more if there are new calls to read."""
+    desk = Desk(asked)
+    _level(desk)
+    now = timezone.now()
+    if asked.show == DONE:
+        found = listing.closings(after=asked.after, before=asked.before)
+        calls = _calls_of([entry.caller for entry in found.rows])
+        desk.rows = [desk_words.done(entry, calls.get(entry.caller), now=now) for entry in found.rows]
+        ends = [str(entry.pk) for entry in found.rows]
+    else:
+        desk.facets = listing.facets(is_old=asked.show == OLD)
+        wanted = asked.wanted(request)
+        desk.count = None if asked.problem else listing.counted(desk.facets, wanted)
+        found = listing.Page([], False, False) if asked.problem else _callers(asked, wanted)
+        claims = acts.claims([row.caller for row in found.rows]) if found.rows else {}
+        me = request.user.pk or 0
+        desk.rows = [desk_words.row(row, claims.get(row.caller), me=me, now=now) for row in found.rows]
+        ends = [listing.place(row) for row in found.rows]
+    if ends and found.has_before:
+        desk.older = "?" + asked.query(before=ends[0], after="")
+    if ends and found.has_after:
+        desk.newer = "?" + asked.query(after=ends[-1], before="")
+    return desk
+
+
+def _callers(asked: Asked, wanted: Wanted) -> listing.Page:
+    found = listing.callers(wanted, after=asked.after, before=asked.before)
+    if not found.rows and (asked.after or asked.before):
+        return listing.callers(wanted)  # the page is gone, as those on it were called: the first one then
+    return found
+
+
+def _calls_of(callers: list[str]) -> dict[str, int]:
+    rows = CallLog.objects.filter(caller__in=set(callers)).order_by().values_list("caller")
+    return dict(rows.annotate(newest=Max("pk")))
+
+
+def _level(desk: Desk) -> None:
+    """Read what came since, so that nobody waits for a worker; but not all, if it is much."""
+    try:
+        pending = refresh.pending()
+        if pending is None:
+            return
+        if not pending.is_new:
+            desk.is_behind = refresh.refresh(most=READ_FIRST)
+        elif pending.calls > BUILD_AT_ONCE:
+            desk.is_new = True
+        else:
+            refresh.rebuild()
+            refresh.refresh()
+    except OperationalError:  # the database is busy: the desk as it was a moment ago is better than none
+        desk.is_behind = True
+
+
+def asked_of(values: Any) -> Asked:
+    """Filters that make no sense are as if they were not there, but for a search, which is answered in words."""
+    given = {name: values.get(name, "").replace("\0", "").strip() for name in KEPT}
+    if given["show"] not in SHOWN:
+        given["show"] = WAITING
+    if given["why"] not in Why.values:
+        given["why"] = ""
+    given["department"], given["number"] = given["department"][:100], given["number"][:40]
+    problem = ""
+    if given["q"] and (len(given["q"]) > LONGEST_SEARCH or sum(sign.isdigit() for sign in given["q"]) < 3):
+        problem = _("Search for a telephone number: at least three digits of it.")
+        given["q"] = given["q"][:LONGEST_SEARCH]
+    return Asked(**given, problem=problem)
+
+
+def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
+    asked, may_act = desk.asked, request.user.has_perm(ACT)
+    shown = [desk.rows, desk.count, desk.older, desk.newer, desk.is_behind, desk.is_new, asked]
+    return {
+        "desk": desk,
+        "asked": asked,
+        "version": hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),
+        "look": f"{reverse(f'admin:{DESK}')}?{asked.query()}",
+        "back": asked.query(),
+        "may_act": may_act,
+        "drawn": desk_words.drawn(desk.rows, request, may_act=may_act, back=asked.query())
+        if desk.rows and asked.show != DONE
+        else "",
+        "tabs": [
+            (key, words, "?" + Asked(show=key).query(), key == asked.show) for key, words in SHOWN.items()
+        ],
+        "choices": _choices(desk),
+        "days": settings.MISSED_DAYS,
+    }
+
+
+def _choices(desk: Desk) -> dict[str, list[tuple[str, str, int]]]:
+    """What can be filtered by, with how many wait there."""
+    asked = desk.asked
+    found: dict[str, dict[str, int]] = {"department": {}, "number": {}, "why": {}}
+    for facet in desk.facets:
+        for name, value in (("department", facet.department), ("number", facet.number), ("why", facet.why)):
+            if value:
+                found[name][value] = found[name].get(value, 0) + facet.count
+    for name, values in found.items():
+        if chosen := getattr(asked, name):
+            values.setdefault(chosen, 0)  # what is gone stays chosen, with nobody in it
+    words: dict[str, Any] = {"department": str, "number": for_people, "why": lambda value: Why(value).label}
+    return {
+        name: [(value, str(words[name](value)), count) for value, count in sorted(values.items())]
+        for name, values in found.items()
+    }

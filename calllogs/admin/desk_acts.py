@@ -1,0 +1,242 @@
+"""What a person does at the desk, by POST: take, give back, call back, dismiss, open again.
+
+Each answers with the desk and one sentence; without htmx by a redirect to it. `back` is the desk's query.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from calllogs.admin import desk_words
+from calllogs.admin.desk_access import ACT, DESK
+from calllogs.missed import acts
+from calllogs.models import DeskEntry, MissedCaller
+from settings_sync.phone import for_people
+
+Answer = Callable[..., HttpResponse]
+CLOSING = {
+    "called-back": DeskEntry.Kind.CALLED_BACK,
+    "dismiss": DeskEntry.Kind.DISMISSED,
+}
+LONGEST_NOTE = 500
+
+
+def urls(site: admin.AdminSite, *, answer: Answer) -> list[URLPattern]:
+    def acting(view: Any, *methods: str) -> Any:
+        def guarded(request: HttpRequest, **named: Any) -> HttpResponse:
+            if not request.user.has_perm(ACT):
+                raise PermissionDenied
+            return view(request, answer=answer, **named)
+
+        return site.admin_view(require_http_methods(methods)(guarded) if methods else require_POST(guarded))
+
+    return [
+        path("calllogs/missed/<int:pk>/take/", acting(take, "GET", "POST"), name="calllogs_missed_take"),
+        path("calllogs/missed/<int:pk>/give-back/", acting(give_back), name="calllogs_missed_give_back"),
+        path(
+            "calllogs/missed/<int:pk>/<slug:how>/", acting(close, "GET", "POST"), name="calllogs_missed_close"
+        ),
+        path(
+            "calllogs/missed/done/<int:pk>/open-again/", acting(open_again), name="calllogs_missed_open_again"
+        ),
+    ]
+
+
+def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
+    """Take a caller; `over` names the person who is known to have it. GET asks, with that person's name."""
+    row = MissedCaller.objects.filter(pk=pk).first()
+    if row is None:
+        return _gone(request, answer, acts.Gone())
+    person = _person(request)
+    if request.method == "GET":
+        return _ask_take(request, row)
+    over = request.POST.get("over", "")
+    try:
+        acts.claim(pk, person=person, over=int(over) if over.isascii() and over.isdigit() else None)
+    except acts.Gone as gone:
+        return _gone(request, answer, gone)
+    except acts.Taken as taken:
+        name = _name(taken.claim.person) if taken.claim else _("Somebody else")
+        words = _("%(name)s was a moment quicker and has %(caller)s now.")
+        return _say(
+            request, answer, words % {"name": name, "caller": for_people(row.caller)}, messages.WARNING
+        )
+    words = _("You have %(caller)s now; the others see it.")
+    return _say(request, answer, words % {"caller": for_people(row.caller)})
+
+
+def give_back(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
+    try:
+        acts.release(pk, person=_person(request))
+    except acts.Gone as gone:
+        return _gone(request, answer, gone)
+    return _say(request, answer, _("Given back: anybody may call now."))
+
+
+def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpResponse:
+    """Asks for a note (GET), and closes (POST) the calls up to `seen`, the last one that the page showed."""
+    kind = CLOSING.get(how)
+    if kind is None:
+        raise Http404
+    row = MissedCaller.objects.filter(pk=pk).first()
+    if row is None:
+        return _gone(request, answer, acts.Gone())
+    if request.method == "GET":
+        return _ask_close(request, row, how, seen=request.GET.get("seen", ""))
+    note, seen = " ".join(request.POST.get("note", "").replace("\0", "").split()), _moment(request)
+    problem = ""
+    if kind == DeskEntry.Kind.DISMISSED and not note:
+        problem = _("Write in a few words why nobody needs to call.")
+    elif len(note) > LONGEST_NOTE:
+        problem = _("The note is too long: %(n)d characters at most.") % {"n": LONGEST_NOTE}
+    if problem:
+        return _ask_close(request, row, how, seen=request.POST.get("seen", ""), note=note, problem=problem)
+    try:
+        closed = acts.close(pk, how=kind, person=_person(request), seen=seen or row.last_at, note=note)
+    except acts.Gone as gone:
+        return _gone(request, answer, gone)
+    caller = for_people(row.caller)
+    if closed.still is not None:
+        words = ngettext(
+            "Noted. But %(caller)s has called again meanwhile, and waits still.",
+            "Noted. But %(caller)s has called %(n)d times again meanwhile, and waits still.",
+            closed.still.misses,
+        )
+        return _say(request, answer, words % {"caller": caller, "n": closed.still.misses}, messages.WARNING)
+    said = (
+        _("%(caller)s is called back.")
+        if kind == DeskEntry.Kind.CALLED_BACK
+        else _("%(caller)s is dismissed.")
+    )
+    return _say(request, answer, said % {"caller": caller}, undo=closed.entry.pk)
+
+
+def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
+    try:
+        row = acts.reopen(pk, person=_person(request))
+    except acts.Gone:
+        return _say(request, answer, _("It is open again already."), messages.WARNING)
+    if row is None:
+        return _say(request, answer, _("Taken back. But the caller was answered since, and waits no more."))
+    return _say(request, answer, _("%(caller)s is open again.") % {"caller": for_people(row.caller)})
+
+
+# --- asking ---------------------------------------------------------------------------------------------
+
+
+def _ask_take(request: HttpRequest, row: MissedCaller) -> HttpResponse:
+    claim = acts.claims([row.caller]).get(row.caller)
+    lines, over = [], None
+    if claim is not None and claim.person_id != request.user.pk:
+        over = claim.person_id
+        since = desk_words.duration(timezone.now() - claim.claimed_at)
+        words = _("%(name)s has this caller, for %(time)s, and may be calling at this moment.")
+        lines = [
+            words % {"name": _name(claim.person), "time": since},
+            _("Take over only if you know that this is not so. It is kept in the history."),
+        ]
+    context = {"lines": lines, "over": over, "button": _("Take over") if over else _("I call back")}
+    title = _("Take over %(caller)s?") if over else _("Take %(caller)s?")
+    action = reverse("admin:calllogs_missed_take", args=[row.pk])
+    return _ask(request, title % {"caller": for_people(row.caller)}, action, context)
+
+
+def _ask_close(
+    request: HttpRequest, row: MissedCaller, how: str, *, seen: str, note: str = "", problem: str = ""
+) -> HttpResponse:
+    is_dismissal = CLOSING[how] == DeskEntry.Kind.DISMISSED
+    claim = acts.claims([row.caller]).get(row.caller)
+    lines = []
+    if claim is not None and claim.person_id != request.user.pk:
+        words = _("%(name)s has this caller and may be calling at this moment.")
+        lines.append(words % {"name": _name(claim.person)})
+    context = {
+        "lines": lines,
+        "has_note": True,
+        "note": note,
+        "problem": problem,
+        "is_required": is_dismissal,
+        "longest": LONGEST_NOTE,
+        "label": _("Why nobody needs to call") if is_dismissal else _("What came of it (may stay empty)"),
+        "hint": _("A new call that does not get through opens it again."),
+        "button": _("Dismiss") if is_dismissal else _("Called back"),
+        "seen": seen or row.last_at.isoformat(),
+    }
+    title = _("Dismiss %(caller)s?") if is_dismissal else _("Was %(caller)s called back?")
+    action = reverse("admin:calllogs_missed_close", args=[row.pk, how])
+    return _ask(request, title % {"caller": for_people(row.caller)}, action, context)
+
+
+def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any]) -> HttpResponse:
+    """In the desk's dialog, or as a page of its own."""
+    given = request.POST if request.method == "POST" else request.GET
+    context |= {
+        "title": title,
+        "action": action,
+        "back": given.get("back", "")[:2000],
+        "desk": reverse(f"admin:{DESK}"),
+    }
+    if request.headers.get("HX-Request"):
+        headers = {"HX-Retarget": "#desk-dialog-body", "HX-Reswap": "innerHTML", "Cache-Control": "no-store"}
+        return TemplateResponse(request, "calllogs/desk_ask_form.html", context, headers=headers)
+    return TemplateResponse(
+        request, "calllogs/desk_ask.html", {**admin.site.each_context(request), **context}
+    )
+
+
+# --- answering ------------------------------------------------------------------------------------------
+
+
+def _say(
+    request: HttpRequest,
+    answer: Answer,
+    words: str,
+    level: int = messages.SUCCESS,
+    *,
+    undo: int | None = None,
+) -> HttpResponse:
+    given = request.POST if request.method == "POST" else request.GET
+    back = given.get("back", "")[:2000]
+    if request.headers.get("HX-Request"):
+        response = answer(request, back, said=words, undo=undo)
+        response["HX-Retarget"], response["HX-Reswap"] = "#desk", "outerHTML"
+        return response
+    messages.add_message(request, level, words)
+    return redirect(f"{reverse(f'admin:{DESK}')}?{QueryDict(back).urlencode()}")
+
+
+def _gone(request: HttpRequest, answer: Answer, gone: acts.Gone) -> HttpResponse:
+    words = _("This caller waits no more: answered, or closed by somebody else.")
+    if gone.entry is not None:
+        words = _("%(name)s has closed it already.") % {"name": gone.entry.person_name}
+    return _say(request, answer, words, messages.WARNING)
+
+
+def _moment(request: HttpRequest) -> dt.datetime | None:
+    try:
+        moment = parse_datetime(request.POST.get("seen", ""))
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo else None
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _name(person: User) -> str:
+    return person.get_full_name() or person.get_username()

@@ -1,0 +1,113 @@
+"""One caller at the desk: how it stands, and everything that happened, the newest first."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from calllogs.admin import desk_words
+from calllogs.admin.desk_access import ACT, DESK, VIEW
+from calllogs.missed import acts
+from calllogs.models import CallLog, DeskEntry, MissedCaller
+from calllogs.models.call import STATUS_LOOK
+from settings_sync.phone import for_people
+
+MOST = 100
+ENTRY_LOOK: dict[str, tuple[str, str]] = {
+    DeskEntry.Kind.CLAIMED: ("base", "front_hand"),
+    DeskEntry.Kind.TAKEN_OVER: ("warning", "swap_horiz"),
+    DeskEntry.Kind.RELEASED: ("base", "undo"),
+    DeskEntry.Kind.CALLED_BACK: ("success", "phone_callback"),
+    DeskEntry.Kind.DISMISSED: ("base", "do_not_disturb_on"),
+    DeskEntry.Kind.REOPENED: ("warning", "lock_open"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at: dt.datetime
+    what: str
+    colour: str
+    icon: str
+    who: str = ""
+    note: str = ""
+    link: str = ""
+    turn: str = ""  # what it did to the caller: opened, or closed by itself
+
+
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """By a call of that caller, so that no number stands in an address."""
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    caller = CallLog.objects.filter(pk=pk).values_list("caller", flat=True).first()
+    if not caller:
+        messages.warning(request, _("This call is not kept any more, or came without a number."))
+        return redirect(f"admin:{DESK}")
+    now = timezone.now()
+    missed = MissedCaller.objects.filter(caller=caller).first()
+    claim = acts.claims([caller]).get(caller) if missed else None
+    rows = [desk_words.row(missed, claim, me=request.user.pk or 0, now=now)] if missed else []
+    context = {
+        **admin.site.each_context(request),
+        "title": for_people(caller),
+        "tel": caller,
+        "row": desk_words.drawn(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
+        "events": events(caller, may_open=request.user.has_perm("calllogs.view_calllog")),
+        "most": MOST,
+        "desk": reverse(f"admin:{DESK}"),
+    }
+    return TemplateResponse(request, "calllogs/desk_caller.html", context)
+
+
+def events(caller: str, *, may_open: bool) -> list[Event]:
+    """The newest calls and entries of a caller, the newest first."""
+    calls = list(CallLog.objects.filter(caller=caller).order_by("-started_at", "-pk")[:MOST])
+    entries = list(DeskEntry.objects.filter(caller=caller).select_related("undoes")[:MOST])
+    story: list[tuple[dt.datetime, Any]] = [(call.started_at, call) for call in calls]
+    story += [(entry.at, entry) for entry in entries]
+    found: list[Event] = []
+    is_open = False
+    for _at, item in sorted(story, key=lambda pair: pair[0]):
+        if isinstance(item, CallLog):
+            event = _of_call(item, is_open=is_open, may_open=may_open)
+            is_open = item.status != CallLog.Status.ANSWERED
+        else:
+            event = _of_entry(item)
+            is_open = item.until is None and (is_open or item.undoes is not None)
+        found.append(event)
+    return found[::-1]
+
+
+def _of_call(call: CallLog, *, is_open: bool, may_open: bool) -> Event:
+    colour, icon = STATUS_LOOK[call.status]
+    is_answered = call.status == CallLog.Status.ANSWERED
+    turn = ""
+    if is_answered and is_open:
+        turn = _("Closed by itself: the caller was answered.")
+    elif not is_answered and not is_open:
+        turn = _("Waits from here on.")
+    return Event(
+        call.started_at,
+        str(call.get_status_display()),
+        colour,
+        icon,
+        note=", ".join(part for part in (call.department, for_people(call.virtual_number)) if part),
+        link=reverse("admin:calllogs_calllog_change", args=[call.pk]) if may_open else "",
+        turn=turn,
+    )
+
+
+def _of_entry(entry: DeskEntry) -> Event:
+    colour, icon = ENTRY_LOOK[entry.kind]
+    note = entry.note
+    if entry.kind == DeskEntry.Kind.TAKEN_OVER:
+        note = _("from %(name)s") % {"name": entry.note}
+    return Event(entry.at, str(entry.get_kind_display()), colour, icon, who=entry.person_name, note=note)

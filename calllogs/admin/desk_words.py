@@ -1,0 +1,196 @@
+"""The desk's rows in words for people."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy, ngettext
+from django.utils.translation import gettext as _
+
+from calllogs.models import DeskClaim, DeskEntry, MissedCaller
+from calllogs.models.desk import WHY_LOOK, Why
+from settings_sync import desired
+from settings_sync.phone import for_people
+
+SOON, LONG = dt.timedelta(minutes=15), dt.timedelta(hours=1)
+WHY_WORDS: dict[str, Any] = {
+    Why.OLD_HOURS: gettext_lazy("We were open (%(wanted)s), but the provider still had %(had)s."),
+    Why.HOLIDAY: gettext_lazy("Callers heard the holiday message."),
+    Why.CLOSED: gettext_lazy("Our hours that day: %(hours)s."),
+    Why.DROPPED: gettext_lazy("The caller hung up in the menu, or was cut off."),
+    Why.NO_ANSWER: gettext_lazy("We were open, and nobody picked up."),
+    Why.OTHER: gettext_lazy("The provider said: %(status)s."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One caller as the desk draws it. `claim`: "" (free), mine or other."""
+
+    pk: int
+    place: str  # below it are the addresses of what a person may do
+    caller: str
+    tel: str
+    link: str
+    waited: str
+    urgency: str
+    since: str
+    calls: str
+    last: str
+    department: str
+    number: str
+    why: str
+    why_words: str
+    seen: str
+    claim: str
+    claim_words: str
+
+
+def drawn(rows: list[Row], request: HttpRequest, *, may_act: bool, back: str = "") -> str:
+    """The rows as HTML. What is the same in each is said once."""
+    words = {
+        "waits": _("Waits"),
+        "call": _("Call"),
+        "history": _("History"),
+        "take": _("I call back"),
+        "take_over": _("Take over"),
+        "called_back": _("Called back"),
+        "dismiss": _("Dismiss"),
+        "give_back": _("Give back"),
+    }
+    context = {
+        "rows": rows,
+        "words": words,
+        "may_act": may_act,
+        "back": back,
+        "back_quoted": quote(back, safe=""),
+        "csrf": get_token(request),
+    }
+    return render_to_string("calllogs/desk_rows.html", context)
+
+
+def place_of(missed: MissedCaller) -> str:
+    return f"{reverse('admin:calllogs_missed')}{missed.pk}/"
+
+
+def row(missed: MissedCaller, claim: DeskClaim | None, *, me: int, now: dt.datetime) -> Row:
+    waited = now - missed.first_at
+    urgency = "calm" if waited < SOON else "soon" if waited < LONG else "long"
+    return Row(
+        missed.pk,
+        place_of(missed),
+        for_people(missed.caller),
+        missed.caller,
+        reverse("admin:calllogs_missed_caller", args=[missed.last_call]),
+        duration(waited),
+        urgency,
+        _("since %(since)s") % {"since": moment(missed.first_at, now)},
+        ngettext("%(n)d call", "%(n)d calls", missed.misses) % {"n": missed.misses},
+        _("the last %(last)s") % {"last": moment(missed.last_at, now)} if missed.misses > 1 else "",
+        missed.department,
+        _("on %(number)s") % {"number": for_people(missed.virtual_number)} if missed.virtual_number else "",
+        why_badge(missed.why, get_language() or ""),
+        why_words(missed),
+        quote(missed.last_at.isoformat()),
+        "" if claim is None else "mine" if claim.person_id == me else "other",
+        claim_words(claim, me=me, now=now) if claim else "",
+    )
+
+
+def claim_words(claim: DeskClaim, *, me: int, now: dt.datetime) -> str:
+    if claim.person_id == me:
+        until = date_format(timezone.localtime(claim.expires_at), "H:i")
+        return _("You have it, until %(until)s") % {"until": until}
+    name = claim.person.get_full_name() or claim.person.get_username()
+    return _("%(name)s has it, for %(time)s") % {"name": name, "time": duration(now - claim.claimed_at)}
+
+
+@cache
+def why_badge(why: str, _language: str) -> str:
+    colour, icon = WHY_LOOK[why]
+    return render_to_string(
+        "components/badge.html", {"words": Why(why).label, "colour": colour, "icon": icon}
+    )
+
+
+def why_words(missed: MissedCaller) -> str:
+    """The sentence behind the badge. Nothing where our hours of then are not known."""
+    if missed.why == Why.NO_ANSWER and not missed.wanted:
+        return ""
+    return str(WHY_WORDS[missed.why]) % {
+        "wanted": hours(missed.wanted),
+        "had": hours(missed.had),
+        "hours": hours(missed.wanted or missed.had),
+        "status": missed.raw_status or _("nothing"),
+    }
+
+
+def hours(value: str) -> str:
+    return _("a holiday") if value == desired.CLOSED_ALL_DAY else value.replace("-", "–")
+
+
+def duration(time: dt.timedelta) -> str:
+    """`12 min`, `2 h 5 min`, `3 days 4 h`: the two units that matter."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 1:
+        return _("less than a minute")
+    if minutes < 60:
+        return _("%(n)d min") % {"n": minutes}
+    spent_hours, minutes = divmod(minutes, 60)
+    if spent_hours < 24:
+        return _("%(hours)d h %(minutes)d min") % {"hours": spent_hours, "minutes": minutes}
+    days, spent_hours = divmod(spent_hours, 24)
+    words = ngettext("%(days)d day %(hours)d h", "%(days)d days %(hours)d h", days)
+    return words % {"days": days, "hours": spent_hours}
+
+
+def moment(at: dt.datetime, now: dt.datetime) -> str:
+    """`today, 10:15`, `8 Nov, 10:15`; with the year where it is another."""
+    local, today = timezone.localtime(at), timezone.localtime(now)
+    if local.date() == today.date():
+        return _("today, %(time)s") % {"time": date_format(local, "H:i")}
+    return date_format(local, "j M, H:i" if local.year == today.year else "j M Y, H:i")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a person closed."""
+
+    pk: int
+    caller: str
+    link: str
+    kind: str
+    who: str
+    at: str
+    waited: str
+    note: str
+    undone: str
+
+
+def done(entry: DeskEntry, call: int | None, *, now: dt.datetime) -> Done:
+    undone: DeskEntry | None = getattr(entry, "undone_by", None)
+    words = _("Opened again by %(name)s") % {"name": undone.person_name} if undone else ""
+    calls = ngettext("%(n)d call", "%(n)d calls", entry.misses or 1) % {"n": entry.misses or 1}
+    waited = _("%(calls)s, waited %(time)s") % {
+        "calls": calls,
+        "time": duration(entry.at - (entry.first_at or entry.at)),
+    }
+    return Done(
+        entry.pk,
+        for_people(entry.caller),
+        reverse("admin:calllogs_missed_caller", args=[call]) if call else "",
+        entry.get_kind_display(),
+        entry.person_name,
+        moment(entry.at, now),
+        waited,
+        entry.note,
+        words,
+    )

@@ -1,0 +1,18 @@
+"""`rebuild_missed`: compares the open rows of the missed-call desk with all calls, and mends what differs."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from calllogs.missed import refresh
+
+
+class Command(BaseCommand):
+    help = "Works out anew who waits for a call back. Any number of times; the portal may run meanwhile."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mended = refresh.rebuild()
+        while refresh.refresh():
+            pass
+        if options["verbosity"]:
+            self.stdout.write("Somebody else is at it." if mended is None else f"{mended} rows were mended.")

@@ -1,0 +1,156 @@
+"""What a person does at the desk. Each is one transaction; of two at once, one wins, and the other is told who.
+
+Texts for people are made by the admin; here is who and when.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from calllogs.missed.refresh import settle
+from calllogs.models import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
+from settings_sync.clock import database_now
+
+CLAIM = dt.timedelta(minutes=30)
+CLOSINGS = (DeskEntry.Kind.CALLED_BACK, DeskEntry.Kind.DISMISSED)
+
+
+class Gone(Exception):
+    """Nobody waits there any more: answered, or closed by `entry`."""
+
+    def __init__(self, entry: DeskEntry | None = None) -> None:
+        super().__init__("nobody waits there any more")
+        self.entry = entry
+
+
+class Taken(Exception):
+    """Somebody else has this caller."""
+
+    def __init__(self, claim: DeskClaim | None) -> None:
+        super().__init__("somebody else has this caller")
+        self.claim = claim
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    entry: DeskEntry
+    still: MissedCaller | None  # open still, or again: the caller rang after what the person saw
+
+
+def claims(callers: list[str]) -> dict[str, DeskClaim]:
+    """Who has these callers at this moment."""
+    rows = DeskClaim.objects.filter(caller__in=callers, expires_at__gt=Now()).select_related("person")
+    return {claim.caller: claim for claim in rows}
+
+
+def claim(row_id: int, *, person: User, over: int | None = None) -> DeskClaim:
+    """Take a caller, so that nobody else calls; for CLAIM. `over`: the id of the person who is known to have it.
+
+    Raises Taken if it is somebody else's (than `over`), Gone if nobody waits there.
+    """
+    with transaction.atomic():
+        row = _open_row(row_id)
+        now = database_now()
+        before = DeskClaim.objects.filter(caller=row.caller).select_related("person").first()
+        may = Q(expires_at__lte=now) | Q(person=person) | Q(person_id=over)
+        taken = DeskClaim.objects.filter(may, caller=row.caller).update(
+            person=person, claimed_at=now, expires_at=now + CLAIM
+        )
+        if not taken:
+            _make_claim(row.caller, person=person, now=now)
+        is_held = before is not None and before.expires_at > now
+        if before is not None and is_held and before.person_id == person.pk:
+            pass  # longer, not anew
+        elif before is not None and is_held:
+            _add(
+                row.caller,
+                DeskEntry.Kind.TAKEN_OVER,
+                person=person,
+                now=now,
+                note=before.person.get_username(),
+            )
+        else:
+            _add(row.caller, DeskEntry.Kind.CLAIMED, person=person, now=now)
+        return DeskClaim.objects.get(caller=row.caller)
+
+
+def _make_claim(caller: str, *, person: User, now: dt.datetime) -> None:
+    try:
+        with transaction.atomic():
+            DeskClaim.objects.create(caller=caller, person=person, claimed_at=now, expires_at=now + CLAIM)
+    except IntegrityError:
+        raise Taken(DeskClaim.objects.filter(caller=caller).select_related("person").first()) from None
+
+
+def release(row_id: int, *, person: User) -> None:
+    """Give a caller back. Nothing if it is not that person's. Raises Gone."""
+    with transaction.atomic():
+        row = _open_row(row_id)
+        gone, _ = DeskClaim.objects.filter(caller=row.caller, person=person).delete()
+        if gone:
+            _add(row.caller, DeskEntry.Kind.RELEASED, person=person, now=database_now())
+
+
+def close(row_id: int, *, how: str, person: User, seen: dt.datetime, note: str = "") -> Closed:
+    """Called back, or dismissed: closes the calls up to `seen`, the last one that the person was shown. Raises Gone."""
+    with transaction.atomic():
+        _turn()
+        row = _open_row(row_id)
+        if seen < row.first_at:
+            raise Gone(_last_closing(row.caller))
+        entry = _add(
+            row.caller, how, person=person, now=database_now(), note=note,
+            until=min(seen, row.last_at), misses=row.misses, first_at=row.first_at,
+        )  # fmt: skip
+        DeskClaim.objects.filter(caller=row.caller).delete()
+        settle([row.caller])
+        return Closed(entry, MissedCaller.objects.filter(caller=row.caller).first())
+
+
+def reopen(entry_id: int, *, person: User) -> MissedCaller | None:
+    """Take a closing back, once; the open row that comes of it, or None if the caller was answered since."""
+    with transaction.atomic():
+        _turn()
+        entry = DeskEntry.objects.filter(pk=entry_id, until__isnull=False, undone_by=None).first()
+        if entry is None:
+            raise Gone
+        _add(entry.caller, DeskEntry.Kind.REOPENED, person=person, now=database_now(), undoes=entry)
+        settle([entry.caller])
+        return MissedCaller.objects.filter(caller=entry.caller).first()
+
+
+def forget(caller: str) -> int:
+    """Remove a number from everything that the desk keeps; how many rows. The calls are not touched."""
+    with transaction.atomic():
+        _turn()
+        kept = (MissedCaller, DeskClaim, DeskEntry, MissedRecheck)
+        return sum(model.objects.filter(caller=caller).delete()[0] for model in kept)
+
+
+def _turn() -> None:
+    """Who writes open rows holds the progress: so nobody writes what he read before another's closing."""
+    if MissedProgress.objects.select_for_update().filter(pk=MissedProgress.ONLY).first() is None:
+        MissedProgress.objects.get_or_create(pk=MissedProgress.ONLY)
+        MissedProgress.objects.select_for_update().get(pk=MissedProgress.ONLY)
+
+
+def _open_row(row_id: int) -> MissedCaller:
+    row = MissedCaller.objects.filter(pk=row_id).first()
+    if row is None:
+        raise Gone
+    return row
+
+
+def _last_closing(caller: str) -> DeskEntry | None:
+    return DeskEntry.objects.filter(caller=caller, until__isnull=False).first()
+
+
+def _add(caller: str, kind: str, *, person: User, now: dt.datetime, **facts: object) -> DeskEntry:
+    name = person.get_full_name() or person.get_username()
+    return DeskEntry.objects.create(
+        caller=caller, kind=kind, person=person, person_name=name[:150], at=now, **facts
+    )

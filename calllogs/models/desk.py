@@ -1,0 +1,172 @@
+"""The missed-call desk: who waits for a call back, who does it, and how it ended.
+
+The truth is the calls and the entries here. `MissedCaller` is worked out from both (`calllogs.missed`), and can be
+thrown away and made again at any time.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Why(models.TextChoices):
+    """Why the last call of a caller did not get through."""
+
+    OLD_HOURS = "OLD_HOURS", _("We were open, the provider had old hours")
+    HOLIDAY = "HOLIDAY", _("Holiday")
+    CLOSED = "CLOSED", _("Out of hours")
+    DROPPED = "DROPPED", _("Dropped in the IVR")
+    NO_ANSWER = "NO_ANSWER", _("No answer")
+    OTHER = "OTHER", _("Other")
+
+
+# Look of a reason beside its words: (badge colour, icon).
+WHY_LOOK: dict[str, tuple[str, str]] = {
+    Why.OLD_HOURS: ("danger", "sync_problem"),
+    Why.HOLIDAY: ("base", "celebration"),
+    Why.CLOSED: ("base", "bedtime"),
+    Why.DROPPED: ("warning", "call_end"),
+    Why.NO_ANSWER: ("warning", "phone_missed"),
+    Why.OTHER: ("info", "voicemail"),
+}
+
+
+class MissedCaller(models.Model):
+    """One open row for each caller who did not get through and has not since. Written by `calllogs.missed` alone."""
+
+    caller = models.CharField(_("caller"), max_length=40, unique=True)
+    misses = models.PositiveIntegerField(_("calls"))
+    first_at = models.DateTimeField(_("waiting since"))
+    last_at = models.DateTimeField(_("last call"))
+    # What follows is of the last call. No foreign key: a call may be deleted without asking here.
+    last_call = models.BigIntegerField()
+    department = models.CharField(_("department"), max_length=100, blank=True)
+    virtual_number = models.CharField(_("virtual number"), max_length=40, blank=True)
+    raw_status = models.CharField(max_length=100, blank=True)
+    why = models.CharField(_("why"), max_length=9, choices=Why)
+    wanted = models.CharField(
+        max_length=40, blank=True, help_text="The hours or holiday that the office wanted then."
+    )
+    had = models.CharField(max_length=40, blank=True, help_text="What the provider had confirmed by then.")
+    is_old = models.BooleanField(default=False, help_text="No call for MISSED_DAYS days.")
+
+    class Meta:
+        verbose_name = _("missed caller")
+        verbose_name_plural = _("missed callers")
+        ordering = ["first_at", "id"]
+        indexes = [
+            # read by the desk: the longest waiting first
+            models.Index(fields=["is_old", "first_at", "id"], name="missed_longest"),
+            # read by the desk's filters, which count by these three, and by the count in the navigation
+            models.Index(fields=["is_old", "department", "virtual_number", "why"], name="missed_filters"),
+            # read by the task that tells the old from the waiting
+            models.Index(fields=["last_at"], name="missed_aging", condition=models.Q(is_old=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.misses} × {self.first_at:%d %b %Y, %H:%M}"
+
+
+class DeskEntry(models.Model):
+    """What a person did at the desk; only ever added to. A closing holds up to `until`, unless it is undone."""
+
+    class Kind(models.TextChoices):
+        CLAIMED = "CLAIMED", _("Took it")
+        TAKEN_OVER = "TAKEN_OVER", _("Took it over")
+        RELEASED = "RELEASED", _("Gave it back")
+        CALLED_BACK = "CALLED_BACK", _("Called back")
+        DISMISSED = "DISMISSED", _("Dismissed")
+        REOPENED = "REOPENED", _("Opened again")
+
+    caller = models.CharField(_("caller"), max_length=40)
+    kind = models.CharField(_("what"), max_length=11, choices=Kind)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    person_name = models.CharField(_("who"), max_length=150, help_text="Stays when the account is deleted.")
+    at = models.DateTimeField(_("when"))
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    until = models.DateTimeField(
+        null=True, blank=True, help_text="A closing: the last call that the person saw."
+    )
+    # What was closed, for the list of what is done.
+    misses = models.PositiveIntegerField(_("calls"), null=True, blank=True)
+    first_at = models.DateTimeField(_("waiting since"), null=True, blank=True)
+    undoes = models.OneToOneField(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="undone_by"
+    )
+
+    class Meta:
+        verbose_name = _("entry of the desk")
+        verbose_name_plural = _("entries of the desk")
+        ordering = ["-id"]
+        indexes = [
+            # read by a caller's page
+            models.Index(fields=["caller", "-id"], name="desk_caller"),
+            # read by the derivation: up to when is this caller closed?
+            models.Index(
+                fields=["caller", "-until"], name="desk_closings", condition=models.Q(until__isnull=False)
+            ),
+            # read by the list of what is done, newest first
+            models.Index(fields=["-id"], name="desk_done", condition=models.Q(until__isnull=False)),
+            # read by retention
+            models.Index(fields=["at"], name="desk_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.person_name}"
+
+
+class DeskClaim(models.Model):
+    """Who calls this caller back at this moment. One row for each caller, so that two clicks have one winner."""
+
+    caller = models.CharField(max_length=40, unique=True)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    claimed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("claim")
+        verbose_name_plural = _("claims")
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.claimed_at:%d %b %Y, %H:%M}"
+
+
+class MissedRecheck(models.Model):
+    """Callers to look at again, noted by what changes calls in another way than by a new push."""
+
+    caller = models.CharField(max_length=40)
+
+    class Meta:
+        verbose_name = _("caller to look at again")
+        verbose_name_plural = _("callers to look at again")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class MissedProgress(models.Model):
+    """How far the open rows are level with calls and pushes. One row; who writes open rows holds it locked.
+
+    `gaps`: ids of pushes below `push_id` that were not there yet, as `[first, last, noticed]`: a transaction that
+    began earlier may commit later.
+    """
+
+    ONLY = 1
+
+    push_id = models.BigIntegerField(default=0)
+    call_id = models.BigIntegerField(default=0)
+    gaps = models.JSONField(default=list)
+    built_at = models.DateTimeField(null=True, blank=True)
+    building_until = models.DateTimeField(null=True, blank=True)
+    repaired = models.PositiveIntegerField(
+        default=0, help_text="Rows that a rebuild had to mend; should stay 0."
+    )
+
+    class Meta:
+        verbose_name = _("progress of the desk")
+        verbose_name_plural = _("progress of the desk")
+
+    def __str__(self) -> str:
+        return "progress of the desk"

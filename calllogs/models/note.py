@@ -1,0 +1,70 @@
+"""What people write about a call: notes and tags, each with its author."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+LONGEST_NOTE, LONGEST_TAG = 2000, 40
+
+
+class Remark(models.Model):
+    """By whom and when. The name stays when the account goes."""
+
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("author"),
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+    )
+    author_name = models.CharField(_("author's name"), max_length=150)
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+
+class CallNote(Remark):
+    call = models.ForeignKey("calllogs.CallLog", verbose_name=_("call"), on_delete=models.CASCADE)
+    text = models.TextField(_("note"), max_length=LONGEST_NOTE)
+
+    class Meta:
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.author_name}, {self.at:%d %b %Y}"
+
+
+class CallTagQuerySet(models.QuerySet["CallTag"]):
+    def suggestions(self, beginning: str, *, most: int) -> list[str]:
+        """Words that begin so, among the newest tags; the newest first."""
+        newest = self.filter(word__istartswith=beginning).order_by("-id").values_list("word", flat=True)
+        return list({word.casefold(): word for word in reversed(newest[:500])}.values())[::-1][:most]
+
+
+class CallTag(Remark):
+    """A free word."""
+
+    call = models.ForeignKey("calllogs.CallLog", verbose_name=_("call"), on_delete=models.CASCADE)
+    word = models.CharField(_("tag"), max_length=LONGEST_TAG)
+
+    objects = CallTagQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+        ordering = ["at", "id"]
+        constraints = [models.UniqueConstraint("call", Lower("word"), name="one_tag_of_a_word_for_a_call")]
+
+    def __str__(self) -> str:
+        return self.word
+
+
+def by(user: Any) -> dict[str, Any]:
+    """Whose remark it is, for `create`."""
+    return {"author": user, "author_name": user.get_username()[:150]}

@@ -1,0 +1,1 @@
+"""Recordings: fetched with care from wherever the provider keeps them, kept here if wished, served in ranges."""

@@ -1,0 +1,38 @@
+"""Why a recording cannot be played. Plain Python; the words for people are in `words`."""
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    NO_ADDRESS = "no address"
+    INNER = "inner"
+    UNKNOWN_HOST = "unknown host"
+    NO_CONNECTION = "no connection"
+    UNTRUSTED = "untrusted"
+    TOO_SLOW = "too slow"
+    GONE = "gone"
+    FORBIDDEN = "forbidden"
+    FAILED = "failed"
+    REDIRECTS = "redirects"
+    NOT_SOUND = "not sound"
+    EMPTY = "empty"
+    TOO_BIG = "too big"
+    BROKE_OFF = "broke off"
+    BUSY = "busy"
+    NOT_KEPT = "not kept"
+
+
+class NotAvailable(Exception):
+    """No sound came. Carries a cause and, by promise P9, neither an address nor another exception."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+
+
+class OutOfRange(Exception):
+    """The part asked for begins beyond the end; `total` is the size in bytes."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(f"{total} bytes in all")
+        self.total = total

@@ -1,0 +1,46 @@
+"""Is it a sound, and which? Plain Python."""
+
+import re
+
+from calllogs.recordings.causes import Cause, NotAvailable
+
+ENOUGH = 64  # bytes of the beginning that tell what it is
+
+_BEGINNINGS = (
+    (re.compile(rb"ID3|\xff[\xe2\xe3\xf2-\xf7\xfa-\xff]"), "audio/mpeg"),
+    (re.compile(rb"RI(?:FF|FX)....WAVE", re.DOTALL), "audio/wav"),
+    (re.compile(rb"OggS"), "audio/ogg"),
+    (re.compile(rb"fLaC"), "audio/flac"),
+    (re.compile(rb"\xff[\xf0\xf1\xf8\xf9]"), "audio/aac"),
+    (re.compile(rb"....ftyp", re.DOTALL), "audio/mp4"),
+    (re.compile(rb"#!AMR"), "audio/amr"),
+    (re.compile(rb"\x1a\x45\xdf\xa3"), "audio/webm"),
+    (re.compile(rb"FORM....AIF[FC]", re.DOTALL), "audio/aiff"),
+    (re.compile(rb"\.snd"), "audio/basic"),
+)
+_TYPE = re.compile(r"audio/[a-z0-9][a-z0-9.+-]{0,60}")
+# What servers say that do not know; then the bytes must tell.
+_UNKNOWN = {
+    "", "application/octet-stream", "binary/octet-stream", "application/force-download",
+    "application/x-download", "application/ogg", "application/mp4", "video/mp4", "video/webm", "video/ogg",
+}  # fmt: skip
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")  # HTML, XML: no sound begins so
+
+
+def kind_of(declared: str, beginning: bytes | None) -> str:
+    """The media type to play it as; "" if only the beginning could tell and it is not known (None).
+
+    Raises NotAvailable if it is no sound, whatever it is called.
+    """
+    declared = declared.partition(";")[0].strip().lower()
+    is_declared = _TYPE.fullmatch(declared) is not None
+    if not is_declared and declared not in _UNKNOWN:
+        raise NotAvailable(Cause.NOT_SOUND)
+    if beginning is None:
+        return declared if is_declared else ""
+    for pattern, kind in _BEGINNINGS:
+        if pattern.match(beginning):
+            return kind
+    if not is_declared or _MARKUP.match(beginning):
+        raise NotAvailable(Cause.NOT_SOUND)
+    return declared

@@ -1,0 +1,35 @@
+"""Why a recording cannot be played or kept, in words for people."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from calllogs.recordings.causes import Cause
+
+WORDS: dict[Cause, Any] = {
+    Cause.NO_ADDRESS: _("What the provider sent is not a web address that the portal may open."),
+    Cause.INNER: _(
+        "The recording's address points to an address inside a private network, which the portal does not open."
+    ),
+    Cause.UNKNOWN_HOST: _("The recording's server was not found: its name is not known."),
+    Cause.NO_CONNECTION: _("The recording's server does not answer. Try again in a few minutes."),
+    Cause.UNTRUSTED: _("No secure connection to the recording's server could be made."),
+    Cause.TOO_SLOW: _("The recording's server took too long. Try again in a few minutes."),
+    Cause.GONE: _("The recording's address answers that it is gone. Providers delete recordings after some weeks."),
+    Cause.FORBIDDEN: _(
+        "The recording's server asks for a permission that the portal does not have. The link may have run out."
+    ),
+    Cause.FAILED: _("The recording's server answers with an error. Try again later, or ask the provider."),
+    Cause.REDIRECTS: _("The recording's address leads from one address to the next without an end."),
+    Cause.NOT_SOUND: _("What lies at the recording's address is not a sound file."),
+    Cause.EMPTY: _("The recording is empty."),
+    Cause.TOO_BIG: _("The recording is larger than the portal takes."),
+    Cause.BROKE_OFF: _("The recording broke off before its end. Try again in a few minutes."),
+    Cause.BUSY: _("The portal is fetching several recordings at this moment. Try again in a few seconds."),
+    Cause.NOT_KEPT: _("The portal's own storage did not take it."),
+}  # fmt: skip
+
+
+def words_of(cause: str) -> str:
+    """Also for a cause that a later version may have written."""
+    return str(WORDS[Cause(cause)] if cause in set(Cause) else _("It is not known why."))

@@ -1,0 +1,79 @@
+"""The missed-call desk with five million calls: the page, the count in the navigation, and what keeps them true.
+
+`BENCH_CALLS_URL` names a PostgreSQL database with calls to use instead of one that is filled here. It is migrated, and
+its open rows are made anew; its calls are not touched.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.databases import ROOT, environment, manage, on_postgres
+from tests.bench.report import Figure, Options, Section, table
+
+CALLS, QUICK_CALLS = 5_000_000, 50_000
+PAGE_MS, WORST_MS = 100, 300
+
+
+def run(options: Options) -> Section:
+    with tempfile.TemporaryDirectory(prefix="ivrportal-bench-") as name:
+        directory = Path(name)
+        directory.chmod(0o711)  # PostgreSQL may run as another user below it
+        with _calls(directory, QUICK_CALLS if options.quick else CALLS) as url:
+            # As in the demo: pages then need no collected files. The work on the server is the same.
+            env = dict(environment(url, directory / "var")) | {"PORTAL_MODE": "demo"}
+            command = [sys.executable, "-m", "tests.bench.missed_inside", "5" if options.quick else "40"]
+            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"the measurement failed:\n{done.stderr[-3000:]}")
+            return _section(json.loads(done.stdout.splitlines()[-1]))
+
+
+@contextlib.contextmanager
+def _calls(directory: Path, count: int) -> Iterator[str]:
+    if url := os.environ.get("BENCH_CALLS_URL", ""):
+        manage(url, directory / "var", "migrate", "--verbosity", "0")
+        yield url
+        return
+    with on_postgres(directory) as databases:
+        url = databases.fresh("bench_missed")
+        print(f"[{time.strftime('%H:%M:%S')}] loading {count:,} calls", flush=True)
+        manage(url, directory / "var", "load_sample_data", "--calls", str(count))
+        yield url
+
+
+def _section(found: dict) -> Section:
+    pages = found["pages"]
+    median = max(page["median"] for page in pages.values())
+    worst = max(page["worst"] for page in pages.values())
+    live = found["live_s"] * 1000
+    baseline = f"all calls compared, {live:,.0f} ms"
+    rows = [
+        Figure("Page of the desk, median of the slowest kind", median, "ms", baseline, median / live,
+               f"< {PAGE_MS} ms", median < PAGE_MS),
+        Figure("Page of the desk, worst", worst, "ms", baseline, worst / live, f"< {WORST_MS} ms", worst < WORST_MS),
+        Figure("Queries of a page, most", found["queries"], "", target="≤ 12", met=found["queries"] <= 12),
+        Figure("The count in the navigation, median", found["badge"]["median"], "ms"),
+        Figure("The count in the navigation, worst", found["badge"]["worst"], "ms"),
+        Figure("Refreshing 1,000 callers", found["refresh_ms"], "ms"),
+        Figure("Making all open rows anew", found["rebuild_s"], "s"),
+        Figure("Comparing all open rows with all calls", found["live_s"], "s"),
+    ]  # fmt: skip
+    intro = (
+        f"{found['calls']:,} calls, {found['waiting']:,} callers who wait and {found['old']:,} who have not tried again"
+        " for long. Server time of a page, from the request to the last byte, measured in one process with a client"
+        " that needs no network. The baseline is the same answer worked out from all calls. After the runs the open"
+        f" rows were compared with all calls: {found['differences']} differences."
+    )
+    cells = [
+        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", str(page["queries"])]
+        for name, page in pages.items()
+    ]
+    text = "### Pages\n\n" + table(["page", "median ms", "worst ms", "queries"], cells)
+    return Section("The missed-call desk", intro, rows, text)

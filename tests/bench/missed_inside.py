@@ -1,0 +1,124 @@
+"""`python -m tests.bench.missed_inside REPEATS`: measures the desk on the database of the environment; JSON."""
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
+django.setup()
+
+# After set-up, because these need the applications.
+from django.contrib.auth.models import User  # noqa: E402
+
+from calllogs.missed import listing, live, refresh  # noqa: E402
+from calllogs.models import CallLog, MissedCaller, MissedProgress  # noqa: E402
+
+PAGE = "/admin/calllogs/missed/"
+
+
+def main() -> None:
+    repeats = int(sys.argv[1])
+    settings.ALLOWED_HOSTS = ["testserver"]
+    with transaction.atomic():
+        MissedCaller.objects.all().delete()
+        MissedProgress.objects.all().delete()
+    rebuild_s = seconds(refresh.rebuild)
+    while refresh.refresh():
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE) calllogs_missedcaller")
+    live_s = min(seconds(live.differences) for _ in range(2))
+    user, _ = User.objects.get_or_create(username="bench-of-the-desk", is_staff=True, is_superuser=True)
+    try:
+        client = Client()
+        client.force_login(user)
+        pages = {name: measured(client, PAGE + query, repeats) for name, query in kinds().items()}
+    finally:
+        user.delete()
+    waiting = MissedCaller.objects.filter(is_old=False).count()
+    print(
+        json.dumps(
+            {
+                "calls": CallLog.objects.count(),
+                "waiting": waiting,
+                "old": MissedCaller.objects.count() - waiting,
+                "pages": pages,
+                "queries": max(page["queries"] for page in pages.values()),
+                "badge": times(listing.waiting, repeats * 5),
+                "refresh_ms": statistics.median(refreshing(number) for number in range(5)),
+                "rebuild_s": rebuild_s,
+                "live_s": live_s,
+                "differences": len(live.differences()),
+            }
+        )
+    )
+
+
+def kinds() -> dict[str, str]:
+    rows = MissedCaller.objects.filter(is_old=False).order_by("first_at", "pk")
+    middle = rows[rows.count() // 2]
+    return {
+        "the longest waiting": "",
+        "a page in the middle": f"?after={listing.place(middle).replace('+', '%2B')}",
+        "one department": f"?department={middle.department}",
+        "one department, number and reason": (
+            f"?department={middle.department}&number=%2B{middle.virtual_number[1:]}&why={middle.why}"
+        ),
+        "a reason that nobody has": "?why=OLD_HOURS",
+        "only mine": "?mine=1",
+        "a whole number": f"?q={middle.caller[1:]}",
+        "a part of a number": "?q=0761",
+        "a part that nobody has": "?q=7777777777777",
+        "older": "?show=old",
+        "done": "?show=done",
+        "a caller's history": f"call/{middle.last_call}/",
+    }
+
+
+def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
+    def get() -> None:
+        assert client.get(url).status_code == 200, url
+
+    get()
+    with CaptureQueriesContext(connection) as queries:
+        get()
+    count = len(queries)  # now: the next request forgets them
+    return {**times(get, repeats), "queries": count}
+
+
+def times(act: Callable[[], Any], repeats: int) -> dict[str, float]:
+    took = [seconds(act) * 1000 for _ in range(repeats)]
+    return {"median": statistics.median(took), "worst": max(took)}
+
+
+def refreshing(number: int) -> float:
+    """Milliseconds for a thousand callers, half of whom have to be written; rolled back."""
+    newest = list(
+        CallLog.objects.order_by("-pk").values_list("caller", flat=True)[number * 3000 : number * 3000 + 3000]
+    )
+    callers = list(dict.fromkeys(newest))[:1000]
+    with transaction.atomic():
+        MissedCaller.objects.filter(caller__in=callers[::2]).delete()
+        took = seconds(lambda: refresh.settle(callers))
+        transaction.set_rollback(True)
+    return took * 1000 * 1000 / max(1, len(callers))
+
+
+def seconds(act: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

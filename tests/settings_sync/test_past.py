@@ -1,0 +1,90 @@
+"""What the office wanted and what the provider had, at moments that are over, from real histories."""
+
+import datetime as dt
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from settings_sync import delivery, desired, intent, past
+from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
+from settings_sync.past import Then
+from settings_sync.schedule import Heard
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
+CLOSED_NOW, OPEN_NOW = "00:00-00:01", "00:00-23:59"
+
+
+def save_week(value):
+    opens, _, closes = value.partition("-")
+    with transaction.atomic():
+        for day in desired.WEEKDAYS:
+            hours = OfficeHours.objects.filter(day=day).first() or OfficeHours(day=day)
+            hours.opens_at, hours.closes_at = dt.time.fromisoformat(opens), dt.time.fromisoformat(closes)
+            hours.save()
+        intent.record([desired.hours_address(day) for day in desired.WEEKDAYS])
+
+
+def then(*moments):
+    told = past.read(moments)
+    return [told.at(moment) for moment in moments]
+
+
+@pytest.mark.parametrize("is_daily", [False, True])
+def test_what_was_saved_is_what_the_provider_had_only_once_it_said_so(simulator, settings, is_daily):
+    settings.IVR_SEND_DAILY = is_daily
+    before = timezone.now()
+    save_week(CLOSED_NOW)
+    saved = timezone.now()
+    delivery.run(budget_s=5)
+    told = timezone.now()
+    save_week(OPEN_NOW)
+    changed = timezone.now()
+    delivery.run(budget_s=5)
+    now = timezone.now()
+    assert then(before, saved, told, changed, now) == [
+        Then("", ""), Then(CLOSED_NOW, ""), Then(CLOSED_NOW, CLOSED_NOW), Then(OPEN_NOW, CLOSED_NOW),
+        Then(OPEN_NOW, OPEN_NOW),
+    ]  # fmt: skip
+    # Long afterwards, when only the newest answer stands in the setting itself.
+    Attempt.objects.update(started_at=now - dt.timedelta(days=90))
+    ProviderSetting.objects.update(first_sent_at=now - dt.timedelta(days=90))
+    assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)]
+
+
+def test_a_holiday_that_was_deleted_here_is_still_had_until_it_is_taken_back(simulator):
+    today = timezone.localdate()
+    save_week(OPEN_NOW)
+    with transaction.atomic():
+        holiday = Holiday.objects.create(date=today, name="A slip")
+        intent.record([desired.holiday_address(today)])
+    delivery.run(budget_s=5)
+    both = timezone.now()
+    with transaction.atomic():
+        holiday.delete()
+        intent.record([desired.holiday_address(today)])
+    stuck = timezone.now()
+    assert then(both, stuck) == [Then("HOLIDAY", "HOLIDAY"), Then(OPEN_NOW, "HOLIDAY")]
+    intent.close_withdrawn(ProviderSetting.objects.get(kind="holiday").pk)
+    assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)]
+
+
+def test_hours_for_one_date_and_a_date_that_was_corrected():
+    save_week("09:30-18:30")
+    today = timezone.localdate()
+    other = OtherHours.objects.create(date=today, opens_at=dt.time(12), closes_at=dt.time(14))
+    noted = timezone.now()
+    other.date = today + dt.timedelta(days=1)
+    other.save()
+    corrected = timezone.now()
+    assert [found.wanted for found in then(noted, corrected, corrected + dt.timedelta(days=1))] == [
+        "12:00-14:00", "09:30-18:30", "12:00-14:00",
+    ]  # fmt: skip
+
+
+def test_a_plan_is_heard_as_the_schedule_says():
+    assert past.heard("", dt.time(12)) is None
+    assert past.heard("HOLIDAY", dt.time(12)) == Heard.HOLIDAY
+    assert past.heard("09:30-18:30", dt.time(9, 30)) == Heard.OPEN
+    assert past.heard("09:30-18:30", dt.time(18, 30)) == Heard.CLOSED
+    assert past.heard("09:30-23:59", dt.time(23, 59, 30)) == Heard.OPEN
