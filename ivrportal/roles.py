@@ -4,7 +4,7 @@ from django.contrib.auth.models import Group, Permission
 
 OFFICE_MANAGERS, SUPERVISORS = "Office managers", "Supervisors"
 
-# group: {app: {model: verbs}}
+# group: {app: {model: verbs}}; what has an underscore is a permission's whole name
 PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
     OFFICE_MANAGERS: {
         "settings_sync": {
@@ -23,6 +23,7 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
         "calllogs": {
             "calllog": "view",
             "push": "view change",  # change: to mend and replay
+            "export": "view export_calls",  # who exported what; and to export
             "callnote": "view add",
             "calltag": "view add",
             "recording": "listen",
@@ -52,7 +53,7 @@ def ensure() -> None:
             for permission in Permission.objects.filter(
                 content_type__app_label=app,
                 content_type__model=model,
-                codename__in=[f"{verb}_{model}" for verb in verbs.split()],
+                codename__in=[verb if "_" in verb else f"{verb}_{model}" for verb in verbs.split()],
             )
         ]
         group, _ = Group.objects.get_or_create(name=name)

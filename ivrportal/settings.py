@@ -243,6 +243,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=5),
         "options": {"expires": 5},
     },
+    "write exports that wait": {
+        "task": "calllogs.tasks.write_due_exports",
+        "schedule": timedelta(seconds=IVR_SWEEP_S),
+        "options": {"expires": IVR_SWEEP_S},
+    },
     "who waits for a call back": {
         "task": "calllogs.tasks.refresh_missed",
         "schedule": timedelta(seconds=2),
@@ -273,6 +278,9 @@ PUSH_WAIT_S = env.float("PUSH_WAIT_S", default=2.0)
 PUSH_ERROR_STATUS = env.str("PUSH_ERROR_STATUS", default="real")
 CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", default=400)
 PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
+EXPORT_STREAM_ROWS = env.int("EXPORT_STREAM_ROWS", default=50_000)
+EXPORT_KEPT_DAYS = env.int("EXPORT_KEPT_DAYS", default=7)
+EXPORT_LEASE_S = env.float("EXPORT_LEASE_S", default=30.0)
 # For how long a missed caller who does not try again stays among those who wait; then he is listed as old.
 MISSED_DAYS = env.int("MISSED_DAYS", default=7)
 METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])

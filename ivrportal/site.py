@@ -21,12 +21,14 @@ class PortalSite(theme.AdminSite):
         from calllogs.admin import (
             connect,
             desk,
+            export_page,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
         return [
             *connect.urls(self),
             *desk.urls(self),
+            *export_page.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -85,6 +87,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
                 | {"badge": _missed},
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
+                _item(_("Exports"), "download", "calllogs_export_changelist", "calllogs.view_export"),
                 _item(
                     _("Who listened"),
                     "headphones",

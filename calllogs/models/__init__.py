@@ -1,5 +1,6 @@
 from calllogs.models.call import CallLog
 from calllogs.models.desk import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
+from calllogs.models.export import Export
 from calllogs.models.key import PushKey
 from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
@@ -12,6 +13,7 @@ __all__ = [
     "CallTag",
     "DeskClaim",
     "DeskEntry",
+    "Export",
     "Listening",
     "MissedCaller",
     "MissedProgress",

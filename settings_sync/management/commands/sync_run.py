@@ -30,7 +30,11 @@ class Command(BaseCommand):
         ledger.repair()
         while delivery.run(budget_s=60):
             pass
+        self.also(to_the_end=True)
         self.stdout.write("What was due is delivered; see sync_status for what is not.")
+
+    def also(self, *, to_the_end: bool) -> None:
+        """What else waits in rows for want of a broker: the portal's command of this name does more."""
 
     def _loop(self) -> None:
         stop = threading.Event()
@@ -47,6 +51,7 @@ class Command(BaseCommand):
                     reconcile_at = time.monotonic() + RECONCILE_S
                 clockwork.turn()
                 delivery.run(budget_s=pause_s)
+                self.also(to_the_end=False)
             except DatabaseError as error:
                 self.stderr.write(f"The database does not answer ({type(error).__name__}); trying again.")
                 close_old_connections()

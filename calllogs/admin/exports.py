@@ -1,0 +1,146 @@
+"""Who exported what: the list, and a page for each with its progress, its file and what can be done."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from calllogs import export_asked
+from calllogs.admin.export_page import MAY, headers
+from calllogs.admin.words import to_the_second
+from calllogs.exports import files
+from calllogs.exports.pieces import CONTENT_TYPES
+from calllogs.models import Export
+from calllogs.models.export import STATE_LOOK
+from settings_sync import theme
+
+
+def is_own(request: HttpRequest, export: Export) -> bool:
+    """Whose it is may have its file, cancel it and try it again; so may a superuser."""
+    user = request.user
+    return user.has_perm(MAY) and (user.is_superuser or export.person_id == user.pk)
+
+
+@admin.register(Export)
+class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
+    list_before_template = "calllogs/exports_before.html"
+    list_display = ["asked_at", "who", "words", "file_format", "shown_rows", "shown_state"]
+    list_filter = [("state", theme.ChoicesDropdownFilter), ("asked_at", theme.RangeDateFilter)]
+    list_filter_submit = True
+    list_fullwidth = True
+    search_fields = ["who", "words"]
+    search_help_text = gettext_lazy("Who exported, or which calls")
+    show_full_result_count = False
+
+    # --- the list ---
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The last column differs from person to person: everybody fetches their own files only."""
+
+        @theme.display(description=gettext_lazy("File"))
+        def file(export: Export) -> str:
+            if not (export.can_be_downloaded and is_own(request, export)):
+                return "–"
+            address = reverse("admin:calllogs_export_file", args=[export.pk])
+            return format_html('<a class="in-link" href="{}">{}</a>', address, _("Download"))
+
+        return [*self.list_display, file]
+
+    @theme.display(description=gettext_lazy("Rows"), ordering="rows")
+    def shown_rows(self, export: Export) -> str:
+        return intcomma(export.rows)
+
+    @theme.display(description=gettext_lazy("State"), ordering="state")
+    def shown_state(self, export: Export) -> str:
+        colour, icon = STATE_LOOK[export.state]
+        look = {"words": export.get_state_display(), "colour": colour, "icon": icon}
+        return render_to_string("components/badge.html", look)
+
+    # --- one export ---
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(name: str, view: Any) -> URLPattern:
+            return path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"calllogs_export_{name}")
+
+        return [
+            at("progress", require_safe(self.progress)),
+            at("file", require_safe(self.file)),
+            at("cancel", require_POST(self.cancel)),
+            at("again", require_POST(self.again)),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        export = self.get_object(request, object_id)
+        if export is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        title = _("Export of %(when)s") % {"when": to_the_second(export.asked_at)}
+        context = {
+            **self.admin_site.each_context(request),
+            **self._shown(request, export),
+            "title": title,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "calllogs/export.html", context)
+
+    def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of the page that renews itself."""
+        context = self._shown(request, get_object_or_404(Export, pk=pk))
+        return TemplateResponse(request, "calllogs/export_progress.html", context)
+
+    def file(self, request: HttpRequest, pk: int) -> FileResponse:
+        """The file, if it is whole and still kept."""
+        export = self._own(request, pk)
+        if not export.can_be_downloaded:
+            raise Http404
+        try:
+            content = files.path_of(export.file).open("rb")
+        except FileNotFoundError:
+            raise Http404 from None
+        self._note_seen(request, export)
+        content_type = CONTENT_TYPES[Export.Format(export.file_format)]
+        return FileResponse(content, content_type=content_type, headers=headers(export, rows=export.rows))
+
+    def cancel(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if export_asked.cancel(self._own(request, pk)):
+            messages.success(request, _("The export is cancelled. Nothing of it is kept."))
+        else:
+            messages.info(request, _("The export had ended before."))
+        return redirect("admin:calllogs_export_change", pk)
+
+    def again(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return redirect("admin:calllogs_export_change", export_asked.try_again(self._own(request, pk)).pk)
+
+    def _own(self, request: HttpRequest, pk: int) -> Export:
+        export = get_object_or_404(Export, pk=pk)
+        if not is_own(request, export):
+            raise PermissionDenied
+        return export
+
+    def _shown(self, request: HttpRequest, export: Export) -> dict[str, Any]:
+        """Raises PermissionDenied. Whoever looks at the end of an own export knows of it."""
+        if not self.has_view_permission(request, export):
+            raise PermissionDenied
+        self._note_seen(request, export)
+        return {"export": export, "badge": self.shown_state(export), "is_own": is_own(request, export)}
+
+    def _note_seen(self, request: HttpRequest, export: Export) -> None:
+        if export.person_id == request.user.pk and export.seen_at is None and not export.is_under_way:
+            Export.objects.filter(pk=export.pk).update(seen_at=timezone.now())

@@ -1,0 +1,30 @@
+"""The one door to an export's bytes, whatever its format."""
+
+from collections.abc import Iterator
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from calllogs import filters
+from calllogs.exports import csv, xlsx
+from calllogs.exports.facts import Tally, facts_of
+from calllogs.exports.snapshot import Snapshot
+from calllogs.models import CallLog, Export
+
+CONTENT_TYPES = {
+    Export.Format.CSV: "text/csv; charset=utf-8",
+    Export.Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def calls_of(export: Export) -> QuerySet[CallLog]:
+    """The calls of its filter; "today" is the day on which it was asked for, however late it is written."""
+    wanted = filters.from_query(QueryDict(export.query))
+    return wanted.apply(CallLog.objects.all(), now=export.asked_at)
+
+
+def pieces(export: Export, snapshot: Snapshot, tally: Tally) -> Iterator[bytes]:
+    """The file, piece by piece; an empty piece means that there is none yet."""
+    if export.file_format == Export.Format.XLSX:
+        return xlsx.pieces(snapshot, calls_of(export), tally, facts_of(export))
+    return csv.pieces(snapshot, calls_of(export), tally)

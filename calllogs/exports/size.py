@@ -1,0 +1,30 @@
+"""How many rows an export will have: counted as far as it is sent at once, else about."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from calllogs import estimates
+from calllogs.models import CallLog
+from calllogs.patience import TookTooLong, within
+
+COUNT_MS = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    rows: int
+    is_exact: bool
+
+
+def size_of(meant: Q, *, exact_up_to: int) -> Size:
+    rows = 0
+    try:
+        with within(COUNT_MS):
+            rows = CallLog.objects.filter(meant).order_by().values("pk")[: exact_up_to + 1].count()
+        if rows <= exact_up_to:
+            return Size(rows, is_exact=True)
+    except TookTooLong:
+        pass
+    about = estimates.of_many(meant)
+    return Size(max(rows, about.number or 0), is_exact=about.is_exact)

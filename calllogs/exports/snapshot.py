@@ -1,0 +1,92 @@
+"""One moment of the database, held for as long as an export reads it, on a connection of its own.
+
+A connection of its own, because an export keeps it busy to the last row, while the export's record is written beside.
+What was counted is what is read, whatever is stored meanwhile.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from calllogs.exports.columns import FIELDS, Call, Setting, safe
+from calllogs.models import CallLog
+from settings_sync.models import Agent
+
+NEWEST_FIRST = ("-started_at", "-id")
+
+
+class Snapshot:
+    """Use as a context, or close it; a thread other than the one that opened it may read on."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.setting = Setting(zone, _names())
+        self._own = connection.copy()
+        self._own.inc_thread_sharing()
+        with self._own.cursor() as cursor:
+            if self.can_copy:
+                cursor.execute("SET jit = off")  # compiling would only delay the first row
+                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            else:
+                cursor.execute("BEGIN")  # not IMMEDIATE: whoever only reads locks nobody out
+
+    def __enter__(self) -> "Snapshot":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._own.close()
+
+    @property
+    def can_copy(self) -> bool:
+        """PostgreSQL writes the file's rows itself; of SQLite, calls are read."""
+        return self._own.vendor == "postgresql"
+
+    def count(self, calls: QuerySet[CallLog], *, at_most: int | None = None) -> int:
+        """How many they are; `at_most` if there are more."""
+        rows, parameters = self._compiled(calls.order_by().values("pk")[:at_most])
+        with self._own.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({rows}) AS counted", parameters)
+            return cursor.fetchone()[0]
+
+    def calls(self, calls: QuerySet[CallLog]) -> Iterator[Call]:
+        """The calls, newest first, a few at a time."""
+        query = calls.order_by(*NEWEST_FIRST).values_list(*FIELDS).query
+        compiler = query.get_compiler(connection=self._own)
+        return map(
+            Call._make, compiler.results_iter(tuple_expected=True, chunked_fetch=True, chunk_size=2000)
+        )
+
+    def copy(self, calls: QuerySet[CallLog], cells: Iterable[str], *, options: str) -> Iterator[Any]:
+        """A line of bytes for each call, newest first, as PostgreSQL's COPY writes these expressions.
+
+        They may name `call` and `agent`, as those of the columns do.
+        """
+        rows, parameters = self._compiled(calls.order_by().values("id", *FIELDS))
+        select = (
+            f"SELECT {', '.join(cells)} FROM ({rows}) AS call CROSS JOIN (SELECT %s::jsonb AS names) AS agent"
+            " ORDER BY call.started_at DESC, call.id DESC"
+        )
+        # The driver writes the parameters into the text: COPY itself takes none.
+        with self._own.wrap_database_errors, self._own.connection.cursor() as cursor:
+            # From here on this session tells moments in the zone; Django, which expects UTC, reads none of them.
+            cursor.execute("SELECT set_config('TimeZone', %s, true)", [self.setting.zone.key])
+            statement = f"COPY ({select}) TO STDOUT WITH ({options})"
+            with cursor.copy(statement, [*parameters, json.dumps(self.setting.names)]) as copied:
+                yield from copied
+
+    def _compiled(self, calls: Any) -> tuple[str, list[Any]]:
+        sql, parameters = calls.query.get_compiler(connection=self._own, elide_empty=False).as_sql()
+        return sql, list(parameters)
+
+
+def _names() -> dict[str, str]:
+    return {number: safe(name) for number, name in Agent.objects.values_list("number", "name")}

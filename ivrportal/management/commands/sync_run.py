@@ -1,0 +1,32 @@
+"""`sync_run` of the whole portal: delivers settings, and writes the exports that nobody has taken up."""
+
+import threading
+from typing import Any
+
+from django.db import connection
+
+from calllogs.exports import jobs
+from settings_sync.management.commands import sync_run
+
+
+class Command(sync_run.Command):
+    help = "Delivers settings and writes exports that are due, straight from the database, without Redis."
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._writing: threading.Thread | None = None
+
+    def also(self, *, to_the_end: bool) -> None:
+        """An export takes minutes: beside the loop a thread writes it, so that no setting waits for it."""
+        if to_the_end:
+            jobs.run_due(patience_s=0)
+        elif (self._writing is None or not self._writing.is_alive()) and jobs.are_due():
+            self._writing = threading.Thread(target=_write, name="exports", daemon=True)
+            self._writing.start()
+
+
+def _write() -> None:
+    try:
+        jobs.run_due()
+    finally:
+        connection.close()
