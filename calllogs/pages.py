@@ -99,15 +99,19 @@ def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) ->
     walked = _walked(meant, edge[:steps])
     if len(walked) > PER_PAGE:
         return _counted(_page(walked, place), lambda: estimates.of_many(meant))
+    page = _page(walked, place)
+    reached = list(edge.values_list("started_at", "pk")[steps - 1 : steps + 1])
+    if len(reached) < 2:  # there was nothing beyond the walk
+        return _counted(page, lambda: estimates.of_few(meant))
     if place.is_far:
-        return _stopped(walked, place, edge, steps)
+        return _stopped(page, place, *reached[0])
     try:
         with within(GATHER_MS):
             few = wanted.condition(now=now, by_index=True) if connection.vendor == "sqlite" else meant
             found, number = _gathered(few, beyond, place.is_down)
         return replace(_page(found, place), count=Count(number, is_exact=True))
     except TookTooLong:
-        return _stopped(walked, place, edge, steps)
+        return _stopped(page, place, *reached[0])
 
 
 # --- steps -------------------------------------------------------------------------------------------------
@@ -160,13 +164,8 @@ def _page(found: list[CallLog], place: Place) -> Page:
     return Page(calls, newer if is_ahead else None, older if is_behind else None)
 
 
-def _stopped(found: list[CallLog], place: Place, edge: QuerySet[CallLog], steps: int) -> Page:
-    """What the walk has found, and from where it can go on; it may as well have reached the end."""
-    page = _page(found, place)
-    ends = list(edge.values_list("started_at", "pk")[steps - 1 : steps + 1])
-    if len(ends) < 2:
-        return page
-    (reached, pk), _next = ends
+def _stopped(page: Page, place: Place, reached: dt.datetime, pk: int) -> Page:
+    """What the walk has found, and from where it can go on."""
     further = Place(place.is_down, reached, pk, is_far=True)
     if place.is_down:
         return replace(page, stopped_at=reached, older=further)
