@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from holidays.countries.india import India
+# Loaded at its first use: it brings the holidays of all countries with it, and 8 MiB.
+from holidays import India  # type: ignore[attr-defined]
 
 FIRST_YEAR, LAST_YEAR = 2001, 2035  # the years for which the library knows the Hindu calendar
 ALL_INDIA = ""

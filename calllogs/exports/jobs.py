@@ -66,10 +66,15 @@ def _due(patience_s: float) -> QuerySet[Export]:
 
 
 def clean_up() -> None:
-    """Delete the files whose week is over, and what killed workers left behind."""
-    for export in Export.objects.expired(timezone.now()):
+    """Delete the files whose week is over, and what killed processes left behind."""
+    now = timezone.now()
+    for export in Export.objects.expired(now):
         files.delete(export.file)
         Export.objects.filter(pk=export.pk).update(file="")
+    left = Export.objects.exclude(way=Export.Way.JOB).filter(
+        state=Export.State.RUNNING, asked_at__lt=now - dt.timedelta(seconds=files.ORPHAN_S)
+    )
+    left.update(state=Export.State.STOPPED, ended_at=now)
     files.delete_orphans(Export.objects.exclude(file="").values_list("file", flat=True))
 
 

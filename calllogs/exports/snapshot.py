@@ -24,15 +24,15 @@ class Snapshot:
     """Use as a context, or close it; a thread other than the one that opened it may read on."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        self.setting = Setting(zone, _names())
         self._own = connection.copy()
         self._own.inc_thread_sharing()
-        with self._own.cursor() as cursor:
-            if self.can_copy:
-                cursor.execute("SET jit = off")  # compiling would only delay the first row
-                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            else:
-                cursor.execute("BEGIN")  # not IMMEDIATE: whoever only reads locks nobody out
+        try:
+            self._begin()
+            names = self._read(Agent.objects.values_list("number", "name"))
+            self.setting = Setting(zone, {number: safe(name) for number, name in names})
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Snapshot":
         return self
@@ -59,13 +59,9 @@ class Snapshot:
 
     def calls(self, calls: QuerySet[CallLog]) -> Iterator[Call]:
         """The calls, newest first, a few at a time."""
-        query = calls.order_by(*NEWEST_FIRST).values_list(*FIELDS).query
-        compiler = query.get_compiler(connection=self._own)
-        return map(
-            Call._make, compiler.results_iter(tuple_expected=True, chunked_fetch=True, chunk_size=2000)
-        )
+        return map(Call._make, self._read(calls.order_by(*NEWEST_FIRST).values_list(*FIELDS)))
 
-    def copy(self, calls: QuerySet[CallLog], cells: Iterable[str], *, options: str) -> Iterator[Any]:
+    def copy(self, calls: QuerySet[CallLog], cells: Iterable[str], *, options: str) -> Iterator[bytes]:
         """A line of bytes for each call, newest first, as PostgreSQL's COPY writes these expressions.
 
         They may name `call` and `agent`, as those of the columns do.
@@ -81,12 +77,21 @@ class Snapshot:
             cursor.execute("SELECT set_config('TimeZone', %s, true)", [self.setting.zone.key])
             statement = f"COPY ({select}) TO STDOUT WITH ({options})"
             with cursor.copy(statement, [*parameters, json.dumps(self.setting.names)]) as copied:
-                yield from copied
+                # What the driver gives looks into its own memory: the collector of garbage would go through each.
+                yield from map(bytes, copied)
+
+    def _begin(self) -> None:
+        with self._own.cursor() as cursor:
+            if self.can_copy:
+                cursor.execute("SET jit = off")  # compiling would only delay the first row
+                cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            else:
+                cursor.execute("BEGIN")  # not IMMEDIATE: whoever only reads locks nobody out
+
+    def _read(self, rows: Any) -> Iterator[Any]:
+        compiler = rows.query.get_compiler(connection=self._own)
+        return compiler.results_iter(tuple_expected=True, chunked_fetch=True, chunk_size=2000)
 
     def _compiled(self, calls: Any) -> tuple[str, list[Any]]:
         sql, parameters = calls.query.get_compiler(connection=self._own, elide_empty=False).as_sql()
         return sql, list(parameters)
-
-
-def _names() -> dict[str, str]:
-    return {number: safe(name) for number, name in Agent.objects.values_list("number", "name")}

@@ -79,7 +79,7 @@ class _Outlet(RawIOBase):
 def _streamed(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts) -> Iterator[bytes]:
     around = workbook.parts(facts, sheets=2, rows=0)
     style = workbook.sheet_of(around, 1).text_style
-    lines = snapshot.copy(calls, [_row_sql(style)], options=_BARE)
+    lines: Iterator[bytes] = snapshot.copy(calls, [_row_sql(style)], options=_BARE)
     outlet = _Outlet()
     with ZipFile(outlet, "w", ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
         for sheets in count(1):
@@ -96,13 +96,14 @@ def _streamed(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts:
             lines = chain(first_of_next, lines)
         # What names the sheets comes last, when their number is known.
         whole = workbook.parts(facts, sheets=sheets, rows=tally.rows)
-        ours = {workbook.sheet_path(number) for number in range(1, sheets + 1)}
-        for path in whole.keys() - ours:
-            archive.writestr(path, whole[path])
+        written = set(archive.namelist())
+        for path, content in whole.items():
+            if path not in written:
+                archive.writestr(path, content)
     yield outlet.take()
 
 
-def _of_one_sheet(lines: Iterator[Any], tally: Tally) -> Iterator[bytes]:
+def _of_one_sheet(lines: Iterator[bytes], tally: Tally) -> Iterator[bytes]:
     room, size = workbook.MOST_ROWS - 1, 0
     while size < MOST_BYTES and (piece := list(islice(lines, min(room, ROWS_IN_A_PIECE)))):
         xml = b"".join(piece)
@@ -125,10 +126,10 @@ _IS_SPECIAL = f"{_CONTROL}|\\n|{_LOOKS_LIKE_CONTROL}|(^|\\|)\\s|\\s(\\||$)"
 
 def _row_sql(style: int) -> str:
     """The XML of a row, as an expression. Neither row nor cells say where they are: they follow one another."""
-    texts = [column.sql for column in DEFINITIONS if not column.is_number]
+    written = ", ".join(column.written_sql for column in DEFINITIONS if column.written_sql)
     plain = _cells_sql(f'<c s="{style}" t="inlineStr"><is><t>', special=False)
     special = _cells_sql(f'<c s="{style}" t="inlineStr"><is><t xml:space="preserve">', special=True)
-    return f"CASE WHEN concat_ws('|', {', '.join(texts)}) ~ '{_IS_SPECIAL}' THEN {special} ELSE {plain} END"
+    return f"CASE WHEN concat_ws('|', {written}) ~ '{_IS_SPECIAL}' THEN {special} ELSE {plain} END"
 
 
 def _cells_sql(start: str, *, special: bool) -> str:
@@ -139,13 +140,14 @@ def _cells_sql(start: str, *, special: bool) -> str:
             groups += [f"coalesce('<c><v>' || {column.sql} || '</v></c>', '<c/>')" for column in columns]
         else:
             texts = [_spelled_sql(column.sql) if special else column.sql for column in columns]
-            joined = _escaped_sql(f"concat_ws({_BETWEEN}, {', '.join(texts)})")
+            joined = _escaped_sql(f"concat_ws({_BETWEEN}, {', '.join(texts)})", special=special)
             groups.append(f"'{start}' || replace({joined}, {_BETWEEN}, '{_END}{start}') || '{_END}'")
     return f"replace('<row>' || {' || '.join(groups)} || '</row>', '{start}{_END}', '<c/>')"
 
 
-def _escaped_sql(text: str) -> str:
-    for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\n", "&#10;")):
+def _escaped_sql(text: str, *, special: bool) -> str:
+    names = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | ({"\n": "&#10;"} if special else {})
+    for sign, name in names.items():
         text = f"replace({text}, '{sign}', '{name}')"
     return text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench import machine, report
 
-MODULES = ("pushes", "settings", "calls", "missed")
+MODULES = ("pushes", "settings", "calls", "missed", "exports")
 
 
 def main() -> None:

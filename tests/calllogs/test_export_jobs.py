@@ -162,7 +162,11 @@ def test_files_go_when_their_days_are_over_and_what_nobody_names_after_a_day(job
     jobs.clean_up()
     assert len(list(places.iterdir())) == 2
     Export.objects.update(kept_until=timezone.now() - dt.timedelta(seconds=1))
+    sent = asked(job.person, query="status=MISSED").record(Export.Way.SCREEN, State.RUNNING)
+    Export.objects.filter(pk=sent.pk).update(asked_at=timezone.now() - dt.timedelta(days=2))
     jobs.clean_up()
+    sent.refresh_from_db()
+    assert sent.state == State.STOPPED, "the server that sent it was killed"
     job.refresh_from_db()
     assert ([path.name for path in places.iterdir()], job.file) == (["young.csv.part"], "")
     assert (job.state, job.can_be_downloaded) == (State.DONE, False)

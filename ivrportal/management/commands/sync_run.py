@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from calllogs.exports import jobs
 from settings_sync.management.commands import sync_run
@@ -28,5 +28,7 @@ class Command(sync_run.Command):
 def _write() -> None:
     try:
         jobs.run_due()
+    except DatabaseError:
+        return  # silent: the loop notices too, and begins again
     finally:
         connection.close()

@@ -1,0 +1,80 @@
+"""Exporting as a supervisor does it: a small file at once, a large one in the background, and who exported what."""
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.calllogs.exporting import csv_rows, sheets
+from tests.plugins.demo import start_demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+CALLS, AT_ONCE = 200, 150
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """An office for which two hundred calls are many."""
+    var = Path(tmp_path_factory.mktemp("portal")) / "var"
+    running = start_demo(var, DEMO_CALLS=str(CALLS), EXPORT_STREAM_ROWS=str(AT_ONCE))
+    yield running
+    running.stop()
+
+
+def downloaded(page, click):
+    with page.expect_download() as download:
+        click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def test_a_small_export_comes_at_once_and_a_large_one_with_a_notice(portal, page_of):
+    page = page_of("supervisor")
+    page.goto("/admin/calllogs/calllog/?status=MISSED")
+    page.get_by_role("link", name="Export", exact=True).click()
+    expect(page.get_by_text("missed", exact=True)).to_be_visible()
+    page.get_by_role("radio", name="CSV").check()
+    name, content = downloaded(page, lambda: page.get_by_role("button", name="Export").click())
+    assert re.fullmatch(r"calls-\d{4}-\d\d-\d\d-\d{4}\.csv", name)
+    statuses = {row[7] for row in csv_rows(content)}
+    assert statuses == {"MISSED"}
+
+    page.goto("/admin/calllogs/calllog/export/")
+    expect(page.get_by_text("written in the background")).to_be_visible()
+    page.get_by_role("button", name="Export").click()
+    page.wait_for_url("**/admin/calllogs/export/*/change/")
+    page.goto("/admin/settings_sync/agent/")
+    notice = page.get_by_text("Your export is ready: all calls, 200 rows.")
+    expect(notice).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Get the file").click()
+    _name, content = downloaded(page, lambda: page.get_by_role("link", name="Download").click())
+    found = sheets(content)
+    assert (list(found), len(found["Calls"])) == (["Calls", "About this export"], CALLS + 1)
+    assert dict(found["About this export"])["Exported by"] == "supervisor"
+    page.goto("/admin/")
+    expect(notice).to_have_count(0)
+
+    page.goto("/admin/calllogs/export/")
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    expect(page.locator("#result_list tbody tr").first).to_contain_text("Complete")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1366, "light"), (390, "dark")])
+def test_the_pages_of_exports_fit_their_screens_and_can_be_read_by_everybody(portal, page_of, width, theme):
+    page = page_of("supervisor", width=width, theme=theme)
+    for path in (
+        "/admin/calllogs/calllog/export/",
+        "/admin/calllogs/calllog/export/?status=NO&from=2026-11-09&to=2026-11-08",
+        "/admin/calllogs/export/",
+        "/admin/calllogs/export/2/change/",
+    ):
+        page.goto(path)
+        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert overflow <= 0, f"{path} is {overflow} pixels too wide at {width}"
+        violations = [
+            f"{path}: {found['id']} {found['nodes'][0]['html'][:200]}"
+            for found in Axe().run(page).response["violations"]
+            if found["impact"] in {"serious", "critical"}
+        ]
+        assert violations == []
