@@ -1,11 +1,15 @@
-"""What beat asks for: the spool drained, the old deleted, recordings kept, the desk level. May be lost or doubled."""
+"""What beat asks for: the spool drained, the old deleted, recordings kept, the desk level, alarms and mails.
+
+Any of it may be lost or doubled.
+"""
 
 import time
 
 from celery import shared_task
 from django.db import DatabaseError
 
-from calllogs import replay, retention
+from calllogs import post, replay, retention
+from calllogs.alarms import ring
 from calllogs.missed import refresh
 from calllogs.recordings import archive, cache, play
 
@@ -55,3 +59,15 @@ def refresh_missed() -> None:
 def rebuild_missed() -> None:
     """Every night: nothing should differ; what does is mended, and counted."""
     refresh.rebuild()
+
+
+@shared_task(soft_time_limit=50, time_limit=55)
+def watch() -> None:
+    """Every minute: is anything the matter?"""
+    ring.look()
+
+
+@shared_task(soft_time_limit=50, time_limit=55)
+def send_mails() -> None:
+    """Every few seconds, and when somebody waits for it. Ends before the lease of its last letter does."""
+    post.send_due(budget_s=30)

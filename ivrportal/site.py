@@ -19,6 +19,7 @@ class PortalSite(theme.AdminSite):
 
     def get_urls(self) -> list[Any]:
         from calllogs.admin import (
+            alarms,
             connect,
             desk,
         )  # late: the admin modules register themselves with this very site
@@ -27,6 +28,7 @@ class PortalSite(theme.AdminSite):
         return [
             *connect.urls(self),
             *desk.urls(self),
+            *alarms.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -38,7 +40,8 @@ class PortalSite(theme.AdminSite):
         return {**super().each_context(request), **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from settings_sync.admin import guard, heard  # late, for the same reason
+        from calllogs.admin import alarms  # late, for the same reason
+        from settings_sync.admin import guard, heard
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
         week: Any = SimpleLazyObject(heard.week)
@@ -46,6 +49,7 @@ class PortalSite(theme.AdminSite):
         context = {
             "today": measures.today(),
             "heard_week": week,
+            "home_alarms": SimpleLazyObject(lambda: alarms.home(request)),
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
         }
         return super().index(request, {**context, **(extra_context or {})})
@@ -85,6 +89,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
                 | {"badge": _missed},
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
+                _item(_("Alarms"), "notifications_active", "alarms", "calllogs.view_alarm"),
                 _item(
                     _("Who listened"),
                     "headphones",

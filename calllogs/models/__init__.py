@@ -1,17 +1,23 @@
+from calllogs.models.alarm import Alarm, AlarmReader, Watch
 from calllogs.models.call import CallLog
 from calllogs.models.desk import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
 from calllogs.models.key import PushKey
+from calllogs.models.letter import Letter
 from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
 from calllogs.models.recording import Listening, Recording, Walk
+from calllogs.models.report import Report, ReportRun
 from calllogs.models.view import SavedView
 
 __all__ = [
+    "Alarm",
+    "AlarmReader",
     "CallLog",
     "CallNote",
     "CallTag",
     "DeskClaim",
     "DeskEntry",
+    "Letter",
     "Listening",
     "MissedCaller",
     "MissedProgress",
@@ -20,6 +26,9 @@ __all__ = [
     "PushKey",
     "Recording",
     "Refusals",
+    "Report",
+    "ReportRun",
     "SavedView",
     "Walk",
+    "Watch",
 ]
