@@ -22,6 +22,7 @@ class PortalSite(theme.AdminSite):
             alarms,
             connect,
             desk,
+            wall,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
@@ -29,6 +30,7 @@ class PortalSite(theme.AdminSite):
             *connect.urls(self),
             *desk.urls(self),
             *alarms.urls(self),
+            *wall.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -89,6 +91,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
                 | {"badge": _missed},
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
+                _item(_("Wall board"), "tv", "board", "calllogs.view_calllog"),
                 _item(_("Alarms"), "notifications_active", "alarms", "calllogs.view_alarm"),
                 _item(
                     _("Who listened"),
