@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -174,8 +175,9 @@ def words_for(error: Exception) -> str:
         return _("The mail server refuses our user name or password.")
     if isinstance(error, smtplib.SMTPResponseException):
         return _("The mail server refused it with code %(code)d.") % {"code": error.smtp_code}
-    if isinstance(error, TimeoutError):
-        return _("The mail server did not answer in time.")
+    # A time-out reaches us as a lost connection; the task's own limit ends a server that drips.
+    if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError | SoftTimeLimitExceeded):
+        return _("The mail server did not answer in time, or hung up.")
     if isinstance(error, OSError):
         return _("The mail server cannot be reached.")
     return _("It went wrong on our side (%(kind)s).") % {"kind": type(error).__name__}

@@ -10,8 +10,10 @@ from django.db import DatabaseError
 
 from calllogs import post, replay, retention
 from calllogs.alarms import ring
+from calllogs.mailed import write
 from calllogs.missed import refresh
 from calllogs.recordings import archive, cache, play
+from calllogs.rollups import level
 
 REFRESH_S = 5.0
 
@@ -63,7 +65,8 @@ def rebuild_missed() -> None:
 
 @shared_task(soft_time_limit=50, time_limit=55)
 def watch() -> None:
-    """Every minute: is anything the matter?"""
+    """Every minute: is a report due, is anything the matter?"""
+    write.due()
     ring.look()
 
 
@@ -71,3 +74,20 @@ def watch() -> None:
 def send_mails() -> None:
     """Every few seconds, and when somebody waits for it. Ends before the lease of its last letter does."""
     post.send_due(budget_s=30)
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def refresh_rollups() -> None:
+    """Every few seconds: the hours of what came since, for at most REFRESH_S. The first time, all hours."""
+    pending = level.pending()
+    if (pending and pending.is_new) or level.is_of_another_zone():
+        level.rebuild()
+    until = time.monotonic() + REFRESH_S
+    while level.refresh() and time.monotonic() < until:
+        pass
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def rebuild_rollups() -> None:
+    """Every night: nothing should differ; what does is mended, and counted."""
+    level.rebuild()

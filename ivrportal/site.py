@@ -93,6 +93,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(_("Wall board"), "tv", "board", "calllogs.view_calllog"),
                 _item(_("Alarms"), "notifications_active", "alarms", "calllogs.view_alarm"),
+                _item(_("Reports by mail"), "mail", "calllogs_report_changelist", "calllogs.view_report"),
                 _item(
                     _("Who listened"),
                     "headphones",

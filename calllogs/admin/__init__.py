@@ -1,3 +1,3 @@
-from calllogs.admin import alarms, calls, connect, desk, inbox, keys, listen, wall
+from calllogs.admin import alarms, calls, connect, desk, inbox, keys, listen, reports, wall
 
-__all__ = ["alarms", "calls", "connect", "desk", "inbox", "keys", "listen", "wall"]
+__all__ = ["alarms", "calls", "connect", "desk", "inbox", "keys", "listen", "reports", "wall"]

@@ -7,6 +7,7 @@ from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
 from calllogs.models.recording import Listening, Recording, Walk
 from calllogs.models.report import Report, ReportRun
+from calllogs.models.rollup import Rollup, RollupProgress, RollupRecheck
 from calllogs.models.view import SavedView
 
 __all__ = [
@@ -28,6 +29,9 @@ __all__ = [
     "Refusals",
     "Report",
     "ReportRun",
+    "Rollup",
+    "RollupProgress",
+    "RollupRecheck",
     "SavedView",
     "Walk",
     "Watch",

@@ -71,7 +71,9 @@ class ReportRun(models.Model):
     again = models.PositiveIntegerField(default=0)
     made_at = models.DateTimeField()
     asked_by = models.CharField(max_length=150, blank=True, help_text="Empty: it was due.")
-    problem = models.CharField(max_length=200, blank=True, help_text="Why no letter was written.")
+    problem = models.CharField(
+        max_length=300, blank=True, help_text="Why nobody, or not everybody, was written to."
+    )
 
     class Meta:
         verbose_name = _("sending of a report")

@@ -32,7 +32,12 @@ def test_the_board_tells_today_and_no_whole_number(client_for, django_assert_max
     Agent.objects.create(name="Asha Nair", number="+919800100001", department="Sales")
     Agent.objects.create(name="Ravi", number="+919800100002", department="Support", availability="OFF")
     MissedCaller.objects.create(
-        caller="+919812345678", misses=1, first_at=now - dt.timedelta(minutes=75), last_at=now, last_call=1, why="OTHER"
+        caller="+919812345678",
+        misses=1,
+        first_at=now - dt.timedelta(minutes=75),
+        last_at=now,
+        last_call=1,
+        why="OTHER",
     )
     Alarm.objects.create(kind="INBOX", words="x", opened_at=now, last_seen_at=now)
     Alarm.objects.create(
