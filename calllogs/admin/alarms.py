@@ -61,15 +61,16 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 
 def home(request: HttpRequest) -> dict[str, Any]:
-    """For the top of the home screen: what rings, what is quiet, and whether anybody looks. Two queries."""
+    """For the top of the home screen: what rings, what is quiet, and whether anybody looks. One query."""
     if not request.user.has_perm(VIEW):
         return {"loud": [], "quiet": [], "is_watched": True, "may_act": False}
     now = timezone.now()
-    rows = [_row(alarm, now) for alarm in Alarm.objects.on()]
+    alarms, is_watched = ring.standing(now)
+    rows = [_row(alarm, now) for alarm in alarms]
     return {
         "loud": [row for row in rows if not row.is_quiet],
         "quiet": [row for row in rows if row.is_quiet],
-        "is_watched": ring.is_watched(now),
+        "is_watched": is_watched,
         "may_act": request.user.has_perm(ACT),
         "choices": list(QUIET.items()),
     }

@@ -5,6 +5,8 @@ import logging
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import CharField, DateTimeField, Value
+from django.db.models.functions import Cast
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 # What comes again so soon is still the same alarm: it is not told a second time.
 AGAIN = dt.timedelta(minutes=15)
 LATE = dt.timedelta(minutes=5)  # who watches is due every minute
+SHOWN = ("id", "kind", "words", "opened_at", "acknowledged_name", "quiet_until", "mailed_at")
 
 
 def look(now: dt.datetime | None = None) -> None:
@@ -125,7 +128,17 @@ def wake(alarm_id: int, now: dt.datetime | None = None) -> bool:
     return bool(quiet.update(quiet_until=None))
 
 
-def is_watched(now: dt.datetime | None = None) -> bool:
-    """Whether somebody still looks for alarms; a portal that has just begun counts as watched."""
-    looked_at = Watch.objects.filter(pk=Watch.ONLY).values_list("looked_at", flat=True).first()
-    return looked_at is None or looked_at > (now or timezone.now()) - LATE
+def standing(now: dt.datetime) -> tuple[list[Alarm], bool]:
+    """What is on, the latest first, and whether somebody still looks; a portal that has just begun counts as watched.
+
+    One query, since the home screen has few to spend.
+    """
+    nothing, never = Value("", CharField()), Cast(Value(None), DateTimeField())
+    alarms = Alarm.objects.filter(closed_at=None).order_by().values_list(*SHOWN)
+    watch = Watch.objects.filter(pk=Watch.ONLY).order_by().values_list(
+        "pk", nothing, nothing, "looked_at", nothing, never, never
+    )  # fmt: skip
+    rows = list(alarms.union(watch, all=True))
+    looked_at = next((row[3] for row in rows if not row[1]), now)
+    found = [Alarm(**dict(zip(SHOWN, row, strict=True))) for row in rows if row[1]]
+    return sorted(found, key=lambda alarm: (alarm.opened_at, alarm.pk), reverse=True), looked_at > now - LATE
