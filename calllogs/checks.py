@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 
 
 @checks.register()
@@ -76,6 +76,35 @@ def recordings_have_a_place(**_: Any) -> list[CheckMessage]:
                 "RECORDING_STORAGE=s3 needs a library that is not installed.",
                 hint="Run pip install 'django-storages[s3]' in the portal's environment.",
                 id="calllogs.E006",
+            )
+        ]
+    return []
+
+
+@checks.register()
+def mail_is_set_up(**_: Any) -> list[CheckMessage]:
+    if not settings.MAIL_IS_SET_UP:
+        return [
+            Warning(
+                "E-mail is not set up: alarms and reports are mailed to nobody.",
+                hint="Set EMAIL_URL, or EMAIL_HOST and its like, and DEFAULT_FROM_EMAIL.",
+                id="calllogs.W001",
+            )
+        ]
+    if settings.EMAIL_USE_TLS and settings.EMAIL_USE_SSL:
+        return [
+            Error(
+                "EMAIL_USE_TLS and EMAIL_USE_SSL are both on.",
+                hint="Set EMAIL_USE_TLS=true for port 587, EMAIL_USE_SSL=true for port 465.",
+                id="calllogs.E007",
+            )
+        ]
+    if not settings.PORTAL_URL:
+        return [
+            Warning(
+                "PORTAL_URL is not set: links in mails lead nowhere.",
+                hint="Set PORTAL_URL to the portal's address, e.g. https://portal.example.",
+                id="calllogs.W002",
             )
         ]
     return []

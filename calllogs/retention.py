@@ -8,7 +8,17 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import recheck
-from calllogs.models import CallLog, DeskEntry, MissedCaller, Push, Refusals, Rollup
+from calllogs.models import (
+    Alarm,
+    CallLog,
+    DeskEntry,
+    Letter,
+    MissedCaller,
+    Push,
+    Refusals,
+    ReportRun,
+    Rollup,
+)
 
 AT_ONCE = 1000
 
@@ -23,6 +33,9 @@ def delete_old(*, budget_s: float) -> int:
         (Push.objects.filter(received_at__lt=pushes), "received_at"),
         (CallLog.objects.filter(started_at__lt=calls), "started_at"),
         (DeskEntry.objects.filter(at__lt=calls), "at"),
+        (Letter.objects.filter(made_at__lt=pushes).exclude(state=Letter.State.WAITING), "made_at"),
+        (Alarm.objects.filter(opened_at__lt=calls, closed_at__isnull=False), "opened_at"),
+        (ReportRun.objects.filter(made_at__lt=calls), "made_at"),
         (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
     ]
     count = sum(_delete(rows, order, until) for rows, order in old)

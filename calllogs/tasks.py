@@ -1,4 +1,4 @@
-"""What beat asks for: the spool drained, the old deleted, exports written, recordings kept, the desk level.
+"""What beat asks for: spool drained, old deleted, exports written, recordings kept, desk level, alarms and mails.
 
 Any may be lost or doubled.
 """
@@ -9,8 +9,10 @@ import time
 from celery import shared_task
 from django.db import DatabaseError
 
-from calllogs import replay, retention
+from calllogs import post, replay, retention
+from calllogs.alarms import ring
 from calllogs.exports import jobs
+from calllogs.mailed import write
 from calllogs.missed import refresh
 from calllogs.recordings import archive, cache, play
 from calllogs.rollups import level
@@ -84,6 +86,19 @@ def refresh_missed() -> None:
 def rebuild_missed() -> None:
     """Every night: nothing should differ; what does is mended, and counted."""
     refresh.rebuild()
+
+
+@shared_task(soft_time_limit=50, time_limit=55)
+def watch() -> None:
+    """Every minute: is a report due, is anything the matter?"""
+    write.due()
+    ring.look()
+
+
+@shared_task(soft_time_limit=50, time_limit=55)
+def send_mails() -> None:
+    """Every few seconds, and when somebody waits for it. Ends before the lease of its last letter does."""
+    post.send_due(budget_s=30)
 
 
 @shared_task(soft_time_limit=900, time_limit=960)

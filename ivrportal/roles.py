@@ -4,6 +4,9 @@ from django.contrib.auth.models import Group, Permission
 
 OFFICE_MANAGERS, SUPERVISORS = "Office managers", "Supervisors"
 
+# alarm, change: to acknowledge it; alarmreader, change: to choose to whom alarms are mailed
+_WATCHING = {"alarm": "view change", "alarmreader": "view change", "report": "view add change delete"}
+
 # group: {app: {model: verbs}}; what has an underscore is a permission's whole name
 PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
     OFFICE_MANAGERS: {
@@ -17,7 +20,8 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "providersetting": "view change",  # change: send now, send everything again, stop, start, close
             "attempt": "view",
         },
-        "calllogs": {"calllog": "view", "callnote": "view", "calltag": "view", "missedcaller": "view"},
+        "calllogs": {"calllog": "view", "callnote": "view", "calltag": "view", "missedcaller": "view"}
+        | _WATCHING,
     },
     SUPERVISORS: {
         "calllogs": {
@@ -29,7 +33,8 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "recording": "listen",
             "listening": "view",
             "missedcaller": "view change",  # change: to take, close and open again
-        },
+        }
+        | _WATCHING,
         "settings_sync": {
             "agent": "view",
             "shift": "view",

@@ -274,6 +274,16 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
+    "look for alarms, and for reports that are due": {
+        "task": "calllogs.tasks.watch",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "send mails": {
+        "task": "calllogs.tasks.send_mails",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
     "keep recordings": {
         "task": "calllogs.tasks.keep_recordings",
         "schedule": timedelta(minutes=1),
@@ -293,6 +303,8 @@ EXPORT_KEPT_DAYS = env.int("EXPORT_KEPT_DAYS", default=7)
 EXPORT_LEASE_S = env.float("EXPORT_LEASE_S", default=30.0)
 # For how long a missed caller who does not try again stays among those who wait; then he is listed as old.
 MISSED_DAYS = env.int("MISSED_DAYS", default=7)
+# No alarm of silence before so many minutes without a call, however likely calls are.
+SILENCE_MINUTES = env.int("SILENCE_MINUTES", default=15)
 METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 # A field count or a body size that Django refuses must not cost us a push: its view reads raw bytes.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
@@ -331,6 +343,32 @@ else:  # also while nothing is kept: what was kept before is still played and de
             "directory_permissions_mode": 0o700,
         },
     }
+
+# --- Mail ------------------------------------------------------------------------------------------------
+# EMAIL_URL, or EMAIL_HOST and its like; neither: production sends none and says so, the demo lays mails into a folder.
+_mail: dict[str, Any] = env.email_url("EMAIL_URL") if env.str("EMAIL_URL", default="") else {}
+EMAIL_HOST = _mail.get("EMAIL_HOST") or env.str("EMAIL_HOST", default="")
+EMAIL_BACKEND = _mail.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH") or str(VAR_DIR / "mail")
+MAIL_IS_SET_UP = bool(EMAIL_HOST) or not EMAIL_BACKEND.endswith("smtp.EmailBackend")
+if DEMO and not MAIL_IS_SET_UP:
+    EMAIL_BACKEND, MAIL_IS_SET_UP = "django.core.mail.backends.filebased.EmailBackend", True
+EMAIL_PORT = _mail.get("EMAIL_PORT") or env.int("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER") or env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD") or _secret_or_file("EMAIL_HOST_PASSWORD")
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", env.bool("EMAIL_USE_SSL", default=EMAIL_PORT == 465))
+EMAIL_USE_TLS = _mail.get(
+    "EMAIL_USE_TLS", env.bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587 and not EMAIL_USE_SSL)
+)
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT_S", default=10.0)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="IVR Portal <portal@localhost>")
+# What links in mails begin with.
+PORTAL_URL = env.str(
+    "PORTAL_URL",
+    default=f"http://127.0.0.1:{PORT}"
+    if DEMO
+    else next(iter([*CSRF_TRUSTED_ORIGINS, *(f"https://{host}" for host in ALLOWED_HOSTS)]), ""),
+).rstrip("/")
 
 # --- Security --------------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [

@@ -19,9 +19,11 @@ class PortalSite(theme.AdminSite):
 
     def get_urls(self) -> list[Any]:
         from calllogs.admin import (
+            alarms,
             connect,
             desk,
             export_page,
+            wall,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
@@ -29,6 +31,8 @@ class PortalSite(theme.AdminSite):
             *connect.urls(self),
             *desk.urls(self),
             *export_page.urls(self),
+            *alarms.urls(self),
+            *wall.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -40,7 +44,8 @@ class PortalSite(theme.AdminSite):
         return {**super().each_context(request), **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from settings_sync.admin import guard, heard  # late, for the same reason
+        from calllogs.admin import alarms  # late, for the same reason
+        from settings_sync.admin import guard, heard
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
         week: Any = SimpleLazyObject(heard.week)
@@ -48,6 +53,7 @@ class PortalSite(theme.AdminSite):
         context = {
             "today": measures.today(),
             "heard_week": week,
+            "home_alarms": SimpleLazyObject(lambda: alarms.home(request)),
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
         }
         return super().index(request, {**context, **(extra_context or {})})
@@ -88,6 +94,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 | {"badge": _missed},
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(_("Exports"), "download", "calllogs_export_changelist", "calllogs.view_export"),
+                _item(_("Wall board"), "tv", "board", "calllogs.view_calllog"),
+                _item(_("Alarms"), "notifications_active", "alarms", "calllogs.view_alarm"),
+                _item(_("Reports by mail"), "mail", "calllogs_report_changelist", "calllogs.view_report"),
                 _item(
                     _("Who listened"),
                     "headphones",

@@ -17,12 +17,14 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.widgets import INPUT_CLASSES
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as ChoiceBoxes
 from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
 
 __all__ = [
     "AdminPasswordChangeForm",
     "AdminSite",
     "AutocompleteSelectFilter",
+    "ChoiceBoxes",
     "ChoicesDropdownFilter",
     "DateWidget",
     "FileWidget",

@@ -1,3 +1,3 @@
-from calllogs.admin import calls, connect, desk, exports, inbox, keys, listen
+from calllogs.admin import alarms, calls, connect, desk, exports, inbox, keys, listen, reports, wall
 
-__all__ = ["calls", "connect", "desk", "exports", "inbox", "keys", "listen"]
+__all__ = ["alarms", "calls", "connect", "desk", "exports", "inbox", "keys", "listen", "reports", "wall"]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calllogs', '0004_missed_calls'),
+        ('calllogs', '0005_exports'),
     ]
 
     operations = [

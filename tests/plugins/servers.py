@@ -34,6 +34,9 @@ _FOREIGN = (
     "SECRET_KEY",
     "ALLOWED_HOSTS",
     "CSRF_",
+    "EMAIL_",
+    "PORTAL_URL",
+    "SILENCE_",
 )
 
 

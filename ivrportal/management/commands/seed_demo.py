@@ -57,7 +57,8 @@ def _ensure_logins() -> str:
     password, is_new = _kept(path, given=os.environ.get("DEMO_PASSWORD", ""))
     for name, role in LOGINS.items():
         user, is_made = User.objects.get_or_create(
-            username=name, defaults={"is_staff": True, "is_superuser": role is None}
+            username=name,
+            defaults={"is_staff": True, "is_superuser": role is None, "email": f"{name}@portal.example"},
         )
         if is_made or is_new:
             user.set_password(password)

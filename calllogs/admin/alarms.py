@@ -1,0 +1,203 @@
+"""Alarms for people: on the home screen, and on a page of their own with those that are over and who is mailed.
+
+A person acknowledges an alarm for a while; then it is quiet, and rings again if it is still on after that.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from calllogs import post
+from calllogs.alarms import ring
+from calllogs.models import Alarm, AlarmReader
+from calllogs.models.alarm import ALARM_LOOK
+
+VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmreader"
+MOST_PAST = 50
+TOMORROW = dt.time(8)
+QUIET = {
+    "1": gettext_lazy("Quiet for 1 hour"),
+    "4": gettext_lazy("Quiet for 4 hours"),
+    "tomorrow": gettext_lazy("Quiet until tomorrow, 8:00"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One alarm as a page draws it."""
+
+    pk: int
+    kind: str
+    colour: str
+    icon: str
+    words: str
+    since: str
+    link: str
+    is_quiet: bool
+    quiet_words: str
+    mailed: str
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    view = site.admin_view
+    return [
+        path("alarms/", view(require_safe(page)), name="alarms"),
+        path("alarms/<int:pk>/", view(require_POST(change)), name="alarm"),
+        path("alarms/readers/", view(require_POST(choose)), name="alarm_readers"),
+    ]
+
+
+def home(request: HttpRequest) -> dict[str, Any]:
+    """For the top of the home screen: what rings, what is quiet, and whether anybody looks. One query."""
+    if not request.user.has_perm(VIEW):
+        return {"loud": [], "quiet": [], "is_watched": True, "may_act": False}
+    now = timezone.now()
+    alarms, is_watched = ring.standing(now)
+    rows = [_row(alarm, now) for alarm in alarms]
+    return {
+        "loud": [row for row in rows if not row.is_quiet],
+        "quiet": [row for row in rows if row.is_quiet],
+        "is_watched": is_watched,
+        "may_act": request.user.has_perm(ACT),
+        "choices": list(QUIET.items()),
+    }
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    may_choose = request.user.has_perm(CHOOSE)
+    chosen = set(AlarmReader.objects.values_list("user", flat=True))
+    people = [
+        (user.pk, user.get_full_name() or user.username, user.email, user.pk in chosen)
+        for user in post.readers()
+    ]
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Alarms"),
+        "alarms": home(request),
+        "past": [_past(alarm) for alarm in Alarm.objects.filter(closed_at__isnull=False)[:MOST_PAST]],
+        "people": people,
+        "readers": [name for _pk, name, _email, is_chosen in people if is_chosen],
+        "may_choose": may_choose,
+        "mail_folder": post.folder(),
+        "has_mail": post.is_set_up(),
+    }
+    return TemplateResponse(request, "calllogs/alarms.html", context)
+
+
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    """`quiet`: 1, 4 (hours) or tomorrow; `wake`: ends it. Leads back to where it was pressed."""
+    if not request.user.has_perm(ACT):
+        raise PermissionDenied
+    now = timezone.now()
+    if "wake" in request.POST:
+        done = ring.wake(pk, now)
+        words = _("It rings again.") if done else _("It was not quiet, or it is over.")
+    elif until := _until(request.POST.get("quiet", ""), now):
+        done = ring.acknowledge(pk, person=request.user, until=until, now=now)  # type: ignore[arg-type]
+        words = (
+            _("Quiet until %(time)s. If it is still so then, it rings again.") % {"time": _clock(until, now)}
+            if done
+            else _("It is over already; there is nothing to do.")
+        )
+    else:
+        done, words = False, _("Choose how long it shall be quiet.")
+    messages.add_message(request, messages.SUCCESS if done else messages.INFO, words)
+    back = request.POST.get("back", "")
+    return redirect(back if url_has_allowed_host_and_scheme(back, None) else "admin:alarms")
+
+
+def choose(request: HttpRequest) -> HttpResponse:
+    """`people`: to whom alarms are mailed from now on."""
+    if not request.user.has_perm(CHOOSE):
+        raise PermissionDenied
+    wanted = {
+        int(text)
+        for text in request.POST.getlist("people")
+        if text.isascii() and text.isdigit() and len(text) < 19
+    }
+    possible = set(post.readers().values_list("pk", flat=True))
+    AlarmReader.objects.exclude(user__in=wanted & possible).delete()
+    AlarmReader.objects.bulk_create(
+        [AlarmReader(user_id=pk, added_by=request.user.get_username()) for pk in sorted(wanted & possible)],
+        ignore_conflicts=True,
+    )
+    count = len(wanted & possible)
+    words = ngettext("Alarms are mailed to %(n)d person.", "Alarms are mailed to %(n)d people.", count)
+    messages.success(request, words % {"n": count} if count else _("Alarms are mailed to nobody."))
+    return redirect("admin:alarms")
+
+
+def _until(value: str, now: dt.datetime) -> dt.datetime | None:
+    if value in ("1", "4"):
+        return now + dt.timedelta(hours=int(value))
+    if value == "tomorrow":
+        local = timezone.localtime(now)
+        return dt.datetime.combine(local.date() + dt.timedelta(days=1), TOMORROW, local.tzinfo)
+    return None
+
+
+def _row(alarm: Alarm, now: dt.datetime) -> Row:
+    colour, icon, page_name = ALARM_LOOK[alarm.kind]
+    is_quiet = alarm.is_quiet(now)
+    quiet_words = ""
+    if is_quiet and alarm.quiet_until:
+        quiet_words = _("%(name)s has seen it; quiet until %(time)s.") % {
+            "name": alarm.acknowledged_name,
+            "time": _clock(alarm.quiet_until, now),
+        }
+    link = reverse(f"admin:{page_name}") if page_name else ""
+    if alarm.kind == Alarm.Kind.INBOX:
+        link += "?outcome__exact=REJECTED"
+    return Row(
+        alarm.pk,
+        alarm.get_kind_display(),
+        colour,
+        icon,
+        alarm.words,
+        _clock(alarm.opened_at, now),
+        link,
+        is_quiet,
+        quiet_words,
+        _clock(alarm.mailed_at, now) if alarm.mailed_at else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    kind: str
+    words: str
+    opened: str
+    closed: str
+    seen_by: str
+
+
+def _past(alarm: Alarm) -> Past:
+    now = timezone.now()
+    return Past(
+        alarm.get_kind_display(),
+        alarm.words,
+        _clock(alarm.opened_at, now),
+        _clock(alarm.closed_at or now, now),
+        alarm.acknowledged_name,
+    )
+
+
+def _clock(moment: dt.datetime, now: dt.datetime) -> str:
+    local = timezone.localtime(moment)
+    is_today = local.date() == timezone.localdate(now)
+    return time_format(local, "H:i") if is_today else date_format(local, "j M, H:i")

@@ -1,0 +1,144 @@
+"""Alarms open, are mailed once, are acknowledged, and close by themselves; however many look at the same time."""
+
+import datetime as dt
+import logging
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import CharField, DateTimeField, Value
+from django.db.models.functions import Cast
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from calllogs import post
+from calllogs.alarms.judges import JUDGES
+from calllogs.models import Alarm, AlarmReader, Letter, Watch
+from calllogs.post import Content
+
+logger = logging.getLogger(__name__)
+
+# What comes again so soon is still the same alarm: it is not told a second time.
+AGAIN = dt.timedelta(minutes=15)
+LATE = dt.timedelta(minutes=5)  # who watches is due every minute
+SHOWN = ("id", "kind", "words", "opened_at", "acknowledged_name", "quiet_until", "mailed_at")
+
+
+def look(now: dt.datetime | None = None) -> None:
+    """Judge everything, and write down what changed. What one judge stumbles over hides no other alarm."""
+    now = now or timezone.now()
+    for kind, judge in JUDGES.items():
+        try:
+            words = judge(now)
+        except Exception as error:
+            logger.error("the alarm %s cannot be judged: %s", kind, type(error).__name__)
+            continue
+        settle(kind, words, now)
+    tell(now)
+    Watch.objects.update_or_create(pk=Watch.ONLY, defaults={"looked_at": now})
+
+
+def settle(kind: str, words: str, now: dt.datetime) -> None:
+    """Open, keep or close the alarm of this kind; empty words: it is not the matter now."""
+    is_on = Alarm.objects.filter(kind=kind, closed_at=None)
+    if not words:
+        if is_on.update(closed_at=now):
+            post.drop(Letter.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
+        return
+    if is_on.update(last_seen_at=now, words=words[:400]):
+        return
+    try:
+        with transaction.atomic():
+            _open(kind, words[:400], now)
+    except IntegrityError:
+        return  # somebody else has opened it at this very moment
+
+
+def _open(kind: str, words: str, now: dt.datetime) -> None:
+    last = Alarm.objects.filter(kind=kind).order_by("-opened_at", "-id").first()
+    if last and last.closed_at and last.closed_at > now - AGAIN:
+        mine = Alarm.objects.filter(pk=last.pk, closed_at=last.closed_at)
+        mine.update(closed_at=None, last_seen_at=now, words=words)
+        return
+    alarm = Alarm(kind=kind, words=words, opened_at=now, last_seen_at=now)
+    if last and last.is_quiet(now):  # somebody said that this kind shall be quiet, and it still shall
+        alarm.acknowledged_by_id, alarm.acknowledged_name = last.acknowledged_by_id, last.acknowledged_name
+        alarm.acknowledged_at, alarm.quiet_until = last.acknowledged_at, last.quiet_until
+    alarm.save(force_insert=True)
+
+
+def tell(now: dt.datetime) -> None:
+    """Write a letter about each alarm that is to be mailed, to each of its readers, once."""
+    if not post.is_set_up():
+        return
+    alarms = list(Alarm.objects.to_mail(now))
+    people = list(post.readers().filter(pk__in=AlarmReader.objects.values("user"))) if alarms else []
+    if not people:
+        return
+    for alarm in alarms:
+        with transaction.atomic():
+            if (
+                Alarm.objects.to_mail(now)
+                .filter(pk=alarm.pk, mailed_at=alarm.mailed_at)
+                .update(mailed_at=now)
+            ):
+                post.write(people, content(alarm), alarm=alarm)
+
+
+def content(alarm: Alarm) -> Content:
+    since = date_format(timezone.localtime(alarm.opened_at), "j F Y, H:i")
+    context = {
+        "kind": alarm.get_kind_display(),
+        "words": alarm.words,
+        "since": since,
+        "link": post.address(reverse("admin:alarms")),
+    }
+    return Content(
+        _("Alarm: %(kind)s") % {"kind": alarm.get_kind_display()},
+        render_to_string("calllogs/mail_alarm.txt", context),
+        render_to_string("calllogs/mail_alarm.html", context),
+    )
+
+
+# --- people ------------------------------------------------------------------------------------------------
+
+
+def acknowledge(alarm_id: int, *, person: User, until: dt.datetime, now: dt.datetime | None = None) -> bool:
+    """Quiet until that moment; False if it is over already."""
+    now = now or timezone.now()
+    is_on = Alarm.objects.filter(pk=alarm_id, closed_at=None)
+    quiet = is_on.update(
+        acknowledged_by=person,
+        acknowledged_name=person.get_full_name() or person.username,
+        acknowledged_at=now,
+        quiet_until=until,
+    )
+    if quiet:
+        post.drop(Letter.objects.filter(alarm=alarm_id))
+    return bool(quiet)
+
+
+def wake(alarm_id: int, now: dt.datetime | None = None) -> bool:
+    """The quiet time ends at this moment; False if there was none."""
+    now = now or timezone.now()
+    quiet = Alarm.objects.filter(pk=alarm_id, closed_at=None, quiet_until__gt=now)
+    # Told is told: it is mailed again only if it was not mailed at all.
+    return bool(quiet.update(quiet_until=None))
+
+
+def standing(now: dt.datetime) -> tuple[list[Alarm], bool]:
+    """What is on, the latest first, and whether somebody still looks; a portal that has just begun counts as watched.
+
+    One query, since the home screen has few to spend.
+    """
+    nothing, never = Value("", CharField()), Cast(Value(None), DateTimeField())
+    alarms = Alarm.objects.filter(closed_at=None).order_by().values_list(*SHOWN)
+    watch = Watch.objects.filter(pk=Watch.ONLY).order_by().values_list(
+        "pk", nothing, nothing, "looked_at", nothing, never, never
+    )  # fmt: skip
+    rows = list(alarms.union(watch, all=True))
+    looked_at = next((row[3] for row in rows if not row[1]), now)
+    found = [Alarm(**dict(zip(SHOWN, row, strict=True))) for row in rows if row[1]]
+    return sorted(found, key=lambda alarm: (alarm.opened_at, alarm.pk), reverse=True), looked_at > now - LATE

@@ -1,0 +1,122 @@
+"""What needs a person: opened and closed by machines, acknowledged by people."""
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class AlarmQuerySet(models.QuerySet["Alarm"]):
+    def on(self) -> "AlarmQuerySet":
+        """What is the matter at this moment, the latest first."""
+        return self.filter(closed_at=None).order_by("-opened_at", "-id")
+
+    def to_mail(self, now: dt.datetime) -> "AlarmQuerySet":
+        """On, not quiet, and not mailed yet; or mailed before a quiet time that is over by now."""
+        is_new = Q(mailed_at=None)
+        was_quiet = Q(quiet_until__isnull=False, mailed_at__lt=F("quiet_until"))
+        return self.on().filter(Q(quiet_until=None) | Q(quiet_until__lte=now)).filter(is_new | was_quiet)
+
+
+class Alarm(models.Model):
+    """One thing that is, or was, the matter. `words` is a sentence without a telephone number: it is mailed."""
+
+    class Kind(models.TextChoices):
+        SILENCE = "SILENCE", _("No calls come")
+        NOBODY = "NOBODY", _("Nobody is available")
+        BREAKER = "BREAKER", _("The provider does not answer")
+        ACCOUNT = "ACCOUNT", _("The provider refuses our account")
+        REFUSED = "REFUSED", _("The provider refused a setting")
+        UNSENT = "UNSENT", _("A change has not reached the provider")
+        SPOOL = "SPOOL", _("Calls wait on the disk")
+        DAMAGED = "DAMAGED", _("Damaged calls on the disk")
+        INBOX = "INBOX", _("Calls that cannot be used")
+        MAIL = "MAIL", _("A report could not be mailed")
+
+    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    words = models.CharField(max_length=400)
+    opened_at = models.DateTimeField(_("since"))
+    last_seen_at = models.DateTimeField(help_text="When it was last found to be so.")
+    closed_at = models.DateTimeField(_("until"), null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    acknowledged_name = models.CharField(
+        max_length=150, blank=True, help_text="Stays when the account is deleted."
+    )
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    quiet_until = models.DateTimeField(null=True, blank=True)
+    mailed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its letters were written; each is sent by itself."
+    )
+
+    objects = AlarmQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        ordering = ["-opened_at", "-id"]
+        constraints = [
+            # So two workers that look at the same moment open one.
+            models.UniqueConstraint(
+                fields=["kind"], condition=Q(closed_at=None), name="one_open_alarm_of_a_kind"
+            )
+        ]
+        indexes = [
+            # read by the page of past alarms, by the question whether one comes again, and by retention
+            models.Index(fields=["-opened_at", "-id"], name="alarm_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {timezone.localtime(self.opened_at):%d %b %Y, %H:%M}"
+
+    def is_quiet(self, now: dt.datetime) -> bool:
+        return self.quiet_until is not None and self.quiet_until > now
+
+
+# Look of a kind beside its words: (badge colour, icon, name of the page where something can be done about it).
+ALARM_LOOK: dict[str, tuple[str, str, str]] = {
+    Alarm.Kind.SILENCE: ("danger", "phone_disabled", "connect"),
+    Alarm.Kind.NOBODY: ("danger", "person_off", "settings_sync_agent_changelist"),
+    Alarm.Kind.BREAKER: ("danger", "cloud_off", "settings_sync_providersetting_changelist"),
+    Alarm.Kind.ACCOUNT: ("danger", "key_off", "settings_sync_providersetting_changelist"),
+    Alarm.Kind.REFUSED: ("danger", "block", "settings_sync_providersetting_changelist"),
+    Alarm.Kind.UNSENT: ("warning", "sync_problem", "settings_sync_providersetting_changelist"),
+    Alarm.Kind.SPOOL: ("warning", "save", ""),
+    Alarm.Kind.DAMAGED: ("warning", "heart_broken", ""),
+    Alarm.Kind.INBOX: ("warning", "inbox", "calllogs_push_changelist"),
+    Alarm.Kind.MAIL: ("warning", "unsubscribe", "calllogs_report_changelist"),
+}
+
+
+class AlarmReader(models.Model):
+    """Somebody to whom alarms are mailed."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    added_by = models.CharField(max_length=150, blank=True)
+    added_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("reader of alarms")
+        verbose_name_plural = _("readers of alarms")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Watch(models.Model):
+    """When somebody last looked for alarms. One row: who watches must not stop unseen."""
+
+    ONLY = 1
+
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("watch")
+        verbose_name_plural = _("watch")
+
+    def __str__(self) -> str:
+        return "watch"

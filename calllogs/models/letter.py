@@ -1,0 +1,56 @@
+"""Mails that wait to be sent, and what became of them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Letter(models.Model):
+    """One mail to one person, about an alarm or a run of a report. Holds no telephone number.
+
+    `next_at` is when it is tried next, and while somebody tries, when that attempt counts as lost. `attempts` tells one
+    attempt from another: a result is written only by the attempt that is still the newest.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        SENT = "SENT", _("Sent")
+        FAILED = "FAILED", _("Not sent")
+        DROPPED = "DROPPED", _("Not needed any more")
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    alarm = models.ForeignKey(
+        "calllogs.Alarm", on_delete=models.CASCADE, null=True, blank=True, related_name="letters"
+    )
+    run = models.ForeignKey(
+        "calllogs.ReportRun", on_delete=models.CASCADE, null=True, blank=True, related_name="letters"
+    )
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    made_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("letter")
+        verbose_name_plural = _("letters")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "user"], condition=Q(run__isnull=False), name="one_letter_for_a_run_and_person"
+            )
+        ]
+        indexes = [
+            # read by the task that sends: what is due?
+            models.Index(fields=["next_at"], name="letter_due", condition=Q(state="WAITING")),
+            # read by retention
+            models.Index(fields=["made_at"], name="letter_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject

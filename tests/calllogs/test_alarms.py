@@ -1,0 +1,336 @@
+"""Alarms: each opens once however many look, says what it is without a number, and closes by itself."""
+
+import datetime as dt
+import threading
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.db import connection
+from django.utils import timezone
+
+from calllogs import post, replay
+from calllogs.alarms import judges, ring, silence
+from calllogs.models import Alarm, AlarmReader, CallLog, Letter, Push, Report, ReportRun, Watch
+from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync import desired
+from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
+from settings_sync.models.provider import State
+
+pytestmark = pytest.mark.django_db
+INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
+MONDAY = dt.datetime(2026, 11, 23, 11, 30, tzinfo=INDIA)
+MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
+PAGE = "/admin/alarms/"
+
+
+@pytest.fixture(autouse=True)
+def _mail_in_memory(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture
+def reader(db):
+    person = User.objects.create(
+        username="asha", email="asha@office.example", is_staff=True, is_superuser=True
+    )
+    AlarmReader.objects.create(user=person)
+    return person
+
+
+def setting(number="9812345678", **fields):
+    now = timezone.now()
+    values = {"kind": "agent", "lane": number, "desired": "OFF", "changed_at": now, "next_attempt_at": now}
+    return ProviderSetting.objects.create(address=f"agent:{number}", **values | fields)
+
+
+def open_week():
+    OfficeHours.objects.bulk_create(
+        OfficeHours(day=day, opens_at=dt.time(0), closes_at=dt.time(23, 59)) for day in desired.WEEKDAYS
+    )
+
+
+def rejects(count):
+    now = timezone.now()
+    Push.objects.bulk_create(
+        Push(uid=f"u{i}", received_at=now, raw_query="callnumber=9812345678", outcome="REJECTED")
+        for i in range(count)
+    )
+
+
+def refused():
+    setting(state=State.REFUSED, next_attempt_at=None, last_reply="Invalid Time 9812345678")
+
+
+def unsent():
+    setting(changed_at=timezone.now() - dt.timedelta(minutes=61))
+
+
+def breaker():
+    setting()
+    Circuit.objects.create(pk=1, opened_until=timezone.now() + MINUTE, failures=5)
+
+
+def account():
+    Circuit.objects.create(pk=1, paused_reason="wrong key of 9812345678", paused_at=timezone.now())
+
+
+def nobody():
+    open_week()
+    Agent.objects.create(name="Asha", number="+919812345678", availability="OFF")
+
+
+def spool():
+    replay.spool().append(b"{}")
+    for path in replay.spool().directory.glob("*.open"):
+        made, rest = path.name.split("-", 1)
+        path.rename(path.with_name(f"{int(made) - 60 * 10**9}-{rest}"))
+
+
+def unmailed():
+    report = Report.objects.create(name="Morning", on_since=timezone.now())
+    run = ReportRun.objects.create(report=report, first=MONDAY, last=MONDAY, made_at=timezone.now())
+    Letter.objects.create(
+        user=User.objects.create(username="ravi"),
+        run=run,
+        subject="x",
+        state="FAILED",
+        made_at=timezone.now(),
+    )
+
+
+def mend():
+    ProviderSetting.objects.update(state=State.IN_FORCE, confirmed="OFF", next_attempt_at=None)
+    Circuit.objects.update(opened_until=None, paused_reason="")
+    Agent.objects.update(availability="AVAIL")
+    Push.objects.all().delete()
+    Report.objects.all().delete()
+    for path in replay.spool().directory.glob("*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "happens"),
+    [
+        ("REFUSED", refused), ("UNSENT", unsent), ("BREAKER", breaker), ("ACCOUNT", account), ("NOBODY", nobody),
+        ("SPOOL", spool), ("INBOX", lambda: rejects(3)), ("MAIL", unmailed),
+    ],
+)  # fmt: skip
+def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, reader, monkeypatch):
+    ring.look()
+    assert not Alarm.objects.exists()
+    happens()
+    now = timezone.now()
+    for minute in range(3):
+        ring.look(now + minute * MINUTE)
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.closed_at) == (kind, None)
+    assert alarm.last_seen_at == now + 2 * MINUTE
+    post.send_due(budget_s=5)
+    post.send_due(budget_s=5)
+    (sent,) = mail.outbox
+    assert sent.to == ["asha@office.example"]
+    assert alarm.words in sent.body
+    assert "98123" not in f"{sent.body} {sent.alternatives} {sent.subject}"
+    mend()
+    ring.look(now + 3 * MINUTE)
+    assert Alarm.objects.get().closed_at == now + 3 * MINUTE
+    # Again within a quarter of an hour: the same alarm, and no second mail.
+    monkeypatch.setitem(judges.JUDGES, kind, lambda _now: "Again.")
+    ring.look(now + 10 * MINUTE)
+    assert Alarm.objects.get().closed_at is None
+    post.send_due(budget_s=5)
+    assert len(mail.outbox) == 1
+    monkeypatch.setitem(judges.JUDGES, kind, lambda _now: "")
+    ring.look(now + 11 * MINUTE)
+    monkeypatch.setitem(judges.JUDGES, kind, lambda _now: "Another time.")
+    ring.look(now + 40 * MINUTE)
+    assert Alarm.objects.count() == 2
+    post.send_due(budget_s=5)
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(reader):
+    rejects(1)
+    start, now = threading.Barrier(4), timezone.now()
+
+    def look():
+        start.wait()
+        try:
+            for _ in range(5):
+                ring.settle("INBOX", "1 push could not be used.", now)
+                ring.tell(now)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Alarm.objects.count() == Letter.objects.count() == 1
+
+
+def test_what_a_judge_stumbles_over_hides_no_other_alarm(monkeypatch):
+    monkeypatch.setitem(judges.JUDGES, "SILENCE", lambda _now: 1 / 0)
+    rejects(1)
+    ring.look()
+    assert Alarm.objects.get().kind == "INBOX"
+
+
+def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(reader, client_for):
+    supervisor = client_for(SUPERVISORS)
+    now = timezone.now()
+    ring.settle("INBOX", "2 pushes could not be used.", now)
+    ring.tell(now)
+    post.send_due(budget_s=5)
+    home = supervisor.get("/admin/").text
+    assert "2 pushes could not be used." in home
+    assert "I have seen it" in home
+    alarm = Alarm.objects.get()
+    said = supervisor.post(f"{PAGE}{alarm.pk}/", {"quiet": "4", "back": "/admin/"}, follow=True).text
+    assert "Quiet until" in said
+    assert "supervisors has seen it" in said
+    assert "2 pushes could not be used." not in said
+    alarm.refresh_from_db()
+    assert alarm.acknowledged_by.username == "supervisors"
+    hours = dt.timedelta(hours=1)
+    # It goes and comes back while it shall be quiet: a new alarm, as quiet as the old one.
+    ring.settle("INBOX", "", now + hours)
+    ring.settle("INBOX", "New ones.", now + 2 * hours)
+    ring.tell(now + 2 * hours)
+    assert Letter.objects.count() == 1
+    assert Alarm.objects.on().get().is_quiet(now + 2 * hours)
+    ring.tell(now + 5 * hours)
+    ring.tell(now + 5 * hours + MINUTE)
+    assert Letter.objects.count() == 2
+    assert supervisor.post(f"{PAGE}{Alarm.objects.on().get().pk}/", {"wake": "1"}).status_code == 302
+    assert "New ones." in supervisor.get(PAGE).text
+    ring.settle("INBOX", "", now + 6 * hours)
+    over = supervisor.post(
+        f"{PAGE}{alarm.pk}/", {"quiet": "tomorrow", "back": "//evil.example/"}, follow=True
+    )
+    assert "It is over already" in over.text
+    assert over.redirect_chain == [(PAGE, 302)]
+    assert supervisor.post(f"{PAGE}{alarm.pk}/", {"quiet": "x"}, follow=True).status_code == 200
+
+
+def test_who_may_not_sees_and_does_nothing(client_for, reader):
+    nobody = client_for(OFFICE_MANAGERS)
+    User.objects.get(username="office-managers").groups.clear()
+    ring.settle("INBOX", "2 pushes could not be used.", timezone.now())
+    assert "could not be used." not in nobody.get("/admin/").text
+    assert nobody.get(PAGE).status_code == 403
+    assert nobody.post(f"{PAGE}{Alarm.objects.get().pk}/", {"quiet": "1"}).status_code == 403
+    assert nobody.post(f"{PAGE}readers/", {"people": []}).status_code == 403
+    assert AlarmReader.objects.count() == 1
+
+
+def test_readers_are_chosen_among_those_who_may_see_calls_and_have_an_address(client_for, reader):
+    User.objects.create(username="no-mail", is_staff=True, is_superuser=True)
+    stranger = User.objects.create(username="stranger", is_staff=True, email="s@x.example")
+    supervisor = client_for(SUPERVISORS)
+    assert "asha@office.example" in supervisor.get(PAGE).text
+    people = [reader.pk, stranger.pk, "9" * 30, "x"]
+    assert "mailed to 1 person" in supervisor.post(f"{PAGE}readers/", {"people": people}, follow=True).text
+    assert AlarmReader.objects.get().user == reader
+    assert "mailed to nobody" in supervisor.post(f"{PAGE}readers/", {}, follow=True).text
+
+
+def test_the_home_screen_says_when_nobody_looks_any_more(client_for, settings):
+    client = client_for(SUPERVISORS)
+    assert "Nobody has looked" not in client.get("/admin/").text
+    ring.look(timezone.now() - 6 * MINUTE)
+    assert "Nobody has looked" in client.get("/admin/").text
+    Watch.objects.update(looked_at=timezone.now())
+    assert "Nobody has looked" not in client.get("/admin/").text
+    settings.MAIL_IS_SET_UP = False
+    assert "E-mail is not set up" in client.get(PAGE).text
+
+
+# --- silence -----------------------------------------------------------------------------------------------
+
+
+def calls_at(*moments):
+    CallLog.objects.bulk_create(
+        CallLog(call_id=f"s{moment.timestamp()}", caller="+919812345678", started_at=moment, status="ANSWERED",
+                received_at=moment, told_at=moment, updated_at=moment)
+        for moment in moments
+    )  # fmt: skip
+
+
+def usual(*, weeks=8, every=4, until=MONDAY):
+    """A call every few minutes from 9:30 to 14, on the Mondays and Tuesdays before, and this morning until then."""
+    moments = []
+    day = until.replace(hour=9, minute=30) - weeks * 7 * DAY
+    while day <= until:
+        last = min(day.replace(hour=14), until)
+        count = int((last - day) / (every * MINUTE)) + 1 if day.weekday() < 2 else 0
+        moments += [day + n * every * MINUTE for n in range(count)]
+        day += DAY
+    calls_at(*moments)
+
+
+def hours(opens=9, closes=18):
+    OfficeHours.objects.bulk_create(
+        OfficeHours(day=day, opens_at=dt.time(opens, 30), closes_at=dt.time(closes, 30))
+        for day in desired.WEEKDAYS
+    )
+
+
+def test_silence_is_told_when_it_is_not_likely_any_more_and_only_once(reader):
+    hours()
+    usual(every=4)  # 15 an hour: an empty stretch is a matter of one in ten thousand after some 37 minutes
+    for minutes in (14, 25, 33):
+        assert silence.found(MONDAY + minutes * MINUTE) is None
+    late = MONDAY + 44 * MINUTE
+    found = silence.found(late)
+    assert found.since == MONDAY - 0 * MINUTE
+    assert found.probability < 1e-4
+    assert silence.words(found, late) == "No call since 11:30; at this hour on Mondays about 15 an hour come."
+    for minute in range(3):
+        ring.look(late + minute * MINUTE)
+    assert Alarm.objects.get(kind="SILENCE").closed_at is None
+    assert Letter.objects.count() == 1
+    Push.objects.create(uid="p", received_at=late + 2 * MINUTE, raw_query="", outcome="STORED")
+    ring.look(late + 3 * MINUTE)
+    assert Alarm.objects.get(kind="SILENCE").closed_at == late + 3 * MINUTE
+
+
+def test_a_busy_office_is_not_told_before_a_quarter_of_an_hour(settings):
+    hours()
+    usual(weeks=5, every=1)
+    assert silence.found(MONDAY + 14 * MINUTE) is None
+    assert silence.found(MONDAY + 15 * MINUTE)
+
+
+@pytest.mark.parametrize("why", ["closed", "holiday", "little history", "no traffic then", "a bad day"])
+def test_silence_is_not_told(why):
+    """…where it is usual, or nobody can know."""
+    hours(closes=12 if why == "closed" else 18)
+    usual(weeks=3 if why == "little history" else 8)
+    late = MONDAY + 70 * MINUTE
+    if why == "holiday":
+        Holiday.objects.create(date=MONDAY.date())
+    if why == "no traffic then":
+        CallLog.objects.filter(started_at__lt=MONDAY - DAY, started_at__hour__gte=11).delete()
+    if why == "a bad day":  # the same Mondays were as quiet before
+        for week in (1, 2):
+            day = MONDAY - week * 7 * DAY
+            CallLog.objects.filter(started_at__range=(day + MINUTE, day + 300 * MINUTE)).delete()
+    assert silence.found(late) is None
+
+
+def test_holidays_teach_nothing_and_the_morning_begins_with_the_opening():
+    hours()
+    usual(every=4)
+    for week in (1, 2, 3):
+        day = MONDAY - week * 7 * DAY
+        Holiday.objects.create(date=day.date())
+        CallLog.objects.filter(started_at__range=(day - 300 * MINUTE, day + 600 * MINUTE)).delete()
+    assert silence.found(MONDAY + 50 * MINUTE)
+    tuesday = (MONDAY + DAY).replace(hour=9, minute=50)
+    assert silence.found(tuesday) is None, "only twenty minutes of it are office hours"
+    found = silence.found(tuesday + 40 * MINUTE)
+    assert "since 23 Nov, 11:30" in silence.words(found, tuesday)

@@ -1,0 +1,370 @@
+"""Reports by mail: about the right days, once, by a real mail server that takes, refuses or keeps silent."""
+
+import datetime as dt
+import re
+import threading
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.db import connection
+from django.utils import timezone
+
+from calllogs import post
+from calllogs.alarms import ring
+from calllogs.mailed import compose, days, write
+from calllogs.models import Alarm, CallLog, Letter, Report, ReportRun, SavedView
+from calllogs.rollups import level
+from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from tests.calllogs.mail_server import mail_server
+
+pytestmark = pytest.mark.django_db
+INDIA = ZoneInfo("Asia/Kolkata")
+MONDAY = dt.datetime(2026, 11, 23, 8, 0, tzinfo=INDIA)
+MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
+PAGE = "/admin/calllogs/report/"
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.fixture
+def server(settings):
+    with mail_server() as running:
+        settings.EMAIL_BACKEND, settings.EMAIL_HOST, settings.EMAIL_PORT = SMTP, "127.0.0.1", running.port
+        settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL, settings.EMAIL_TIMEOUT = False, False, 0.3
+        settings.PORTAL_URL = "https://portal.example"
+        yield running
+
+
+def someone(name, **fields):
+    values = {"email": f"{name}@office.example", "is_staff": True, "is_superuser": True}
+    return User.objects.create(username=name, **values | fields)
+
+
+def report(*people, **fields):
+    values = {"name": "Morning figures", "at": dt.time(8), "on_since": MONDAY - 40 * DAY}
+    made = Report.objects.create(**values | fields)
+    made.people.set(people or [someone("asha")])
+    return made
+
+
+def call(at, status="ANSWERED", **fields):
+    values = {
+        "caller": "+919812345678",
+        "department": "Sales",
+        "agent_number": "+919800100001",
+        "talk_seconds": 90,
+    }
+    moments = dict.fromkeys(("started_at", "received_at", "told_at", "updated_at"), at)
+    row = {"call_id": f"{at.timestamp()}{status}{fields}"[:128], "status": status} | moments | values | fields
+    return CallLog.objects.create(**row)
+
+
+# --- which days, and when --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "now", "due", "first", "last"),
+    [
+        ("DAILY", "2026-11-23 08:00", "2026-11-23 08:00", "2026-11-22", "2026-11-22"),
+        ("DAILY", "2026-11-23 07:59", "2026-11-22 08:00", "2026-11-21", "2026-11-21"),
+        ("DAILY", "2026-03-01 09:00", "2026-03-01 08:00", "2026-02-28", "2026-02-28"),
+        ("WEEKLY", "2026-11-23 08:00", "2026-11-23 08:00", "2026-11-16", "2026-11-22"),
+        ("WEEKLY", "2026-11-23 07:00", "2026-11-16 08:00", "2026-11-09", "2026-11-15"),
+        ("WEEKLY", "2027-01-02 12:00", "2026-12-28 08:00", "2026-12-21", "2026-12-27"),
+        ("MONTHLY", "2026-11-23 08:00", "2026-11-01 08:00", "2026-10-01", "2026-10-31"),
+        ("MONTHLY", "2026-03-01 07:00", "2026-02-01 08:00", "2026-01-01", "2026-01-31"),
+        ("MONTHLY", "2027-01-01 08:00", "2027-01-01 08:00", "2026-12-01", "2026-12-31"),
+    ],
+)
+def test_the_days_that_a_report_is_about(rhythm, now, due, first, last):
+    wanted = Report(rhythm=rhythm, weekday=0, at=dt.time(8))
+    moment = dt.datetime.fromisoformat(now).replace(tzinfo=INDIA)
+    found = days.latest(wanted, moment)
+    assert (f"{found.at:%Y-%m-%d %H:%M}", f"{found.first}", f"{found.last}") == (due, first, last)
+    following = days.following(wanted, moment)
+    assert following.first == found.last + DAY
+    assert following.at > moment
+    assert days.latest(wanted, following.at) == following
+    assert days.around(wanted, found.first) == days.around(wanted, found.last) == (found.first, found.last)
+
+
+def test_what_is_due_is_written_once_and_nothing_from_before_it_was_switched_on(server):
+    daily, weekly = report(), report(User.objects.get(), rhythm="WEEKLY", name="Week")
+    report(User.objects.get(), name="Off", is_on=False)
+    report(User.objects.get(), name="New", on_since=MONDAY + MINUTE)
+    assert write.due(MONDAY + 5 * MINUTE) == 2
+    assert write.due(MONDAY + 6 * MINUTE) == 0
+    runs = {run.report: (run.first.isoformat(), run.last.isoformat()) for run in ReportRun.objects.all()}
+    assert runs == {daily: ("2026-11-22", "2026-11-22"), weekly: ("2026-11-16", "2026-11-22")}
+    # A night without beat: the newest is sent late, those in between are not.
+    assert write.due(MONDAY + 3 * DAY + 60 * MINUTE) == 2
+    assert ReportRun.objects.get(report__name="New").first == dt.date(2026, 11, 25)
+    assert ReportRun.objects.filter(report=daily).first().first == dt.date(2026, 11, 25)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_the_same_moment_write_and_send_it_once(server):
+    report(someone("asha"), someone("ravi"))
+    start = threading.Barrier(4)
+
+    def work():
+        start.wait()
+        try:
+            write.due(MONDAY + MINUTE)
+            post.send_due(budget_s=5)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ReportRun.objects.count() == 1
+    assert sorted(str(one["To"]) for one in server.got) == ["asha@office.example", "ravi@office.example"]
+    assert set(Letter.objects.values_list("state", "attempts")) == {("SENT", 1)}
+
+
+# --- what it says ----------------------------------------------------------------------------------------
+
+
+def test_the_mail_has_the_figures_and_no_telephone_number(server):
+    sunday = MONDAY.replace(hour=10) - DAY
+    for minute in range(6):
+        call(sunday + minute * MINUTE)
+    call(sunday + 61 * MINUTE, "MISSED", department="Support +91 98123-45678", agent_number="")
+    call(sunday + 62 * MINUTE, "DROPPED", agent_number="", virtual_number="+919800200001")
+    for minute in range(4):
+        call(sunday - DAY + minute * MINUTE)
+    call(sunday - 7 * DAY)
+    level.rebuild()
+    view = SavedView.objects.create(name="Of 9812345678", query="status=MISSED&q=9812345678")
+    report(name="Calls of 98123 45678", view=view)
+    write.due(MONDAY + MINUTE)
+    post.send_due(budget_s=5)
+    (got,) = server.got
+    assert got["Subject"] == "Calls of ••••78: 22 Nov 2026"
+    text, html = (got.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    for words in ("Calls: 8 (+100 %)", "Answered: 75.0 % (-25.0 points)", "Missed: 1", "Dropped: 1",
+                  "Average talk: 1:30 min", "Changes are against 21 Nov 2026.", "10:00: 6 calls, 0 missed (1)",
+                  "11:00: 2 calls, 1 missed (0)", "Sales: 7 calls", "“Of ••••78”: 1 calls of these days"):  # fmt: skip
+        assert words in text, words
+    for words in (
+        "Green: calls. Red: missed.",
+        'width="100%"><tr><td height="7"',
+        "Usual on Sunday",
+        ">75.0 %<",
+    ):
+        assert words in html, words
+    whole = text + html + str(got["Subject"])
+    assert not re.search(r"\d[\d\s-]{7,}\d", re.sub(r"<[^>]*>|https?://\S+", "|", whole)), whole
+    assert "98123" not in whole
+    assert "<img" not in html
+    assert "src=" not in html
+
+
+def test_a_week_has_days_and_a_table_of_hours_and_an_empty_one_says_so(server):
+    for number in range(7):
+        call(MONDAY.replace(hour=15) - (number + 1) * DAY)
+    level.rebuild()
+    report(rhythm="WEEKLY")
+    report(User.objects.get(), rhythm="MONTHLY", on_since=MONDAY - 90 * DAY)
+    write.due(MONDAY + MINUTE)
+    weekly, monthly = Letter.objects.order_by("run__first")[1], Letter.objects.order_by("run__first")[0]
+    assert "Mon 16 Nov: 1 call, 0 missed" in weekly.text
+    assert "Calls by weekday and hour" in weekly.html
+    assert "16 to 22 Nov 2026" in weekly.subject
+    assert "There were no calls." in monthly.text
+    assert monthly.subject.endswith("1 to 31 Oct 2026")
+
+
+def test_the_link_leads_to_the_calls_behind_sign_in(client_for, client):
+    view = SavedView.objects.create(name="Missed", query="status=MISSED&q=9812345678&period=today")
+    run = write.asked(report(view=view), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
+    (place,) = {f"/admin{part}" for part in re.findall(r"/admin(\S+/calls/)", Letter.objects.get().text)}
+    assert place == f"{PAGE}runs/{run.pk}/calls/"
+    assert client.get(place).url.startswith("/admin/login/")
+    found = client_for(SUPERVISORS).get(place).url
+    assert found == (
+        "/admin/calllogs/calllog/?period=custom&from=2026-11-22&to=2026-11-22&status=MISSED&q=9812345678"
+    )
+
+
+# --- the mail server ---------------------------------------------------------------------------------------
+
+
+def later(minutes):
+    """As if so much time had gone by for what waits."""
+    moment = timezone.now() - MINUTE
+    Letter.objects.filter(state="WAITING", next_at__lte=timezone.now() + minutes * MINUTE).update(
+        next_at=moment
+    )
+
+
+@pytest.mark.parametrize(
+    ("replies", "words"),
+    [
+        ({"DATA": "451 try later asha@office.example"}, "refused it with code 451"),
+        ({"EHLO": None}, "did not answer in time"),
+        ({".": None}, "did not answer in time"),
+        (None, "cannot be reached"),
+    ],
+)
+def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, replies, words):
+    if replies is None:
+        settings.EMAIL_PORT = 1
+    server.replies = replies or {}
+    report(someone("asha"), someone("ravi"))
+    write.due(MONDAY + MINUTE)
+    assert post.send_due(budget_s=5) == 0
+    first, second = Letter.objects.order_by("id")
+    assert (first.state, first.attempts) == ("WAITING", 1)
+    assert words in first.problem
+    assert dt.timedelta(seconds=50) < first.next_at - timezone.now() < dt.timedelta(seconds=61)
+    assert second.attempts == 0, "one server, one look"
+    assert "office.example" not in first.problem + caplog.text
+    # The last try of each of them fails too: a person is told.
+    Letter.objects.update(attempts=post.MOST_TRIES - 1, next_at=timezone.now())
+    post.send_due(budget_s=5)
+    post.send_due(budget_s=5)
+    ring.look()
+    alarm = Alarm.objects.get(kind="MAIL")
+    assert "Not everybody got the report: Morning figures" in alarm.words
+    # Sent again once the server is well: the alarm is over.
+    server.replies, settings.EMAIL_PORT = {}, server.port
+    Letter.objects.update(state="FAILED", next_at=None)
+    write.asked(Report.objects.get(), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
+    assert post.send_due(budget_s=5) == 2
+    ring.look()
+    assert not Alarm.objects.on().filter(kind="MAIL").exists()
+
+
+def test_a_mail_that_was_refused_for_a_moment_comes_once_the_server_is_well(server):
+    server.replies = {"RCPT": "450 busy"}
+    report()
+    write.due(MONDAY + MINUTE)
+    post.send_due(budget_s=5)
+    assert post.send_due(budget_s=5) == 0
+    assert server.tries == 1, "not before its time"
+    server.replies = {}
+    later(2)
+    assert post.send_due(budget_s=5) == 1
+    assert Letter.objects.get().state == "SENT"
+    assert len(server.got) == 1
+
+
+def test_an_address_that_is_refused_for_good_is_told_at_once_and_holds_up_nobody(server):
+    server.replies = {"RCPT": "550 no such user"}
+    report(someone("asha"), someone("ravi"))
+    write.due(MONDAY + MINUTE)
+    post.send_due(budget_s=5)
+    assert set(Letter.objects.values_list("state", "attempts")) == {("FAILED", 1)}
+    assert "does not take mail for this address" in Letter.objects.first().problem
+
+
+def test_a_worker_that_died_while_sending_is_followed_by_another_and_its_late_word_does_not_count(server):
+    report()
+    write.due(MONDAY + MINUTE)
+    letter = Letter.objects.select_related("user").get()
+    assert post._claim(letter)
+    assert post.send_due(budget_s=5) == 0, "somebody is at it"
+    later(4)
+    assert post.send_due(budget_s=5) == 1
+    post._note(letter, "too late", is_final=True)
+    again = Letter.objects.get()
+    assert (again.state, again.attempts, again.problem) == ("SENT", 2, "")
+    assert server.got[0]["Message-ID"] == f"<letter-{letter.pk}@portal.example>"
+
+
+def test_who_may_not_see_calls_any_more_gets_no_mail(server):
+    person = someone("asha")
+    report(person, someone("ravi", email=""))
+    write.due(MONDAY + MINUTE)
+    run = ReportRun.objects.get()
+    assert "Not to ravi" in run.problem
+    User.objects.filter(pk=person.pk).update(is_superuser=False)
+    post.send_due(budget_s=5)
+    assert Letter.objects.get().problem == "This person may not see calls any more."
+    assert server.tries == 0
+
+
+def test_without_mail_it_says_so(settings, client_for):
+    settings.MAIL_IS_SET_UP = False
+    from calllogs.checks import mail_is_set_up
+
+    assert [found.id for found in mail_is_set_up()] == ["calllogs.W001"]
+    made = report()
+    client = client_for(SUPERVISORS)
+    assert "E-mail is not set up" in client.get(PAGE).text
+    assert "E-mail is not set up" in client.post(f"{PAGE}{made.pk}/send/", follow=True).text
+    assert not Letter.objects.exists()
+
+
+# --- the pages -------------------------------------------------------------------------------------------
+
+
+def test_a_supervisor_makes_changes_and_sends_a_report(client_for, settings, django_assert_max_num_queries):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    person, stranger = someone("asha"), someone("stranger", is_superuser=False)
+    client = client_for(SUPERVISORS)
+    form = {
+        "name": "Daily",
+        "rhythm": "DAILY",
+        "weekday": "0",
+        "at": "07:30",
+        "people": [person.pk],
+        "is_on": "on",
+    }
+    refused = client.post(f"{PAGE}add/", form | {"people": [stranger.pk]})
+    assert "is not one of the available choices" in refused.text
+    assert client.post(f"{PAGE}add/", form).status_code == 302
+    made = Report.objects.get()
+    assert timezone.now() - made.on_since < MINUTE
+    before = made.on_since
+    assert client.post(f"{PAGE}{made.pk}/change/", form | {"name": "Figures"}).status_code == 302
+    made.refresh_from_db()
+    assert (made.name, made.on_since) == ("Figures", before)
+    said = client.post(f"{PAGE}{made.pk}/send/", follow=True).text
+    assert "is on its way" in said
+    assert 'hx-trigger="load delay:2s"' in said
+    assert "On its way" in client.get(f"{PAGE}{made.pk}/runs/").text
+    post.send_due(budget_s=5)
+    assert [one.to for one in mail.outbox] == [["asha@office.example"]]
+    ended = client.get(f"{PAGE}{made.pk}/runs/").text
+    assert "Sent to 1 person" in ended
+    assert "hx-get" not in ended
+    # The one that would be due for these days is sent by that.
+    assert write.due(timezone.now() + MINUTE) == 0
+    again = {"day": (timezone.localdate() - 3 * DAY).isoformat()}
+    client.post(f"{PAGE}{made.pk}/send/", again)
+    client.post(f"{PAGE}{made.pk}/send/", again)
+    assert sorted(made.runs.values_list("again", flat=True)) == [0, 0, 1]
+    assert set(made.runs.values_list("asked_by", flat=True)) == {"supervisors"}
+    for nonsense in ("", "x", "2026-02-31", "0001-01-01", "2999-01-01"):
+        said = client.post(f"{PAGE}{made.pk}/send/", {"day": nonsense}, follow=True).text
+        assert "Choose a day that is over" in said
+    for number in range(8):
+        report(person, name=f"R{number}")
+    write.due(MONDAY + MINUTE)
+    client.get(PAGE)
+    with django_assert_max_num_queries(12):
+        assert "Every day at 07:30" in client.get(PAGE).text
+
+
+def test_who_may_not_change_reports_sends_none(client_for):
+    made = report()
+    client = client_for(OFFICE_MANAGERS)
+    User.objects.get(username="office-managers").groups.clear()
+    for answer in (
+        client.get(PAGE),
+        client.post(f"{PAGE}{made.pk}/send/"),
+        client.get(f"{PAGE}{made.pk}/runs/"),
+    ):
+        assert answer.status_code == 403
+    run = write.asked(made, MONDAY.date(), MONDAY.date(), by="x")
+    assert client.get(f"{PAGE}runs/{run.pk}/calls/").status_code == 403
+
+
+def test_numbers_in_names_are_masked():
+    assert compose.without_numbers("Sales +91 98123-45678, team 12") == "Sales ••••78, team 12"

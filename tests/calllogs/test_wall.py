@@ -1,0 +1,86 @@
+"""The wall board: today's figures for those who may see calls, masked, in few queries; polite when signed out."""
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from calllogs.models import Alarm, CallLog, MissedCaller
+from ivrportal.roles import SUPERVISORS
+from settings_sync.models import Agent
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/board/"
+HTMX = {"HX-Request": "true"}
+
+
+def calls(*statuses, caller="+919812345678", at=None):
+    at = at or timezone.now()
+    CallLog.objects.bulk_create(
+        CallLog(call_id=f"w{at.timestamp()}{n}", caller=caller, started_at=at, status=status, talk_seconds=95,
+                agent_number="+919800100001", received_at=at, told_at=at, updated_at=at)
+        for n, status in enumerate(statuses)
+    )  # fmt: skip
+
+
+def test_the_board_tells_today_and_no_whole_number(client_for, django_assert_max_num_queries):
+    now = timezone.now()
+    calls("ANSWERED", "ANSWERED", "ANSWERED", "MISSED", "DROPPED")
+    calls("ANSWERED", caller="anonymous")
+    calls("ANSWERED", at=now - dt.timedelta(days=2))
+    Agent.objects.create(name="Asha Nair", number="+919800100001", department="Sales")
+    Agent.objects.create(name="Ravi", number="+919800100002", department="Support", availability="OFF")
+    MissedCaller.objects.create(
+        caller="+919812345678",
+        misses=1,
+        first_at=now - dt.timedelta(minutes=75),
+        last_at=now,
+        last_call=1,
+        why="OTHER",
+    )
+    Alarm.objects.create(kind="INBOX", words="x", opened_at=now, last_seen_at=now)
+    Alarm.objects.create(
+        kind="SPOOL", words="x", opened_at=now, last_seen_at=now, quiet_until=now + dt.timedelta(hours=1)
+    )
+    client = client_for(SUPERVISORS)
+    page = client.get(PAGE).text
+    for words in ("Calls today</dt><dd>6<", "<dd>67<small>%", "the longest 1 h 15 min", "••••78", "number hidden",
+                  "1 of 1", "0 of 1", "Nobody", "Asha Nair", "1:35", "Calls that cannot be used"):  # fmt: skip
+        assert words in page, words
+    assert "98123" not in page
+    assert "Calls wait on the disk" not in page
+    with django_assert_max_num_queries(14):
+        part = client.get(PAGE, headers=HTMX)
+    assert "<html" not in part.text
+    assert 'id="wall"' in part.text
+    assert part["Cache-Control"] == "no-store"
+
+
+def test_an_empty_office_has_a_board_too(client_for):
+    page = client_for(SUPERVISORS).get(PAGE).text
+    assert "No call yet" in page
+    assert "No agents yet" in page
+
+
+def test_who_is_signed_out_is_told_and_asked_no_more():
+    stranger = Client(headers={"host": "127.0.0.1"})
+    assert stranger.get(PAGE).url == "/admin/login/?next=/admin/board/"
+    said = stranger.get(PAGE, headers=HTMX)
+    assert said.status_code == 286
+    assert "Signed out." in said.text
+    assert "/admin/login/?next=%2Fadmin%2Fboard%2F" in said.text
+    assert "<form" not in said.text
+
+
+def test_who_may_not_see_calls_sees_no_board(client_for):
+    client = client_for(SUPERVISORS)
+    client.get(PAGE)
+    from django.contrib.auth.models import User
+
+    User.objects.get().groups.clear()
+    assert client.get(PAGE).status_code == 403
+    said = client.get(PAGE, headers=HTMX)
+    assert said.status_code == 286
+    assert "You may not see calls any more." in said.text
+    assert client.post(PAGE).status_code in (403, 405)
