@@ -21,12 +21,14 @@ class PortalSite(theme.AdminSite):
         from calllogs.admin import (
             connect,
             desk,
+            effect,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
         return [
             *connect.urls(self),
             *desk.urls(self),
+            *effect.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -84,6 +86,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
                 _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
                 | {"badge": _missed},
+                _item(_("Effect of a change"), "query_stats", "calllogs_effect", "calllogs.view_calllog"),
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(
                     _("Who listened"),

@@ -1,3 +1,3 @@
-from calllogs.admin import calls, connect, desk, inbox, keys, listen
+from calllogs.admin import calls, connect, desk, effect, inbox, keys, listen
 
-__all__ = ["calls", "connect", "desk", "inbox", "keys", "listen"]
+__all__ = ["calls", "connect", "desk", "effect", "inbox", "keys", "listen"]
