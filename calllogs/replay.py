@@ -8,8 +8,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
+from calllogs import recheck
 from calllogs.arrival import understood, unpacked
-from calllogs.models import MissedRecheck, Push
+from calllogs.models import CallLog, Push
 from calllogs.spool import Drained, Spool
 from calllogs.store import as_received, store, store_each
 
@@ -58,11 +59,16 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
     usable = unusable = 0
     for push in waiting.iterator(chunk_size=AT_ONCE):
         arrival = understood(as_received(push), mends=push.mends)
-        store_each([arrival])
-        if arrival.call is None:
+        told = arrival.call
+        if told is None:
             unusable += 1
-        else:
-            usable += 1
-            # An old push keeps its id, and so is no news to whoever reads pushes by id.
-            MissedRecheck.objects.create(caller=arrival.call.caller)
+            store_each([arrival])
+            continue
+        usable += 1
+        known = CallLog.objects.filter(call_id=told.call_id).values_list("caller", "started_at")
+        before = list(known)
+        store_each([arrival])
+        # An old push keeps its id, and so is no news to whoever reads pushes by id.
+        callers, moments = zip((told.caller, told.started_at), *before, strict=True)
+        recheck.note(callers=callers, moments=moments)
     return usable, unusable

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from calllogs.models import CallLog, DeskEntry, MissedCaller, MissedRecheck, Push, Refusals
+from calllogs import recheck
+from calllogs.models import CallLog, DeskEntry, MissedCaller, Push, Refusals, Rollup
 
 AT_ONCE = 1000
 
@@ -25,9 +26,10 @@ def delete_old(*, budget_s: float) -> int:
         (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
     ]
     count = sum(_delete(rows, order, until) for rows, order in old)
-    # Who still waits for calls that are gone is worked out anew.
+    # Who still waits for calls that are gone, and what is counted of them, is worked out anew.
     shorter = MissedCaller.objects.filter(first_at__lt=calls).values_list("caller", flat=True)[:AT_ONCE]
-    MissedRecheck.objects.bulk_create([MissedRecheck(caller=caller) for caller in shorter])
+    hours = Rollup.objects.filter(dimension=Rollup.Dimension.TOTAL, starts_at__lt=calls)
+    recheck.note(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
     return count
 
 

@@ -18,9 +18,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from calllogs import recheck
 from calllogs.arrival import Arrival, Received, understood
 from calllogs.merging import MERGE, NUMBERS, TEXTS, merge, row_of
-from calllogs.models import CallLog, MissedRecheck, Push
+from calllogs.models import CallLog, Push
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def _fold_again(ids: list[int]) -> None:
     be of a push in between, which the row alone cannot tell.
     """
     for call in CallLog.objects.filter(pk__in=ids):
-        before, row = call.caller, Row()
+        caller, started_at, row = call.caller, call.started_at, Row()
         for push in Push.objects.filter(call=call).order_by("received_at", "id"):
             told = understood(as_received(push), mends=push.mends)
             if told.call is not None:
@@ -136,9 +137,7 @@ def _fold_again(ids: list[int]) -> None:
         call.updated_at = timezone.now()
         call.save(update_fields=[*changed, "updated_at"])
         # Its push was committed before: whoever reads pushes by id may have seen the call as it was.
-        MissedRecheck.objects.bulk_create(
-            [MissedRecheck(caller=caller) for caller in {before, call.caller} if caller]
-        )
+        recheck.note(callers=[caller, call.caller], moments=[started_at, call.started_at])
 
 
 # --- statements ------------------------------------------------------------------------------------------

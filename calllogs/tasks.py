@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from calllogs import replay, retention
 from calllogs.missed import refresh
 from calllogs.recordings import archive, cache, play
+from calllogs.rollups import level
 
 REFRESH_S = 5.0
 
@@ -55,3 +56,20 @@ def refresh_missed() -> None:
 def rebuild_missed() -> None:
     """Every night: nothing should differ; what does is mended, and counted."""
     refresh.rebuild()
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def refresh_rollups() -> None:
+    """Every few seconds: the hours of what came since, for at most REFRESH_S. The first time, all hours."""
+    pending = level.pending()
+    if (pending and pending.is_new) or level.is_of_another_zone():
+        level.rebuild()
+    until = time.monotonic() + REFRESH_S
+    while level.refresh() and time.monotonic() < until:
+        pass
+
+
+@shared_task(soft_time_limit=900, time_limit=960)
+def rebuild_rollups() -> None:
+    """Every night: nothing should differ; what does is mended, and counted."""
+    level.rebuild()

@@ -254,6 +254,16 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": crontab(hour=21, minute=30),  # UTC: three in the morning in India
         "options": {"expires": 3600},
     },
+    "count the hours of new calls": {
+        "task": "calllogs.tasks.refresh_rollups",
+        "schedule": timedelta(seconds=2),
+        "options": {"expires": 2},
+    },
+    "compare the counts with all calls": {
+        "task": "calllogs.tasks.rebuild_rollups",
+        "schedule": crontab(hour=21, minute=45),
+        "options": {"expires": 3600},
+    },
     "delete what is too old": {
         "task": "calllogs.tasks.delete_old",
         "schedule": timedelta(minutes=10),

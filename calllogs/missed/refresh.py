@@ -1,65 +1,34 @@
 """The open rows brought level with calls and pushes, off the push path.
 
-A push costs nothing here: no index, no trigger, no row. Whoever refreshes reads what came since the last time, by id,
-and works out those callers anew from all their calls; so it may look at a caller too often, never wrongly. Ids are
-given out before they are committed, so an id that is not there yet is remembered as a gap and looked for again for
-GAP_S. What changes calls in another way leaves the caller in `MissedRecheck`. And whatever slips through all of this
-is found by `rebuild`, which compares everything.
+Whoever refreshes reads what came since the last time (`changes_since`), and works out those callers anew from all
+their calls; so it may look at a caller too often, never wrongly. What changes calls in another way leaves the caller
+in `MissedRecheck`. And whatever slips through all of this is found by `rebuild`, which compares everything.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from calllogs.arrival import understood
+from calllogs import changes_since
+from calllogs.changes_since import AT_ONCE, Pending
 from calllogs.missed.live import Spell, differences, spells
 from calllogs.missed.why import why
-from calllogs.models import CallLog, MissedCaller, MissedProgress, MissedRecheck, Push
-from calllogs.store import as_received
+from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
 from settings_sync import past
 
-AT_ONCE = 1000
-GAP_S = 600
-MOST_GAPS = 200
-# A rebuild starts to read from a little before the newest push: what was not committed then is found as a gap.
-LOOK_BACK = 5000
 BUILDING = dt.timedelta(minutes=15)
 
 OF_LAST_CALL = ("last_call", "department", "virtual_number", "raw_status")
 WRITTEN = ["misses", "first_at", "last_at", *OF_LAST_CALL, "why", "wanted", "had", "is_old"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """There is more to read. `is_new`: the open rows were never made; then there are about so many calls."""
-
-    is_new: bool
-    calls: int
-
-
 def pending() -> Pending | None:
     """What there is to read; None if the open rows are level. One query."""
-    newest = {
-        "newest_push": Subquery(Push.objects.order_by("-pk").values("pk")[:1]),
-        "newest_call": Subquery(CallLog.objects.order_by("-pk").values("pk")[:1]),
-        "is_noted": Exists(MissedRecheck.objects.all()),
-    }
-    only = MissedProgress.objects.filter(pk=MissedProgress.ONLY).annotate(**newest)
-    row = only.values_list("push_id", "call_id", "built_at", *newest).first()
-    if row is None:
-        MissedProgress.objects.get_or_create(pk=MissedProgress.ONLY)
-        return pending()
-    push_id, call_id, built_at, newest_push, newest_call, is_noted = row
-    if built_at is None:
-        return Pending(is_new=True, calls=newest_call or 0)
-    if is_noted or (newest_push or 0) > push_id or (newest_call or 0) > call_id:
-        return Pending(is_new=False, calls=(newest_call or 0) - call_id)
-    return None
+    return changes_since.pending(MissedProgress, MissedRecheck)
 
 
 def refresh(*, most: int = AT_ONCE) -> bool:
@@ -71,21 +40,13 @@ def refresh(*, most: int = AT_ONCE) -> bool:
         if progress is None or progress.built_at is None:
             return False
         noted = list(MissedRecheck.objects.order_by("pk").values_list("pk", "caller")[:most])
-        callers = {caller for _, caller in noted}
-        found = [*_pushes_in_gaps(progress), *_new_pushes(progress, most)]
-        callers |= {caller for _, _, caller, _ in found if caller}
-        callers |= _callers_before({call for _, call, _, has_conflict in found if call and has_conflict})
-        calls = list(
-            CallLog.objects.filter(pk__gt=progress.call_id).order_by("pk").values_list("pk", "caller")[:most]
-        )
-        callers |= {caller for _, caller in calls}
+        callers, is_more = changes_since.read(progress, "caller", most=most)
+        callers |= {caller for _, caller in noted}
         settle(callers)
         if noted:
             MissedRecheck.objects.filter(pk__in=[pk for pk, _ in noted]).delete()
-        if calls:
-            progress.call_id = calls[-1][0]
         progress.save(update_fields=["push_id", "call_id", "gaps"])
-    return max(len(noted), len(found), len(calls)) >= most
+    return is_more or len(noted) >= most
 
 
 def age(now: dt.datetime | None = None) -> int:
@@ -126,8 +87,7 @@ def rebuild() -> int | None:
 
 def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
     was_built = mine.filter(built_at__isnull=False).exists()
-    newest_push = Push.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    newest_call = CallLog.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    seen = changes_since.newest()
     callers = differences()
     while was_built and refresh():
         pass  # what came while all calls were read is no difference
@@ -140,9 +100,7 @@ def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
     with transaction.atomic():
         progress = mine.select_for_update().get()
         if progress.built_at is None:
-            progress.push_id = max(progress.push_id, newest_push - LOOK_BACK, 0)
-            progress.call_id = max(progress.call_id, newest_call - LOOK_BACK, 0)
-            progress.gaps = []
+            changes_since.go_on_from(progress, seen)
         progress.built_at = now
         progress.repaired += mended if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "repaired"])
@@ -197,72 +155,3 @@ def _rows(changed: Sequence[Spell]) -> list[MissedCaller]:
 def _differs(row: MissedCaller, spell: Spell) -> bool:
     names = ("misses", "first_at", "last_at", *OF_LAST_CALL)
     return any(getattr(row, name) != getattr(spell, name) for name in names)
-
-
-# --- what came since ---------------------------------------------------------------------------------------
-
-Found = tuple[
-    int, int | None, str | None, bool | None
-]  # a push, its call, the call's caller, whether pushes disagree
-
-
-def _new_pushes(progress: MissedProgress, most: int) -> list[Found]:
-    rows = list(_pushes(Q(pk__gt=progress.push_id))[:most])
-    if rows:
-        noticed = timezone.now().timestamp()
-        progress.gaps = _without_old(progress.gaps, noticed)
-        progress.gaps += [[*gap, noticed] for gap in _missing(progress.push_id + 1, [row[0] for row in rows])]
-        progress.push_id = rows[-1][0]
-    return rows
-
-
-def _pushes_in_gaps(progress: MissedProgress) -> list[Found]:
-    gaps = progress.gaps = _without_old(progress.gaps, timezone.now().timestamp())
-    if not gaps:
-        return []
-    where = Q()
-    for first, last, _ in gaps:
-        where |= Q(pk__range=(first, last))
-    rows = list(_pushes(where)[:AT_ONCE])
-    there = [row[0] for row in rows]
-    progress.gaps = [
-        [*gap, noticed]
-        for first, last, noticed in gaps
-        for gap in _missing(first, [*(pk for pk in there if first <= pk <= last), last + 1])
-    ]
-    return rows
-
-
-def _pushes(where: Q) -> QuerySet:
-    return (
-        Push.objects.filter(where)
-        .order_by("pk")
-        .values_list("pk", "call_id", "call__caller", "call__has_conflict")
-    )
-
-
-def _missing(first: int, there: Sequence[int]) -> list[tuple[int, int]]:
-    """The ranges of ids from `first` on that are not among those that are there, in order."""
-    ranges = []
-    for pk in there:
-        if pk > first:
-            ranges.append((first, pk - 1))
-        first = pk + 1
-    return ranges
-
-
-def _without_old(gaps: list[list], now: float) -> list[list]:
-    """The newest gaps, and none that was waited for in vain: what rolled back leaves one for ever."""
-    return [gap for gap in gaps if gap[2] > now - GAP_S][-MOST_GAPS:]
-
-
-def _callers_before(calls: set[int]) -> set[str]:
-    """Whom the pushes of these calls named: where they disagree, the call may have been another caller's before."""
-    if not calls:
-        return set()
-    named = set()
-    for push in Push.objects.filter(call_id__in=calls):
-        told = understood(as_received(push), mends=push.mends)
-        if told.call is not None:
-            named.add(told.call.caller)
-    return named

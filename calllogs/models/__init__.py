@@ -4,6 +4,7 @@ from calllogs.models.key import PushKey
 from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
 from calllogs.models.recording import Listening, Recording, Walk
+from calllogs.models.rollup import Rollup, RollupProgress, RollupRecheck
 from calllogs.models.view import SavedView
 
 __all__ = [
@@ -20,6 +21,9 @@ __all__ = [
     "PushKey",
     "Recording",
     "Refusals",
+    "Rollup",
+    "RollupProgress",
+    "RollupRecheck",
     "SavedView",
     "Walk",
 ]

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from calllogs.models.reading_progress import ReadingProgress
+
 
 class Why(models.TextChoices):
     """Why the last call of a caller did not get through."""
@@ -146,23 +148,8 @@ class MissedRecheck(models.Model):
         return str(self.pk)
 
 
-class MissedProgress(models.Model):
-    """How far the open rows are level with calls and pushes. One row; who writes open rows holds it locked.
-
-    `gaps`: ids of pushes below `push_id` that were not there yet, as `[first, last, noticed]`: a transaction that
-    began earlier may commit later.
-    """
-
-    ONLY = 1
-
-    push_id = models.BigIntegerField(default=0)
-    call_id = models.BigIntegerField(default=0)
-    gaps = models.JSONField(default=list)
-    built_at = models.DateTimeField(null=True, blank=True)
-    building_until = models.DateTimeField(null=True, blank=True)
-    repaired = models.PositiveIntegerField(
-        default=0, help_text="Rows that a rebuild had to mend; should stay 0."
-    )
+class MissedProgress(ReadingProgress):
+    """How far the open rows are level with calls and pushes."""
 
     class Meta:
         verbose_name = _("progress of the desk")

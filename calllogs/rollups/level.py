@@ -1,0 +1,160 @@
+"""The kept counts brought level with the calls, off the push path.
+
+Whoever refreshes reads what came since the last time (`changes_since`) and counts the hours of those calls anew, whole;
+so an hour may be counted too often, never wrongly. A call that moved to another hour has pushes that disagree, and all
+the hours that they name are counted. What changes calls in another way leaves the moment in `RollupRecheck`. And
+whatever slips through all of this is found by `rebuild`, which compares everything.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from calllogs import changes_since
+from calllogs.changes_since import AT_ONCE, Pending
+from calllogs.models import CallLog, Rollup, RollupProgress, RollupRecheck
+from calllogs.rollups import hours
+from calllogs.rollups.counting import COUNTS, KEY, differences
+from calllogs.rollups.hours import Hour
+
+HOURS_AT_ONCE = 48
+CHUNK = dt.timedelta(days=7)
+BUILDING = dt.timedelta(minutes=15)
+BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
+
+
+def pending() -> Pending | None:
+    """What there is to count; None if the counts are level. One query."""
+    return changes_since.pending(RollupProgress, RollupRecheck)
+
+
+def bring() -> bool:
+    """For a page that is about to read the counts: level now, or is there more than a page may wait for?"""
+    try:
+        waits = pending()
+        if waits is None:
+            return True
+        if not waits.is_new:
+            return not refresh()
+        if waits.calls > BUILD_AT_ONCE:
+            return False
+        rebuild()
+        return not refresh()
+    except OperationalError:  # the database is busy: the counts of a moment ago are better than none
+        return False
+
+
+def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
+    """Read what came since and count its hours, the newest first; True if there may be more.
+
+    Nothing if somebody else is at it.
+    """
+    with transaction.atomic():
+        progress = (
+            RollupProgress.objects.select_for_update(skip_locked=True).filter(pk=RollupProgress.ONLY).first()
+        )
+        if progress is None or progress.built_at is None:
+            return False
+        notes = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
+        noted = {pk: hours.start_of(at) for pk, at in notes}
+        moments, is_more = changes_since.read(progress, "started_at", most=most)
+        found = {hours.start_of(moment) for moment in moments} | set(noted.values())
+        now = set(sorted(found, reverse=True)[:most_hours])
+        later = found - now
+        settle(hours.of(now))
+        done = [pk for pk, start in noted.items() if start in now]
+        if done:
+            RollupRecheck.objects.filter(pk__in=done).delete()
+        RollupRecheck.objects.bulk_create([RollupRecheck(at=start) for start in later - set(noted.values())])
+        progress.save(update_fields=["push_id", "call_id", "gaps"])
+    return is_more or bool(later) or len(notes) >= most
+
+
+def settle(some: Sequence[Hour]) -> int:
+    """Count these hours and write their rows; how many rows changed. The progress must be locked."""
+    found = differences(some)
+    gone = [difference.row.pk for difference in found if difference.is_gone]
+    changed = [difference.row for difference in found if not difference.is_gone]
+    for start in range(0, len(gone), AT_ONCE):
+        Rollup.objects.filter(pk__in=gone[start : start + AT_ONCE]).delete()
+    if changed:
+        Rollup.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=list(KEY),
+            update_fields=list(COUNTS),
+            batch_size=AT_ONCE,
+        )
+    return len(found)
+
+
+# --- the whole --------------------------------------------------------------------------------------------
+
+
+def is_of_another_zone() -> bool:
+    """Whether the portal's zone was changed since the hours were counted."""
+    zones = RollupProgress.objects.filter(pk=RollupProgress.ONLY, built_at__isnull=False)
+    return zones.exclude(zone=settings.TIME_ZONE).exists()
+
+
+def rebuild() -> int | None:
+    """Compare all rows with the calls, and mend; how many differed. None if somebody else is at it.
+
+    The newest days first. Nothing is locked while the calls are read; hours that seem to differ are then counted once
+    more. What came meanwhile is read again by the next refresh.
+    """
+    now = timezone.now()
+    RollupProgress.objects.get_or_create(pk=RollupProgress.ONLY)
+    mine = RollupProgress.objects.filter(pk=RollupProgress.ONLY)
+    free = Q(building_until=None) | Q(building_until__lte=now)
+    if not mine.filter(free).update(building_until=now + BUILDING):
+        return None
+    try:
+        return _rebuild(mine, now)
+    finally:
+        mine.update(building_until=None)
+
+
+def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
+    was_built = mine.filter(built_at__isnull=False, zone=settings.TIME_ZONE).exists()
+    seen = changes_since.newest()
+    mended = 0
+    for chunk in _chunks():
+        some = chunk
+        if was_built:
+            some = hours.of({hours.start_of(found.row.starts_at) for found in differences(chunk)})
+            while some and refresh():
+                pass  # what came while the calls were read is no difference
+        for start in range(0, len(some), HOURS_AT_ONCE):
+            with transaction.atomic():
+                mine.select_for_update().get()
+                mended += settle(some[start : start + HOURS_AT_ONCE])
+    with transaction.atomic():
+        progress = mine.select_for_update().get()
+        if not was_built:
+            changes_since.go_on_from(progress, seen)
+        progress.built_at, progress.zone = now, settings.TIME_ZONE
+        progress.repaired += mended if was_built else 0
+        progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "zone", "repaired"])
+    return mended
+
+
+def _chunks() -> Iterator[list[Hour]]:
+    """All hours that have calls or rows, some days at once, from the newest back; what lies between is skipped."""
+    edge = dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=2)
+    while True:
+        call = CallLog.objects.filter(started_at__lt=edge).order_by("-started_at", "-id")
+        row = Rollup.objects.filter(starts_at__lt=edge).order_by("-starts_at")
+        ends = [
+            *call.values_list("started_at", flat=True)[:1],
+            *row.values_list("starts_at", flat=True)[:1],
+        ]
+        if not ends:
+            return
+        end = min(edge, hours.after(hours.start_of(max(ends))))
+        edge = hours.start_of(end - CHUNK)
+        yield list(hours.between(edge, end))[::-1]
