@@ -104,8 +104,8 @@ def page(request: HttpRequest) -> HttpResponse:
         whole = history.read(period, kinds=kinds)
         shown = history.within(whole, period)
         chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
-        found = compare(chosen, whole.found, now=now) if chosen else None
-        curve = effect_chart.curve(period, shown.found)
+        found = compare(chosen, whole, period) if chosen else None
+        curve = effect_chart.curve(period, shown.found, found.hours if found else None)
     context = {
         **admin.site.each_context(request),
         "title": _("Effect of a change"),

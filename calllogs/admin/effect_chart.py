@@ -14,9 +14,10 @@ from calllogs import reports
 from calllogs.effect import Mark, words
 from calllogs.filters import CUSTOM, CallFilter
 from calllogs.models import CallLog
-from calllogs.periods import Period
+from calllogs.periods import Period, day_of
 
 HOURS_UP_TO = 2  # days
+Hours = Sequence[tuple[dt.datetime, int, int]]  # moment, calls, missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ def links(first: dt.date, last: dt.date, *, departments: tuple[str, ...] = ()) -
     return f"{address}?{wanted.query()}", f"{address}?{missed.query()}"
 
 
-def curve(period: Period, marks: Sequence[Mark]) -> list[Point]:
-    """Every day or hour of the period that has begun, the oldest first."""
+def curve(period: Period, marks: Sequence[Mark], hours: Hours | None = None) -> list[Point]:
+    """Every day or hour of the period that has begun, the oldest first. `hours`: if they have been read already."""
     if (period.last_day - period.first_day).days < HOURS_UP_TO:
         bars = reports.by_hour(period.so_far())
         ends = [*(bar.start for bar in bars[1:]), period.so_far().end]
@@ -58,11 +59,22 @@ def curve(period: Period, marks: Sequence[Mark]) -> list[Point]:
             _point(bar.start, end, bar.calls, bar.missed, marks, is_hour=True)
             for bar, end in zip(bars, ends, strict=True)
         ]
+    days = _by_day(period, hours) if hours is not None else reports.by_day(period)
     return [
-        _point(one.start, one.end, bar.calls, bar.missed, marks, is_hour=False)
-        for bar in reports.by_day(period)
-        for one in [Period.days(bar.day, bar.day)]
+        _point(one.start, one.end, calls, missed, marks, is_hour=False)
+        for day, calls, missed in days
+        for one in [Period.days(day, day)]
     ]
+
+
+def _by_day(period: Period, hours: Hours) -> list[tuple[dt.date, int, int]]:
+    length = (period.last_day - period.first_day).days + 1
+    found = {period.first_day + dt.timedelta(days=number): (0, 0) for number in range(length)}
+    for starts_at, calls, missed in hours:
+        day = day_of(starts_at)
+        if day in found:
+            found[day] = (found[day][0] + calls, found[day][1] + missed)
+    return [(day, *counted) for day, counted in found.items()]
 
 
 def _point(

@@ -22,7 +22,7 @@ def problem(found: Comparison) -> str:
     if found.problem == Problem.NOT_THERE:
         return _("The provider never had this change, so callers did not notice it.")
     if found.problem == Problem.TAKEN_OFF:
-        return _("This date was taken off the list of holidays: there is nothing to compare.")
+        return _("This holiday was deleted, and the provider took it back: there is nothing to compare.")
     if found.problem == Problem.CHANGED_AGAIN:
         return (
             _("The same was changed again %(again)s, before a whole day had passed. Choose that change.")

@@ -7,20 +7,20 @@ the same weekday of the weeks before.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from django.db.models import Value
 from django.utils import timezone
 
 from calllogs.effect import bounds, chance, counts, spans
 from calllogs.effect.chance import Count, Judged
 from calllogs.effect.counts import DayCount
-from calllogs.effect.history import AGENT, HOLIDAY, HOURS, OTHER, Mark, Standing
+from calllogs.effect.history import AGENT, HOURS, OTHER, Mark, Marks, Standing
 from calllogs.effect.spans import Span
+from calllogs.periods import Period
 from settings_sync import desired
-from settings_sync.models import Holiday, OfficeHours, OtherHours
+from settings_sync.models import OfficeHours
 
 MOST_WEEKS = 4
 REACH = dt.timedelta(
@@ -35,7 +35,7 @@ class Problem(StrEnum):
     """Why there is nothing to compare."""
 
     NOT_THERE = "not there"  # the provider never had it
-    TAKEN_OFF = "taken off"  # a holiday that was deleted
+    TAKEN_OFF = "taken off"  # a holiday that the provider's support took off again
     CHANGED_AGAIN = "changed again"  # later that day: `Comparison.again`
     NOT_OVER = "not over"  # no whole day after it yet
     NO_CALLS_BEFORE = "no calls before"
@@ -79,6 +79,7 @@ class Comparison:
     until: dt.date | None = None
     is_young: bool = False  # the days after it are not more, because there are no more yet
     left_out: tuple[tuple[dt.date, str], ...] = ()  # day, and HOLIDAY or OTHER
+    hours: list[tuple[dt.datetime, int, int]] | None = None  # all calls of the period by the hour, if counted
     are_holidays: bool = False  # all days of a side were holidays: that was the usual thing then
 
     @property
@@ -88,42 +89,53 @@ class Comparison:
         return max(map(kinds.count, kinds), default=0)
 
 
-def compare(mark: Mark, around: Iterable[Mark], *, now: dt.datetime | None = None) -> Comparison:
-    """`around`: the changes of hours around the mark, see `history.read`. At most five queries."""
+def compare(mark: Mark, around: Marks, period: Period) -> Comparison:
+    """`around`: what `history.read` found for the period in which the mark is. At most three queries."""
     found = Comparison(mark)
     if mark.standing == Standing.NOT_THERE:
-        found.problem = Problem.TAKEN_OFF if mark.date and mark.is_deleted else Problem.NOT_THERE
+        found.problem = Problem.TAKEN_OFF if mark.fate.at else Problem.NOT_THERE
         return found
-    today = timezone.localdate(now, timezone.get_default_timezone())
-    hours = [other for other in around if other.kind == HOURS and other.standing != Standing.NOT_THERE]
+    asked = _Asked(
+        timezone.localdate(period.now, timezone.get_default_timezone()),
+        period,
+        [other for other in around.found if other.kind == HOURS and other.standing != Standing.NOT_THERE],
+        around.special,
+    )
     if mark.date:
-        _of_date(found, mark.date, hours, today)
+        _of_date(found, mark.date, asked)
     else:
-        _lasting(found, hours, today)
+        _lasting(found, asked)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    today: dt.date
+    period: Period
+    hours: list[Mark]
+    special: Mapping[dt.date, str]
 
 
 # --- a change that lasts ---------------------------------------------------------------------------------
 
 
-def _lasting(found: Comparison, hours: list[Mark], today: dt.date) -> None:
+def _lasting(found: Comparison, asked: _Asked) -> None:
     mark, weekdays = found.mark, found.mark.weekdays or ALL_DAYS
-    reach = bounds.of_hours(mark, hours) if mark.kind == HOURS else bounds.of_agents(mark)
+    reach = bounds.of_hours(mark, asked.hours) if mark.kind == HOURS else bounds.of_agents(mark)
     found.again, found.together, found.weekdays = reach.again, reach.together, mark.weekdays
     if reach.again:
         found.problem = Problem.CHANGED_AGAIN
         return
     before = _dates(max(mark.day - REACH, (reach.since or dt.date.min) + DAY), mark.day - DAY, weekdays)[::-1]
-    ends = min(reach.until or dt.date.max, today, mark.day + REACH)
+    ends = min(reach.until or dt.date.max, asked.today, mark.day + REACH)
     after = _dates(mark.day + DAY, ends - DAY, weekdays)
     if not after:
-        found.problem = Problem.NOT_OVER if ends == today else Problem.CHANGED_AGAIN
-        found.again = reach.until and _at_day(reach.until)
+        found.problem = Problem.NOT_OVER if ends == asked.today else Problem.CHANGED_AGAIN
+        found.again = _at_day(reach.until) if reach.until else None
         return
-    special = _special([*before, *after])
-    before, after = _usual(found, before, special), _usual(found, after, special)
+    before, after = _usual(found, before, asked.special), _usual(found, after, asked.special)
     found.spans = _touched(mark, reach.first or mark)
-    told = _counted(found, [*before, *after])
+    told = _counted(found, [*before, *after], asked.period)
     before, after = (
         [date for date in before if told[date].whole.calls],
         [date for date in after if told[date].whole.calls],
@@ -144,9 +156,9 @@ def _lasting(found: Comparison, hours: list[Mark], today: dt.date) -> None:
         found.is_young = not is_short_before and reach.until is None
     compared = {*found.before.days, *found.after.days}
     found.left_out = tuple(
-        (date, special[date])
-        for date in sorted(special)
-        if min(compared) < date < max(compared) and date not in compared
+        (date, asked.special[date])
+        for date in _dates(min(compared), max(compared), weekdays)
+        if date in asked.special and date not in compared and date != mark.day
     )
 
 
@@ -155,7 +167,7 @@ def _dates(first: dt.date, last: dt.date, weekdays: Sequence[int]) -> list[dt.da
     return [day for day in days if day.weekday() in weekdays]
 
 
-def _usual(found: Comparison, side: list[dt.date], special: dict[dt.date, str]) -> list[dt.date]:
+def _usual(found: Comparison, side: list[dt.date], special: Mapping[dt.date, str]) -> list[dt.date]:
     """Without the holidays and dates with their own hours; unless nothing else is left, as on closed weekdays."""
     usual = [date for date in side if date not in special]
     if usual or not side:
@@ -193,22 +205,18 @@ def _touched(mark: Mark, first: Mark) -> tuple[Span, ...]:
 # --- a date ----------------------------------------------------------------------------------------------
 
 
-def _of_date(found: Comparison, date: dt.date, hours: list[Mark], today: dt.date) -> None:
-    if found.mark.is_deleted:
-        found.problem = Problem.TAKEN_OFF
-        return
-    if date >= today:
+def _of_date(found: Comparison, date: dt.date, asked: _Asked) -> None:
+    if date >= asked.today:
         found.problem = Problem.NOT_OVER
         return
     found.weekdays = (date.weekday(),)
-    same = [other for other in hours if date.weekday() in other.weekdays]
+    same = [other for other in asked.hours if date.weekday() in other.weekdays]
     since = max((other.day for other in same if other.day <= date), default=None)
     candidates = _dates(max(date - REACH, (since or dt.date.min) + DAY), date - DAY, found.weekdays)[::-1]
-    special = _special(candidates)
-    before = [day for day in candidates if day not in special]
+    before = [day for day in candidates if day not in asked.special]
     if found.mark.kind == OTHER:
         found.spans = _touched_on(found.mark, same)
-    told = _counted(found, [*before, date])
+    told = _counted(found, [*before, date], asked.period)
     before = [day for day in before if told[day].whole.calls][:MOST_WEEKS]
     if not before or not told[date].whole.calls:
         found.problem = Problem.NO_CALLS_AFTER if before else Problem.NO_CALLS_BEFORE
@@ -216,7 +224,9 @@ def _of_date(found: Comparison, date: dt.date, hours: list[Mark], today: dt.date
         return
     _judge(found, before, [date], told)
     found.since = since if len(before) < MOST_WEEKS else None
-    found.left_out = tuple((day, special[day]) for day in sorted(special) if day > min(before))
+    found.left_out = tuple(
+        (day, asked.special[day]) for day in candidates[::-1] if day in asked.special and day > min(before)
+    )
 
 
 def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
@@ -237,29 +247,13 @@ def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
 # --- both ------------------------------------------------------------------------------------------------
 
 
-def _special(dates: Sequence[dt.date]) -> dict[dt.date, str]:
-    """Which of the dates are holidays, or have hours of their own; as they are set now."""
-    if not dates:
-        return {}
-    span = (min(dates), max(dates))
-    holidays, others = (
-        model.objects.order_by().filter(date__range=span).values_list("date", Value(kind))
-        for model, kind in ((Holiday, HOLIDAY), (OtherHours, OTHER))
-    )
-    found = dict(sorted(others.union(holidays, all=True), key=lambda row: row[1] == HOLIDAY))
-    return {date: found[date] for date in dates if date in found}
-
-
-def _counted(found: Comparison, dates: list[dt.date]) -> Counts:
+def _counted(found: Comparison, dates: list[dt.date], period: Period) -> Counts:
     """An agent's change concerns the calls of the agent's department, if calls carry it."""
-    if found.mark.kind == AGENT:
-        departments = {change.row.department for change in found.mark.changes}
-        if len(departments) == 1 and (department := departments.pop()):
-            told = counts.of(dates, department=department)
-            if any(day.whole.calls for day in told.values()):
-                found.department = department
-                return told
-    return counts.of(dates, spans=found.spans)
+    departments = {change.row.department for change in found.mark.changes} if found.mark.kind == AGENT else ()
+    department = next(iter(departments)) if len(departments) == 1 else ""
+    told = counts.read(dates, period, spans=found.spans, department=department)
+    found.department, found.hours = told.department, told.hours
+    return told.days
 
 
 def _judge(found: Comparison, before: list[dt.date], after: list[dt.date], told: Counts) -> None:

@@ -6,11 +6,11 @@ saved. What was saved but never reached the provider has a mark too, which says 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from django.db.models import Q, Value
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
@@ -75,23 +75,23 @@ class Mark:
             return ()
         return tuple(sorted(desired.WEEKDAYS.index(change.row.day) for change in self.changes))
 
-    @property
-    def is_deleted(self) -> bool:
-        return self.changes[0].row.history_type == DELETED
-
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """`found`, the oldest first; `is_cut` if there are more switches of agents than are read."""
+    """`found`, the oldest first; `is_cut` if there are more switches of agents than are read.
+
+    `special`: dates that are no usual days, HOLIDAY or OTHER, in the period and eight weeks around it.
+    """
 
     found: tuple[Mark, ...] = ()
     is_cut: bool = False
+    special: Mapping[dt.date, str] = field(default_factory=dict)
 
 
 def marks(period: Period, *, kinds: Collection[str] = MARKED) -> Marks:
     """The marks within a period, for any curve of its calls: each has its moment (`at`) and says what it was.
 
-    At most eight queries, however long the history is. Left out: what did not change what callers meet (a name, a
+    At most six queries, however long the history is. Left out: what did not change what callers meet (a name, a
     note), what time did by itself (shifts), and what came with the sample data. `kinds`: those that the person may
     see.
     """
@@ -105,50 +105,55 @@ def within(found: Marks, period: Period) -> Marks:
 
 def read(period: Period, *, kinds: Collection[str] = MARKED) -> Marks:
     """The marks of a period, and all changes of hours around it, which say how far a comparison may reach."""
-    start, end, dates = period.start, period.end, (period.first_day, period.last_day)
-    ids = _ids(
-        {
-            HOURS: Q(history_date__gte=start - AROUND, history_date__lt=end + AROUND),
-            HOLIDAY: Q(date__range=dates),
-            OTHER: Q(date__range=dates) & ~Q(history_type=DELETED),
-            AGENT: Q(history_date__gte=start - LATE, history_date__lt=end)
-            & (Q(history_change_reason=None) | ~Q(history_change_reason=BY_SHIFT)),
-        },
-        kinds,
-    )
-    switches = ids.get(AGENT, [])
-    ids[AGENT] = sorted(switches, reverse=True)[:MOST_SWITCHES]
-    found = [change for kind in kinds for change in changes.read(KINDS[kind], ids.get(kind, []))]
-    return Marks(_of(found, period.now), is_cut=len(switches) > MOST_SWITCHES)
+    start, end = period.start, period.end
+    dates = Q(date__range=(period.first_day - AROUND, period.last_day + AROUND))
+    switched = Q(history_date__gte=start - LATE, history_date__lt=end)
+    switched &= Q(history_change_reason=None) | ~Q(history_change_reason=BY_SHIFT)
+    switches = KINDS[AGENT].rows.filter(switched).order_by("-history_id").values("history_id")
+    wanted = {
+        HOURS: Q(history_date__gte=start - AROUND, history_date__lt=end + AROUND),
+        HOLIDAY: dates,
+        OTHER: dates,
+        AGENT: Q(history_id__in=switches[: MOST_SWITCHES + 1]),
+    }
+    found = {kind: changes.matching(KINDS[kind], wanted[kind]) for kind in kinds}
+    is_cut = len(found.get(AGENT, [])) > MOST_SWITCHES
+    if is_cut:
+        del found[AGENT][0]
+    special = {date: kind for kind in (OTHER, HOLIDAY) for date in _dates_of(found.get(kind, []))}
+    told = [change for each in found.values() for change in each if _is_noticed(change, period)]
+    return Marks(_of(told, period.now), is_cut=is_cut, special=special)
 
 
-def _ids(wanted: dict[str, Q], kinds: Collection[str]) -> dict[str, list[int]]:
-    """Ids in the history by kind, in one query."""
-    is_sample = Q(history_change_reason=SAMPLE, history_change_reason__isnull=False)
-    parts = [
-        KINDS[kind].rows.filter(wanted[kind], ~is_sample).values_list(Value(kind), "history_id")
-        for kind in kinds
-    ]
-    found: dict[str, list[int]] = {}
-    if parts:
-        for kind, history_id in parts[0].union(*parts[1:], all=True):
-            found.setdefault(kind, []).append(history_id)
-    return found
+def _dates_of(found: list[Change]) -> set[dt.date]:
+    """The dates that the records have, as their history ends."""
+    last = {change.row.id: change for change in found}
+    return {change.row.date for change in last.values() if change.row.history_type != DELETED}
 
 
-def _of(found: list[Change], now: dt.datetime) -> tuple[Mark, ...]:
-    told = [change for change in found if _is_noticed(change)]
+def _is_noticed(change: Change, period: Period) -> bool:
+    """Whether callers could meet it, and within the period if it is about a date."""
+    row, kind = change.row, change.kind.name
+    if row.history_change_reason == SAMPLE:
+        return False
+    if kind == AGENT and row.history_type == CHANGED and change.before is not None:
+        return change.before.availability != row.availability
+    if kind in (HOLIDAY, OTHER):
+        is_of_period = period.first_day <= row.date <= period.last_day
+        return is_of_period and row.history_type != DELETED and change.is_told
+    return change.is_told
+
+
+def _of(told: list[Change], now: dt.datetime) -> tuple[Mark, ...]:
     fates = reached.of(told, now=now)
-    unsure = [change for change, fate in zip(told, fates, strict=True) if fate.fate != Fate.IN_FORCE]
+    unsure = [
+        change
+        for change, fate in zip(told, fates, strict=True)
+        if fate.fate != Fate.IN_FORCE or (change.kind.name == HOLIDAY and change.replaced_at)
+    ]
     sent = _first_sent(unsure)
     single = [_mark(change, fate, sent) for change, fate in zip(told, fates, strict=True)]
-    return tuple(sorted(_together(single), key=lambda mark: (mark.at, mark.saved_at, mark.key)))
-
-
-def _is_noticed(change: Change) -> bool:
-    if change.kind.name == AGENT and change.row.history_type == CHANGED and change.before is not None:
-        return change.before.availability != change.row.availability
-    return change.is_told
+    return tuple(sorted(_together(_last_word(single)), key=lambda mark: (mark.at, mark.saved_at, mark.key)))
 
 
 def _first_sent(found: Iterable[Change]) -> dict[str, dt.datetime | None]:
@@ -162,7 +167,7 @@ def _first_sent(found: Iterable[Change]) -> dict[str, dt.datetime | None]:
 
 def _mark(change: Change, fate: Reached, sent: dict[str, dt.datetime | None]) -> Mark:
     row = change.row
-    standing = Standing.IN_FORCE if fate.at else _standing(change, sent)
+    standing = Standing.IN_FORCE if fate.at and not _is_taken_back(change, sent) else _standing(change, sent)
     at = fate.at or row.history_date
     if change.kind.name in (HOLIDAY, OTHER):
         at = max(at, midnight(row.date))
@@ -181,11 +186,17 @@ def _mark(change: Change, fate: Reached, sent: dict[str, dt.datetime | None]) ->
     )
 
 
+def _is_taken_back(change: Change, sent: dict[str, dt.datetime | None]) -> bool:
+    """A holiday that the provider's support took off again: then its setting is gone."""
+    is_holiday = change.kind.name == HOLIDAY and change.replaced_at is not None
+    return is_holiday and changes.told(change)[0] not in sent
+
+
 def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
-    """Of a change that the provider did not confirm: did it surely not have it, or do we not know?"""
-    address = changes.told(change)[0]
-    if change.kind.name == HOLIDAY and change.row.history_type == DELETED:
+    """Of a change that the provider does not have: did it surely never have it, or do we not know?"""
+    if _is_taken_back(change, sent):
         return Standing.NOT_THERE
+    address = changes.told(change)[0]
     if address not in sent:
         return Standing.SAVED
     at, replaced = sent[address], change.replaced_at
@@ -199,11 +210,19 @@ def _words(change: Change) -> tuple[str, str]:
         now = "" if row.history_type == DELETED else changes.availability_words(row)
         return changes.availability_words(before) if before is not None else "", now
     if kind == HOLIDAY:
-        words = _("Holiday")
-        return (words, "") if row.history_type == DELETED else ("", words)
+        return "", _("Holiday")
     now = changes.span_words(row.opens_at, row.closes_at)
     is_known = before is not None and before.history_type != DELETED
     return changes.span_words(before.opens_at, before.closes_at) if is_known else "", now
+
+
+def _last_word(single: list[Mark]) -> list[Mark]:
+    """Of what was said of one date, only the last that the provider had, or else the last."""
+    found: dict[tuple[str, dt.date], Mark] = {}
+    for mark in sorted(single, key=lambda mark: (mark.standing != Standing.NOT_THERE, mark.saved_at)):
+        if mark.date:
+            found[mark.kind, mark.date] = mark
+    return [mark for mark in single if not mark.date or found[mark.kind, mark.date] is mark]
 
 
 # --- what one person changed alike is one change ---------------------------------------------------------

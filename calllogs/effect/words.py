@@ -43,9 +43,7 @@ def what(mark: Mark) -> str:
     if mark.date:
         date = date_format(mark.date, "D j M Y")
         if mark.kind == HOLIDAY:
-            words = _("Holiday taken off: %(title)s") if mark.is_deleted else _("Holiday: %(title)s")
-            title = mark.title if mark.changes[0].row.name else date
-            return words % {"title": title}
+            return _("Holiday: %(title)s") % {"title": mark.title if mark.changes[0].row.name else date}
         return _("Open %(now)s on %(date)s only") % {"now": mark.now, "date": date}
     names = {"title": mark.title, "was": mark.was, "now": mark.now}
     return _("%(title)s: %(was)s → %(now)s") % names if mark.was else _("%(title)s: %(now)s") % names
@@ -65,8 +63,8 @@ def standing(mark: Mark) -> str:
     """What the mark's moment is."""
     saved = {"saved": moment_words(mark.saved_at), "at": moment_words(mark.at)}
     if mark.standing == Standing.NOT_THERE:
-        if mark.date and mark.is_deleted:
-            return _("Taken off the list %(saved)s") % saved
+        if mark.fate.at:
+            return _("Taken back before its date")
         return _("Saved %(saved)s; never in force at the provider") % saved
     is_later = mark.date is not None and mark.fate.at is not None and mark.fate.at < mark.at
     if mark.standing == Standing.SAVED:
@@ -152,7 +150,7 @@ def _days(weekdays: Sequence[int]) -> str:
 def _of_date(found: Comparison, before: Count, after: Count) -> str:
     mark, count = found.mark, len(found.before.days)
     names = {
-        "date": date_format(mark.date, "l, j F Y"),
+        "date": date_format(mark.day, "l, j F Y"),
         "title": mark.title,
         "now": mark.now,
         "days": _days(found.weekdays),
@@ -187,7 +185,7 @@ def _shares(before: Count, after: Count) -> tuple[str, str]:
 
 
 def percent(share: float, *, digits: int = 0) -> str:
-    return f"{number_format(100 * share, digits)}\u00a0%"
+    return f"{number_format(round(100 * share, digits), digits)}\u00a0%"
 
 
 def _number(count: int) -> str:
@@ -208,13 +206,15 @@ def _minute(minute: int) -> str:
 
 def verdict(judged: Judged) -> tuple[str, str]:
     """In words, and the colour of its badge."""
-    points = {"points": number_format(100 * (judged.margin or 0), int((judged.margin or 0) < 0.1))}
+    margin = 100 * (judged.margin or 0)
+    digits = int(margin < 10)
+    points = {"points": number_format(round(margin, digits), digits)}
     if judged.verdict == Verdict.TOO_FEW:
         return _("Too few calls to say: fewer than %(fewest)d on a side.") % {"fewest": chance.FEWEST}, "base"
     if judged.verdict == Verdict.ONE_DAY:
         return _("Too few days to say: one day can always be an odd one."), "base"
     if judged.verdict == Verdict.MORE:
         return _("More than chance: chance alone makes up to %(points)s points here.") % points, "success"
-    if (judged.margin or 0) >= 1:
+    if margin >= 100:
         return _("May be chance: so few days say little."), "warning"
     return _("May be chance: it alone makes up to %(points)s points here.") % points, "warning"
