@@ -22,6 +22,7 @@ class PortalSite(theme.AdminSite):
             alarms,
             connect,
             desk,
+            effect,
             export_page,
             wall,
         )  # late: the admin modules register themselves with this very site
@@ -33,6 +34,7 @@ class PortalSite(theme.AdminSite):
             *export_page.urls(self),
             *alarms.urls(self),
             *wall.urls(self),
+            *effect.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -92,6 +94,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
                 _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
                 | {"badge": _missed},
+                _item(_("Effect of a change"), "query_stats", "calllogs_effect", "calllogs.view_calllog"),
                 _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(_("Exports"), "download", "calllogs_export_changelist", "calllogs.view_export"),
                 _item(_("Wall board"), "tv", "board", "calllogs.view_calllog"),

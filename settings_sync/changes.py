@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import BooleanField, Case, Model, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
@@ -137,20 +137,26 @@ def _midnight(date: dt.date) -> dt.datetime:
 def read(kind: Kind, ids: Iterable[int]) -> list[Change]:
     """The changes with these ids in the kind's history, in one query with the rows before them."""
     ids = list(ids)
-    if not ids:
-        return []
+    return matching(kind, Q(history_id__in=ids)) if ids else []
+
+
+def matching(kind: Kind, wanted: Q) -> list[Change]:
+    """The changes whose rows fit a condition, the oldest first, in one query with the rows before them."""
     before = kind.rows.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by(
         "-history_id"
     )
-    befores = kind.rows.filter(history_id__in=ids).values(before_id=Subquery(before.values("history_id")[:1]))
-    rows = kind.rows.filter(Q(history_id__in=ids) | Q(history_id__in=befores)).select_related("history_user")
-    rows = rows.annotate(replaced_at=Subquery(_later(kind).values("history_date")[:1]))
+    befores = kind.rows.filter(wanted).values(before_id=Subquery(before.values("history_id")[:1]))
+    rows = kind.rows.filter(wanted | Q(history_id__in=befores)).select_related("history_user")
+    rows = rows.annotate(
+        replaced_at=Subquery(_later(kind).values("history_date")[:1]),
+        is_wanted=Case(When(wanted, then=True), default=False, output_field=BooleanField()),
+    )
     if kind.name == "shift":
         rows = rows.annotate(agent_name=_agent_name())
     latest: dict[int, Any] = {}
     changes = []
     for row in rows.order_by("history_id"):
-        if row.history_id in set(ids):
+        if row.is_wanted:
             change = Change(kind, row, latest.get(row.id), row.replaced_at)
             change.differences = differences(change)
             changes.append(change)

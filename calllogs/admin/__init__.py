@@ -1,3 +1,15 @@
-from calllogs.admin import alarms, calls, connect, desk, exports, inbox, keys, listen, reports, wall
+from calllogs.admin import alarms, calls, connect, desk, effect, exports, inbox, keys, listen, reports, wall
 
-__all__ = ["alarms", "calls", "connect", "desk", "exports", "inbox", "keys", "listen", "reports", "wall"]
+__all__ = [
+    "alarms",
+    "calls",
+    "connect",
+    "desk",
+    "effect",
+    "exports",
+    "inbox",
+    "keys",
+    "listen",
+    "reports",
+    "wall",
+]

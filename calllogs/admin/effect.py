@@ -1,0 +1,235 @@
+"""The effect of a change: the curve of calls with a mark for each change, and for a chosen one before and after.
+
+`?period=` today, 7d, 30d (the default), 90d or custom with `from` and `to`; `change` is a mark's key.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from calllogs import reports
+from calllogs.admin import effect_chart
+from calllogs.effect import Mark, Standing, basis, history, words
+from calllogs.effect.compare import Comparison, Side, compare
+from calllogs.periods import Period
+from calllogs.reading import Reading
+from settings_sync.admin import changes
+
+VIEW = "calllogs.view_calllog"
+NAME = "calllogs_effect"
+USUAL = "30d"
+DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
+PERIODS = {
+    "today": gettext_lazy("Today"),
+    "7d": gettext_lazy("7 days"),
+    "30d": gettext_lazy("30 days"),
+    "90d": gettext_lazy("90 days"),
+    "custom": gettext_lazy("From – to"),
+}
+LONGEST = 400  # days; the calls are not kept for longer
+ICONS = {"hours": "schedule", "holiday": "celebration", "other": "event", "agent": "support_agent"}
+COLOURS = {Standing.IN_FORCE: "success", Standing.SAVED: "base", Standing.NOT_THERE: "warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address bar says, as far as it makes sense. Days are inclusive, in the portal's zone."""
+
+    period: str
+    first: dt.date
+    last: dt.date
+    change: str
+    problems: list[str]
+
+    def query(self, **changed: str) -> str:
+        values = {"period": self.period}
+        if self.period == "custom":
+            values |= {"from": self.first.isoformat(), "to": self.last.isoformat()}
+        return urlencode(values | {name: value for name, value in changed.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A change in the list."""
+
+    key: str
+    icon: str
+    what: str
+    who: str
+    standing: str
+    colour: str
+    link: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One day, or one side, in the table of a comparison; empty links lead nowhere."""
+
+    words: str
+    calls: int
+    missed: int
+    share: str
+    link: str = ""
+    missed_link: str = ""
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    return [path("calllogs/effect/", site.admin_view(require_safe(page)), name=NAME)]
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    now = timezone.now()
+    asked = asked_of(request, now)
+    kinds = [
+        kind for kind in history.MARKED if request.user.has_perm(f"settings_sync.{changes.SEEN_BY[kind]}")
+    ]
+    period = Period.days(asked.first, asked.last, now)
+    with reports.level() as is_level:
+        whole = history.read(period, kinds=kinds)
+        shown = history.within(whole, period)
+        chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
+        found = compare(chosen, whole, period) if chosen else None
+        curve = effect_chart.curve(period, shown.found, found.hours if found else None)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Effect of a change"),
+        "asked": asked,
+        "periods": PERIODS.items(),
+        "quick": [
+            (words_, f"?{urlencode({'period': name})}", name == asked.period)
+            for name, words_ in PERIODS.items()
+            if name in DAYS
+        ],
+        "is_level": is_level,
+        "may_see": bool(kinds),
+        "is_cut": shown.is_cut,
+        "most": history.MOST_SWITCHES,
+        "days": _days(shown.found, asked),
+        "count": len(shown.found),
+        "is_gone": bool(asked.change) and chosen is None,
+        "curve": curve,
+        "drawn": effect_chart.drawn(curve, shown.found, lambda key: _link(asked, key), chosen=asked.change),
+        "found": _found(found) if found else None,
+    }
+    return TemplateResponse(request, "calllogs/effect.html", context)
+
+
+def asked_of(request: HttpRequest, now: dt.datetime) -> Asked:
+    """What makes no sense is left out and told."""
+    reading = Reading(request.GET)
+    period = reading.one_of("period", PERIODS, _("period"))
+    first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
+    change = request.GET.get("change", "")[:40]
+    today = timezone.localdate(now, timezone.get_default_timezone())
+    if period not in ("", "custom") or not (first or last):
+        period = period if period in DAYS else USUAL
+        return Asked(period, today - dt.timedelta(days=DAYS[period] - 1), today, change, reading.problems)
+    last = min(last or today, today)
+    first = first or last - dt.timedelta(days=29)
+    if last < first:
+        reading.problem(_("The period ends before it begins, so the last day alone is shown."))
+        first = last
+    if (last - first).days >= LONGEST:
+        reading.problem(_("That is a long time: the last %(days)d days of it are shown.") % {"days": LONGEST})
+        first = last - dt.timedelta(days=LONGEST - 1)
+    return Asked("custom", first, last, change, reading.problems)
+
+
+# --- the list --------------------------------------------------------------------------------------------
+
+
+def _days(found: tuple[Mark, ...], asked: Asked) -> list[tuple[dt.date, list[Row]]]:
+    """The newest day first, and on a day the newest change."""
+    rows = [(mark.day, _row(mark, asked)) for mark in reversed(found)]
+    return [(day, [row for _day, row in group]) for day, group in groupby(rows, key=lambda row: row[0])]
+
+
+def _row(mark: Mark, asked: Asked) -> Row:
+    return Row(
+        key=mark.key,
+        icon=ICONS[mark.kind],
+        what=words.what(mark),
+        who=changes.who(mark.changes[0].row),
+        standing=words.standing(mark),
+        colour=COLOURS[mark.standing],
+        link=_link(asked, mark.key),
+        is_chosen=mark.key == asked.change,
+    )
+
+
+def _link(asked: Asked, key: str) -> str:
+    return f"?{asked.query(change=key)}#effect"
+
+
+# --- what came of it -------------------------------------------------------------------------------------
+
+
+def _found(found: Comparison) -> dict[str, Any]:
+    """What `effect_found.html` draws."""
+    told: dict[str, Any] = {
+        "what": words.what(found.mark),
+        "standing": words.standing(found.mark),
+        "colour": COLOURS[found.mark.standing],
+        "problem": basis.problem(found),
+        "sentence": words.sentence(found),
+        "touched": words.touched(found),
+        "lines": basis.lines(found),
+        "rule": words.RULE,
+    }
+    if found.judged:
+        told["verdict"], told["verdict_colour"] = words.verdict(found.judged)
+        told["sides"] = [_side(found, found.before, _("Before")), _side(found, found.after, _("After"))]
+        told["pairs"] = _pairs(found)
+        told["is_short"] = len(told["pairs"]) <= 8
+    if found.judged_touched:
+        told["verdict_touched"], told["verdict_touched_colour"] = words.verdict(found.judged_touched)
+    return told
+
+
+def _side(found: Comparison, side: Side, name: str) -> Cell:
+    whole, link, missed_link = side.whole, "", ""
+    if len(side.days) == (max(side.days) - min(side.days)).days + 1:  # only then the list can show it in one
+        link, missed_link = _links(min(side.days), max(side.days), found.department)
+    return Cell(name, whole.calls, whole.missed, words.percent(whole.rate), link, missed_link)
+
+
+def _pairs(found: Comparison) -> list[tuple[Cell | None, Cell | None]]:
+    """Days side by side, those before a date with that date beside the first of them."""
+    before = [_cell(found, found.before, number) for number in range(len(found.before.days))]
+    after: list[Cell | None] = [_cell(found, found.after, number) for number in range(len(found.after.days))]
+    after += [None] * (len(before) - len(after))
+    return list(zip(before, after, strict=True))
+
+
+def _cell(found: Comparison, side: Side, number: int) -> Cell:
+    day, counted = side.days[number], side.counts[number]
+    link, missed_link = _links(day, day, found.department)
+    return Cell(
+        date_format(day, "D j M Y"),
+        counted.calls,
+        counted.missed,
+        words.percent(counted.rate) if counted.calls else "–",
+        link,
+        missed_link,
+    )
+
+
+def _links(first: dt.date, last: dt.date, department: str = "") -> tuple[str, str]:
+    """To the calls of these days, and to the missed ones among them."""
+    return effect_chart.links(first, last, departments=(department,) if department else ())

@@ -1,0 +1,126 @@
+"""The curve behind the marks, for the chart and for its table: by day, or by hour for one day or two."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from calllogs import reports
+from calllogs.effect import Mark, words
+from calllogs.filters import CUSTOM, CallFilter
+from calllogs.models import CallLog
+from calllogs.periods import Period, day_of
+
+HOURS_UP_TO = 2  # days
+Hours = Sequence[tuple[dt.datetime, int, int]]  # moment, calls, missed
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One day, or one hour. `start` and `end` are moments; `share` is empty without calls."""
+
+    start: dt.datetime
+    end: dt.datetime
+    words: str
+    short: str
+    calls: int
+    missed: int
+    share: str
+    link: str
+    missed_link: str
+    marks: tuple[str, ...]
+
+
+def links(first: dt.date, last: dt.date, *, departments: tuple[str, ...] = ()) -> tuple[str, str]:
+    """To the list of the calls of these days, and of the missed ones among them."""
+    wanted = CallFilter(period=CUSTOM, date_from=first, date_to=last, departments=departments)
+    missed = CallFilter(
+        period=CUSTOM,
+        date_from=first,
+        date_to=last,
+        departments=departments,
+        statuses=(CallLog.Status.MISSED,),
+    )
+    address = reverse("admin:calllogs_calllog_changelist")
+    return f"{address}?{wanted.query()}", f"{address}?{missed.query()}"
+
+
+def curve(period: Period, marks: Sequence[Mark], hours: Hours | None = None) -> list[Point]:
+    """Every day or hour of the period that has begun, the oldest first. `hours`: if they have been read already."""
+    if (period.last_day - period.first_day).days < HOURS_UP_TO:
+        bars = reports.by_hour(period.so_far())
+        ends = [*(bar.start for bar in bars[1:]), period.so_far().end]
+        return [
+            _point(bar.start, end, bar.calls, bar.missed, marks, is_hour=True)
+            for bar, end in zip(bars, ends, strict=True)
+        ]
+    days = _by_day(period, hours) if hours is not None else reports.by_day(period)
+    return [
+        _point(one.start, one.end, calls, missed, marks, is_hour=False)
+        for day, calls, missed in days
+        for one in [Period.days(day, day)]
+    ]
+
+
+def _by_day(period: Period, hours: Hours) -> list[tuple[dt.date, int, int]]:
+    length = (period.last_day - period.first_day).days + 1
+    found = {period.first_day + dt.timedelta(days=number): (0, 0) for number in range(length)}
+    for starts_at, calls, missed in hours:
+        day = day_of(starts_at)
+        if day in found:
+            found[day] = (found[day][0] + calls, found[day][1] + missed)
+    return [(day, *counted) for day, counted in found.items()]
+
+
+def _point(
+    start: dt.datetime, end: dt.datetime, calls: int, missed: int, marks: Sequence[Mark], *, is_hour: bool
+) -> Point:
+    local = timezone.localtime(start, timezone.get_default_timezone())
+    link, missed_link = links(local.date(), local.date())
+    return Point(
+        start,
+        end,
+        date_format(local, "D j M, H:i" if is_hour else "D j M Y"),
+        date_format(local, "H:i" if is_hour else "j M"),
+        calls,
+        missed,
+        words.percent(missed / calls, digits=0) if calls else "",
+        link,
+        missed_link,
+        tuple(words.what(mark) for mark in marks if start <= mark.at < end),
+    )
+
+
+def drawn(
+    points: Sequence[Point], marks: Sequence[Mark], link_of: Callable[[str], str], *, chosen: str
+) -> dict[str, Any]:
+    """What the script draws. A mark's `place` counts in points from the left edge, with its part of a day or hour."""
+    found: dict[int, list[Mark]] = {}
+    for mark in marks:
+        for number, point in enumerate(points):
+            if point.start <= mark.at < point.end:
+                found.setdefault(number, []).append(mark)
+    return {
+        "labels": [point.short for point in points],
+        "titles": [point.words for point in points],
+        "calls": [point.calls for point in points],
+        "missed": [point.missed for point in points],
+        "shares": [round(100 * point.missed / point.calls, 1) if point.calls else None for point in points],
+        "links": [point.link for point in points],
+        "marks": [
+            {
+                "place": number
+                + (group[0].at - points[number].start) / (points[number].end - points[number].start),
+                "words": [words.what(mark) for mark in group],
+                "link": link_of(group[-1].key),
+                "isChosen": any(mark.key == chosen for mark in group),
+            }
+            for number, group in sorted(found.items())
+        ],
+        "names": {"calls": _("Calls"), "share": _("Missed, %"), "missed": _("missed"), "marks": _("Changes")},
+    }

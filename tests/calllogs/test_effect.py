@@ -1,0 +1,430 @@
+"""The effect of a change: marks from real histories, sides that are alike, counts as plain SQL has them, and words."""
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from calllogs import reports
+from calllogs.effect import Standing, basis, chance, history, marks, words
+from calllogs.effect.chance import Count, Verdict
+from calllogs.effect.compare import Problem, compare
+from calllogs.effect.spans import difference, edges, whole_hours
+from calllogs.models import CallLog
+from calllogs.periods import Period
+from calllogs.rollups import level as rollup_level
+from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync import desired
+from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
+from settings_sync.outcomes import Outcome
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+PAGE = "/admin/calllogs/effect/"
+INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
+SATURDAY = dt.date(2026, 10, 3)  # the change; NOW is nearly six weeks later
+NOW = dt.datetime(2026, 11, 12, 13, tzinfo=INDIA)
+PERIOD = Period.days(dt.date(2026, 9, 1), dt.date(2026, 11, 12), NOW)
+WEEK = dt.timedelta(days=7)
+DAY = dt.timedelta(days=1)
+OLD, NEW = ("09:30", "13:00"), ("09:30", "16:30")
+
+
+def at(day, time="10:00"):
+    return dt.datetime.combine(day, dt.time.fromisoformat(time), INDIA)
+
+
+def remember(record, when, kind="~", **fields):
+    """A row of a record's history, as it was saved then."""
+    model = type(record)
+    names = [field.attname for field in model._meta.concrete_fields if field.attname != "shift_edge_at"]
+    values = {name: getattr(record, name) for name in names} | fields
+    return model.history.create(**values, history_date=when, history_type=kind)
+
+
+def hours_of(day="Saturday", hours=OLD, *, since=None):
+    opens, closes = map(dt.time.fromisoformat, hours)
+    record = OfficeHours.objects.bulk_create([OfficeHours(day=day, opens_at=opens, closes_at=closes)])[0]
+    remember(record, since or at(dt.date(2026, 1, 1)), "+")
+    return record
+
+
+def change_hours(record, hours, when, *, told=None, outcome=Outcome.CONFIRMED):
+    record.opens_at, record.closes_at = map(dt.time.fromisoformat, hours)
+    OfficeHours.objects.filter(pk=record.pk).update(opens_at=record.opens_at, closes_at=record.closes_at)
+    row = remember(record, when)
+    if told:
+        tell(desired.hours_address(record.day), "-".join(hours), when=told, outcome=outcome)
+    return row
+
+
+def tell(address, value, *, when, outcome=Outcome.CONFIRMED):
+    """The provider was told, and answered so."""
+    setting, _ = ProviderSetting.objects.get_or_create(
+        address=address,
+        defaults={"kind": desired.kind_of(address), "lane": address, "desired": value, "changed_at": when,
+                  "first_sent_at": when},
+    )  # fmt: skip
+    Attempt.objects.create(
+        setting=setting, address=address, value=value, generation=1, trigger="save", token=f"{when}", started_at=when,
+        outcome=outcome,
+    )  # fmt: skip
+
+
+def ring(day, missed, answered, *, time="10:00", department=""):
+    """Calls from that minute of the office's clock on, one a second."""
+    start = at(day, time)
+    for number in range(missed + answered):
+        CALLS.append(
+            CallLog(
+                call_id=f"{start:%m%d%H%M}{department}{number}", started_at=start + dt.timedelta(seconds=number),
+                status="MISSED" if number < missed else "ANSWERED", department=department,
+                received_at=start, told_at=start, updated_at=start,
+            )
+        )  # fmt: skip
+
+
+CALLS: list[CallLog] = []
+
+
+def found(key=None, *, period=PERIOD, now=NOW) -> Any:
+    """The comparison of a mark, the newest if none is named."""
+    CallLog.objects.bulk_create(CALLS)
+    CALLS.clear()
+    rollup_level.rebuild()
+    with reports.level():
+        period = replace(period, now=now)
+        whole = history.read(period)
+        chosen = [mark for mark in whole.found if key in (None, mark.key)]
+        return compare(chosen[-1], whole, period)
+
+
+def plain(days, *, spans=(("00:00", None),), department=None):
+    """Calls and missed calls of these days, by plain SQL."""
+    calls = missed = 0
+    with connection.cursor() as cursor:
+        for day in days:
+            for start, end in spans:
+                moments = [
+                    at(day, start).astimezone(dt.UTC),
+                    (at(day, end) if end else at(day + DAY, "00:00")).astimezone(dt.UTC),
+                ]
+                if connection.vendor == "sqlite":
+                    moments = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in moments]
+                sql = "SELECT count(*), sum(CASE WHEN status = 'MISSED' THEN 1 ELSE 0 END) FROM calllogs_calllog WHERE"
+                sql += " started_at >= %s AND started_at < %s" + (
+                    " AND department = %s" if department else ""
+                )
+                cursor.execute(sql, [*moments, department] if department else moments)
+                one, other = cursor.fetchone()
+                calls, missed = calls + one, missed + (other or 0)
+    return Count(calls, missed)
+
+
+def text(words_):
+    return str(words_).replace("\u00a0", " ")
+
+
+@pytest.fixture(autouse=True)
+def _no_calls_left():
+    CALLS.clear()
+
+
+# --- a change of hours -----------------------------------------------------------------------------------
+def test_the_sentence_can_be_read_off_and_its_counts_are_those_of_plain_sql():
+    saturday = hours_of()
+    change_hours(saturday, NEW, at(SATURDAY, "08:00"), told=at(SATURDAY, "08:01"))
+    for week in range(1, 6):
+        before, after = SATURDAY - week * WEEK, SATURDAY + week * WEEK
+        ring(before, 20, 20), ring(before, 8, 2, time="15:59")  # over the hour, so that both are touched
+        ring(after, 6, 34), ring(after, 1, 9, time="15:59")
+        ring(before + DAY, 30, 0), ring(after + DAY, 30, 0)  # Sundays
+    # Across midnight: the last second of Saturday and the first of Sunday, in the portal's zone.
+    CALLS.extend(
+        CallLog(call_id=f"edge{number}", started_at=at(SATURDAY - WEEK, "23:59:59") + dt.timedelta(seconds=number),
+                status="MISSED", received_at=NOW, told_at=NOW, updated_at=NOW)
+        for number in range(2)
+    )  # fmt: skip
+    result = found()
+    assert result.before.days == tuple(SATURDAY - week * WEEK for week in range(1, 5))
+    assert result.after.days == tuple(SATURDAY + week * WEEK for week in range(1, 5))
+    assert result.before.whole == plain(result.before.days) == Count(201, 113)
+    assert result.after.whole == plain(result.after.days)
+    assert text(words.sentence(result)) == (
+        "After the hours of Saturday went from 09:30–13:00 to 09:30–16:30, missed calls on Saturdays fell from 56 % "
+        "(113 of 201) to 14 % (28 of 200)."
+    )
+    assert result.judged.verdict == Verdict.MORE
+    assert words.spans_words(result.spans) == "13:00–16:30"
+    assert result.before.in_touched == plain(result.before.days, spans=[("13:00", "16:30")]) == Count(40, 32)
+    assert result.after.in_touched == plain(result.after.days, spans=[("13:00", "16:30")])
+    assert (
+        "Saturdays: 4 before it and 4 after it. Sat 3 Oct 2026, the day of the change"
+        in basis.lines(result)[0]
+    )
+
+
+def test_touched_hours_begin_and_end_within_an_hour():
+    assert difference((dt.time(9, 30), dt.time(18)), (dt.time(9, 15), dt.time(18, 30))) == (
+        (555, 570),
+        (1080, 1110),
+    )
+    assert difference((dt.time(9), dt.time(10)), (dt.time(14), dt.time(23, 59))) == ((540, 600), (840, 1440))
+    assert list(whole_hours((555, 690))) == [10]
+    assert edges((555, 690)) == ((555, 600), (660, 690))
+    assert edges((555, 570)) == ((555, 570),)
+    saturday = hours_of(hours=("09:30", "18:00"))
+    change_hours(saturday, ("09:15", "18:00"), at(SATURDAY, "08:00"))
+    for side in (-1, 1):
+        for time in ("09:14", "09:29"):  # 59 and 1 seconds within, and as many without
+            CALLS.extend(
+                CallLog(call_id=f"{side}{time}{number}", started_at=at(SATURDAY + side * WEEK, f"{time}:59")
+                        + dt.timedelta(seconds=number), status="MISSED", received_at=NOW, told_at=NOW, updated_at=NOW)
+                for number in range(2)
+            )  # fmt: skip
+    result = found()
+    assert result.before.in_touched == plain(result.before.days, spans=[("09:15", "09:30")]) == Count(2, 2)
+
+
+def test_neither_side_reaches_over_another_change_into_today_or_onto_holidays():
+    saturday = hours_of()
+    change_hours(saturday, ("10:00", "13:00"), at(SATURDAY - 4 * WEEK, "08:00"))
+    row = change_hours(saturday, NEW, at(SATURDAY, "08:00"))
+    Holiday.objects.create(date=SATURDAY - WEEK, name="Puja")
+    OtherHours.objects.create(date=SATURDAY + 2 * WEEK, opens_at=dt.time(9), closes_at=dt.time(10))
+    for week in range(-9, 6):
+        ring(SATURDAY + week * WEEK, 10, 10)
+    result = found(f"hours-{row.pk}", now=at(SATURDAY + 5 * WEEK))
+    assert result.before.days == (
+        SATURDAY - 2 * WEEK,
+        SATURDAY - 3 * WEEK,
+    )  # between the change and the holiday
+    assert result.after.days == (SATURDAY + WEEK, SATURDAY + 3 * WEEK)
+    lines = " ".join(basis.lines(result))
+    assert "No more, because the same had been changed on Sat 5 Sep 2026." in lines
+    assert "Left out: Sat 26 Sep 2026 (holiday), Sat 17 Oct 2026 (hours for that date only)." in lines
+    assert found(f"hours-{row.pk}", now=at(SATURDAY + WEEK)).problem == Problem.NOT_OVER
+
+
+def test_a_young_change_says_that_no_more_time_has_passed():
+    saturday = hours_of()
+    change_hours(saturday, NEW, at(SATURDAY, "08:00"))
+    for week in (-3, -2, -1, 1):
+        ring(SATURDAY + week * WEEK, 20, 20)
+    result = found(now=at(SATURDAY + 2 * WEEK))
+    assert (len(result.before.days), result.judged.verdict) == (1, Verdict.ONE_DAY)
+    assert "No more, because no more time has passed since." in basis.lines(result)
+    assert "one day can always be an odd one" in words.verdict(result.judged)[0]
+
+
+def test_days_changed_alike_are_one_mark_and_are_compared_weekday_by_weekday():
+    week = [hours_of(day, ("09:30", "18:30")) for day in desired.WEEKDAYS[:5]]
+    for number, record in enumerate(week):
+        change_hours(record, ("09:00", "18:30"), at(SATURDAY, "08:00") + dt.timedelta(seconds=number))
+    for day in range(-35, 36):
+        if day:
+            ring(SATURDAY + DAY * day, 3, 5)
+    (mark,) = marks(PERIOD).found
+    assert (words.what(mark), len(mark.changes)) == ("Monday to Friday: 09:30–18:30 → 09:00–18:30", 5)
+    result = found()
+    assert len(result.before.days) == len(result.after.days) == 20
+    pairs = zip(result.before.days, result.after.days, strict=True)
+    assert all(one.weekday() == other.weekday() < 5 for one, other in pairs)
+    assert "missed calls on these days stayed at about 38 % (60 of 160)" in text(words.sentence(result))
+
+
+# --- when it was in force --------------------------------------------------------------------------------
+def test_a_mark_stands_where_the_provider_had_it_else_where_it_was_saved_and_says_which():
+    saturday, sunday = hours_of(), hours_of("Sunday")
+    change_hours(saturday, NEW, at(SATURDAY, "08:00"), told=at(SATURDAY + DAY, "11:30"))
+    change_hours(sunday, NEW, at(SATURDAY, "08:00"))
+    known, unknown = sorted(marks(PERIOD).found, key=lambda mark: mark.standing)
+    assert (known.standing, known.at) == (Standing.IN_FORCE, at(SATURDAY + DAY, "11:30"))
+    assert words.standing(known) == "In force at the provider since 4 Oct, 11:30"
+    assert (unknown.standing, unknown.at) == (Standing.SAVED, at(SATURDAY, "08:00"))
+    assert words.standing(unknown) == "Saved 3 Oct, 08:00; the provider's answer is not known"
+    assert not marks(Period.days(SATURDAY + 2 * DAY, SATURDAY + 9 * DAY, NOW)).found
+    only = marks(Period.days(SATURDAY + DAY, SATURDAY + DAY, NOW)).found
+    assert [mark.key for mark in only] == [known.key], "saved the day before, in force on this one"
+
+
+def test_a_change_that_the_provider_refused_has_no_effect_and_limits_no_other():
+    saturday = hours_of()
+    tell(desired.hours_address("Saturday"), "-".join(OLD), when=at(dt.date(2026, 1, 1), "11:00"))
+    refused = change_hours(
+        saturday, ("10:00", "10:01"), at(SATURDAY - WEEK, "08:00"), told=at(SATURDAY - WEEK, "08:01"),
+        outcome=Outcome.REFUSED,
+    )  # fmt: skip
+    change_hours(saturday, NEW, at(SATURDAY, "08:00"), told=at(SATURDAY, "08:01"))
+    for week in (-2, -1, 1, 2):
+        ring(SATURDAY + week * WEEK, 20, 20)
+    result = found(f"hours-{refused.pk}")
+    assert (result.mark.standing, result.problem) == (Standing.NOT_THERE, Problem.NOT_THERE)
+    assert "never in force at the provider" in words.standing(result.mark)
+    assert "callers did not notice it" in basis.problem(result)
+    assert words.sentence(result) == ""
+    assert found().before.days == (SATURDAY - WEEK, SATURDAY - 2 * WEEK)
+
+
+def test_two_changes_on_one_day_are_told_together_at_the_last_of_them():
+    saturday = hours_of()
+    first = change_hours(saturday, ("12:00", "16:30"), at(SATURDAY, "08:00"))
+    change_hours(saturday, NEW, at(SATURDAY, "09:00"))
+    for week in (-2, -1, 1, 2):
+        ring(SATURDAY + week * WEEK, 20, 20)
+    one = found(f"hours-{first.pk}")
+    assert (one.problem, one.again) == (Problem.CHANGED_AGAIN, at(SATURDAY, "09:00"))
+    assert "changed again 3 Oct, 09:00" in basis.problem(one)
+    both = found()
+    assert words.spans_words(both.spans) == "13:00–16:30", "against the hours before both"
+    assert both.before.days == (SATURDAY - WEEK, SATURDAY - 2 * WEEK)
+    assert text(words.sentence(both)).startswith(
+        "After the hours of Saturday became 09:30–16:30, missed calls"
+    )
+    assert any("changed 2 times: this is what they did together" in line for line in basis.lines(both))
+
+
+def test_a_change_undone_the_next_day_says_that_nothing_lies_between():
+    saturday = hours_of()
+    first = change_hours(saturday, NEW, at(SATURDAY, "08:00"))
+    change_hours(saturday, OLD, at(SATURDAY + DAY, "08:00"))
+    for week in (-2, -1, 1, 2):
+        ring(SATURDAY + week * WEEK, 20, 20)
+    one, other = found(f"hours-{first.pk}"), found()
+    assert one.problem == Problem.CHANGED_AGAIN
+    assert "before a whole day had passed" in basis.problem(one)
+    assert other.problem == Problem.NO_CALLS_BEFORE
+    assert "The same had been changed on Sat 3 Oct 2026" in basis.problem(other)
+    assert len(marks(PERIOD).found) == 2
+
+
+# --- a date ----------------------------------------------------------------------------------------------
+def test_a_holiday_is_compared_with_the_same_weekday_of_the_weeks_before():
+    holiday = Holiday.objects.bulk_create([Holiday(date=SATURDAY, name="Founder's day")])[0]
+    remember(holiday, at(SATURDAY - 10 * DAY), "+")
+    tell(desired.holiday_address(SATURDAY), "HOLIDAY", when=at(SATURDAY - 9 * DAY))
+    ring(SATURDAY, 40, 0), ring(SATURDAY - DAY, 40, 0)
+    for week in range(1, 7):
+        ring(SATURDAY - week * WEEK, 9 + week % 2, 30)
+    result = found()
+    assert (result.mark.day, result.mark.standing) == (SATURDAY, Standing.IN_FORCE)
+    assert words.standing(result.mark) == "The provider had it since 24 Sep, 10:00"
+    assert result.before.days == tuple(SATURDAY - week * WEEK for week in range(1, 5))
+    assert text(words.sentence(result)) == (
+        "On Founder's day, Saturday, 3 October 2026, 100 % (40 of 40) were missed; on the 4 Saturdays before it, 24 % "
+        "(38 of 158)."
+    )
+    assert result.judged.verdict == Verdict.MORE
+    assert found(now=at(SATURDAY)).problem == Problem.NOT_OVER
+
+
+def test_hours_for_one_date_touch_what_differs_from_the_usual_ones_of_then():
+    saturday = hours_of(hours=("09:30", "18:00"))
+    other = OtherHours.objects.bulk_create(
+        [OtherHours(date=SATURDAY, opens_at=dt.time(9, 30), closes_at=dt.time(14))]
+    )[0]
+    remember(other, at(SATURDAY - DAY), "+")
+    change_hours(saturday, NEW, at(SATURDAY + 2 * WEEK))
+    for week in range(4):
+        ring(SATURDAY - week * WEEK, 20, 20, time="15:00")
+    (mark,) = (mark for mark in marks(PERIOD).found if mark.kind == "other")
+    result = found(mark.key)
+    assert words.what(mark) == "Open 09:30–14:00 on Sat 3 Oct 2026 only"
+    assert words.spans_words(result.spans) == "14:00–18:00"
+    assert result.after.in_touched == plain([SATURDAY], spans=[("14:00", "18:00")]) == Count(40, 20)
+
+
+# --- an agent --------------------------------------------------------------------------------------------
+def test_an_agents_switch_is_compared_in_the_department_and_ends_at_the_next_switch():
+    asha = Agent.objects.bulk_create([Agent(name="Asha", number="+919812345678", department="Sales")])[0]
+    remember(asha, at(SATURDAY - 60 * DAY), "+")
+    off = remember(asha, at(SATURDAY), availability="OFF")
+    remember(asha, at(SATURDAY + DAY), availability="OFF", name="Asha N")  # a name is no switch
+    remember(
+        asha, at(SATURDAY + 4 * DAY), history_change_reason="shift"
+    )  # no mark, but it ends the comparison
+    for day in range(-14, 15):
+        ring(SATURDAY + DAY * day, 10, 10, department="Sales")
+        ring(SATURDAY + DAY * day, 0, 30, department="Support")
+    assert [mark.key for mark in marks(PERIOD).found] == [f"agent-{off.pk}"]
+    result = found()
+    assert result.department == "Sales"
+    by_weekday = tuple(SATURDAY + DAY * day for day in (2, 3, 1))
+    assert result.after.days == by_weekday
+    assert result.before.whole == plain(result.before.days, department="Sales")
+    assert "After Asha was switched off, missed calls of Sales stayed" in words.sentence(result)
+    Agent.history.all().update(department="Unknown to the calls")
+    assert found().department == ""
+
+
+# --- chance ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([(29, 29)] * 1, [(900, 0)] * 1, Verdict.TOO_FEW),
+        ([(900, 300)], [(900, 100)], Verdict.ONE_DAY),
+        ([(73, 30), (73, 30), (73, 29), (74, 31)], [(72, 9), (73, 8), (73, 9), (73, 9)], Verdict.MORE),
+        ([(20, 8)] * 4, [(20, 6)] * 4, Verdict.MAY_BE_CHANCE),  # by how single calls fall
+        ([(9000, 1000), (9000, 4000)] * 2, [(9000, 900), (9000, 2000)] * 2, Verdict.MAY_BE_CHANCE),  # by days
+        ([(90, 9)] * 3, [(90, 60)], Verdict.MORE),
+        ([(90, 0)] * 3, [(90, 0)] * 3, Verdict.MAY_BE_CHANCE),
+    ],
+)
+def test_small_numbers_are_not_taken_for_an_effect(before, after, verdict):
+    judged = chance.judge([Count(*day) for day in before], [Count(*day) for day in after])
+    assert judged.verdict == verdict
+    assert words.verdict(judged)[0]
+
+
+# --- the page --------------------------------------------------------------------------------------------
+@pytest.fixture
+def lately():
+    """A change of Saturdays some weeks ago, told to the provider, with calls around it."""
+    today = timezone.localdate()
+    day = today - DAY * ((today.weekday() - 5) % 7) - 3 * WEEK
+    row = change_hours(hours_of(since=at(day - 300 * DAY)), NEW, at(day, "08:00"), told=at(day, "08:02"))
+    asha = Agent.objects.bulk_create([Agent(name="Asha", number="+919812345678", department="Sales")])[0]
+    remember(asha, at(day - DAY), "+")
+    Holiday.objects.bulk_create([Holiday(date=day + 3 * DAY, name="Puja")])
+    remember(Holiday.objects.get(), at(day - DAY), "+")
+    for week in (-2, -1, 1, 2):
+        ring(day + week * WEEK, 20 if week < 0 else 5, 20)
+    CallLog.objects.bulk_create(CALLS)
+    rollup_level.rebuild()
+    return day, row
+
+
+def test_the_page_leads_from_the_sentence_to_the_calls_behind_it(
+    client_for, lately, django_assert_max_num_queries
+):
+    day, row = lately
+    client = client_for(SUPERVISORS)
+    address = f"{PAGE}?period=90d&change=hours-{row.pk}"
+    client.get(address)
+    with django_assert_max_num_queries(15):
+        page = client.get(address).text
+    assert "missed calls on Saturdays fell from 50\u00a0% (40 of 80) to 20\u00a0% (10 of 50)." in page
+    assert "Holiday: Puja" in page
+    assert "Asha: added, available" in page
+    for wanted, count in (("", 40), ("&amp;status=MISSED", 20)):
+        link = f"/admin/calllogs/calllog/?period=custom&amp;from={day - WEEK}&amp;to={day - WEEK}{wanted}"
+        assert link in page
+        assert len(client.get(link.replace("&amp;", "&")).context["rows"]) == count
+
+
+def test_what_makes_no_sense_is_told_and_who_may_not_look_does_not(client_for):
+    client = client_for(OFFICE_MANAGERS)
+    for query, told in (
+        ("period=x", "nothing was changed"), ("period=custom&from=x", "nothing was changed"),
+        ("from=2026-10-10&to=2026-10-01", "ends before it begins"), ("change=hours-0", "not among these days"),
+        ("period=custom&from=2001-01-01", "a long time"), ("change=%00", "not among these days"),
+        ("period=today", ""), ("period=custom&to=0001-01-01", ""),
+    ):  # fmt: skip
+        answer = client.get(f"{PAGE}?{query}")
+        assert answer.status_code == 200, query
+        assert told in answer.text, query
+    stranger = client_for(None)
+    stranger.session.flush()
+    assert stranger.get(PAGE).status_code == 302
