@@ -48,7 +48,7 @@ def test_a_small_export_comes_at_once_and_a_large_one_with_a_notice(portal, page
     notice = page.get_by_text("Your export is ready: all calls, 200 rows.")
     expect(notice).to_be_visible(timeout=60_000)
     page.get_by_role("link", name="Get the file").click()
-    _name, content = downloaded(page, lambda: page.get_by_role("link", name="Download").click())
+    _name, content = downloaded(page, lambda: page.get_by_role("link", name="Download", exact=True).click())
     found = sheets(content)
     assert (list(found), len(found["Calls"])) == (["Calls", "About this export"], CALLS + 1)
     assert dict(found["About this export"])["Exported by"] == "supervisor"

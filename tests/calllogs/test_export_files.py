@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calllogs import filters
-from calllogs.exports import workbook
+from calllogs.exports import csv, snapshot, workbook
 from calllogs.exports.columns import COLUMNS, safe
+from calllogs.exports.facts import Tally
 from calllogs.models import CallLog
 from settings_sync.models import Agent
 from tests.calllogs.exporting import NASTY, csv_rows, expected, make_calls, sheets, written, xlsx_rows
@@ -48,6 +49,17 @@ def test_every_cell_is_what_the_columns_say(nasty, file_format, zone):
     wanted = expected(CallLog.objects.all(), zone=ZoneInfo(zone), names=nasty)
     assert READ[file_format](content) == wanted
     assert rows == len(wanted) == CallLog.objects.count()
+
+
+@pytest.mark.parametrize("many", [0, 1000])
+def test_few_calls_and_many_come_newest_first(nasty, monkeypatch, many):
+    monkeypatch.setattr(snapshot, "MANY", many)
+    calls = CallLog.objects.exclude(caller="plain")
+    with snapshot.Snapshot(KOLKATA) as moment:
+        assert moment.count(calls) == len(NASTY) - (connection.vendor != "sqlite")
+        assert csv_rows(b"".join(csv.pieces(moment, calls, Tally()))) == expected(
+            calls, zone=KOLKATA, names=nasty
+        )
 
 
 def test_both_writers_of_a_workbook_leave_blanks_and_empty_cells_as_they_are(nasty):

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import io
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ import threading
 import time
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
 from calllogs import export_asked, tasks
 from calllogs.exports import files, jobs, lease
 from calllogs.models import Export
+from ivrportal.management.commands import sync_run
 from tests.calllogs.exporting import asked, csv_rows, make_calls
 from tests.conftest import make_user
 
@@ -152,6 +155,21 @@ def test_the_sweep_leaves_the_youngest_to_whoever_was_nudged(job):
     Export.objects.update(asked_at=timezone.now() - dt.timedelta(minutes=1))
     assert jobs.are_due()
     assert jobs.run_due() == 1
+
+
+def test_without_a_broker_sync_run_writes_what_waits(job):
+    call_command("sync_run", verbosity=0, stdout=io.StringIO())
+    job.refresh_from_db()
+    assert job.state == State.DONE
+
+
+def test_sync_run_writes_beside_its_loop(job):
+    Export.objects.update(asked_at=timezone.now() - dt.timedelta(minutes=1))
+    command = sync_run.Command()
+    command.also(to_the_end=False)
+    command._writing.join(30)
+    job.refresh_from_db()
+    assert job.state == State.DONE
 
 
 def test_files_go_when_their_days_are_over_and_what_nobody_names_after_a_day(job, places):
