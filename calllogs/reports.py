@@ -8,8 +8,7 @@ Whoever asks several times for one page does so within `with level():`, and the 
 """
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,13 +18,14 @@ from django.utils.translation import gettext as _
 from calllogs.periods import Period, day_of
 from calllogs.rollups import hours
 from calllogs.rollups.counting import Dimension
-from calllogs.rollups.reading import Figures, counted, hourly, level
+from calllogs.rollups.reading import Figures, counted, hourly, level, several
 from settings_sync.models import Agent
 from settings_sync.phone import for_people, to_e164
 
 __all__ = [
-    "Bar", "Cell", "Curve", "DayBar", "Dimension", "Figures", "Period", "Row",
-    "by", "by_day", "by_hour", "figures", "heat", "label", "level", "same_weekdays",
+    "Bar", "Cell", "Curve", "DayBar", "Dimension", "Figures", "Period", "Row", "by", "by_day", "by_hour", "curve_of",
+    "curves_of", "days_of", "figures", "heat", "heat_of", "hourly", "label", "level", "rows", "same_days",
+    "same_weekdays", "several",
 ]  # fmt: skip
 TYPICAL_WEEKS = 4
 
@@ -71,56 +71,89 @@ def figures(period: Period) -> Figures:
         return sum(counted(period, Dimension.TOTAL).values(), Figures())
 
 
+def by(dimension: str, period: Period) -> list[Row]:
+    """The rows of `agent`, `department`, `virtual_number` or `circle` that had calls, those with most first."""
+    with level():
+        found = counted(period, dimension)
+    return rows(dimension, found, _names(found) if dimension == Dimension.AGENT else {})
+
+
 def by_hour(period: Period) -> list[Bar]:
     """Every hour of the period, also those without calls. The first begins when the period does."""
     with level():
         found = hourly(period)
     edges = hours.between(hours.start_of(period.start), period.end)
-    return [_bar(max(hour.first, period.start), found[hour.first]) for hour in edges]
+    return [Bar(max(hour.first, period.start), *_cell(found[hour.first])) for hour in edges]
 
 
 def by_day(period: Period) -> list[DayBar]:
     """Every day that the period touches, also those without calls."""
     with level():
-        found = hourly(period)
-    days: dict[dt.date, Figures] = defaultdict(Figures)
-    for start, of_hour in found.items():
-        days[day_of(start)] += of_hour
-    length = (period.last_day - period.first_day).days + 1
-    each = (period.first_day + dt.timedelta(days=number) for number in range(length))
-    return [DayBar(day, days[day].calls, days[day].missed) for day in each]
-
-
-def by(dimension: str, period: Period) -> list[Row]:
-    """The rows of `agent`, `department`, `virtual_number` or `circle` that had calls, those with most first."""
-    with level():
-        found = counted(period, Dimension(dimension))
-    names = _names(found) if dimension == Dimension.AGENT else {}
-    rows = [Row(value, label(dimension, value, names), of_value) for value, of_value in found.items()]
-    return sorted(rows, key=lambda row: (-row.figures.calls, row.label))
+        return days_of(period, hourly(period))
 
 
 def heat(period: Period) -> list[list[Cell]]:
     """Seven weekdays from Monday, each with the 24 hours of the clock: the sums of the period."""
     with level():
-        found = hourly(period)
-    cells: dict[tuple[int, int], Figures] = defaultdict(Figures)
-    for start, of_hour in found.items():
-        local = timezone.localtime(start, timezone.get_default_timezone())
-        cells[local.weekday(), local.hour] += of_hour
-    return [[_cell(cells[weekday, hour]) for hour in range(24)] for weekday in range(7)]
+        return heat_of(period, hourly(period))
 
 
 def same_weekdays(day: dt.date, weeks: int = TYPICAL_WEEKS) -> list[Curve]:
     """The curves of the same weekday in the weeks before, the newest first; days without any call are left out."""
-    days = [day - dt.timedelta(weeks=number) for number in range(1, weeks + 1)]
     with level():
-        found = hourly(Period.days(days[-1], days[0]))
-    curves = (_curve(one, found) for one in days)
+        found = hourly(*same_days(day, weeks))
+    return curves_of(day, found, weeks)
+
+
+# --- the same, of hours that are read already -----------------------------------------------------------------
+
+Hours = Mapping[dt.datetime, Figures]
+
+
+def days_of(period: Period, found: Hours) -> list[DayBar]:
+    length = (period.last_day - period.first_day).days + 1
+    days = {period.first_day + dt.timedelta(days=number): [0, 0] for number in range(length)}
+    for start, of_hour in _within(period, found):
+        day = days[day_of(start)]
+        day[0] += of_hour.calls
+        day[1] += of_hour.missed
+    return [DayBar(day, *counts) for day, counts in days.items()]
+
+
+def heat_of(period: Period, found: Hours) -> list[list[Cell]]:
+    zone = timezone.get_default_timezone()
+    sums = [[[0, 0] for _hour in range(24)] for _weekday in range(7)]
+    for start, of_hour in _within(period, found):
+        local = start.astimezone(zone)
+        cell = sums[local.weekday()][local.hour]
+        cell[0] += of_hour.calls
+        cell[1] += of_hour.missed
+    return [[Cell(*cell) for cell in weekday] for weekday in sums]
+
+
+def same_days(day: dt.date, weeks: int = TYPICAL_WEEKS) -> list[Period]:
+    """The same weekday of the weeks before, the newest first."""
+    days = (day - dt.timedelta(weeks=number) for number in range(1, weeks + 1))
+    return [Period.days(one, one) for one in days]
+
+
+def curves_of(day: dt.date, found: Hours, weeks: int = TYPICAL_WEEKS) -> list[Curve]:
+    curves = (curve_of(one.first_day, found) for one in same_days(day, weeks))
     return [curve for curve in curves if any(cell.calls for cell in curve.cells)]
 
 
-def label(dimension: str, value: str, names: dict[str, str] | None = None) -> str:
+def curve_of(day: dt.date, found: Hours) -> Curve:
+    period = Period.days(day, day)
+    return Curve(day, heat_of(period, found)[day.weekday()])
+
+
+def rows(dimension: str, found: Mapping[str, Figures], names: Mapping[str, str]) -> list[Row]:
+    """Those with most calls first; `names` of agents by number."""
+    each = [Row(value, label(dimension, value, names), of_value) for value, of_value in found.items()]
+    return sorted(each, key=lambda row: (-row.figures.calls, row.label))
+
+
+def label(dimension: str, value: str, names: Mapping[str, str] | None = None) -> str:
     """What a person reads; `names` of agents by number."""
     if not value:
         return {
@@ -133,23 +166,15 @@ def label(dimension: str, value: str, names: dict[str, str] | None = None) -> st
     return for_people(value) if dimension == Dimension.VIRTUAL_NUMBER else value
 
 
-def _curve(day: dt.date, found: dict[dt.datetime, Figures]) -> Curve:
-    cells = [Figures()] * 24
-    zone = timezone.get_default_timezone()
-    period = Period.days(day, day)
-    for hour in hours.between(period.start, period.end):
-        cells[timezone.localtime(hour.first, zone).hour] += found.get(hour.first, Figures())
-    return Curve(day, [_cell(of_hour) for of_hour in cells])
+def _within(period: Period, found: Hours) -> Iterator[tuple[dt.datetime, Figures]]:
+    first = hours.start_of(period.start)
+    return ((start, of_hour) for start, of_hour in found.items() if first <= start < period.end)
 
 
 def _names(numbers: Iterable[str]) -> dict[str, str]:
     """Of agents; the field of a telephone number refuses to be asked for what is none."""
     mobiles = [number for number in numbers if to_e164(number)]
     return dict(Agent.objects.filter(number__in=mobiles).values_list("number", "name"))
-
-
-def _bar(start: dt.datetime, of_hour: Figures) -> Bar:
-    return Bar(start, of_hour.calls, of_hour.missed)
 
 
 def _cell(of_hour: Figures) -> Cell:

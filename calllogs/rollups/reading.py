@@ -5,13 +5,13 @@ So whatever the edges of a period, its counts are what a GROUP BY over the calls
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models import Case, CharField, Count, F, IntegerField, Q, QuerySet, Sum, Value, When
 
 from calllogs.models import CallLog, Rollup
 from calllogs.periods import Period
@@ -79,7 +79,9 @@ def level() -> Iterator[bool]:
         _is_level.reset(token)
 
 
-_SUMS = {f"n_{name}": Sum(name) for name in COUNTS}
+# The kept counts, under the names of the live ones.
+_KEPT = {f"n_{name}": Sum(name) for name in COUNTS}
+Asked = tuple[Period, Sequence[str]]  # and dimensions
 
 
 def _live() -> dict[str, Any]:
@@ -121,45 +123,59 @@ def _days(period: Period) -> tuple[Span, list[Span]]:
     return _cut(period, hours.day_start, lambda start: hours.days_after(start, 1))
 
 
-def _rows(dimension: str, spans: Iterable[tuple[str, Span]]) -> QuerySet[Rollup]:
+def _rows(dimensions: Sequence[str], spans: Iterable[tuple[str, Span]]) -> QuerySet[Rollup]:
     where = Q(pk__in=[])
     for unit, span in spans:
         if span.first < span.next:
             where |= Q(unit=unit, starts_at__gte=span.first, starts_at__lt=span.next)
-    return Rollup.objects.filter(where, dimension=dimension).order_by()
+    return Rollup.objects.filter(where, dimension__in=dimensions).order_by()
 
 
 def _calls(span: Span) -> QuerySet[CallLog]:
     return CallLog.objects.filter(started_at__gte=span.first, started_at__lt=span.next).order_by()
 
 
-def counted(period: Period, dimension: Dimension) -> dict[str, Figures]:
+def counted(period: Period, dimension: str) -> dict[str, Figures]:
     """By value; what has no calls is not there."""
+    (found,) = several([(period, [dimension])])
+    return {value: these for (_dimension, value), these in found.items()}
+
+
+def several(asked: Sequence[Asked]) -> list[dict[tuple[str, str], Figures]]:
+    """For each period the counts by dimension and value; what has no calls is not there. One query for all."""
+    queries = [query for number, one in enumerate(asked) for query in _queries(number, *one)]
+    found: list[dict[tuple[str, str], Figures]] = [defaultdict(Figures) for _one in asked]
+    for number, dimension, value, *counts in queries[0].union(*queries[1:], all=True) if queries else ():
+        found[number][dimension, value] += Figures(*map(int, counts))
+    return [{key: these for key, these in one.items() if these.calls} for one in found]
+
+
+def _queries(number: int, period: Period, dimensions: Sequence[str]) -> Iterator[QuerySet]:
     days, around = _days(period)
     spans, rests = [(Unit.DAY, days)], []
     for part in around:
         whole, few = _hours(Period(part.first, part.next))
         spans.append((Unit.HOUR, whole))
         rests += few
-    found: dict[str, Figures] = defaultdict(Figures)
-    for value, *counts in _rows(dimension, spans).values_list("value").annotate(**_SUMS):
-        found[value] += Figures(*counts)
-    name = FIELD_OF.get(dimension)
+    mark = Value(number, IntegerField())
+    yield _rows(dimensions, spans).values_list(mark, "dimension", "value").annotate(**_KEPT)
     for rest in rests:
-        if name:
-            for value, *counts in _calls(rest).values_list(name).annotate(**_live()):
-                found[value] += Figures(*counts)
-        else:
-            found[""] += Figures(*_calls(rest).aggregate(**_live()).values())
-    return {value: counted for value, counted in found.items() if counted.calls}
+        for dimension in dimensions:
+            value = F(FIELD_OF[Dimension(dimension)]) if dimension in FIELD_OF else Value("", CharField())
+            kind = Value(str(dimension), CharField())
+            yield _calls(rest).values_list(mark, kind, value).annotate(**_live())
 
 
-def hourly(period: Period) -> dict[dt.datetime, Figures]:
-    """By the moment at which the hour began, the first and last only as far as they are of the period."""
-    whole, rests = _hours(period)
+def hourly(*periods: Period) -> dict[dt.datetime, Figures]:
+    """By the moment at which the hour began, the first and last of a period only as far as they are of it.
+
+    Several periods must be of whole hours.
+    """
+    cuts = [_hours(period) for period in periods]
+    rows = _rows([Dimension.TOTAL], [(Unit.HOUR, whole) for whole, _rests in cuts])
     found: dict[dt.datetime, Figures] = defaultdict(Figures)
-    for start, *counts in _rows(Dimension.TOTAL, [(Unit.HOUR, whole)]).values_list("starts_at", *COUNTS):
+    for start, *counts in rows.values_list("starts_at", *COUNTS):
         found[start] = Figures(*counts)
-    for rest in rests:
-        found[hours.start_of(rest[0])] += Figures(*_calls(rest).aggregate(**_live()).values())
+    for rest in (rest for _whole, rests in cuts for rest in rests):
+        found[hours.start_of(rest.first)] += Figures(*_calls(rest).aggregate(**_live()).values())
     return found
