@@ -90,9 +90,10 @@ def rebuild_missed() -> None:
 
 @shared_task(soft_time_limit=50, time_limit=55)
 def watch() -> None:
-    """Every minute: is a report due, is anything the matter?"""
+    """Every minute: is a report due, is anything the matter? Whoever is to know is told at once."""
     write.due()
     ring.look()
+    post.send_due(budget_s=10)
 
 
 @shared_task(soft_time_limit=50, time_limit=55)

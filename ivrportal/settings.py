@@ -225,6 +225,7 @@ IVR_BACKOFF_BASE_S = env.float("IVR_BACKOFF_BASE_S", default=2.0)
 IVR_BACKOFF_CAP_S = env.float("IVR_BACKOFF_CAP_S", default=900.0)
 IVR_BREAKER_FAILURES = env.int("IVR_BREAKER_FAILURES", default=5)
 IVR_BREAKER_OPEN_S = env.float("IVR_BREAKER_OPEN_S", default=30.0)
+ALARM_LOOK_S = env.float("ALARM_LOOK_S", default=60.0)
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     "deliver what is due": {
@@ -276,8 +277,8 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     },
     "look for alarms, and for reports that are due": {
         "task": "calllogs.tasks.watch",
-        "schedule": timedelta(minutes=1),
-        "options": {"expires": 60},
+        "schedule": timedelta(seconds=ALARM_LOOK_S),
+        "options": {"expires": ALARM_LOOK_S},
     },
     "send mails": {
         "task": "calllogs.tasks.send_mails",

@@ -40,6 +40,7 @@ class Row:
     """One alarm as a page draws it."""
 
     pk: int
+    what: str
     kind: str
     colour: str
     icon: str
@@ -61,7 +62,15 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 
 def home(request: HttpRequest) -> dict[str, Any]:
-    """For the top of the home screen: what rings, what is quiet, and whether anybody looks. One query."""
+    """For the top of the home screen, which itself tells whether nobody is available, to the second."""
+    found = _standing(request)
+    if request.user.has_perm("settings_sync.view_agent"):
+        found["loud"] = [row for row in found["loud"] if row.what != Alarm.Kind.NOBODY]
+    return found
+
+
+def _standing(request: HttpRequest) -> dict[str, Any]:
+    """What rings, what is quiet, and whether anybody looks. One query."""
     if not request.user.has_perm(VIEW):
         return {"loud": [], "quiet": [], "is_watched": True, "may_act": False}
     now = timezone.now()
@@ -88,7 +97,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Alarms"),
-        "alarms": home(request),
+        "alarms": _standing(request),
         "past": [_past(alarm) for alarm in Alarm.objects.filter(closed_at__isnull=False)[:MOST_PAST]],
         "people": people,
         "readers": [name for _pk, name, _email, is_chosen in people if is_chosen],
@@ -165,6 +174,7 @@ def _row(alarm: Alarm, now: dt.datetime) -> Row:
         link += "?outcome__exact=REJECTED"
     return Row(
         alarm.pk,
+        alarm.kind,
         alarm.get_kind_display(),
         colour,
         icon,

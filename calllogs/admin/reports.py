@@ -55,7 +55,7 @@ class ReportAdmin(theme.ModelAdmin):
     form = ReportForm
     list_before_template = "calllogs/reports_before.html"
     change_form_before_template = "calllogs/report_before.html"
-    change_form_after_template = "calllogs/report_after.html"
+    change_form_outer_after_template = "calllogs/report_after.html"  # has forms of its own
     list_display = ["name", "shown_rhythm", "shown_people", "shown_last", "shown_next"]
     actions = None
     compressed_fields = False

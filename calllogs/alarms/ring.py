@@ -117,6 +117,8 @@ def acknowledge(alarm_id: int, *, person: User, until: dt.datetime, now: dt.date
     )
     if quiet:
         post.drop(Letter.objects.filter(alarm=alarm_id))
+        if not Letter.objects.filter(alarm=alarm_id).exclude(state=Letter.State.DROPPED).exists():
+            is_on.update(mailed_at=None)  # seen before a mail had left: nobody was told by mail
     return bool(quiet)
 
 

@@ -172,6 +172,10 @@ def _tables(run: ReportRun, period: Period) -> list[Table]:
     found = [_by_hour(run.first, period) if run.first == run.last else _by_day(period)]
     for dimension, title, first in dimensions:
         rows = reports.by(dimension, period)
+        if dimension == Dimension.AGENT:
+            rows = [
+                row for row in rows if row.value
+            ]  # whom nobody answered has none, and would dwarf the others
         if len(rows) < 2:
             continue  # nothing to compare
         counts = [(without_numbers(row.label), row.figures.calls, row.figures.missed, "") for row in rows]

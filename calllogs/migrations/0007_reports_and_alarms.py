@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='Becomes the subject of the mail.', max_length=80, verbose_name='name')),
                 ('rhythm', models.CharField(choices=[('DAILY', 'Every day, about the day before'), ('WEEKLY', 'Every week, about the seven days before'), ('MONTHLY', 'Every month, about the month before')], default='DAILY', max_length=7, verbose_name='how often')),
-                ('weekday', models.PositiveSmallIntegerField(choices=[(0, 'Monday'), (1, 'Tuesday'), (2, 'Wednesday'), (3, 'Thursday'), (4, 'Friday'), (5, 'Saturday'), (6, 'Sunday')], default=0, help_text='Counts only for every week.', verbose_name='on which day')),
+                ('weekday', models.PositiveSmallIntegerField(choices=[(0, 'Monday'), (1, 'Tuesday'), (2, 'Wednesday'), (3, 'Thursday'), (4, 'Friday'), (5, 'Saturday'), (6, 'Sunday')], default=0, verbose_name='on which day')),
                 ('at', models.TimeField(default=datetime.time(8, 0), verbose_name='at what time')),
                 ('is_on', models.BooleanField(default=True, verbose_name='switched on')),
                 ('on_since', models.DateTimeField(editable=False, help_text='Periods that ended earlier are not sent by themselves.')),

@@ -26,9 +26,7 @@ class Report(models.Model):
 
     name = models.CharField(_("name"), max_length=80, help_text=_("Becomes the subject of the mail."))
     rhythm = models.CharField(_("how often"), max_length=7, choices=Rhythm, default=Rhythm.DAILY)
-    weekday = models.PositiveSmallIntegerField(
-        _("on which day"), choices=Day, default=Day.MONDAY, help_text=_("Counts only for every week.")
-    )
+    weekday = models.PositiveSmallIntegerField(_("on which day"), choices=Day, default=Day.MONDAY)
     at = models.TimeField(_("at what time"), default=dt.time(8))
     people = models.ManyToManyField(
         settings.AUTH_USER_MODEL,

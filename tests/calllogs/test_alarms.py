@@ -216,6 +216,18 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
     assert supervisor.post(f"{PAGE}{alarm.pk}/", {"quiet": "x"}, follow=True).status_code == 200
 
 
+def test_who_has_seen_it_before_the_mail_left_is_not_mailed_until_it_rings_again(reader):
+    now = timezone.now()
+    ring.settle("INBOX", "2 pushes could not be used.", now)
+    ring.tell(now)
+    alarm = Alarm.objects.get()
+    assert ring.acknowledge(alarm.pk, person=reader, until=now + dt.timedelta(hours=1), now=now)
+    assert post.send_due(budget_s=5) == 0
+    assert ring.wake(alarm.pk, now)
+    ring.tell(now)
+    assert post.send_due(budget_s=5) == 1
+
+
 def test_who_may_not_sees_and_does_nothing(client_for, reader):
     nobody = client_for(OFFICE_MANAGERS)
     User.objects.get(username="office-managers").groups.clear()

@@ -37,6 +37,7 @@ _FOREIGN = (
     "EMAIL_",
     "PORTAL_URL",
     "SILENCE_",
+    "ALARM_",
 )
 
 
