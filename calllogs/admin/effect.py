@@ -124,7 +124,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "count": len(shown.found),
         "is_gone": bool(asked.change) and chosen is None,
         "curve": curve,
-        "drawn": effect_chart.drawn(curve, shown.found, lambda key: _link(asked, key), chosen=asked.change),
+        "drawn": effect_chart.drawn(
+            curve, shown.found, lambda key: _link(asked, key), chosen=asked.change, found=found
+        ),
         "found": _found(found) if found else None,
     }
     return TemplateResponse(request, "calllogs/effect.html", context)
@@ -195,8 +197,11 @@ def _found(found: Comparison) -> dict[str, Any]:
     if found.judged:
         told["verdict"], told["verdict_colour"] = words.verdict(found.judged)
         told["sides"] = [_side(found, found.before, _("Before")), _side(found, found.after, _("After"))]
-        told["pairs"] = _pairs(found)
-        told["is_short"] = len(told["pairs"]) <= 8
+        told["days"] = [
+            (name, [_cell(found, side, number) for number in range(len(side.days))])
+            for name, side in ((_("Before"), found.before), (_("After"), found.after))
+        ]
+        told["is_short"] = len(found.before.days) <= 8
     if found.judged_touched:
         told["verdict_touched"], told["verdict_touched_colour"] = words.verdict(found.judged_touched)
     return told
@@ -207,14 +212,6 @@ def _side(found: Comparison, side: Side, name: str) -> Cell:
     if len(side.days) == (max(side.days) - min(side.days)).days + 1:  # only then the list can show it in one
         link, missed_link = _links(min(side.days), max(side.days), found.department)
     return Cell(name, whole.calls, whole.missed, words.percent(whole.rate), link, missed_link)
-
-
-def _pairs(found: Comparison) -> list[tuple[Cell | None, Cell | None]]:
-    """Days side by side, those before a date with that date beside the first of them."""
-    before = [_cell(found, found.before, number) for number in range(len(found.before.days))]
-    after: list[Cell | None] = [_cell(found, found.after, number) for number in range(len(found.after.days))]
-    after += [None] * (len(before) - len(after))
-    return list(zip(before, after, strict=True))
 
 
 def _cell(found: Comparison, side: Side, number: int) -> Cell:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from calllogs import reports
 from calllogs.effect import Mark, words
+from calllogs.effect.compare import Comparison
 from calllogs.filters import CUSTOM, CallFilter
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
@@ -97,20 +98,26 @@ def _point(
 
 
 def drawn(
-    points: Sequence[Point], marks: Sequence[Mark], link_of: Callable[[str], str], *, chosen: str
+    points: Sequence[Point],
+    marks: Sequence[Mark],
+    link_of: Callable[[str], str],
+    *,
+    chosen: str,
+    found: Comparison | None,
 ) -> dict[str, Any]:
     """What the script draws. A mark's `place` counts in points from the left edge, with its part of a day or hour."""
-    found: dict[int, list[Mark]] = {}
+    groups: dict[int, list[Mark]] = {}
     for mark in marks:
         for number, point in enumerate(points):
             if point.start <= mark.at < point.end:
-                found.setdefault(number, []).append(mark)
+                groups.setdefault(number, []).append(mark)
     return {
         "labels": [point.short for point in points],
         "titles": [point.words for point in points],
         "calls": [point.calls for point in points],
         "missed": [point.missed for point in points],
         "shares": [round(100 * point.missed / point.calls, 1) if point.calls else None for point in points],
+        "sides": [_side(point, found) for point in points],
         "links": [point.link for point in points],
         "marks": [
             {
@@ -120,7 +127,15 @@ def drawn(
                 "link": link_of(group[-1].key),
                 "isChosen": any(mark.key == chosen for mark in group),
             }
-            for number, group in sorted(found.items())
+            for number, group in sorted(groups.items())
         ],
         "names": {"calls": _("Calls"), "share": _("Missed, %"), "missed": _("missed"), "marks": _("Changes")},
     }
+
+
+def _side(point: Point, found: Comparison | None) -> str:
+    """Whether its day is one of those that are compared."""
+    day = day_of(point.start)
+    if found is None:
+        return ""
+    return "before" if day in found.before.days else "after" if day in found.after.days else ""

@@ -1,7 +1,7 @@
 """Calls and missed calls of single days, and of some hours of these days; and of a whole period by the hour."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from calllogs.effect.chance import Count as Counted
 from calllogs.effect.spans import DAY, Span, edges, whole_hours
 from calllogs.models import CallLog, Rollup
 from calllogs.office_time import midnight
-from calllogs.periods import Period
+from calllogs.periods import Period, day_of
 
 Dimension = Rollup.Dimension
 PART = "part"  # of an hour: counted from the calls, not from the rollups
@@ -36,13 +36,20 @@ class Told:
 
 
 def read(
-    dates: Sequence[dt.date], period: Period, *, spans: Sequence[Span] = (), department: str = ""
+    dates: Sequence[dt.date],
+    period: Period,
+    *,
+    spans: Sequence[Span] = (),
+    exact: Collection[dt.date] = (),
+    department: str = "",
 ) -> Told:
     """In one query of the rollups, which must be level, and of the calls where a span ends within an hour.
 
+    The latter only for the days `exact`: of the others, `touched` lacks what is beside the whole hours.
+
     If no call of these days is of the department, all calls count, and the answer's department is empty.
     """
-    rows = _rows(dates, period, spans, department)
+    rows = _rows(dates, period, [part for span in spans for part in edges(span)], exact, department)
     own = [row for row in rows if row[0] == Dimension.DEPARTMENT]
     whole = [row for row in rows if row[0] == Dimension.TOTAL]
     days = _days(dates, own or whole, [row for row in rows if row[0] == PART], spans)
@@ -63,7 +70,7 @@ def _days(
             if local.hour in touched:
                 day.touched = _sum(day.touched, calls, missed)
     for _dimension, at, calls, missed in parts:
-        day = found[timezone.localdate(at, zone)]
+        day = found[day_of(at)]
         day.touched = _sum(day.touched, calls, missed)
     return found
 
@@ -72,7 +79,20 @@ def _sum(counted: Counted, calls: int, missed: int) -> Counted:
     return Counted(counted.calls + calls, counted.missed + missed)
 
 
-def _rows(dates: Sequence[dt.date], period: Period, spans: Sequence[Span], department: str) -> Rows:
+def add_parts(days: dict[dt.date, DayCount], spans: Sequence[Span], dates: Sequence[dt.date]) -> None:
+    """Count what lies beside the whole hours for more of the days."""
+    for _name, at, calls, missed in _parts(dates, [part for span in spans for part in edges(span)]):
+        day = days[day_of(at)]
+        day.touched = _sum(day.touched, calls, missed)
+
+
+def _rows(
+    dates: Sequence[dt.date],
+    period: Period,
+    parts: Sequence[Span],
+    exact: Collection[dt.date],
+    department: str,
+) -> Rows:
     start, end = midnight(min(dates)), midnight(max(dates) + dt.timedelta(days=1))
     wanted = Q(
         dimension=Dimension.TOTAL, starts_at__gte=min(start, period.start), starts_at__lt=max(end, period.end)
@@ -82,11 +102,10 @@ def _rows(dates: Sequence[dt.date], period: Period, spans: Sequence[Span], depar
         wanted |= of_it & Q(starts_at__gte=start, starts_at__lt=end)
     calls = F("answered") + F("missed") + F("dropped") + F("other")
     rows = Rollup.objects.filter(wanted).order_by().values_list("dimension", "starts_at", calls, "missed")
-    parts = [part for span in spans for part in edges(span)]
-    return list(rows.union(_parts(dates, parts), all=True) if parts else rows)
+    return list(rows.union(_parts(exact, parts), all=True) if parts and exact else rows)
 
 
-def _parts(dates: Sequence[dt.date], parts: Sequence[Span]) -> QuerySet[Any, Any]:
+def _parts(dates: Collection[dt.date], parts: Sequence[Span]) -> QuerySet[Any, Any]:
     """Of each day what lies in its parts of hours; the first call's moment stands for the day."""
     within = Q(pk__in=[])
     for date in dates:

@@ -232,7 +232,11 @@ def test_days_changed_alike_are_one_mark_and_are_compared_weekday_by_weekday():
     assert len(result.before.days) == len(result.after.days) == 20
     pairs = zip(result.before.days, result.after.days, strict=True)
     assert all(one.weekday() == other.weekday() < 5 for one, other in pairs)
-    assert "missed calls on these days stayed at about 38 % (60 of 160)" in text(words.sentence(result))
+    assert "calls on these days stayed about the same: 38 % (60 of 160) before it" in text(
+        words.sentence(result)
+    )
+    assert result.is_widened
+    assert words.spans_words(result.spans) == "09:00–10:00"
 
 
 # --- when it was in force --------------------------------------------------------------------------------
