@@ -22,6 +22,7 @@ class PortalSite(theme.AdminSite):
             connect,
             desk,
             effect,
+            home,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
@@ -29,6 +30,7 @@ class PortalSite(theme.AdminSite):
             *connect.urls(self),
             *desk.urls(self),
             *effect.urls(self),
+            *home.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -40,15 +42,23 @@ class PortalSite(theme.AdminSite):
         return {**super().each_context(request), **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from settings_sync.admin import guard, heard  # late, for the same reason
+        from calllogs.admin import home  # late, for the same reason
+        from settings_sync.admin import account, banner, guard, heard
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
-        week: Any = SimpleLazyObject(heard.week)
-        agents = Agent.objects.only("department", "availability").order_by()
+        gate: Any = SimpleLazyObject(account.read)
+        week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
+        agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
+        now = measures.now()
         context = {
-            "today": measures.today(),
+            "now": now,
+            "agents": len(agents),
+            "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
+            # The banner and the strip of days ask about the same account.
+            "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
+            **home.context(request, agents=agents, waiting=now.missed_callers),
         }
         return super().index(request, {**context, **(extra_context or {})})
 
