@@ -81,7 +81,7 @@ class Comparison:
     until: dt.date | None = None
     is_young: bool = False  # the days after it are not more, because there are no more yet
     left_out: tuple[tuple[dt.date, str], ...] = ()  # day, and HOLIDAY or OTHER
-    hours: list[tuple[dt.datetime, int, int]] | None = None  # all calls of the period by the hour, if counted
+    days: list[tuple[dt.datetime, int, int]] | None = None  # all calls of the period by the day, if counted
     are_holidays: bool = False  # all days of a side were holidays: that was the usual thing then
 
     @property
@@ -260,8 +260,8 @@ def _counted(found: Comparison, dates: list[dt.date], period: Period, exact: lis
     departments = {change.row.department for change in found.mark.changes} if found.mark.kind == AGENT else ()
     department = next(iter(departments)) if len(departments) == 1 else ""
     told = counts.read(dates, period, spans=found.spans, exact=exact, department=department)
-    found.department, found.hours = told.department, told.hours
-    return told.days
+    found.department, found.days = told.department, told.days
+    return told.dates
 
 
 def _judge(found: Comparison, before: list[dt.date], after: list[dt.date], told: Counts) -> None:

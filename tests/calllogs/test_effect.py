@@ -432,6 +432,11 @@ def test_the_page_leads_from_the_sentence_to_the_calls_behind_it(
     assert "missed calls on Saturdays fell from 50\u00a0% (40 of 80) to 20\u00a0% (10 of 50)." in page
     assert "Holiday: Puja" in page
     assert "Asha: added, available" in page
+    for side, counts in ((-2, (80, 40)), (1, (50, 10))):
+        link = f"/admin/calllogs/calllog/?period=custom&from={day + side * WEEK}&to={day + (side + 1) * WEEK}"
+        for more, count in zip(("&weekday=Saturday", "&status=MISSED&weekday=Saturday"), counts, strict=True):
+            assert f'{link}{more}"'.replace("&", "&amp;") in page
+            assert len(client.get(link + more).context["rows"]) == min(count, 50)
     for wanted, count in (("", 40), ("&amp;status=MISSED", 20)):
         link = f"/admin/calllogs/calllog/?period=custom&amp;from={day - WEEK}&amp;to={day - WEEK}{wanted}"
         assert link in page
