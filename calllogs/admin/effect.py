@@ -26,6 +26,7 @@ from calllogs.effect import Mark, Standing, basis, history, words
 from calllogs.effect.compare import Comparison, Side, compare
 from calllogs.periods import Period
 from calllogs.reading import Reading
+from settings_sync import desired
 from settings_sync.admin import changes
 
 VIEW = "calllogs.view_calllog"
@@ -105,7 +106,7 @@ def page(request: HttpRequest) -> HttpResponse:
         shown = history.within(whole, period)
         chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
         found = compare(chosen, whole, period) if chosen else None
-        curve = effect_chart.curve(period, shown.found, found.hours if found else None)
+        curve = effect_chart.curve(period, shown.found, found.days if found else None)
     context = {
         **admin.site.each_context(request),
         "title": _("Effect of a change"),
@@ -124,7 +125,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "count": len(shown.found),
         "is_gone": bool(asked.change) and chosen is None,
         "curve": curve,
-        "drawn": effect_chart.drawn(curve, shown.found, lambda key: _link(asked, key), chosen=asked.change),
+        "drawn": effect_chart.drawn(
+            curve, shown.found, lambda key: _link(asked, key), chosen=asked.change, found=found
+        ),
         "found": _found(found) if found else None,
     }
     return TemplateResponse(request, "calllogs/effect.html", context)
@@ -195,31 +198,32 @@ def _found(found: Comparison) -> dict[str, Any]:
     if found.judged:
         told["verdict"], told["verdict_colour"] = words.verdict(found.judged)
         told["sides"] = [_side(found, found.before, _("Before")), _side(found, found.after, _("After"))]
-        told["pairs"] = _pairs(found)
-        told["is_short"] = len(told["pairs"]) <= 8
+        told["days"] = [
+            (name, [_cell(found, side, number) for number in range(len(side.days))])
+            for name, side in ((_("Before"), found.before), (_("After"), found.after))
+        ]
+        told["is_short"] = len(found.before.days) <= 8
     if found.judged_touched:
         told["verdict_touched"], told["verdict_touched_colour"] = words.verdict(found.judged_touched)
     return told
 
 
 def _side(found: Comparison, side: Side, name: str) -> Cell:
+    """Linked only where the list can show exactly these days: all in a row, or each of one weekday in a row."""
     whole, link, missed_link = side.whole, "", ""
-    if len(side.days) == (max(side.days) - min(side.days)).days + 1:  # only then the list can show it in one
-        link, missed_link = _links(min(side.days), max(side.days), found.department)
+    first, last = min(side.days), max(side.days)
+    length, weekdays = (last - first).days, {day.weekday() for day in side.days}
+    if len(side.days) == length + 1:
+        link, missed_link = effect_chart.links(first, last, department=found.department)
+    elif len(weekdays) == 1 and len(side.days) == length // 7 + 1:
+        weekday = desired.WEEKDAYS[first.weekday()]
+        link, missed_link = effect_chart.links(first, last, department=found.department, weekday=weekday)
     return Cell(name, whole.calls, whole.missed, words.percent(whole.rate), link, missed_link)
-
-
-def _pairs(found: Comparison) -> list[tuple[Cell | None, Cell | None]]:
-    """Days side by side, those before a date with that date beside the first of them."""
-    before = [_cell(found, found.before, number) for number in range(len(found.before.days))]
-    after: list[Cell | None] = [_cell(found, found.after, number) for number in range(len(found.after.days))]
-    after += [None] * (len(before) - len(after))
-    return list(zip(before, after, strict=True))
 
 
 def _cell(found: Comparison, side: Side, number: int) -> Cell:
     day, counted = side.days[number], side.counts[number]
-    link, missed_link = _links(day, day, found.department)
+    link, missed_link = effect_chart.links(day, day, department=found.department)
     return Cell(
         date_format(day, "D j M Y"),
         counted.calls,
@@ -228,8 +232,3 @@ def _cell(found: Comparison, side: Side, number: int) -> Cell:
         link,
         missed_link,
     )
-
-
-def _links(first: dt.date, last: dt.date, department: str = "") -> tuple[str, str]:
-    """To the calls of these days, and to the missed ones among them."""
-    return effect_chart.links(first, last, departments=(department,) if department else ())

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 
 from calllogs import reports
 from calllogs.effect import Mark, words
+from calllogs.effect.compare import Comparison
 from calllogs.filters import CUSTOM, CallFilter
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
 
 HOURS_UP_TO = 2  # days
-Hours = Sequence[tuple[dt.datetime, int, int]]  # moment, calls, missed
+Days = Sequence[tuple[dt.datetime, int, int]]  # moment, calls, missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +37,19 @@ class Point:
     marks: tuple[str, ...]
 
 
-def links(first: dt.date, last: dt.date, *, departments: tuple[str, ...] = ()) -> tuple[str, str]:
+def links(first: dt.date, last: dt.date, *, department: str = "", weekday: str = "") -> tuple[str, str]:
     """To the list of the calls of these days, and of the missed ones among them."""
-    wanted = CallFilter(period=CUSTOM, date_from=first, date_to=last, departments=departments)
-    missed = CallFilter(
-        period=CUSTOM,
-        date_from=first,
-        date_to=last,
-        departments=departments,
-        statuses=(CallLog.Status.MISSED,),
+    departments = (department,) if department else ()
+    wanted = CallFilter(
+        period=CUSTOM, date_from=first, date_to=last, departments=departments, weekday=weekday
     )
+    missed = replace(wanted, statuses=(CallLog.Status.MISSED,))
     address = reverse("admin:calllogs_calllog_changelist")
     return f"{address}?{wanted.query()}", f"{address}?{missed.query()}"
 
 
-def curve(period: Period, marks: Sequence[Mark], hours: Hours | None = None) -> list[Point]:
-    """Every day or hour of the period that has begun, the oldest first. `hours`: if they have been read already."""
+def curve(period: Period, marks: Sequence[Mark], counted: Days | None = None) -> list[Point]:
+    """Every day or hour of the period that has begun, the oldest first. `counted`: its days, if they are already."""
     if (period.last_day - period.first_day).days < HOURS_UP_TO:
         bars = reports.by_hour(period.so_far())
         ends = [*(bar.start for bar in bars[1:]), period.so_far().end]
@@ -59,7 +57,7 @@ def curve(period: Period, marks: Sequence[Mark], hours: Hours | None = None) -> 
             _point(bar.start, end, bar.calls, bar.missed, marks, is_hour=True)
             for bar, end in zip(bars, ends, strict=True)
         ]
-    days = _by_day(period, hours) if hours is not None else reports.by_day(period)
+    days = _by_day(period, counted) if counted is not None else reports.by_day(period)
     return [
         _point(one.start, one.end, calls, missed, marks, is_hour=False)
         for day, calls, missed in days
@@ -67,14 +65,14 @@ def curve(period: Period, marks: Sequence[Mark], hours: Hours | None = None) -> 
     ]
 
 
-def _by_day(period: Period, hours: Hours) -> list[tuple[dt.date, int, int]]:
+def _by_day(period: Period, counted: Days) -> list[tuple[dt.date, int, int]]:
     length = (period.last_day - period.first_day).days + 1
     found = {period.first_day + dt.timedelta(days=number): (0, 0) for number in range(length)}
-    for starts_at, calls, missed in hours:
+    for starts_at, calls, missed in counted:
         day = day_of(starts_at)
         if day in found:
             found[day] = (found[day][0] + calls, found[day][1] + missed)
-    return [(day, *counted) for day, counted in found.items()]
+    return [(day, *both) for day, both in found.items()]
 
 
 def _point(
@@ -97,20 +95,26 @@ def _point(
 
 
 def drawn(
-    points: Sequence[Point], marks: Sequence[Mark], link_of: Callable[[str], str], *, chosen: str
+    points: Sequence[Point],
+    marks: Sequence[Mark],
+    link_of: Callable[[str], str],
+    *,
+    chosen: str,
+    found: Comparison | None,
 ) -> dict[str, Any]:
     """What the script draws. A mark's `place` counts in points from the left edge, with its part of a day or hour."""
-    found: dict[int, list[Mark]] = {}
+    groups: dict[int, list[Mark]] = {}
     for mark in marks:
         for number, point in enumerate(points):
             if point.start <= mark.at < point.end:
-                found.setdefault(number, []).append(mark)
+                groups.setdefault(number, []).append(mark)
     return {
         "labels": [point.short for point in points],
         "titles": [point.words for point in points],
         "calls": [point.calls for point in points],
         "missed": [point.missed for point in points],
         "shares": [round(100 * point.missed / point.calls, 1) if point.calls else None for point in points],
+        "sides": [_side(point, found) for point in points],
         "links": [point.link for point in points],
         "marks": [
             {
@@ -120,7 +124,15 @@ def drawn(
                 "link": link_of(group[-1].key),
                 "isChosen": any(mark.key == chosen for mark in group),
             }
-            for number, group in sorted(found.items())
+            for number, group in sorted(groups.items())
         ],
         "names": {"calls": _("Calls"), "share": _("Missed, %"), "missed": _("missed"), "marks": _("Changes")},
     }
+
+
+def _side(point: Point, found: Comparison | None) -> str:
+    """Whether its day is one of those that are compared."""
+    day = day_of(point.start)
+    if found is None:
+        return ""
+    return "before" if day in found.before.days else "after" if day in found.after.days else ""

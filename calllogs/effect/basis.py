@@ -54,6 +54,8 @@ def lines(found: Comparison) -> list[str]:
     if found.department:
         words = _("Only calls of %(department)s count, the agent's department.")
         told.append(words % {"department": found.department})
+    if found.is_widened:
+        told.append(_("The touched time is counted in whole hours, since so many days are compared."))
     if found.are_holidays:
         told.append(_("All days of one side were holidays, so these were the usual thing and are compared."))
     elif found.left_out:

@@ -23,6 +23,7 @@ from settings_sync import desired
 from settings_sync.models import OfficeHours
 
 MOST_WEEKS = 4
+MOST_EXACT = 16  # days of which parts of hours are counted from the calls; of more, whole hours
 REACH = dt.timedelta(
     weeks=8
 )  # so that a few holidays do not shorten the four weeks; less than `history.AROUND`
@@ -70,6 +71,7 @@ class Comparison:
     together: int = 1  # changes of the same thing on that day, which cannot be told apart
     weekdays: tuple[int, ...] = ()  # those of the thing, where it is not about all of them
     spans: tuple[Span, ...] = ()
+    is_widened: bool = False  # the spans, to whole hours
     department: str = ""
     before: Side = field(default_factory=Side)
     after: Side = field(default_factory=Side)
@@ -79,7 +81,7 @@ class Comparison:
     until: dt.date | None = None
     is_young: bool = False  # the days after it are not more, because there are no more yet
     left_out: tuple[tuple[dt.date, str], ...] = ()  # day, and HOLIDAY or OTHER
-    hours: list[tuple[dt.datetime, int, int]] | None = None  # all calls of the period by the hour, if counted
+    days: list[tuple[dt.datetime, int, int]] | None = None  # all calls of the period by the day, if counted
     are_holidays: bool = False  # all days of a side were holidays: that was the usual thing then
 
     @property
@@ -135,7 +137,11 @@ def _lasting(found: Comparison, asked: _Asked) -> None:
         return
     before, after = _usual(found, before, asked.special), _usual(found, after, asked.special)
     found.spans = _touched(mark, reach.first or mark)
-    told = _counted(found, [*before, *after], asked.period)
+    likely = [date for pair in _pairs(before, after) for date in pair]
+    if len(likely) > MOST_EXACT:
+        wide = tuple(map(spans.widened, found.spans))
+        found.spans, found.is_widened = wide, wide != found.spans
+    told = _counted(found, [*before, *after], asked.period, likely)
     before, after = (
         [date for date in before if told[date].whole.calls],
         [date for date in after if told[date].whole.calls],
@@ -148,6 +154,8 @@ def _lasting(found: Comparison, asked: _Asked) -> None:
             found.problem = Problem.NO_CALLS_AFTER if before else Problem.NO_CALLS_BEFORE
         found.since, found.until = reach.since, reach.until
         return
+    if missing := [date for pair in pairs for date in pair if date not in likely]:
+        counts.add_parts(told, found.spans, missing)
     _judge(found, [one for one, _other in pairs], [other for _one, other in pairs], told)
     if found.weeks < MOST_WEEKS:
         is_short_before = len(before) <= len(after)
@@ -216,7 +224,7 @@ def _of_date(found: Comparison, date: dt.date, asked: _Asked) -> None:
     before = [day for day in candidates if day not in asked.special]
     if found.mark.kind == OTHER:
         found.spans = _touched_on(found.mark, same)
-    told = _counted(found, [*before, date], asked.period)
+    told = _counted(found, [*before, date], asked.period, [*before, date])
     before = [day for day in before if told[day].whole.calls][:MOST_WEEKS]
     if not before or not told[date].whole.calls:
         found.problem = Problem.NO_CALLS_AFTER if before else Problem.NO_CALLS_BEFORE
@@ -247,13 +255,13 @@ def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
 # --- both ------------------------------------------------------------------------------------------------
 
 
-def _counted(found: Comparison, dates: list[dt.date], period: Period) -> Counts:
+def _counted(found: Comparison, dates: list[dt.date], period: Period, exact: list[dt.date]) -> Counts:
     """An agent's change concerns the calls of the agent's department, if calls carry it."""
     departments = {change.row.department for change in found.mark.changes} if found.mark.kind == AGENT else ()
     department = next(iter(departments)) if len(departments) == 1 else ""
-    told = counts.read(dates, period, spans=found.spans, department=department)
-    found.department, found.hours = told.department, told.hours
-    return told.days
+    told = counts.read(dates, period, spans=found.spans, exact=exact, department=department)
+    found.department, found.days = told.department, told.days
+    return told.dates
 
 
 def _judge(found: Comparison, before: list[dt.date], after: list[dt.date], told: Counts) -> None:

@@ -1,7 +1,7 @@
 """Calls and missed calls of single days, and of some hours of these days; and of a whole period by the hour."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,11 @@ from calllogs.effect.chance import Count as Counted
 from calllogs.effect.spans import DAY, Span, edges, whole_hours
 from calllogs.models import CallLog, Rollup
 from calllogs.office_time import midnight
-from calllogs.periods import Period
+from calllogs.periods import Period, day_of
 
-Dimension = Rollup.Dimension
+Dimension, Unit = Rollup.Dimension, Rollup.Unit
 PART = "part"  # of an hour: counted from the calls, not from the rollups
-Rows = list[tuple[str, dt.datetime, int, int]]  # dimension or PART, moment, calls, missed
+Rows = list[tuple[str, str, dt.datetime, int, int]]  # unit or PART, dimension, moment, calls, missed
 
 
 @dataclass(slots=True)
@@ -28,65 +28,83 @@ class DayCount:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`days`: those that were asked for. `hours`: of all calls, at least those of the period that was asked for."""
+    """`dates`: those that were asked for. `days`: all calls, at least of the period that was asked for."""
 
-    days: dict[dt.date, DayCount]
-    hours: list[tuple[dt.datetime, int, int]]
+    dates: dict[dt.date, DayCount]
+    days: list[tuple[dt.datetime, int, int]]
     department: str = ""
 
 
 def read(
-    dates: Sequence[dt.date], period: Period, *, spans: Sequence[Span] = (), department: str = ""
+    dates: Sequence[dt.date],
+    period: Period,
+    *,
+    spans: Sequence[Span] = (),
+    exact: Collection[dt.date] = (),
+    department: str = "",
 ) -> Told:
     """In one query of the rollups, which must be level, and of the calls where a span ends within an hour.
 
-    If no call of these days is of the department, all calls count, and the answer's department is empty.
+    The latter only for the days `exact`: of the others, `touched` lacks what is beside the whole hours. If no call of
+    these days is of the department, all calls count, and the answer's department is empty.
     """
-    rows = _rows(dates, period, spans, department)
-    own = [row for row in rows if row[0] == Dimension.DEPARTMENT]
-    whole = [row for row in rows if row[0] == Dimension.TOTAL]
-    days = _days(dates, own or whole, [row for row in rows if row[0] == PART], spans)
-    return Told(days, [row[1:] for row in whole], department if own else "")
-
-
-def _days(
-    dates: Sequence[dt.date], hours: Rows, parts: Rows, spans: Sequence[Span]
-) -> dict[dt.date, DayCount]:
+    rows = _rows(dates, period, spans, exact, department)
+    days = [row[2:] for row in rows if row[:2] == (Unit.DAY, Dimension.TOTAL)]
+    own = [row[2:] for row in rows if row[:2] == (Unit.DAY, Dimension.DEPARTMENT)]
     found = {date: DayCount() for date in dates}
-    touched = {hour for span in spans for hour in whole_hours(span)}
-    zone = timezone.get_default_timezone()
-    for _dimension, starts_at, calls, missed in hours:
-        local = timezone.localtime(starts_at, zone)
-        day = found.get(local.date())
+    for starts_at, calls, missed in own or days:
+        day = found.get(day_of(starts_at))
         if day is not None:
             day.whole = _sum(day.whole, calls, missed)
-            if local.hour in touched:
-                day.touched = _sum(day.touched, calls, missed)
-    for _dimension, at, calls, missed in parts:
-        day = found[timezone.localdate(at, zone)]
+    hours = {hour for span in spans for hour in whole_hours(span)}
+    for name, _dimension, at, calls, missed in rows:
+        local = timezone.localtime(at, timezone.get_default_timezone())
+        day = found.get(local.date())
+        if day is not None and (name == PART or (name == Unit.HOUR and local.hour in hours)):
+            day.touched = _sum(day.touched, calls, missed)
+    return Told(found, days, department if own else "")
+
+
+def add_parts(days: dict[dt.date, DayCount], spans: Sequence[Span], dates: Sequence[dt.date]) -> None:
+    """Count what lies beside the whole hours for more of the days."""
+    for _name, _dimension, at, calls, missed in _parts(
+        dates, [part for span in spans for part in edges(span)]
+    ):
+        day = days[day_of(at)]
         day.touched = _sum(day.touched, calls, missed)
-    return found
 
 
 def _sum(counted: Counted, calls: int, missed: int) -> Counted:
     return Counted(counted.calls + calls, counted.missed + missed)
 
 
-def _rows(dates: Sequence[dt.date], period: Period, spans: Sequence[Span], department: str) -> Rows:
+def _rows(
+    dates: Sequence[dt.date],
+    period: Period,
+    spans: Sequence[Span],
+    exact: Collection[dt.date],
+    department: str,
+) -> Rows:
     start, end = midnight(min(dates)), midnight(max(dates) + dt.timedelta(days=1))
+    within = Q(starts_at__gte=start, starts_at__lt=end)
     wanted = Q(
-        dimension=Dimension.TOTAL, starts_at__gte=min(start, period.start), starts_at__lt=max(end, period.end)
+        unit=Unit.DAY,
+        dimension=Dimension.TOTAL,
+        starts_at__gte=min(start, period.start),
+        starts_at__lt=max(end, period.end),
     )
     if department:
-        of_it = Q(dimension=Dimension.DEPARTMENT, value=department)
-        wanted |= of_it & Q(starts_at__gte=start, starts_at__lt=end)
+        wanted |= within & Q(unit=Unit.DAY, dimension=Dimension.DEPARTMENT, value=department)
+    if any(whole_hours(span) for span in spans):
+        wanted |= within & Q(unit=Unit.HOUR, dimension=Dimension.TOTAL)
     calls = F("answered") + F("missed") + F("dropped") + F("other")
-    rows = Rollup.objects.filter(wanted).order_by().values_list("dimension", "starts_at", calls, "missed")
+    rows = Rollup.objects.filter(wanted).order_by()
+    kept = rows.values_list("unit", "dimension", "starts_at", calls, "missed")
     parts = [part for span in spans for part in edges(span)]
-    return list(rows.union(_parts(dates, parts), all=True) if parts else rows)
+    return list(kept.union(_parts(exact, parts), all=True) if parts and exact else kept)
 
 
-def _parts(dates: Sequence[dt.date], parts: Sequence[Span]) -> QuerySet[Any, Any]:
+def _parts(dates: Collection[dt.date], parts: Sequence[Span]) -> QuerySet[Any, Any]:
     """Of each day what lies in its parts of hours; the first call's moment stands for the day."""
     within = Q(pk__in=[])
     for date in dates:
@@ -96,10 +114,11 @@ def _parts(dates: Sequence[dt.date], parts: Sequence[Span]) -> QuerySet[Any, Any
     by_day = CallLog.objects.filter(within).order_by().values(day=day)
     return by_day.annotate(
         name=Value(PART),
+        dimension=Value(Dimension.TOTAL.value),
         at=Min("started_at"),
         calls=Count("id"),
         misses=Count("id", filter=Q(status=CallLog.Status.MISSED)),
-    ).values_list("name", "at", "calls", "misses")
+    ).values_list("name", "dimension", "at", "calls", "misses")
 
 
 def _moment(date: dt.date, minute: int) -> dt.datetime:

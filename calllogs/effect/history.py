@@ -194,7 +194,9 @@ def _is_taken_back(change: Change, sent: dict[str, dt.datetime | None]) -> bool:
 
 def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
     """Of a change that the provider does not have: did it surely never have it, or do we not know?"""
-    if _is_taken_back(change, sent):
+    is_dated = change.kind.name in (HOLIDAY, OTHER)
+    is_too_late = is_dated and change.row.history_date >= midnight(change.row.date + dt.timedelta(days=1))
+    if is_too_late or _is_taken_back(change, sent):
         return Standing.NOT_THERE
     address = changes.told(change)[0]
     if address not in sent:

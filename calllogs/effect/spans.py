@@ -29,6 +29,11 @@ def whole_hours(span: Span) -> range:
     return range(-(-span[0] // 60), max(-(-span[0] // 60), span[1] // 60))
 
 
+def widened(span: Span) -> Span:
+    """To whole hours."""
+    return span[0] // 60 * 60, -(-span[1] // 60) * 60
+
+
 def edges(span: Span) -> tuple[Span, ...]:
     """What is left of it beside its whole hours."""
     hours = whole_hours(span)

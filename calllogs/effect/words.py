@@ -16,15 +16,20 @@ from settings_sync.changes import ADDED, DELETED, moment_words
 from settings_sync.models import Agent
 
 # Whole phrases: a language may bend the weekday's name.
-ON_DAYS = (
-    gettext_lazy("on Mondays"), gettext_lazy("on Tuesdays"), gettext_lazy("on Wednesdays"),
-    gettext_lazy("on Thursdays"), gettext_lazy("on Fridays"), gettext_lazy("on Saturdays"),
-    gettext_lazy("on Sundays"),
-)  # fmt: skip
+MISSED_ON = (
+    gettext_lazy("missed calls on Mondays"),
+    gettext_lazy("missed calls on Tuesdays"),
+    gettext_lazy("missed calls on Wednesdays"),
+    gettext_lazy("missed calls on Thursdays"),
+    gettext_lazy("missed calls on Fridays"),
+    gettext_lazy("missed calls on Saturdays"),
+    gettext_lazy("missed calls on Sundays"),
+)
 DAYS = (
     gettext_lazy("Mondays"), gettext_lazy("Tuesdays"), gettext_lazy("Wednesdays"), gettext_lazy("Thursdays"),
     gettext_lazy("Fridays"), gettext_lazy("Saturdays"), gettext_lazy("Sundays"),
 )  # fmt: skip
+SAME = 0.005  # a difference of less than half a point is none to speak of
 RULE = gettext_lazy(
     "With fewer than 30 calls on a side, nothing is said. Otherwise a difference counts as more than chance only if "
     "it is greater than what chance makes in 19 of 20 cases, both by how single calls fall and by how much like days "
@@ -84,7 +89,7 @@ def sentence(found: Comparison) -> str:
     before, after = found.before.whole, found.after.whole
     if found.mark.date:
         return _of_date(found, before, after)
-    names = {"change": _clause(found), "where": _where(found), **_figures(before, after)}
+    names = {"change": _clause(found), "what": _which(found), **_figures(before, after)}
     return _moved(before, after) % names
 
 
@@ -107,27 +112,18 @@ def touched(found: Comparison) -> str:
 
 
 def _moved(before: Count, after: Count) -> str:
-    one, other = _shares(before, after)
-    if one == other:
-        return _("%(change)s, missed calls %(where)s stayed at about %(before)s; now %(after)s.")
+    if abs(after.rate - before.rate) < SAME:
+        return _("%(change)s, %(what)s stayed about the same: %(before)s before it, %(after)s after it.")
     if after.rate < before.rate:
-        return _("%(change)s, missed calls %(where)s fell from %(before)s to %(after)s.")
-    return _("%(change)s, missed calls %(where)s rose from %(before)s to %(after)s.")
+        return _("%(change)s, %(what)s fell from %(before)s to %(after)s.")
+    return _("%(change)s, %(what)s rose from %(before)s to %(after)s.")
 
 
 def _clause(found: Comparison) -> str:
     mark = found.mark
     names = {"title": mark.title, "was": mark.was, "now": mark.now}
     if mark.kind == AGENT:
-        row = mark.changes[0].row
-        if row.history_type == DELETED:
-            return _("After %(title)s left the list of agents") % names
-        if row.history_type == ADDED:
-            return _("After %(title)s joined the agents") % names
-        is_on = row.availability == Agent.Availability.AVAIL
-        return (
-            _("After %(title)s was switched on") if is_on else _("After %(title)s was switched off")
-        ) % names
+        return _of_agents(mark) % names
     if found.together > 1:
         return _("After the hours of %(title)s became %(now)s") % names
     if not mark.was:
@@ -135,12 +131,25 @@ def _clause(found: Comparison) -> str:
     return _("After the hours of %(title)s went from %(was)s to %(now)s") % names
 
 
-def _where(found: Comparison) -> str:
+def _of_agents(mark: Mark) -> str:
+    row, count = mark.changes[0].row, len(mark.changes)
+    if row.history_type == DELETED:
+        return _("After %(title)s left the list of agents")
+    if row.history_type == ADDED:
+        return _("After %(title)s joined the agents")
+    if row.availability == Agent.Availability.AVAIL:
+        return ngettext("After %(title)s was switched on", "After %(title)s were switched on", count)
+    return ngettext("After %(title)s was switched off", "After %(title)s were switched off", count)
+
+
+def _which(found: Comparison) -> str:
     if len(found.weekdays) == 1:
-        return str(ON_DAYS[found.weekdays[0]])
+        return str(MISSED_ON[found.weekdays[0]])
     if found.weekdays:
-        return _("on these days")
-    return _("of %(department)s") % {"department": found.department} if found.department else _("in all")
+        return _("missed calls on these days")
+    if found.department:
+        return _("missed calls of %(department)s") % {"department": found.department}
+    return _("missed calls")
 
 
 def _days(weekdays: Sequence[int]) -> str:
@@ -150,7 +159,7 @@ def _days(weekdays: Sequence[int]) -> str:
 def _of_date(found: Comparison, before: Count, after: Count) -> str:
     mark, count = found.mark, len(found.before.days)
     names = {
-        "date": date_format(mark.day, "l, j F Y"),
+        "date": date_format(mark.date or mark.day, "l, j F Y"),
         "title": mark.title,
         "now": mark.now,
         "days": _days(found.weekdays),

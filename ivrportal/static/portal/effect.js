@@ -7,25 +7,22 @@
   const colour = (name) => getComputedStyle(canvas).getPropertyValue(`--effect-${name}`).trim();
   let chart;
 
-  const placeOf = (mark) => {
-    const { left, width } = chart.chartArea;
-    return left + (width * mark.place) / data.labels.length;
-  };
+  const placeOf = (mark, area) => area.left + (area.width * mark.place) / data.labels.length;
 
   const markAt = (event) => {
     const x = event.offsetX;
     const y = event.offsetY;
     if (y > chart.chartArea.top + 4) return undefined;
-    return data.marks.find((mark) => Math.abs(placeOf(mark) - x) < 12);
+    return data.marks.find((mark) => Math.abs(placeOf(mark, chart.chartArea) - x) < 12);
   };
 
   // A dashed line from top to bottom, and above it how many changes there are.
   const lines = {
     id: "effect-marks",
-    afterDatasetsDraw: () => {
-      const { ctx, chartArea } = chart;
+    afterDatasetsDraw: (drawn) => {
+      const { ctx, chartArea } = drawn;
       for (const mark of data.marks) {
-        const x = placeOf(mark);
+        const x = placeOf(mark, chartArea);
         const ink = colour(mark.isChosen ? "chosen" : "mark");
         ctx.save();
         ctx.strokeStyle = ctx.fillStyle = ink;
@@ -66,7 +63,7 @@
         labels: data.labels,
         datasets: [
           { type: "line", label: data.names.share, data: data.shares, yAxisID: "share", borderColor: colour("share"), backgroundColor: colour("share"), borderWidth: 2, pointRadius: data.labels.length > 40 ? 0 : 2, pointHitRadius: 8, tension: 0.2 },
-          { type: "bar", label: data.names.calls, data: data.calls, yAxisID: "calls", backgroundColor: colour("calls"), borderRadius: 2 },
+          { type: "bar", label: data.names.calls, data: data.calls, yAxisID: "calls", backgroundColor: data.sides.map((side) => colour(side || "calls")), borderRadius: 2 },
         ],
       },
       options: {
