@@ -103,18 +103,22 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("Calls"), "call", "calllogs_calllog_changelist", "calllogs.view_calllog"),
                 _item(_("Missed callers"), "phone_missed", "calllogs_missed", "calllogs.view_missedcaller")
                 | {"badge": _missed},
-                _item(_("Effect of a change"), "query_stats", "calllogs_effect", "calllogs.view_calllog"),
-                _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(_("Exports"), "download", "calllogs_export_changelist", "calllogs.view_export"),
-                _item(_("Wall board"), "tv", "board", "calllogs.view_calllog"),
-                _item(_("Alarms"), "notifications_active", "alarms", "calllogs.view_alarm"),
-                _item(_("Reports by mail"), "mail", "calllogs_report_changelist", "calllogs.view_report"),
                 _item(
                     _("Who listened"),
                     "headphones",
                     "calllogs_listening_changelist",
                     "calllogs.view_listening",
                 ),
+            ],
+        },
+        {
+            "title": _("At a glance"),
+            "items": [
+                _item(_("Wall board"), "tv", "board", "calllogs.view_calllog"),
+                _item(_("Effect of a change"), "query_stats", "calllogs_effect", "calllogs.view_calllog"),
+                _item(_("Reports by mail"), "mail", "calllogs_report_changelist", "calllogs.view_report"),
+                _item(_("Alarms"), "notifications_active", "alarms", "calllogs.view_alarm"),
             ],
         },
         {
@@ -151,6 +155,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(
                     _("Attempts"), "history", "settings_sync_attempt_changelist", "settings_sync.view_attempt"
                 ),
+                _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
                 _item(_("Connect the provider"), "cable", "connect", "calllogs.view_pushkey"),
                 _item(_("Push keys"), "key", "calllogs_pushkey_changelist", "calllogs.view_pushkey"),
             ],

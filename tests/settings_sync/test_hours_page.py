@@ -249,7 +249,7 @@ def test_the_page_is_quick_with_few_queries_however_much_there_is(
     ledger.repair()
     manager.get(WEEK)
     for path in (WEEK, "/admin/heard/", CLOSED + "?day=Sunday&count=52", "/admin/"):
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(15):
             assert manager.get(path).status_code == 200
         taken = []
         for _ in range(5):
