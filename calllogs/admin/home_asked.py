@@ -83,9 +83,12 @@ def from_query(params: QueryDict | Mapping[str, list[str]], *, now: dt.datetime 
 class Links:
     """To the call list, with what is meant in its address; the list counts what the home screen shows."""
 
-    def __init__(self, first: dt.date, last: dt.date) -> None:
-        self._list = reverse("admin:calllogs_calllog_changelist")
+    def __init__(self, first: dt.date, last: dt.date, *, address: str = "") -> None:
+        self._list = address or reverse("admin:calllogs_calllog_changelist")
         self._first, self._last = first, last
+
+    def on(self, day: dt.date) -> "Links":
+        return Links(day, day, address=self._list)
 
     def to(self, **chosen: Any) -> str:
         """Fields of CallFilter."""

@@ -32,14 +32,18 @@ def pending() -> Pending | None:
     return changes_since.pending(RollupProgress, RollupRecheck)
 
 
-def bring() -> bool:
-    """For a page that is about to read the counts: level now, or is there more than a page may wait for?"""
+def bring(*, old_s: float = 0) -> bool:
+    """For a page that is about to read the counts: level now, or is there more than a page may wait for?
+
+    A worker that looked less than `old_s` ago is trusted to look again: then the last seconds may be missing.
+    """
     try:
         waits = pending()
         if waits is None:
             return True
         if not waits.is_new:
-            return not refresh()
+            since = timezone.now() - dt.timedelta(seconds=old_s)
+            return (waits.read_at is not None and waits.read_at > since) or not refresh()
         if waits.calls > BUILD_AT_ONCE:
             return False
         rebuild()
@@ -70,7 +74,7 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
         if done:
             RollupRecheck.objects.filter(pk__in=done).delete()
         RollupRecheck.objects.bulk_create([RollupRecheck(at=start) for start in later - set(noted.values())])
-        progress.save(update_fields=["push_id", "call_id", "gaps"])
+        progress.save(update_fields=changes_since.READ)
     return is_more or bool(later) or len(notes) >= most
 
 

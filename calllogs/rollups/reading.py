@@ -66,13 +66,16 @@ _is_level: ContextVar[bool | None] = ContextVar("is_level", default=None)
 
 
 @contextmanager
-def level() -> Iterator[bool]:
-    """Brings the counts level, once for everything within; False if calls are still missing from them."""
+def level(*, old_s: float = 0) -> Iterator[bool]:
+    """Brings the counts level, once for everything within; False if calls are still missing from them.
+
+    `old_s`: if a worker did so less than that ago, it is not done again. A worker looks every two seconds.
+    """
     known = _is_level.get()
     if known is not None:
         yield known
         return
-    token = _is_level.set(rollup_level.bring())
+    token = _is_level.set(rollup_level.bring(old_s=old_s))
     try:
         yield bool(_is_level.get())
     finally:

@@ -26,7 +26,7 @@
       tension: 0.3,
       grouped: false,
       borderRadius: 2,
-      barPercentage: isMissed ? 0.5 : 0.9,
+      barPercentage: isMissed && one.values.length <= 40 ? 0.5 : 0.9,
       categoryPercentage: 0.95,
       isMissed,
     };
@@ -53,7 +53,7 @@
           onClick: (event, _found, chart) => goTo(event, chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, false).concat(chart.getElementsAtEventForMode(event, "index", { intersect: false }, false)), chart),
           onHover: (event, found) => { event.native.target.style.cursor = found.length ? "pointer" : ""; },
           plugins: {
-            legend: { position: "bottom", align: "start", labels: { color: ink, boxWidth: 18, boxHeight: 8, font: { size: 13 } } },
+            legend: { position: "bottom", align: "start", labels: { color: ink, boxWidth: 18, boxHeight: 8, font: { size: 13 }, sort: (one, other) => one.datasetIndex - other.datasetIndex } },
             tooltip: { itemSort: (one, other) => one.datasetIndex - other.datasetIndex },
           },
           scales: {
