@@ -12,6 +12,8 @@ from ivrportal import measures
 from settings_sync import theme
 from settings_sync.models import Agent
 
+_COUNTED = "portal_missed_callers"
+
 
 class PortalSite(theme.AdminSite):
     site_header = site_title = _("IVR Portal")
@@ -56,6 +58,7 @@ class PortalSite(theme.AdminSite):
         week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
         now = measures.now()
+        setattr(request, _COUNTED, now.missed_callers)  # once for the page and its navigation
         context = {
             "now": now,
             "agents": len(agents),
@@ -83,15 +86,15 @@ def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, An
     }
 
 
-def _missed() -> Any:
+def _missed(request: HttpRequest) -> Any:
     from calllogs.admin import desk  # late: the admin modules register themselves with this very site
 
-    return desk.badge()
+    return desk.badge(getattr(request, _COUNTED, None))
 
 
-def _shown(item: dict[str, Any]) -> dict[str, Any]:
+def _shown(request: HttpRequest, item: dict[str, Any]) -> dict[str, Any]:
     """With its badge counted, for those who see it."""
-    return {**item, "badge": item["badge"]()} if "badge" in item else item
+    return {**item, "badge": item["badge"](request)} if "badge" in item else item
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -169,5 +172,5 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         },
     ]
     for group in groups:
-        group["items"] = [_shown(item) for item in group["items"] if item["permission"](request)]
+        group["items"] = [_shown(request, item) for item in group["items"] if item["permission"](request)]
     return [group for group in groups if group["items"]]
