@@ -13,8 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 PRODUCTION := PORTAL_MODE=production SECRET_KEY=not-a-secret-only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz \
 	DEBUG=false ALLOWED_HOSTS=portal.example CSRF_TRUSTED_ORIGINS=https://portal.example \
 	DATABASE_URL=postgres://portal:portal@127.0.0.1:5432/portal REDIS_URL=redis://127.0.0.1:6379/0 \
-	IVR_API_URL=https://provider.example IVR_API_KEY=made-up IVR_CUST_ID=made-up PUSH_KEYS=made-up \
-	EMAIL_URL=smtp+tls://mail.example:587 DEFAULT_FROM_EMAIL=portal@portal.example
+	IVR_API_URL=https://provider.example IVR_API_KEY=made-up IVR_CUST_ID=made-up PUSH_KEYS=made-up
 
 help:
 	@echo "make run     the whole portal with sample data, on http://127.0.0.1:8000/ (PORT=… for another port)"

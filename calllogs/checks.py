@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, Warning
+from django.core.checks import CheckMessage, Error, Info, Warning
 
 
 @checks.register()
@@ -85,10 +85,10 @@ def recordings_have_a_place(**_: Any) -> list[CheckMessage]:
 def mail_is_set_up(**_: Any) -> list[CheckMessage]:
     if not settings.MAIL_IS_SET_UP:
         return [
-            Warning(
+            Info(
                 "E-mail is not set up: alarms and reports are mailed to nobody.",
                 hint="Set EMAIL_URL, or EMAIL_HOST and its like, and DEFAULT_FROM_EMAIL.",
-                id="calllogs.W001",
+                id="calllogs.I001",
             )
         ]
     if settings.EMAIL_USE_TLS and settings.EMAIL_USE_SSL:

@@ -293,7 +293,7 @@ def test_without_mail_it_says_so(settings, client_for):
     settings.MAIL_IS_SET_UP = False
     from calllogs.checks import mail_is_set_up
 
-    assert [found.id for found in mail_is_set_up()] == ["calllogs.W001"]
+    assert [found.id for found in mail_is_set_up()] == ["calllogs.I001"]
     made = report()
     client = client_for(SUPERVISORS)
     assert "E-mail is not set up" in client.get(PAGE).text
