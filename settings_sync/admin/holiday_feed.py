@@ -28,7 +28,11 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """All holidays, past ones too, as the import reads them."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    text = holiday_files.write_csv(Holiday.objects.order_by("date").values_list("date", "name"))
+    holidays = Holiday.objects.order_by("date")
+    if newest := holidays.last():
+        # On record, as everything that leaves the house is: who, when, what.
+        model_admin.log_change(request, newest, f"All {holidays.count()} holidays taken out as CSV.")
+    text = holiday_files.write_csv(holidays.values_list("date", "name"))
     return _csv(text, f"holidays-{timezone.localdate()}.csv")
 
 
