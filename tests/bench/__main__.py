@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench import machine, report
 
-MODULES = ("pushes", "settings", "missed")
+MODULES = ("pushes", "settings", "missed", "home")
 
 
 def main() -> None:
