@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -85,6 +86,20 @@ def on_postgres(directory: Path) -> Iterator[OnPostgres]:
 @contextlib.contextmanager
 def on_sqlite(directory: Path) -> Iterator[OnSqlite]:
     yield OnSqlite(directory)
+
+
+@contextlib.contextmanager
+def with_calls(directory: Path, count: int, *, name: str) -> Iterator[str]:
+    """A database with so many lifelike calls; or that of BENCH_CALLS_URL, migrated. Its URL."""
+    if url := os.environ.get("BENCH_CALLS_URL", ""):
+        manage(url, directory / "var", "migrate", "--verbosity", "0")
+        yield url
+        return
+    with on_postgres(directory) as databases:
+        url = databases.fresh(name)
+        print(f"[{time.strftime('%H:%M:%S')}] loading {count:,} calls", flush=True)
+        manage(url, directory / "var", "load_sample_data", "--calls", str(count))
+        yield url
 
 
 def environment(url: str, var: Path) -> Mapping[str, str]:

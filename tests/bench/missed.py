@@ -4,17 +4,13 @@
 its open rows are made anew; its calls are not touched.
 """
 
-import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.databases import ROOT, environment, manage, on_postgres
+from tests.bench.databases import ROOT, environment, with_calls
 from tests.bench.report import Figure, Options, Section, table
 
 CALLS, QUICK_CALLS = 5_000_000, 50_000
@@ -25,7 +21,7 @@ def run(options: Options) -> Section:
     with tempfile.TemporaryDirectory(prefix="ivrportal-bench-") as name:
         directory = Path(name)
         directory.chmod(0o711)  # PostgreSQL may run as another user below it
-        with _calls(directory, QUICK_CALLS if options.quick else CALLS) as url:
+        with with_calls(directory, QUICK_CALLS if options.quick else CALLS, name="bench_missed") as url:
             # As in the demo: pages then need no collected files. The work on the server is the same.
             env = dict(environment(url, directory / "var")) | {"PORTAL_MODE": "demo"}
             command = [sys.executable, "-m", "tests.bench.missed_inside", "5" if options.quick else "40"]
@@ -33,19 +29,6 @@ def run(options: Options) -> Section:
             if done.returncode:
                 raise RuntimeError(f"the measurement failed:\n{done.stderr[-3000:]}")
             return _section(json.loads(done.stdout.splitlines()[-1]))
-
-
-@contextlib.contextmanager
-def _calls(directory: Path, count: int) -> Iterator[str]:
-    if url := os.environ.get("BENCH_CALLS_URL", ""):
-        manage(url, directory / "var", "migrate", "--verbosity", "0")
-        yield url
-        return
-    with on_postgres(directory) as databases:
-        url = databases.fresh("bench_missed")
-        print(f"[{time.strftime('%H:%M:%S')}] loading {count:,} calls", flush=True)
-        manage(url, directory / "var", "load_sample_data", "--calls", str(count))
-        yield url
 
 
 def _section(found: dict) -> Section:

@@ -1,0 +1,131 @@
+"""`python -m tests.bench.home_inside REPEATS`: measures the home screen on the database of the environment; JSON."""
+
+import datetime as dt
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import django
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
+django.setup()
+
+# After set-up, because these need the applications.
+from django.contrib.auth.models import Group, User  # noqa: E402
+
+from calllogs.models import CallLog, Push, Rollup, RollupProgress  # noqa: E402
+from calllogs.periods import Period  # noqa: E402
+from calllogs.rollups import level  # noqa: E402
+from ivrportal import roles  # noqa: E402
+
+_LIVE = """SELECT grouping(agent_number, department, virtual_number, circle), agent_number, department, virtual_number,
+    circle, count(*), count(*) FILTER (WHERE status = 'ANSWERED'), count(*) FILTER (WHERE status = 'MISSED')
+    FROM calllogs_calllog WHERE started_at >= %s AND started_at < %s
+    GROUP BY GROUPING SETS ((), (agent_number), (department), (virtual_number), (circle))"""
+
+
+def main() -> None:
+    repeats = int(sys.argv[1])
+    settings.ALLOWED_HOSTS = ["testserver"]
+    with transaction.atomic():
+        Rollup.objects.all().delete()
+        RollupProgress.objects.all().delete()
+    rebuild_s = seconds(level.rebuild)
+    while level.refresh():
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE) calllogs_rollup")
+    period = Period.last(90)
+    live_s = min(seconds(lambda: live(period)) for _ in range(2))
+    refresh_ms = statistics.median(refreshing() for _ in range(5))
+    roles.ensure()
+    user, _ = User.objects.get_or_create(username="bench-of-the-home-screen", is_staff=True)
+    user.groups.set([Group.objects.get(name=roles.OFFICE_MANAGERS)])
+    try:
+        client = Client()
+        client.force_login(user)
+        pages = {name: measured(client, f"/admin/{query}", repeats) for name, query in kinds(period).items()}
+    finally:
+        user.delete()
+    started = time.perf_counter()
+    differences = level.rebuild()
+    print(
+        json.dumps(
+            {
+                "calls": CallLog.objects.count(),
+                "rows": Rollup.objects.count(),
+                "pages": pages,
+                "refresh_ms": refresh_ms,
+                "rebuild_s": rebuild_s,
+                "compare_s": time.perf_counter() - started,
+                "live_s": live_s,
+                "differences": differences,
+            }
+        )
+    )
+
+
+def kinds(period: Period) -> dict[str, str]:
+    first, last = period.first_day, period.last_day - dt.timedelta(days=20)
+    return {
+        "today": "",
+        "7 days": "?period=7d",
+        "30 days": "?period=30d",
+        "90 days": "?period=90d",
+        "70 days that are over": f"?period=custom&from={first}&to={last}",
+        "90 days, the figures alone": "home/figures/?period=90d",
+    }
+
+
+def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
+    def get() -> None:
+        assert client.get(url).status_code == 200, url
+
+    get()
+    with CaptureQueriesContext(connection) as queries:
+        get()
+    count = len(queries)  # now: the next request forgets them
+    took = [seconds(get) * 1000 for _ in range(repeats)]
+    return {"best": min(took), "median": statistics.median(took), "worst": max(took), "queries": count}
+
+
+def live(period: Period) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LIVE, [period.start, period.end])
+        cursor.fetchall()
+
+
+def refreshing() -> float:
+    """Milliseconds to read a thousand new pushes and count their hours, the newest there are; rolled back."""
+    with transaction.atomic():
+        calls = list(CallLog.objects.order_by("-started_at", "-id")[:1000])
+        for call in calls:
+            call.pk, call.call_id = None, uuid4().hex
+        now = calls[0].received_at
+        made = CallLog.objects.bulk_create(calls)
+        Push.objects.bulk_create(
+            Push(uid=uuid4().hex, received_at=now, remote_addr="", raw_query="", outcome="STORED", call=call)
+            for call in made
+        )
+        took = seconds(level.refresh)
+        transaction.set_rollback(True)
+    return took * 1000
+
+
+def seconds(act: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
