@@ -5,6 +5,7 @@ not there yet is remembered as a gap and looked for again for GAP_S. A call may 
 what changes calls in another way than by a push, or after its push was committed, is noted by whoever does it.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from calllogs.models.reading_progress import ReadingProgress
 from calllogs.parsing import ParsedCall
 from calllogs.store import as_received
 
+READ = ["push_id", "call_id", "gaps", "read_at"]  # the fields of a progress that reading sets
 AT_ONCE = 1000
 GAP_S = 600
 MOST_GAPS = 200
@@ -32,6 +34,7 @@ class Pending:
 
     is_new: bool
     calls: int
+    read_at: dt.datetime | None = None  # when somebody last read
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,15 @@ def pending(progress: type[ReadingProgress], noted: type[models.Model]) -> Pendi
         "is_noted": Exists(noted._default_manager.all()),
     }
     only = progress._default_manager.filter(pk=progress.ONLY).annotate(**of_tables)
-    row = only.values_list("push_id", "call_id", "built_at", *of_tables).first()
+    row = only.values_list("push_id", "call_id", "built_at", "read_at", *of_tables).first()
     if row is None:
         progress._default_manager.get_or_create(pk=progress.ONLY)
         return pending(progress, noted)
-    push_id, call_id, built_at, newest_push, newest_call, is_noted = row
+    push_id, call_id, built_at, read_at, newest_push, newest_call, is_noted = row
     if built_at is None:
         return Pending(is_new=True, calls=newest_call or 0)
     if is_noted or (newest_push or 0) > push_id or (newest_call or 0) > call_id:
-        return Pending(is_new=False, calls=(newest_call or 0) - call_id)
+        return Pending(is_new=False, calls=(newest_call or 0) - call_id, read_at=read_at)
     return None
 
 
@@ -79,6 +82,7 @@ def read(progress: ReadingProgress, field: str, *, most: int) -> tuple[set[Any],
     Where pushes disagree, what the earlier ones told is among them: the call may have had it before. The progress must
     be locked; its fields are set, not saved.
     """
+    progress.read_at = timezone.now()
     found = [*_pushes_in_gaps(progress, field), *_new_pushes(progress, field, most)]
     values = {value for _, call, _, value in found if call}
     disagreed = {call for _, call, has_conflict, _ in found if call and has_conflict}

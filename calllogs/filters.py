@@ -49,7 +49,7 @@ class CallFilter:
 
     `date_from` and `date_to` are days of the portal's zone, both inclusive, and count only if `period` is "custom".
     Numbers are E.164 where they can be. `talk_from` and `talk_to` are seconds, both inclusive. "-" among several
-    values stands for calls without one.
+    values stands for calls without one. `weekday` and `hour` (from 0 to 23) are of the portal's clock.
     """
 
     period: str = ""
@@ -61,6 +61,8 @@ class CallFilter:
     virtual_numbers: tuple[str, ...] = ()
     circles: tuple[str, ...] = ()
     office: str = ""
+    weekday: str = ""
+    hour: str = ""
     recording: str = ""
     talk_from: int | None = None
     talk_to: int | None = None
@@ -106,6 +108,8 @@ class CallFilter:
             )  # the index of talks begins with it; SQLite does not skip
         if self.office:
             wanted &= office_time.condition(is_open=self.office == "in", first=first, last=last)
+        if self.weekday or self.hour:
+            wanted &= office_time.at_clock(weekday=self.weekday, hour=self.hour, first=first, last=last)
         return wanted & searching.condition(self.q, by_index=by_index) if self.q else wanted
 
     def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
@@ -122,7 +126,12 @@ class CallFilter:
             pairs += [(name, value)] if value else []
         for (_field, values), name in zip(self._choices(), _CHOICE_NAMES, strict=True):
             pairs += [(name, value) for value in values]
-        for name, text in (("office", self.office), ("recording", self.recording)):
+        for name, text in (
+            ("office", self.office),
+            ("weekday", self.weekday),
+            ("hour", self.hour),
+            ("recording", self.recording),
+        ):
             pairs += [(name, text)] if text else []
         for name, seconds in (("talk_from", self.talk_from), ("talk_to", self.talk_to)):
             pairs += [(name, seconds)] if seconds is not None else []
@@ -144,7 +153,7 @@ class CallFilter:
         whole: list[dict[str, Any]] = [
             {"period": self.period, "date_from": self.date_from, "date_to": self.date_to}
         ]
-        whole += [{name: getattr(self, name)} for name in ("office", "recording")]
+        whole += [{name: getattr(self, name)} for name in ("office", "weekday", "hour", "recording")]
         whole += [{"talk_from": self.talk_from, "talk_to": self.talk_to}, {"q": self.q}]
         found = [
             (replace(nothing, **fields), replace(self, **{name: getattr(nothing, name) for name in fields}))
@@ -176,6 +185,13 @@ class CallFilter:
             yield _either(self.circles, _("no circle"))
         if self.office:
             yield str(OFFICE[self.office])
+        if self.weekday:
+            yield str(office_time.ON_WEEKDAYS[self.weekday])
+        if self.hour:
+            yield _("from %(begins)s to %(ends)s") % {
+                "begins": f"{int(self.hour):02d}:00",
+                "ends": f"{int(self.hour) + 1:02d}:00",
+            }
         if self.recording:
             yield str(RECORDING[self.recording])
         if self.talk_from is not None or self.talk_to is not None:
@@ -185,7 +201,19 @@ class CallFilter:
 
 
 _CHOICE_NAMES = ("status", "agent", "department", "number", "circle")
-NAMES = ("period", "from", "to", *_CHOICE_NAMES, "office", "recording", "talk_from", "talk_to", "q")
+NAMES = (
+    "period",
+    "from",
+    "to",
+    *_CHOICE_NAMES,
+    "office",
+    "weekday",
+    "hour",
+    "recording",
+    "talk_from",
+    "talk_to",
+    "q",
+)
 
 
 def from_query(params: QueryDict | Mapping[str, list[str]]) -> CallFilter:
@@ -219,6 +247,8 @@ def from_query(params: QueryDict | Mapping[str, list[str]]) -> CallFilter:
         virtual_numbers=reading.several("number", _("virtual number"), canonical=_number),
         circles=reading.several("circle", _("circle")),
         office=reading.one_of("office", OFFICE, _("office hours")),
+        weekday=reading.one_of("weekday", office_time.ON_WEEKDAYS, _("weekday")),
+        hour=reading.one_of("hour", office_time.HOURS, _("hour")),
         recording=reading.one_of("recording", RECORDING, _("recording")),
         talk_from=talk_from,
         talk_to=talk_to,

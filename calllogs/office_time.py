@@ -1,4 +1,5 @@
-"""Whether calls began within office hours, as a condition of the database: `schedule.said`, for millions of calls.
+"""Whether calls began within office hours, as a condition of the database: `schedule.said`, for millions of calls;
+and whether they began on a weekday, or in an hour of the clock.
 
 The hours, holidays and other hours that are set today are meant, whenever the call was. A moment becomes a minute of
 the week and a number of the day in the portal's zone by plain arithmetic; the week is a map with a mark for each of
@@ -26,6 +27,7 @@ from django.db.models import (
 from django.db.models.functions import Cast
 from django.db.models.lookups import In
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from settings_sync import desired, schedule
 from settings_sync.models import Holiday, OfficeHours, OtherHours
@@ -34,6 +36,17 @@ _Hours = tuple[dt.time, dt.time]
 DAY, WEEK = 24 * 60, 7 * 24 * 60
 _EPOCH = dt.date(1970, 1, 1)
 _EPOCH_WEEKDAY = _EPOCH.weekday()
+ON_WEEKDAYS = {
+    "Monday": gettext_lazy("on Mondays"),
+    "Tuesday": gettext_lazy("on Tuesdays"),
+    "Wednesday": gettext_lazy("on Wednesdays"),
+    "Thursday": gettext_lazy("on Thursdays"),
+    "Friday": gettext_lazy("on Fridays"),
+    "Saturday": gettext_lazy("on Saturdays"),
+    "Sunday": gettext_lazy("on Sundays"),
+}
+HOURS = {str(hour): hour for hour in range(24)}
+_MOST_DAYS = 100  # whose hours are told to the database one by one
 _FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
@@ -62,6 +75,37 @@ def condition(*, is_open: bool, first: dt.date | None = None, last: dt.date | No
     if is_open:
         return (usual & ~special) | opened if others else usual & ~special
     return (~usual | special) & ~opened if others else ~usual | special
+
+
+def at_clock(*, weekday: str, hour: str, first: dt.date | None, last: dt.date | None) -> Q:
+    """Calls that began on that weekday (`Monday`), in that hour of the clock (`9`), or both; "" is any."""
+    if first is None or last is None or (last - first).days >= _MOST_DAYS:
+        return Q(_IsMarked(_LocalMinute(), _clock_marks(weekday, hour)))
+    stretches = []
+    for number in range((last - first).days + 1):
+        day = first + dt.timedelta(days=number)
+        if weekday in ("", desired.WEEKDAYS[day.weekday()]):
+            begins = _moment(day, dt.time(int(hour))) if hour else midnight(day)
+            is_to_midnight = hour in ("", "23")
+            ends = (
+                midnight(day + dt.timedelta(days=1))
+                if is_to_midnight
+                else _moment(day, dt.time(int(hour) + 1))
+            )
+            stretches.append((begins.astimezone(dt.UTC), ends.astimezone(dt.UTC)))
+    meant = Q(pk__in=[])
+    for begins, ends in stretches:
+        meant |= Q(started_at__gte=begins, started_at__lt=ends)
+    if not stretches:
+        return meant
+    # The ends are told once more: they are what an index begins to read at.
+    return Q(started_at__gte=stretches[0][0], started_at__lt=stretches[-1][1]) & meant
+
+
+def _clock_marks(weekday: str, hour: str) -> bytes:
+    """A mark for each minute of a week from Monday on: 1 where it is meant."""
+    day = b"".join((b"\x01" if hour in ("", str(number)) else b"\x00") * 60 for number in range(24))
+    return b"".join(day if weekday in ("", name) else b"\x00" * DAY for name in desired.WEEKDAYS)
 
 
 # --- the office's plan -----------------------------------------------------------------------------------

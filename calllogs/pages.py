@@ -173,7 +173,9 @@ def _order(is_down: bool) -> tuple[str, str]:
 
 
 def _only_period(wanted: CallFilter) -> CallFilter:
-    return CallFilter(period=wanted.period, date_from=wanted.date_from, date_to=wanted.date_to)
+    """As far as it asks for nothing but moments: these are one after the other in the index."""
+    moments = ("period", "date_from", "date_to", "weekday", "hour")
+    return CallFilter(**{name: getattr(wanted, name) for name in moments})
 
 
 def _counted(page: Page, otherwise: Callable[[], Count]) -> Page:

@@ -1,79 +1,33 @@
 """What the calls of a period come to: the aggregates that home, wall board, mail and the effect of a change show.
 
-Everything is read from the counts of the hours (`rollups`), which are brought level first, as far as a page may wait;
-what lies before the first and after the last whole hour of a period is counted from the calls. So every figure is what
-a GROUP BY over the calls says. A missed call is one of status *Missed*; dropped calls are counted beside them.
+Everything is read from the counts of days and hours (`rollups`), which are brought level first, as far as a page may
+wait; what lies before the first and after the last whole hour of a period is counted from the calls. So every figure
+is what a GROUP BY over the calls says. A missed call is one of status *Missed*; dropped calls are counted beside them.
 
 Whoever asks several times for one page does so within `with level():`, and the counts are brought level once.
 """
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Case, Count, F, QuerySet, Sum, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs.models import CallLog, Rollup
 from calllogs.periods import Period, day_of
 from calllogs.rollups import hours
-from calllogs.rollups import level as rollup_level
-from calllogs.rollups.counting import COUNTS, FIELD_OF
+from calllogs.rollups.counting import Dimension
+from calllogs.rollups.reading import Figures, counted, hourly, level, several
 from settings_sync.models import Agent
 from settings_sync.phone import for_people, to_e164
 
 __all__ = [
-    "Bar", "Cell", "Curve", "DayBar", "Dimension", "Figures", "Period", "Row",
-    "by", "by_day", "by_hour", "figures", "heat", "label", "level", "same_weekdays",
+    "Bar", "Cell", "Curve", "DayBar", "Dimension", "Figures", "Period", "Row", "by", "by_day", "by_hour", "curve_of",
+    "curves_of", "days_of", "figures", "heat", "heat_of", "hourly", "label", "level", "rows", "same_days",
+    "same_weekdays", "several",
 ]  # fmt: skip
-Dimension = Rollup.Dimension
 TYPICAL_WEEKS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Counts of calls, sums of seconds, and what follows from them. `ivr_calls` and `talk_calls` told their seconds."""
-
-    answered: int = 0
-    missed: int = 0
-    dropped: int = 0
-    other: int = 0
-    ivr_seconds: int = 0
-    ivr_calls: int = 0
-    talk_seconds: int = 0
-    talk_calls: int = 0
-
-    @property
-    def calls(self) -> int:
-        return self.answered + self.missed + self.dropped + self.other
-
-    @property
-    def answer_rate(self) -> float | None:
-        """From 0 to 1: answered calls among all. None without calls."""
-        return self.answered / self.calls if self.calls else None
-
-    @property
-    def missed_rate(self) -> float | None:
-        """From 0 to 1: missed calls among all. None without calls."""
-        return self.missed / self.calls if self.calls else None
-
-    @property
-    def average_wait_s(self) -> float | None:
-        """Seconds in the IVR, over the calls that told them, answered or not."""
-        return self.ivr_seconds / self.ivr_calls if self.ivr_calls else None
-
-    @property
-    def average_talk_s(self) -> float | None:
-        """Seconds of talk, over the answered calls that told them."""
-        return self.talk_seconds / self.talk_calls if self.talk_calls else None
-
-    def __add__(self, more: "Figures") -> "Figures":
-        return Figures(*(getattr(self, name) + getattr(more, name) for name in COUNTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,59 +68,92 @@ class Curve(NamedTuple):
 
 def figures(period: Period) -> Figures:
     with level():
-        return sum(_counted(period, Dimension.TOTAL).values(), Figures())
-
-
-def by_hour(period: Period) -> list[Bar]:
-    """Every hour of the period, also those without calls. The first begins when the period does."""
-    with level():
-        found = _by_hour(period)
-    edges = hours.between(hours.start_of(period.start), period.end)
-    return [_bar(max(hour.first, period.start), found[hour.first]) for hour in edges]
-
-
-def by_day(period: Period) -> list[DayBar]:
-    """Every day that the period touches, also those without calls."""
-    with level():
-        found = _by_hour(period)
-    days: dict[dt.date, Figures] = defaultdict(Figures)
-    for start, counted in found.items():
-        days[day_of(start)] += counted
-    length = (period.last_day - period.first_day).days + 1
-    each = (period.first_day + dt.timedelta(days=number) for number in range(length))
-    return [DayBar(day, days[day].calls, days[day].missed) for day in each]
+        return sum(counted(period, Dimension.TOTAL).values(), Figures())
 
 
 def by(dimension: str, period: Period) -> list[Row]:
     """The rows of `agent`, `department`, `virtual_number` or `circle` that had calls, those with most first."""
     with level():
-        found = _counted(period, Dimension(dimension))
-    names = _names(found) if dimension == Dimension.AGENT else {}
-    rows = [Row(value, label(dimension, value, names), counted) for value, counted in found.items()]
-    return sorted(rows, key=lambda row: (-row.figures.calls, row.label))
+        found = counted(period, dimension)
+    return rows(dimension, found, _names(found) if dimension == Dimension.AGENT else {})
+
+
+def by_hour(period: Period) -> list[Bar]:
+    """Every hour of the period, also those without calls. The first begins when the period does."""
+    with level():
+        found = hourly(period)
+    edges = hours.between(hours.start_of(period.start), period.end)
+    return [Bar(max(hour.first, period.start), *_cell(found[hour.first])) for hour in edges]
+
+
+def by_day(period: Period) -> list[DayBar]:
+    """Every day that the period touches, also those without calls."""
+    with level():
+        return days_of(period, hourly(period))
 
 
 def heat(period: Period) -> list[list[Cell]]:
     """Seven weekdays from Monday, each with the 24 hours of the clock: the sums of the period."""
     with level():
-        found = _by_hour(period)
-    cells: dict[tuple[int, int], Figures] = defaultdict(Figures)
-    for start, counted in found.items():
-        local = timezone.localtime(start, timezone.get_default_timezone())
-        cells[local.weekday(), local.hour] += counted
-    return [[_cell(cells[weekday, hour]) for hour in range(24)] for weekday in range(7)]
+        return heat_of(period, hourly(period))
 
 
 def same_weekdays(day: dt.date, weeks: int = TYPICAL_WEEKS) -> list[Curve]:
     """The curves of the same weekday in the weeks before, the newest first; days without any call are left out."""
-    days = [day - dt.timedelta(weeks=number) for number in range(1, weeks + 1)]
     with level():
-        found = _by_hour(Period.days(days[-1], days[0]))
-    curves = (_curve(one, found) for one in days)
+        found = hourly(*same_days(day, weeks))
+    return curves_of(day, found, weeks)
+
+
+# --- the same, of hours that are read already -----------------------------------------------------------------
+
+Hours = Mapping[dt.datetime, Figures]
+
+
+def days_of(period: Period, found: Hours) -> list[DayBar]:
+    length = (period.last_day - period.first_day).days + 1
+    days = {period.first_day + dt.timedelta(days=number): [0, 0] for number in range(length)}
+    for start, of_hour in _within(period, found):
+        day = days[day_of(start)]
+        day[0] += of_hour.calls
+        day[1] += of_hour.missed
+    return [DayBar(day, *counts) for day, counts in days.items()]
+
+
+def heat_of(period: Period, found: Hours) -> list[list[Cell]]:
+    zone = timezone.get_default_timezone()
+    sums = [[[0, 0] for _hour in range(24)] for _weekday in range(7)]
+    for start, of_hour in _within(period, found):
+        local = start.astimezone(zone)
+        cell = sums[local.weekday()][local.hour]
+        cell[0] += of_hour.calls
+        cell[1] += of_hour.missed
+    return [[Cell(*cell) for cell in weekday] for weekday in sums]
+
+
+def same_days(day: dt.date, weeks: int = TYPICAL_WEEKS) -> list[Period]:
+    """The same weekday of the weeks before, the newest first."""
+    days = (day - dt.timedelta(weeks=number) for number in range(1, weeks + 1))
+    return [Period.days(one, one) for one in days]
+
+
+def curves_of(day: dt.date, found: Hours, weeks: int = TYPICAL_WEEKS) -> list[Curve]:
+    curves = (curve_of(one.first_day, found) for one in same_days(day, weeks))
     return [curve for curve in curves if any(cell.calls for cell in curve.cells)]
 
 
-def label(dimension: str, value: str, names: dict[str, str] | None = None) -> str:
+def curve_of(day: dt.date, found: Hours) -> Curve:
+    period = Period.days(day, day)
+    return Curve(day, heat_of(period, found)[day.weekday()])
+
+
+def rows(dimension: str, found: Mapping[str, Figures], names: Mapping[str, str]) -> list[Row]:
+    """Those with most calls first; `names` of agents by number."""
+    each = [Row(value, label(dimension, value, names), of_value) for value, of_value in found.items()]
+    return sorted(each, key=lambda row: (-row.figures.calls, row.label))
+
+
+def label(dimension: str, value: str, names: Mapping[str, str] | None = None) -> str:
     """What a person reads; `names` of agents by number."""
     if not value:
         return {
@@ -179,101 +166,9 @@ def label(dimension: str, value: str, names: dict[str, str] | None = None) -> st
     return for_people(value) if dimension == Dimension.VIRTUAL_NUMBER else value
 
 
-_is_level: ContextVar[bool | None] = ContextVar("is_level", default=None)
-
-
-@contextmanager
-def level() -> Iterator[bool]:
-    """Brings the counts level, once for everything within; False if calls are still missing from them."""
-    known = _is_level.get()
-    if known is not None:
-        yield known
-        return
-    token = _is_level.set(rollup_level.bring())
-    try:
-        yield bool(_is_level.get())
-    finally:
-        _is_level.reset(token)
-
-
-# --- reading ----------------------------------------------------------------------------------------------
-
-_SUMS = {f"n_{name}": Sum(name) for name in COUNTS}
-
-
-def _live() -> dict[str, Any]:
-    """The same counts of calls themselves."""
-
-    def of(status: str) -> Case:
-        return Case(When(status=status, then=1))
-
-    named = {name: Count(of(name.upper())) for name in ("answered", "missed", "dropped")}
-    talk = Case(When(status=CallLog.Status.ANSWERED, then=F("talk_seconds")))
-    known = [CallLog.Status.ANSWERED, CallLog.Status.MISSED, CallLog.Status.DROPPED]
-    return {
-        **{f"n_{name}": count for name, count in named.items()},
-        "n_other": Count(Case(When(status__in=known, then=None), default=1)),
-        "n_ivr_seconds": Sum("ivr_seconds", default=0),
-        "n_ivr_calls": Count("ivr_seconds"),
-        "n_talk_seconds": Sum(talk, default=0),
-        "n_talk_calls": Count(talk),
-    }
-
-
-def _split(period: Period) -> tuple[tuple[dt.datetime, dt.datetime], list[tuple[dt.datetime, dt.datetime]]]:
-    """The whole hours of a period, and what lies before and after them."""
-    start, end = hours.start_of(period.start), hours.start_of(period.end)
-    first = start if start == period.start else hours.after(start)
-    if end < first:
-        return (first, first), [(period.start, period.end)] if period.start < period.end else []
-    rests = [(period.start, first), (end, period.end)]
-    return (first, end), [(begins, ends) for begins, ends in rests if begins < ends]
-
-
-def _rows(span: tuple[dt.datetime, dt.datetime], dimension: str) -> QuerySet[Rollup]:
-    return Rollup.objects.filter(
-        dimension=dimension, starts_at__gte=span[0], starts_at__lt=span[1]
-    ).order_by()
-
-
-def _calls(span: tuple[dt.datetime, dt.datetime]) -> QuerySet[CallLog]:
-    return CallLog.objects.filter(started_at__gte=span[0], started_at__lt=span[1]).order_by()
-
-
-def _counted(period: Period, dimension: Dimension) -> dict[str, Figures]:
-    """By value; what has no calls is not there."""
-    whole, rests = _split(period)
-    found: dict[str, Figures] = defaultdict(Figures)
-    for value, *counts in _rows(whole, dimension).values_list("value").annotate(**_SUMS):
-        found[value] += Figures(*counts)
-    name = FIELD_OF.get(dimension)
-    for rest in rests:
-        if name:
-            for value, *counts in _calls(rest).values_list(name).annotate(**_live()):
-                found[value] += Figures(*counts)
-        else:
-            found[""] += Figures(*_calls(rest).aggregate(**_live()).values())
-    return {value: counted for value, counted in found.items() if counted.calls}
-
-
-def _by_hour(period: Period) -> dict[dt.datetime, Figures]:
-    """By the moment at which the hour began, the first and last only as far as they are of the period."""
-    whole, rests = _split(period)
-    found: dict[dt.datetime, Figures] = defaultdict(Figures)
-    for start, *counts in _rows(whole, Dimension.TOTAL).values_list("starts_at", *COUNTS):
-        found[start] = Figures(*counts)
-    for rest in rests:
-        found[hours.start_of(rest[0])] += Figures(*_calls(rest).aggregate(**_live()).values())
-    return found
-
-
-def _curve(day: dt.date, found: dict[dt.datetime, Figures]) -> Curve:
-    cells = [Figures()] * 24
-    zone = timezone.get_default_timezone()
-    period = Period.days(day, day)
-    for hour in hours.between(period.start, period.end):
-        cells[timezone.localtime(hour.first, zone).hour] += found.get(hour.first, Figures())
-    return Curve(day, [_cell(counted) for counted in cells])
+def _within(period: Period, found: Hours) -> Iterator[tuple[dt.datetime, Figures]]:
+    first = hours.start_of(period.start)
+    return ((start, of_hour) for start, of_hour in found.items() if first <= start < period.end)
 
 
 def _names(numbers: Iterable[str]) -> dict[str, str]:
@@ -282,9 +177,5 @@ def _names(numbers: Iterable[str]) -> dict[str, str]:
     return dict(Agent.objects.filter(number__in=mobiles).values_list("number", "name"))
 
 
-def _bar(start: dt.datetime, counted: Figures) -> Bar:
-    return Bar(start, counted.calls, counted.missed)
-
-
-def _cell(counted: Figures) -> Cell:
-    return Cell(counted.calls, counted.missed)
+def _cell(of_hour: Figures) -> Cell:
+    return Cell(of_hour.calls, of_hour.missed)

@@ -41,7 +41,9 @@ def delete_old(*, budget_s: float) -> int:
     count = sum(_delete(rows, order, until) for rows, order in old)
     # Who still waits for calls that are gone, and what is counted of them, is worked out anew.
     shorter = MissedCaller.objects.filter(first_at__lt=calls).values_list("caller", flat=True)[:AT_ONCE]
-    hours = Rollup.objects.filter(dimension=Rollup.Dimension.TOTAL, starts_at__lt=calls)
+    hours = Rollup.objects.filter(
+        unit=Rollup.Unit.HOUR, dimension=Rollup.Dimension.TOTAL, starts_at__lt=calls
+    )
     recheck.note(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
     return count
 

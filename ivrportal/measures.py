@@ -1,48 +1,40 @@
 """The portal in numbers: one place that /readyz, /metrics and the home screen read."""
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q
-from django.utils import timezone
+from django.db.models import CharField, Count, Value
 
 from calllogs import replay
-from calllogs.models import CallLog, Push
+from calllogs.models import MissedCaller, Push
 from calllogs.spool import Depth
-from settings_sync.models import Agent, ProviderSetting
+from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import State
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
-    """The home screen's figures, for the day so far in the portal's zone."""
+class Now:
+    """How things stand at this moment, for the home screen."""
 
-    calls: int
-    answered: int
-    missed: int
-    agents: int
-    agents_available: int
     settings_not_in_force: int
     unusable_pushes: int
+    missed_callers: int
     spool: Depth
 
 
-def today() -> Today:
-    calls = CallLog.objects.filter(started_at__gte=_midnight()).aggregate(
-        calls=Count("id"),
-        answered=Count("id", filter=Q(status=CallLog.Status.ANSWERED)),
-        missed=Count("id", filter=Q(status__in=[CallLog.Status.MISSED, CallLog.Status.DROPPED])),
+def now() -> Now:
+    """One query."""
+    counted = [
+        ("settings", ProviderSetting.objects.exclude(state=State.IN_FORCE)),
+        ("pushes", Push.objects.filter(outcome=Push.Outcome.REJECTED)),
+        ("callers", MissedCaller.objects.filter(is_old=False)),
+    ]
+    first, *others = (
+        rows.order_by().values_list(Value(name, CharField())).annotate(n=Count("*")) for name, rows in counted
     )
-    agents = Agent.objects.aggregate(
-        agents=Count("id"), agents_available=Count("id", filter=Q(availability=Agent.Availability.AVAIL))
-    )
-    return Today(
-        **calls,
-        **agents,
-        settings_not_in_force=ProviderSetting.objects.exclude(state=State.IN_FORCE).count(),
-        unusable_pushes=Push.objects.filter(outcome=Push.Outcome.REJECTED).count(),
-        spool=replay.spool().depth(),
+    found = dict(first.union(*others, all=True))
+    return Now(
+        found.get("settings", 0), found.get("pushes", 0), found.get("callers", 0), replay.spool().depth()
     )
 
 
@@ -80,8 +72,3 @@ def gauges() -> dict[str, tuple[str, dict[str, float]]]:
     if age is not None:
         found["ivrportal_last_push_age_seconds"] = ("Seconds since the newest push.", {"": age})
     return found
-
-
-def _midnight() -> dt.datetime:
-    now = timezone.localtime(timezone=timezone.get_default_timezone())
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)

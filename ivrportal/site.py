@@ -22,6 +22,7 @@ class PortalSite(theme.AdminSite):
             alarms,
             connect,
             desk,
+            home,
             wall,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
@@ -31,6 +32,7 @@ class PortalSite(theme.AdminSite):
             *desk.urls(self),
             *alarms.urls(self),
             *wall.urls(self),
+            *home.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -42,17 +44,24 @@ class PortalSite(theme.AdminSite):
         return {**super().each_context(request), **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from calllogs.admin import alarms  # late, for the same reason
-        from settings_sync.admin import guard, heard
+        from calllogs.admin import alarms, home  # late, for the same reason
+        from settings_sync.admin import account, banner, guard, heard
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
-        week: Any = SimpleLazyObject(heard.week)
-        agents = Agent.objects.only("department", "availability").order_by()
+        gate: Any = SimpleLazyObject(account.read)
+        week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
+        agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
+        now = measures.now()
         context = {
-            "today": measures.today(),
+            "now": now,
+            "agents": len(agents),
+            "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,
             "home_alarms": SimpleLazyObject(lambda: alarms.home(request)),
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
+            # The banner and the strip of days ask about the same account.
+            "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
+            **home.context(request, agents=agents, waiting=now.missed_callers),
         }
         return super().index(request, {**context, **(extra_context or {})})
 

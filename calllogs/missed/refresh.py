@@ -45,7 +45,7 @@ def refresh(*, most: int = AT_ONCE) -> bool:
         settle(callers)
         if noted:
             MissedRecheck.objects.filter(pk__in=[pk for pk, _ in noted]).delete()
-        progress.save(update_fields=["push_id", "call_id", "gaps"])
+        progress.save(update_fields=changes_since.READ)
     return is_more or len(noted) >= most
 
 

@@ -15,6 +15,7 @@ class ReadingProgress(models.Model):
     push_id = models.BigIntegerField(default=0)
     call_id = models.BigIntegerField(default=0)
     gaps = models.JSONField(default=list)
+    read_at = models.DateTimeField(null=True, blank=True, help_text="When somebody last looked what came.")
     built_at = models.DateTimeField(null=True, blank=True)
     building_until = models.DateTimeField(null=True, blank=True)
     repaired = models.PositiveIntegerField(

@@ -1,4 +1,4 @@
-"""Calls counted by the hour. Copies of what the calls say, written by `calllogs.rollups` alone."""
+"""Calls counted by the hour and by the day. Copies of what the calls say, written by `calllogs.rollups` alone."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,11 +7,16 @@ from calllogs.models.reading_progress import ReadingProgress
 
 
 class Rollup(models.Model):
-    """The calls that began in one hour of the portal's zone: all of them, or those with one value of a dimension.
+    """The calls of one hour or day of the portal's zone: all of them, or those with one value of a dimension.
 
-    `starts_at` is the moment at which the hour began, so that an hour that the clocks strike twice is two hours. No
-    row stands for no calls. Seconds are sums over the calls that told them; talk is that of answered calls.
+    `starts_at` is the moment at which the hour began, so that an hour that the clocks strike twice is two hours. Days
+    are sums of hours, kept because ninety of them are read 24 times as fast. No row stands for no calls. Seconds are
+    sums over the calls that told them; talk is that of answered calls.
     """
+
+    class Unit(models.TextChoices):
+        HOUR = "hour", _("Hour")
+        DAY = "day", _("Day")
 
     class Dimension(models.TextChoices):
         TOTAL = "total", _("All calls")
@@ -20,8 +25,9 @@ class Rollup(models.Model):
         VIRTUAL_NUMBER = "virtual_number", _("Virtual number")
         CIRCLE = "circle", _("Circle")
 
-    # The key is read by every report: one dimension, from hour to hour.
-    pk = models.CompositePrimaryKey("dimension", "starts_at", "value")
+    # The key is read by every report: the days of one dimension, or its hours.
+    pk = models.CompositePrimaryKey("unit", "dimension", "starts_at", "value")
+    unit = models.CharField(max_length=4, choices=Unit)
     dimension = models.CharField(max_length=14, choices=Dimension)
     starts_at = models.DateTimeField()
     value = models.CharField(max_length=100, blank=True)
@@ -38,8 +44,8 @@ class Rollup(models.Model):
         verbose_name = _("hour's count")
         verbose_name_plural = _("hours' counts")
         indexes = [
-            # read by whoever counts an hour again, and by retention
-            models.Index(fields=["starts_at"], name="rollup_hour"),
+            # read by whoever counts an hour or a day again, and by retention
+            models.Index(fields=["unit", "starts_at"], name="rollup_moment"),
         ]
 
     def __str__(self) -> str:

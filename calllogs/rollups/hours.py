@@ -1,4 +1,4 @@
-"""The hours of the portal's clocks, as moments.
+"""The hours and days of the portal's clocks, as moments.
 
 Not UTC's: India's day begins at 18:30 UTC, and a report is about days as people live them. An hour is named by the
 moment at which it began. One that the clocks strike twice is two hours; where clocks are moved by half an hour, the
@@ -6,16 +6,18 @@ hour in question is longer or shorter. So midnight is always an edge, and no cal
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from django.utils import timezone
+
+from calllogs.office_time import midnight
 
 HOUR = dt.timedelta(hours=1)
 _STEP = dt.timedelta(minutes=15)
 
 
-class Hour(NamedTuple):
+class Span(NamedTuple):
     """From `first`, before `next`."""
 
     first: dt.datetime
@@ -41,15 +43,33 @@ def after(start: dt.datetime) -> dt.datetime:
     return following
 
 
-def between(start: dt.datetime, end: dt.datetime) -> Iterator[Hour]:
+def between(start: dt.datetime, end: dt.datetime) -> Iterator[Span]:
     """The hours from `start`, with which one must begin, to those that begin before `end`."""
     start = start.astimezone(dt.UTC)  # moments in a gap of the clocks equal no others
     while start < end:
         following = after(start)
-        yield Hour(start, following)
+        yield Span(start, following)
         start = following
 
 
-def of(starts: set[dt.datetime]) -> list[Hour]:
+def of(starts: set[dt.datetime]) -> list[Span]:
     """The hours that begin at these moments, newest first."""
-    return [Hour(start, after(start)) for start in sorted(starts, reverse=True)]
+    return [Span(start, after(start)) for start in sorted(starts, reverse=True)]
+
+
+def day_start(moment: dt.datetime) -> dt.datetime:
+    """The midnight before, or at it, in UTC."""
+    day = timezone.localtime(moment, timezone.get_default_timezone()).date()
+    return midnight(day).astimezone(dt.UTC)
+
+
+def days_after(start: dt.datetime, number: int) -> dt.datetime:
+    """The midnight so many days after the midnight `start`, or before it."""
+    day = timezone.localtime(start, timezone.get_default_timezone()).date() + dt.timedelta(days=number)
+    return midnight(day).astimezone(dt.UTC)
+
+
+def days_of(some: Iterable[Span]) -> list[Span]:
+    """The whole days in which these hours lie."""
+    starts = sorted({day_start(hour.first) for hour in some})
+    return [Span(start, days_after(start, 1)) for start in starts]

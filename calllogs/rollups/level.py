@@ -18,11 +18,11 @@ from calllogs import changes_since
 from calllogs.changes_since import AT_ONCE, Pending
 from calllogs.models import CallLog, Rollup, RollupProgress, RollupRecheck
 from calllogs.rollups import hours
-from calllogs.rollups.counting import COUNTS, KEY, differences
-from calllogs.rollups.hours import Hour
+from calllogs.rollups.counting import COUNTS, KEY, Difference, Unit, differences
+from calllogs.rollups.hours import Span
 
 HOURS_AT_ONCE = 48
-CHUNK = dt.timedelta(days=7)
+CHUNK_DAYS = 7
 BUILDING = dt.timedelta(minutes=15)
 BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
 
@@ -32,14 +32,18 @@ def pending() -> Pending | None:
     return changes_since.pending(RollupProgress, RollupRecheck)
 
 
-def bring() -> bool:
-    """For a page that is about to read the counts: level now, or is there more than a page may wait for?"""
+def bring(*, old_s: float = 0) -> bool:
+    """For a page that is about to read the counts: level now, or is there more than a page may wait for?
+
+    A worker that looked less than `old_s` ago is trusted to look again: then the last seconds may be missing.
+    """
     try:
         waits = pending()
         if waits is None:
             return True
         if not waits.is_new:
-            return not refresh()
+            since = timezone.now() - dt.timedelta(seconds=old_s)
+            return (waits.read_at is not None and waits.read_at > since) or not refresh()
         if waits.calls > BUILD_AT_ONCE:
             return False
         rebuild()
@@ -70,13 +74,17 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
         if done:
             RollupRecheck.objects.filter(pk__in=done).delete()
         RollupRecheck.objects.bulk_create([RollupRecheck(at=start) for start in later - set(noted.values())])
-        progress.save(update_fields=["push_id", "call_id", "gaps"])
+        progress.save(update_fields=changes_since.READ)
     return is_more or bool(later) or len(notes) >= most
 
 
-def settle(some: Sequence[Hour]) -> int:
-    """Count these hours and write their rows; how many rows changed. The progress must be locked."""
-    found = differences(some)
+def settle(some: Sequence[Span]) -> int:
+    """Count these hours, and sum up their days; how many rows changed. The progress must be locked."""
+    changed = _write(differences(Unit.HOUR, some))
+    return changed + _write(differences(Unit.DAY, hours.days_of(some)))
+
+
+def _write(found: list[Difference]) -> int:
     gone = [difference.row.pk for difference in found if difference.is_gone]
     changed = [difference.row for difference in found if not difference.is_gone]
     for start in range(0, len(gone), AT_ONCE):
@@ -85,7 +93,7 @@ def settle(some: Sequence[Hour]) -> int:
         Rollup.objects.bulk_create(
             changed,
             update_conflicts=True,
-            unique_fields=list(KEY),
+            unique_fields=["unit", *KEY],
             update_fields=list(COUNTS),
             batch_size=AT_ONCE,
         )
@@ -126,7 +134,7 @@ def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
     for chunk in _chunks():
         some = chunk
         if was_built:
-            some = hours.of({hours.start_of(found.row.starts_at) for found in differences(chunk)})
+            some = _differing(chunk)
             while some and refresh():
                 pass  # what came while the calls were read is no difference
         for start in range(0, len(some), HOURS_AT_ONCE):
@@ -143,18 +151,26 @@ def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
     return mended
 
 
-def _chunks() -> Iterator[list[Hour]]:
+def _differing(chunk: Sequence[Span]) -> list[Span]:
+    """The hours of whole days that differ from the calls, and all those of days that differ from their hours."""
+    starts = {hours.start_of(found.row.starts_at) for found in differences(Unit.HOUR, chunk)}
+    days = {hours.day_start(found.row.starts_at) for found in differences(Unit.DAY, hours.days_of(chunk))}
+    starts |= {hour.first for hour in chunk if hours.day_start(hour.first) in days}
+    return hours.of(starts)
+
+
+def _chunks() -> Iterator[list[Span]]:
     """All hours that have calls or rows, some days at once, from the newest back; what lies between is skipped."""
     edge = dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=2)
     while True:
         call = CallLog.objects.filter(started_at__lt=edge).order_by("-started_at", "-id")
-        row = Rollup.objects.filter(starts_at__lt=edge).order_by("-starts_at")
+        rows = [Rollup.objects.filter(unit=unit, starts_at__lt=edge).order_by("-starts_at") for unit in Unit]
         ends = [
             *call.values_list("started_at", flat=True)[:1],
-            *row.values_list("starts_at", flat=True)[:1],
+            *(start for row in rows for start in row.values_list("starts_at", flat=True)[:1]),
         ]
         if not ends:
             return
-        end = min(edge, hours.after(hours.start_of(max(ends))))
-        edge = hours.start_of(end - CHUNK)
+        end = min(edge, hours.days_after(hours.day_start(max(ends)), 1))
+        edge = hours.days_after(end, -CHUNK_DAYS)
         yield list(hours.between(edge, end))[::-1]

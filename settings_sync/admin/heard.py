@@ -1,6 +1,7 @@
 """What callers will hear: a moment to pick, and the next seven days as a strip."""
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +58,11 @@ class Week:
     closes_at: dt.time | None  # if the office is open at this moment
 
 
-def week(now: dt.datetime | None = None) -> Week:
-    """Today and the six days after it, in five queries, four if nothing waits to be sent."""
+def week(now: dt.datetime | None = None, *, gate: Callable[[], Shut | None] = badges.gate) -> Week:
+    """Today and the six days after it, in five queries, four if nothing waits to be sent or `gate` is known."""
     moment = timezone.localtime(now or timezone.now())
     plans = schedule.days(moment.date(), STRIP_DAYS)
-    return _week(plans, _gate(plans), moment)
+    return _week(plans, _gate(plans, gate), moment)
 
 
 def _week(plans: list[DayPlan], shut: Shut | None, moment: dt.datetime) -> Week:
@@ -76,9 +77,9 @@ def _week(plans: list[DayPlan], shut: Shut | None, moment: dt.datetime) -> Week:
     )
 
 
-def _gate(plans: list[DayPlan]) -> Shut | None:
+def _gate(plans: list[DayPlan], gate: Callable[[], Shut | None]) -> Shut | None:
     """Whether things are sent matters only to what still has to be."""
-    return badges.gate() if any(plan.told and plan.told.next_attempt_at for plan in plans) else None
+    return gate() if any(plan.told and plan.told.next_attempt_at for plan in plans) else None
 
 
 def look_of(plan: DayPlan, answer: Answer) -> Look:

@@ -39,6 +39,7 @@ def ids(query: str) -> list[str]:
         "period=custom&from=2026-11-01&to=2026-11-08",
         "from=2026-11-08&to=2026-11-01",
         "status=MISSED&status=DROPPED&agent=98765+43210&agent=-&department=R%26D&number=9800200001&circle=Delhi",
+        "weekday=Monday&hour=0",
         "office=out&recording=with&talk_from=1:30&talk_to=600&q=98123",
         "q=%2B91+98123%20%2045678&unknown=1",
     ],
@@ -59,6 +60,8 @@ def test_a_filter_and_its_query_string_are_the_same_thing(query):
         ("status=LOST", "status “LOST”"),
         ("department=%00", "department “\ufffd”"),
         ("circle=" + "x" * 101, "circle “xxx"),
+        ("hour=24", "hour “24”"),
+        ("weekday=monday", "weekday “monday”"),
         ("office=maybe", "office hours “maybe”"),
         ("talk_from=long", "shortest talk “long”"),
         ("talk_to=1:2:3:4", "longest talk “1:2:3:4”"),
@@ -92,6 +95,7 @@ def test_a_filter_is_said_in_one_line():
         "from=2026-11-01": "since 1 Nov 2026",
         "status=MISSED&status=DROPPED&agent=-": "missed or dropped, no agent",
         "office=out&recording=without": "outside office hours as set today, without a recording",
+        "weekday=Monday&hour=9": "on Mondays, from 09:00 to 10:00",
         "talk_from=90&talk_to=600": "talk of 1:30 to 10:00 min",
         "number=9800200001&q=98123": "called 98002 00001, “98123”",
     }
@@ -187,3 +191,28 @@ def test_in_and_out_of_office_hours_are_what_the_schedule_says(settings, zone, i
                 expected["in" if is_open else "out"].add(str(at))
         for office in ("in", "out"):
             assert set(ids(f"office={office}{query}")) == expected[office]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin"])
+def test_an_hour_of_the_clock_and_a_weekday_are_the_portal_s(settings, zone):
+    """Whether the days are told to the database one by one, or it works the clock out itself."""
+    settings.TIME_ZONE = zone
+    start = dt.datetime(2026, 10, 12, tzinfo=dt.UTC)  # Berlin's clocks go back on the 25th
+    moments = [start + dt.timedelta(minutes=17 * number) for number in range(1500)]
+    CallLog.objects.bulk_create(
+        CallLog(call_id=str(at), started_at=at, received_at=at, told_at=at, updated_at=at) for at in moments
+    )
+    for query, weekday, hour in [
+        ("hour=2", None, 2),
+        ("weekday=Sunday", 6, None),
+        ("weekday=Sunday&hour=23", 6, 23),
+    ]:
+        meant = [
+            str(at)
+            for at in moments
+            if weekday in (None, timezone.localtime(at).weekday())
+            and hour in (None, timezone.localtime(at).hour)
+        ]
+        assert ids(query) == sorted(meant)
+        assert ids(f"{query}&from=2026-10-11&to=2026-11-03") == sorted(meant)

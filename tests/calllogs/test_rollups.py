@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 from collections import defaultdict
+from itertools import product
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -52,7 +53,7 @@ def bring():
 
 def kept():
     bring()
-    return {row[:3]: row[3:] for row in Rollup.objects.values_list(*COLUMNS)}
+    return {row[:4]: row[4:] for row in Rollup.objects.values_list("unit", *COLUMNS)}
 
 
 def counted(zone=KOLKATA):
@@ -60,13 +61,12 @@ def counted(zone=KOLKATA):
     found = defaultdict(lambda: [0] * 8)
     for one in CallLog.objects.all():
         local = one.started_at.astimezone(zone)
-        hour = (local - dt.timedelta(minutes=local.minute, seconds=local.second)).astimezone(dt.UTC)
+        day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        hour = local.replace(minute=0, second=0, microsecond=0)
         is_answered, has_talk = one.status == "ANSWERED", one.talk_seconds is not None
-        for dimension, value in [
-            ("total", ""),
-            *((key, getattr(one, name)) for key, name in FIELD_OF.items()),
-        ]:
-            row = found[dimension, hour, value]
+        values = [("total", ""), *((key, getattr(one, name)) for key, name in FIELD_OF.items())]
+        for (unit, start), (dimension, value) in product([("day", day), ("hour", hour)], values):
+            row = found[unit, dimension, start.astimezone(dt.UTC), value]
             row[["ANSWERED", "MISSED", "DROPPED", "OTHER"].index(one.status)] += 1
             row[4] += one.ivr_seconds or 0
             row[5] += one.ivr_seconds is not None
@@ -82,7 +82,7 @@ def test_calls_are_counted_by_the_hours_of_the_portal_s_clocks():
         call(minutes(59), "DROPPED"),
         call(minutes(60), "VOICEMAIL"),
     ])  # fmt: skip
-    totals = {key[1]: row[:4] for key, row in kept().items() if key[0] == "total"}
+    totals = {key[2]: row[:4] for key, row in kept().items() if key[:2] == ("hour", "total")}
     assert totals == {
         minutes(-60): (0, 1, 0, 0),
         minutes(0): (1, 0, 1, 0),
@@ -133,10 +133,10 @@ def test_the_counts_are_what_the_calls_say_whatever_happens(seed):
 
 def test_a_call_that_moves_to_another_hour_after_it_was_counted_leaves_the_first():
     store([call(minutes(-10), call_id="C1", department="Sales")])
-    assert ("department", minutes(-60), "Sales") in kept()
+    assert ("hour", "department", minutes(-60), "Sales") in kept()
     store([call(minutes(5), call_id="C1", after_s=5, department="Support")])
     assert kept() == counted()
-    assert {key[1] for key in kept()} == {minutes(0)}
+    assert {key[2] for key in kept()} == {minutes(0)}
 
 
 def test_what_changed_behind_our_back_is_mended_at_night_and_counted():
@@ -146,7 +146,9 @@ def test_what_changed_behind_our_back_is_mended_at_night_and_counted():
     CallLog.objects.filter(started_at=minutes(0)).update(circle="Kerala", status="MISSED")
     tasks.rebuild_rollups()
     assert kept() == counted()
-    assert RollupProgress.objects.get().repaired == 6  # five rows of the hour, and one that is gone
+    assert (
+        RollupProgress.objects.get().repaired == 6 + 6
+    )  # of the hour, and of the day: five rows and one that is gone
 
 
 def test_much_at_once_is_counted_by_and_by_the_newest_hours_first():
@@ -154,7 +156,7 @@ def test_much_at_once_is_counted_by_and_by_the_newest_hours_first():
     bring()
     store([call(minutes(-60 * number)) for number in range(1, 6)])
     assert level.refresh(most_hours=2)
-    totals = Rollup.objects.filter(dimension="total").values_list("starts_at", flat=True)
+    totals = Rollup.objects.filter(unit="hour", dimension="total").values_list("starts_at", flat=True)
     assert set(totals) == {minutes(0), minutes(-60), minutes(-120)}
     assert RollupRecheck.objects.count() == 3
     assert kept() == counted()
@@ -167,7 +169,7 @@ def test_what_is_too_old_is_no_longer_counted(settings):
     settings.CALL_RETENTION_DAYS = 1
     CallLog.objects.filter(started_at=minutes(600)).update(started_at=timezone.now())
     retention.delete_old(budget_s=5)
-    assert {key[1] for key in kept()}.isdisjoint({minutes(0), minutes(600)})
+    assert {key[2] for key in kept()}.isdisjoint({minutes(0), minutes(600)})
 
 
 def test_another_zone_has_other_hours(settings):

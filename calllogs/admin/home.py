@@ -1,0 +1,71 @@
+"""The home screen: what the calls of a period come to, and how the office stands.
+
+The period stands in the address of the index. The picture of the calls can be asked for alone, by htmx, when another
+period is picked; if it cannot be read, the rest of the page stands, and says so.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_safe
+
+from calllogs.admin import home_asked, home_picture
+from calllogs.admin.home_asked import PICKS
+from calllogs.missed import listing
+from calllogs.patience import TookTooLong
+from settings_sync.models import Agent
+
+logger = logging.getLogger(__name__)
+VIEW, DESK = "calllogs.view_calllog", "calllogs.view_missedcaller"
+LEADS = "settings_sync.change_officehours"  # whoever may change the hours wants to know first how the office stands
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    return [path("home/figures/", site.admin_view(require_safe(figures)), name="home_figures")]
+
+
+def figures(request: HttpRequest) -> HttpResponse:
+    """The picture of the calls alone."""
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    names = dict(Agent.objects.order_by().values_list("number", "name"))
+    waiting = listing.waiting() if request.user.has_perm(DESK) else None
+    found = picture_of(request, names=names, waiting=waiting)
+    headers = {"Cache-Control": "no-store"}
+    return TemplateResponse(request, "calllogs/home_figures.html", found, headers=headers)
+
+
+def context(request: HttpRequest, *, agents: list[Agent], waiting: int) -> dict[str, Any]:
+    """For the index; `agents` are all that there are, `waiting` the missed callers who wait for a call back."""
+    user = request.user
+    found: dict[str, Any] = {"office_leads": user.has_perm(LEADS)}
+    if user.has_perm(VIEW):
+        names = {agent.number: agent.name for agent in agents}
+        found |= picture_of(request, names=names, waiting=waiting if user.has_perm(DESK) else None)
+    return found
+
+
+def picture_of(request: HttpRequest, *, names: Mapping[str, str], waiting: int | None) -> dict[str, Any]:
+    """What `home_figures.html` draws; without a picture, if the database does not give it."""
+    asked = home_asked.from_query(request.GET)
+    home, alone = reverse("admin:index"), reverse("admin:home_figures")
+    found: dict[str, Any] = {
+        "asked": asked,
+        "picks": [
+            (key, words, f"{home}?period={key}", f"{alone}?period={key}")
+            for key, (words, _n) in PICKS.items()
+        ],
+        "again": f"{alone}?{asked.query()}",
+    }
+    try:
+        found["picture"] = home_picture.read(asked, names=names, waiting=waiting)
+    except (DatabaseError, TookTooLong) as error:
+        logger.warning("the home screen's figures could not be read (%s)", type(error).__name__)
+    return found

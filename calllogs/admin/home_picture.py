@@ -1,0 +1,324 @@
+"""What the calls of a period come to, as the home screen draws it. Three queries; four if the counts are not level."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from calllogs import reports
+from calllogs.admin import home_change as change
+from calllogs.admin.home_asked import Asked, Links
+from calllogs.admin.home_change import Change, Kind
+from calllogs.admin.words import clock_text
+from calllogs.filters import period_words
+from calllogs.models import CallLog
+from calllogs.patience import within
+from calllogs.periods import Period, day_of
+from calllogs.reports import Curve, Dimension, Figures
+from settings_sync import desired
+
+OLD_S = 10.0  # while a worker counts what comes, a page does not
+READ_MS = 3_000  # each query; a home screen that takes longer says so instead
+SHOWN = 8  # of a dimension; the others are a press away
+LEVELS = 5
+_MISSED: dict[str, Any] = {"statuses": (CallLog.Status.MISSED.value,)}
+_ANSWERED: dict[str, Any] = {"statuses": (CallLog.Status.ANSWERED.value,)}
+# In pairs of about the same height.
+_KINDS = (Dimension.AGENT, Dimension.CIRCLE, Dimension.DEPARTMENT, Dimension.VIRTUAL_NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    title: str
+    figure: str
+    icon: str
+    link: str
+    change: Change | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`drawn` is what home.js draws; `head` and `lines` are the same as a table: (label, link, cells)."""
+
+    title: str
+    note: str
+    drawn: dict[str, Any]
+    head: list[str]
+    lines: list[tuple[str, str, list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a dimension. `width` is of a hundred; `missed_width` too, from the same beginning."""
+
+    label: str
+    link: str
+    calls: str
+    width: float
+    rate: str
+    missed: str
+    missed_width: float
+    missed_link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A dimension: the rows that are shown at once, and the others."""
+
+    title: str
+    shown: list[Line]
+    others: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """`rows`: the hour's words, and seven cells (level, calls, missed, words, link). `weekdays`: short and long."""
+
+    weekdays: list[tuple[str, str]]
+    rows: list[tuple[str, list[tuple[int, str, str, str, str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    asked: Asked
+    compared: str
+    is_level: bool
+    is_empty: bool
+    is_new: bool
+    tiles: list[Tile] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    heat: Heat | None = None
+
+
+def read(asked: Asked, *, names: Mapping[str, str], waiting: int | None) -> Picture:
+    """`names` of agents by number; `waiting`: how many missed callers do, None if nobody should know.
+
+    Raises DatabaseError, and TookTooLong.
+    """
+    period, day = asked.period, min(asked.last, day_of(asked.period.now))
+    with reports.level(old_s=OLD_S) as is_level, within(READ_MS):
+        kinds = [(period, [Dimension.TOTAL, *_KINDS]), (period.before(), [Dimension.TOTAL])]
+        found, before = reports.several(kinds)
+        hours = reports.hourly(period, Period.days(day, day), *reports.same_days(day))
+        is_new = not found and not hours and not CallLog.objects.exists()
+    total, former = (one.get((Dimension.TOTAL, ""), Figures()) for one in (found, before))
+    if not total.calls:
+        return Picture(asked, _compared(period), is_level, True, is_new)
+    links = Links(asked.first, asked.last)
+    charts = [_by_hour(day, period.now, hours, links.on(day))]
+    is_one_day = asked.first == asked.last
+    if not is_one_day:
+        charts.append(_by_day(reports.days_of(period, hours), links))
+    parts = [
+        _part(kind, {value: of for (k, value), of in found.items() if k == kind}, names, links)
+        for kind in _KINDS
+    ]
+    heat = None if is_one_day else _heat(reports.heat_of(period, hours), links)
+    tiles = _tiles(total, former, links, waiting)
+    return Picture(asked, _compared(period), is_level, False, False, tiles, charts, parts, heat)
+
+
+# --- tiles -----------------------------------------------------------------------------------------------
+
+
+def _compared(period: Period) -> str:
+    """What the changes are changes from."""
+    before = period.before()
+    days = period_words(before.first_day, before.last_day)
+    if period.so_far() == period:
+        return _("compared with %(days)s") % {"days": days}
+    clock = date_format(localtime(before.end), "H:i")
+    if before.first_day == before.last_day:
+        return _("compared with %(days)s until %(time)s") % {"days": days, "time": clock}
+    return _("compared with %(days)s, the last of them until %(time)s") % {"days": days, "time": clock}
+
+
+def _tiles(now: Figures, before: Figures, links: Links, waiting: int | None) -> list[Tile]:
+    more, fewer, longer, shorter = _("more"), _("fewer"), _("longer"), _("shorter")
+    calls = change.of_count(now.calls, before.calls, Kind(more, fewer))
+    rate = change.of_share(now.answer_rate, before.answer_rate, Kind(_("higher"), _("lower"), is_good=True))
+    missed = change.of_count(now.missed, before.missed, Kind(more, fewer, is_good=False))
+    wait = change.of_seconds(now.average_wait_s, before.average_wait_s, Kind(longer, shorter, is_good=False))
+    talk = change.of_seconds(now.average_talk_s, before.average_talk_s, Kind(longer, shorter))
+    nothing = _("No calls to compare with")
+    open_now = Tile(
+        _("Still to call back"), intcomma(waiting or 0), "phone_callback", reverse("admin:calllogs_missed"),
+        note=_("missed callers, at this moment"),
+    )  # fmt: skip
+    return [
+        Tile(_("Calls"), intcomma(now.calls), "call", links.to(), calls, "" if calls else nothing),
+        Tile(
+            _("Answer rate"), share(now.answer_rate), "phone_in_talk", links.to(**_ANSWERED), rate,
+            "" if rate else nothing,
+        ),
+        Tile(
+            _("Missed calls"), intcomma(now.missed), "phone_missed", links.to(**_MISSED), missed,
+            "" if missed else _("None to compare with"),
+        ),
+        *([open_now] if waiting is not None else []),
+        Tile(_("Average wait"), _clock(now.average_wait_s), "hourglass_top", links.to(), wait, _("in the menu")),
+        Tile(
+            _("Average talk"), _clock(now.average_talk_s), "forum", links.to(**_ANSWERED), talk,
+            _("of answered calls"),
+        ),
+    ]  # fmt: skip
+
+
+def share(value: float | None) -> str:
+    """`87 %`; never a hundred if one is missing, nor zero if there is one."""
+    if value is None:
+        return "–"
+    percent = round(value * 100)
+    percent = 99 if percent == 100 and value < 1 else 1 if percent == 0 and value > 0 else percent
+    return f"{percent} %"
+
+
+def _clock(seconds: float | None) -> str:
+    return clock_text(None if seconds is None else round(seconds))
+
+
+# --- charts ----------------------------------------------------------------------------------------------
+
+
+def _by_hour(day: dt.date, now: dt.datetime, hours: reports.Hours, links: Links) -> Chart:
+    """The day's calls against what its weekday usually has."""
+    today, usual = reports.curve_of(day, hours), _usual(reports.curves_of(day, hours))
+    until = localtime(now).hour if day == day_of(now) else 23
+    lines, values = [], []
+    for hour, cell in enumerate(today.cells):
+        is_over = hour <= until
+        link = links.to(hour=str(hour))
+        calls, missed = (cell.calls, cell.missed) if is_over or cell.calls else (None, None)
+        values.append((calls, missed, *usual[hour]))
+        words = f"{hour:02d}:00–{hour + 1:02d}:00"
+        lines.append((words, link, [_or_dash(value) for value in values[-1]]))
+    names = [_("Calls"), _("Missed"), _("Calls, usually"), _("Missed, usually")]
+    columns = list(zip(*values, strict=True))
+    looks = [("bar", "calls"), ("bar", "missed"), ("line", "calls"), ("line", "missed")]
+    has_usual = any(value is not None for value in columns[2])
+    count = 4 if has_usual else 2
+    drawn = {
+        "labels": [f"{hour:02d}" for hour in range(24)],
+        "links": [link for _words, link, _cells in lines],
+        "missedLinks": [links.to(hour=str(hour), **_MISSED) for hour in range(24)],
+        "series": [
+            {"name": name, "type": look, "colour": colour, "values": column}
+            for name, (look, colour), column in list(zip(names, looks, columns, strict=True))[:count]
+        ],
+    }
+    return Chart(
+        _("%(day)s, hour by hour") % {"day": date_format(day, "l, j F")},
+        _("“Usually” is the average of the same weekday in the four weeks before.")
+        if has_usual
+        else _("No calls on this weekday in the four weeks before, to compare with."),
+        drawn,
+        [_("Hour"), *names[:count]],
+        [(words, link, cells[:count]) for words, link, cells in lines],
+    )
+
+
+def _usual(curves: Sequence[Curve]) -> list[tuple[float | None, float | None]]:
+    """The average of these days, by hour."""
+    if not curves:
+        return [(None, None)] * 24
+    cells = list(zip(*(curve.cells for curve in curves), strict=True))
+    return [
+        (
+            round(sum(cell.calls for cell in hour) / len(curves), 1),
+            round(sum(cell.missed for cell in hour) / len(curves), 1),
+        )
+        for hour in cells
+    ]
+
+
+def _by_day(days: Sequence[reports.DayBar], whole: Links) -> Chart:
+    names = [_("Calls"), _("Missed")]
+    every = [whole.on(bar.day) for bar in days]
+    links = [link.to() for link in every]
+    drawn = {
+        "labels": [date_format(bar.day, "j M") for bar in days],
+        "links": links,
+        "missedLinks": [link.to(**_MISSED) for link in every],
+        "series": [
+            {"name": names[0], "type": "bar", "colour": "calls", "values": [bar.calls for bar in days]},
+            {"name": names[1], "type": "bar", "colour": "missed", "values": [bar.missed for bar in days]},
+        ],
+    }
+    lines = [
+        (date_format(bar.day, "D j M Y"), link, [intcomma(bar.calls), intcomma(bar.missed)])
+        for bar, link in zip(days, links, strict=True)
+    ]
+    return Chart(_("Day by day"), "", drawn, [_("Day"), *names], lines)
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else intcomma(int(value) if value == int(value) else value)
+
+
+# --- by agent, department, virtual number and circle ---------------------------------------------------------
+
+
+def _part(kind: str, found: dict[str, Figures], names: Mapping[str, str], links: Links) -> Part:
+    titles = {
+        Dimension.AGENT.value: _("By agent"),
+        Dimension.DEPARTMENT.value: _("By department"),
+        Dimension.VIRTUAL_NUMBER.value: _("By number called"),
+    }
+    rows = reports.rows(kind, found, names)
+    rows.sort(key=lambda row: not row.value)  # calls without one stand last, and do not dwarf the others
+    most = max((row.figures.calls for row in rows if row.value), default=0) or 1
+    lines = [
+        Line(
+            row.label,
+            links.of(kind, row.value),
+            intcomma(row.figures.calls),
+            round(min(1, row.figures.calls / most) * 100, 1),
+            share(row.figures.answer_rate),
+            intcomma(row.figures.missed),
+            round(min(1, row.figures.missed / most) * 100, 1),
+            links.of(kind, row.value, **_MISSED) if row.figures.missed else "",
+        )
+        for row in rows
+    ]
+    return Part(titles.get(kind, _("By circle")), lines[:SHOWN], lines[SHOWN:])
+
+
+# --- heat ------------------------------------------------------------------------------------------------
+
+
+def _heat(cells: list[list[reports.Cell]], links: Links) -> Heat:
+    """The hours from the first to the last that had calls on any weekday."""
+    busy = [hour for hour in range(24) if any(weekday[hour].calls for weekday in cells)]
+    most = max(cell.calls for weekday in cells for cell in weekday) or 1
+    monday = dt.date(2024, 1, 1)
+    days = [monday + dt.timedelta(days=number) for number in range(7)]
+    weekdays = [(date_format(day, "D"), date_format(day, "l")) for day in days]
+    base = links.to()
+    rows = []
+    for hour in range(busy[0], busy[-1] + 1) if busy else ():
+        row = []
+        for number, (_short, long) in enumerate(weekdays):
+            calls, missed = cells[number][hour]
+            level = -(-calls * LEVELS // most)
+            words = _("%(weekday)s %(hour)s: %(calls)s calls, %(missed)s missed") % {
+                "weekday": long, "hour": f"{hour:02d}:00", "calls": intcomma(calls), "missed": intcomma(missed),
+            }  # fmt: skip
+            link = f"{base}&weekday={desired.WEEKDAYS[number]}&hour={hour}" if calls else ""
+            row.append((level, _compact(calls), _compact(missed), words, link))
+        rows.append((f"{hour:02d}", row))
+    return Heat(weekdays, rows)
+
+
+def _compact(number: int) -> str:
+    """At most four signs: `987`, `1.2k`, `31k`."""
+    if number < 1000:
+        return str(number)
+    return f"{number / 1000:.1f}k" if number < 9950 else f"{round(number / 1000)}k"

@@ -1,0 +1,234 @@
+"""The home screen: its numbers are plain SQL's, each leads to its calls, and no trouble takes the page down."""
+
+import datetime as dt
+import random
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError, connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from calllogs import reports
+from calllogs.admin import home_asked, home_change, home_picture
+from calllogs.filters import from_query
+from calllogs.models import CallLog
+from calllogs.reports import Period
+from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync.models import Agent
+from tests.calllogs.test_rollups import MIDNIGHT, RAVI, call, minutes, store
+
+pytestmark = pytest.mark.django_db
+NOW = MIDNIGHT + dt.timedelta(days=1, hours=10, minutes=20)  # Monday 2 November, 10:20 in India
+ONE_DAY = "period=custom&from=2026-11-01&to=2026-11-01"
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_counts(request, monkeypatch):
+    """Here is none that would count a moment later."""
+    if "fifteen" not in request.node.name:
+        monkeypatch.setattr(home_picture, "OLD_S", 0)
+
+
+def fill(seed=1):
+    """Calls around midnight, the month's end and the weeks before."""
+    luck = random.Random(seed)
+    moments = [luck.randrange(-60 * 24 * 30, 60 * 36) for _ in range(150)] + [-1, 0, 59, 60, 1439, 1440]
+    store([
+        call(
+            minutes(moment),
+            luck.choice(["ANSWER", "ANSWER", "MISSED", "DROPPED"]),
+            department=luck.choice(["Sales", "Support", ""]),
+            agentnumber=luck.choice(["9800100001", "9800100002", ""]),
+            number=luck.choice(["9800200001", "9800200002"]),
+            state=luck.choice(["Delhi", "Kerala", ""]),
+            ivrduration="00:00:20",
+            callduration="00:02:00",
+            calllogid=uuid4().hex,
+        )
+        for moment in moments
+    ])  # fmt: skip
+
+
+def picture(query, now=NOW):
+    asked = home_asked.from_query(QueryDict(query), now=now)
+    return home_picture.read(asked, names={RAVI: "Ravi"}, waiting=3)
+
+
+def number(text):
+    return int(text.replace(",", ""))
+
+
+def counted_by(link):
+    """How many calls the list counts behind a link."""
+    wanted = from_query(parse_qs(urlsplit(link).query))
+    assert wanted.problems == ()
+    return wanted.apply(CallLog.objects.all(), now=NOW).count()
+
+
+def sql(statement, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+@pytest.mark.parametrize("query", ["period=today", "period=7d", "period=30d", ONE_DAY])
+def test_its_numbers_are_those_of_plain_sql_and_of_the_list_behind_them(query):
+    fill()
+    found = picture(query)
+    period = found.asked.period
+    edges = [connection.ops.adapt_datetimefield_value(edge) for edge in (period.start, period.end)]
+    where = "WHERE started_at >= %s AND started_at < %s"
+    ((calls, missed),) = sql(
+        f"SELECT count(*), count(CASE WHEN status = 'MISSED' THEN 1 END) FROM calllogs_calllog {where}",
+        *edges,
+    )
+    tiles = {tile.title: tile for tile in found.tiles}
+    assert number(tiles["Calls"].figure) == calls == counted_by(tiles["Calls"].link)
+    assert number(tiles["Missed calls"].figure) == missed == counted_by(tiles["Missed calls"].link)
+    assert tiles["Average wait"].figure == "0:20"
+    for part, column in zip(
+        found.parts, ["agent_number", "circle", "department", "virtual_number"], strict=True
+    ):
+        plain = sql(f"SELECT count(*) FROM calllogs_calllog {where} GROUP BY {column}", *edges)
+        lines = [*part.shown, *part.others]
+        assert sorted(number(line.calls) for line in lines) == sorted(n for (n,) in plain)
+        assert [counted_by(line.link) for line in lines] == [number(line.calls) for line in lines]
+        assert sum(number(line.missed) for line in lines) == missed
+        assert sum(counted_by(line.missed_link) for line in lines if line.missed_link) == missed
+    by_hour = found.charts[0]
+    of_day = [0 if cells[0] == "–" else number(cells[0]) for _words, _link, cells in by_hour.lines]
+    assert of_day == [counted_by(link) for _words, link, _cells in by_hour.lines]
+    assert of_day == [value or 0 for value in by_hour.drawn["series"][0]["values"]]
+    missed_of_day = [value or 0 for value in by_hour.drawn["series"][1]["values"]]
+    assert missed_of_day == [counted_by(link) for link in by_hour.drawn["missedLinks"]]
+    if period.last_day != period.first_day:
+        by_day = found.charts[1]
+        assert [number(cells[0]) for *_, cells in by_day.lines] == [
+            counted_by(link) for _, link, _ in by_day.lines
+        ]
+        cells = [cell for _hour, row in found.heat.rows for cell in row]
+        assert sum(int(cell[1]) for cell in cells) == calls
+        assert all(
+            counted_by(link) == int(count) for _level, count, _missed, _words, link in cells[::5] if link
+        )
+
+
+def test_a_call_that_is_merged_after_its_hour_was_counted_is_shown_where_it_belongs():
+    store([call(minutes(-5), "MISSED", call_id="C1"), call(minutes(200))])
+    assert [tile.figure for tile in picture(ONE_DAY).tiles[:3]] == ["1", "100 %", "0"]
+    store([call(minutes(5), "MISSED", call_id="C1", after_s=9, department="Sales")])
+    assert [tile.figure for tile in picture(ONE_DAY).tiles[:3]] == ["2", "50 %", "1"]
+    assert picture("period=custom&from=2026-10-31&to=2026-10-31").is_empty
+
+
+def test_a_morning_is_compared_with_a_morning():
+    today = MIDNIGHT + dt.timedelta(days=1)
+    store([
+        *(call(today + dt.timedelta(hours=9), "MISSED") for _ in range(3)),
+        *(call(today - dt.timedelta(hours=15), "MISSED") for _ in range(2)),  # yesterday at nine
+        *(call(today - dt.timedelta(hours=2), "MISSED") for _ in range(8)),  # yesterday evening
+    ])  # fmt: skip
+    found = picture("period=today")
+    assert found.compared == "compared with 1 Nov 2026 until 10:20"
+    tiles = {tile.title: tile.change for tile in found.tiles}
+    assert (tiles["Calls"].words, tiles["Calls"].tone) == ("+50 % more", "neither")
+    assert (tiles["Missed calls"].words, tiles["Missed calls"].tone) == ("+50 % more: worse", "worse")
+    assert tiles["Answer rate"].words == "about the same"
+
+
+def test_a_change_says_whether_it_is_good():
+    kind = home_change.Kind("more", "fewer", is_good=False)
+    assert home_change.of_count(80, 100, kind).words == "\u221220 % fewer: better"
+    assert home_change.of_count(5, 0, kind) is None
+    assert home_change.of_count(1001, 1000, kind).tone == "neither"
+    assert home_change.of_share(0.9, 0.75, home_change.Kind("higher", "lower", True)).tone == "better"
+    assert [home_picture.share(value) for value in (None, 0, 0.001, 0.9999, 1)] == [
+        "–",
+        "0 %",
+        "1 %",
+        "99 %",
+        "100 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last", "problems"),
+    [
+        ("", "2026-11-02", "2026-11-02", 0),
+        ("period=7d", "2026-10-27", "2026-11-02", 0),
+        ("period=90d", "2026-08-05", "2026-11-02", 0),
+        ("period=custom&from=2026-11-01", "2026-11-01", "2026-11-01", 0),
+        ("period=custom&from=2026-11-05&to=2026-11-01", "2026-11-01", "2026-11-05", 0),
+        ("period=custom&from=2001-01-01&to=2026-11-01", "2025-09-28", "2026-11-01", 1),
+        ("period=custom&from=soon", "2026-11-02", "2026-11-02", 1),
+        ("period=ever", "2026-11-02", "2026-11-02", 1),
+    ],
+)
+def test_a_period_is_read_from_the_address_and_written_there(query, first, last, problems):
+    asked = home_asked.from_query(QueryDict(query), now=NOW)
+    assert (str(asked.first), str(asked.last), len(asked.problems)) == (first, last, problems)
+    again = home_asked.from_query(QueryDict(asked.query()), now=NOW)
+    assert (again.pick, again.period, again.problems) == (asked.pick, asked.period, ())
+
+
+@pytest.mark.parametrize("role", [None, OFFICE_MANAGERS, SUPERVISORS])
+def test_the_whole_screen_takes_at_most_fifteen_queries(client_for, role):
+    Agent.objects.create(name="Ravi", number=RAVI, department="Sales", availability="AVAIL")
+    fill()
+    client = client_for(role)
+    reports.figures(Period.today())
+    for query in ("", "?period=90d", "?period=custom&from=2026-10-01&to=2026-11-01"):
+        client.get(f"/admin/{query}")
+        store([call(MIDNIGHT)])  # which the worker has not counted yet
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(f"/admin/{query}")
+        assert page.status_code == 200
+        assert len(queries) <= 15, [query["sql"][:90] for query in queries]
+    text = page.text
+    assert "Ravi" in text
+    figures, office = text.index('id="home-figures"'), text.index('class="home-office"')
+    assert (office < figures) == (role != SUPERVISORS)
+
+
+def test_empty_is_told_apart_from_no_calls_in_these_days(client_for):
+    client = client_for(SUPERVISORS)
+    assert "No calls yet" in client.get("/admin/").text
+    store([call(minutes(0))])
+    assert "No calls in these days" in client.get("/admin/?period=custom&from=2026-01-01&to=2026-01-02").text
+
+
+def test_a_silent_database_takes_only_the_figures_away(client_for, monkeypatch, caplog):
+    client = client_for(OFFICE_MANAGERS)
+
+    def silent(*_asked, **_more):
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(reports, "several", silent)
+    page = client.get("/admin/?period=7d")
+    assert page.status_code == 200
+    assert "The figures cannot be shown now" in page.text
+    assert "What callers hear" in page.text
+    assert 'hx-get="/admin/home/figures/?period=7d"' in page.text
+    assert "OperationalError" in caplog.text
+
+
+def test_the_figures_alone_are_for_those_who_may_see_calls(client_for, django_user_model):
+    alone = client_for(SUPERVISORS).get("/admin/home/figures/?period=30d")
+    assert alone.status_code == 200
+    assert "<html" not in alone.text
+    client = client_for(None)
+    client.force_login(django_user_model.objects.create_user("nobody", is_staff=True))
+    assert client.get("/admin/home/figures/").status_code == 403
+    assert "home-figures" not in client.get("/admin/").text
+
+
+def test_the_future_of_today_is_not_drawn_as_no_calls():
+    store([call(NOW - dt.timedelta(hours=1)), call(NOW - dt.timedelta(days=7))])
+    series = picture("").charts[0].drawn["series"]
+    assert [one["name"] for one in series] == ["Calls", "Missed", "Calls, usually", "Missed, usually"]
+    assert series[0]["values"][9:12] == (1, 0, None)
+    assert series[2]["values"][9:12] == (0.0, 1.0, 0.0)
+    assert timezone.localtime(NOW).hour == 10
