@@ -95,9 +95,10 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
     ]
 
 
-def badge() -> Any:
-    """How many wait, for the navigation; nothing if nobody does. Counted no further than is read at a glance."""
-    count = listing.waiting()
+def badge(known: int | None = None) -> Any:
+    """How many wait, for the navigation; nothing if nobody does. Counted no further than is read at a glance, and not
+    again if the page knows it."""
+    count = listing.waiting() if known is None else known
     # No plain text: the theme takes that for the name of a function.
     return count if count < listing.MOST_COUNTED else gettext_lazy("999+")
 
