@@ -48,6 +48,7 @@ def pending(progress: type[ReadingProgress], noted: type[models.Model]) -> Pendi
     of_tables = {
         "newest_push": Subquery(Push.objects.order_by("-pk").values("pk")[:1]),
         "newest_call": Subquery(CallLog.objects.order_by("-pk").values("pk")[:1]),
+        "oldest_call": Subquery(CallLog.objects.order_by("pk").values("pk")[:1]),
         "is_noted": Exists(noted._default_manager.all()),
     }
     only = progress._default_manager.filter(pk=progress.ONLY).annotate(**of_tables)
@@ -55,11 +56,13 @@ def pending(progress: type[ReadingProgress], noted: type[models.Model]) -> Pendi
     if row is None:
         progress._default_manager.get_or_create(pk=progress.ONLY)
         return pending(progress, noted)
-    push_id, call_id, built_at, read_at, newest_push, newest_call, is_noted = row
+    push_id, call_id, built_at, read_at, newest_push, newest_call, oldest_call, is_noted = row
+    # By their ids, so at most so many: the oldest may be deleted by now, and some ids are of no call.
+    calls = (newest_call or 0) - max(call_id, (oldest_call or 1) - 1)
     if built_at is None:
-        return Pending(is_new=True, calls=newest_call or 0)
+        return Pending(is_new=True, calls=calls)
     if is_noted or (newest_push or 0) > push_id or (newest_call or 0) > call_id:
-        return Pending(is_new=False, calls=(newest_call or 0) - call_id, read_at=read_at)
+        return Pending(is_new=False, calls=calls, read_at=read_at)
     return None
 
 
