@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from calllogs.filters import CUSTOM, NOTHING, CallFilter, period_words
+from calllogs.models import CallLog
 from calllogs.periods import Period
 from calllogs.reading import Reading
 
@@ -24,6 +25,7 @@ PICKS: dict[str, tuple[Any, int]] = {
     "90d": (gettext_lazy("90 days"), 90),
 }
 MOST_DAYS = 400
+MISSED: dict[str, Any] = {"statuses": (CallLog.Status.MISSED.value,)}  # fields of a filter
 FIELDS = {
     "agent": "agents",
     "department": "departments",

@@ -1,7 +1,7 @@
 """What the calls of a period come to, as the home screen draws it. Three queries; four if the counts are not level."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,21 +13,22 @@ from django.utils.translation import gettext as _
 
 from calllogs import reports
 from calllogs.admin import home_change as change
-from calllogs.admin.home_asked import Asked, Links
+from calllogs.admin import home_charts
+from calllogs.admin.home_asked import MISSED, Asked, Links
 from calllogs.admin.home_change import Change, Kind
+from calllogs.admin.home_charts import Chart
 from calllogs.admin.words import clock_text
 from calllogs.filters import period_words
 from calllogs.models import CallLog
 from calllogs.patience import within
 from calllogs.periods import Period, day_of
-from calllogs.reports import Curve, Dimension, Figures
+from calllogs.reports import Dimension, Figures
 from settings_sync import desired
 
 OLD_S = 10.0  # while a worker counts what comes, a page does not
 READ_MS = 3_000  # each query; a home screen that takes longer says so instead
 SHOWN = 8  # of a dimension; the others are a press away
 LEVELS = 5
-_MISSED: dict[str, Any] = {"statuses": (CallLog.Status.MISSED.value,)}
 _ANSWERED: dict[str, Any] = {"statuses": (CallLog.Status.ANSWERED.value,)}
 # In pairs of about the same height.
 _KINDS = (Dimension.AGENT, Dimension.CIRCLE, Dimension.DEPARTMENT, Dimension.VIRTUAL_NUMBER)
@@ -41,17 +42,6 @@ class Tile:
     link: str
     change: Change | None = None
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """`drawn` is what home.js draws; `head` and `lines` are the same as a table: (label, link, cells)."""
-
-    title: str
-    note: str
-    drawn: dict[str, Any]
-    head: list[str]
-    lines: list[tuple[str, str, list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +103,10 @@ def read(asked: Asked, *, names: Mapping[str, str], waiting: int | None) -> Pict
     if not total.calls:
         return Picture(asked, _compared(period), is_level, True, is_new)
     links = Links(asked.first, asked.last)
-    charts = [_by_hour(day, period.now, hours, links.on(day))]
+    charts = [home_charts.by_hour(day, period.now, hours, links.on(day))]
     is_one_day = asked.first == asked.last
     if not is_one_day:
-        charts.append(_by_day(reports.days_of(period, hours), links))
+        charts.append(home_charts.by_day(reports.days_of(period, hours), links))
     parts = [
         _part(kind, {value: of for (k, value), of in found.items() if k == kind}, names, links)
         for kind in _KINDS
@@ -160,7 +150,7 @@ def _tiles(now: Figures, before: Figures, links: Links, waiting: int | None) -> 
             "" if rate else nothing,
         ),
         Tile(
-            _("Missed calls"), intcomma(now.missed), "phone_missed", links.to(**_MISSED), missed,
+            _("Missed calls"), intcomma(now.missed), "phone_missed", links.to(**MISSED), missed,
             "" if missed else _("None to compare with"),
         ),
         *([open_now] if waiting is not None else []),
@@ -185,84 +175,6 @@ def _clock(seconds: float | None) -> str:
     return clock_text(None if seconds is None else round(seconds))
 
 
-# --- charts ----------------------------------------------------------------------------------------------
-
-
-def _by_hour(day: dt.date, now: dt.datetime, hours: reports.Hours, links: Links) -> Chart:
-    """The day's calls against what its weekday usually has."""
-    today, usual = reports.curve_of(day, hours), _usual(reports.curves_of(day, hours))
-    until = localtime(now).hour if day == day_of(now) else 23
-    lines, values = [], []
-    for hour, cell in enumerate(today.cells):
-        is_over = hour <= until
-        link = links.to(hour=str(hour))
-        calls, missed = (cell.calls, cell.missed) if is_over or cell.calls else (None, None)
-        values.append((calls, missed, *usual[hour]))
-        words = f"{hour:02d}:00–{hour + 1:02d}:00"
-        lines.append((words, link, [_or_dash(value) for value in values[-1]]))
-    names = [_("Calls"), _("Missed"), _("Calls, usually"), _("Missed, usually")]
-    columns = list(zip(*values, strict=True))
-    looks = [("bar", "calls"), ("bar", "missed"), ("line", "calls"), ("line", "missed")]
-    has_usual = any(value is not None for value in columns[2])
-    count = 4 if has_usual else 2
-    drawn = {
-        "labels": [f"{hour:02d}" for hour in range(24)],
-        "links": [link for _words, link, _cells in lines],
-        "missedLinks": [links.to(hour=str(hour), **_MISSED) for hour in range(24)],
-        "series": [
-            {"name": name, "type": look, "colour": colour, "values": column}
-            for name, (look, colour), column in list(zip(names, looks, columns, strict=True))[:count]
-        ],
-    }
-    return Chart(
-        _("%(day)s, hour by hour") % {"day": date_format(day, "l, j F")},
-        _("“Usually” is the average of the same weekday in the four weeks before.")
-        if has_usual
-        else _("No calls on this weekday in the four weeks before, to compare with."),
-        drawn,
-        [_("Hour"), *names[:count]],
-        [(words, link, cells[:count]) for words, link, cells in lines],
-    )
-
-
-def _usual(curves: Sequence[Curve]) -> list[tuple[float | None, float | None]]:
-    """The average of these days, by hour."""
-    if not curves:
-        return [(None, None)] * 24
-    cells = list(zip(*(curve.cells for curve in curves), strict=True))
-    return [
-        (
-            round(sum(cell.calls for cell in hour) / len(curves), 1),
-            round(sum(cell.missed for cell in hour) / len(curves), 1),
-        )
-        for hour in cells
-    ]
-
-
-def _by_day(days: Sequence[reports.DayBar], whole: Links) -> Chart:
-    names = [_("Calls"), _("Missed")]
-    every = [whole.on(bar.day) for bar in days]
-    links = [link.to() for link in every]
-    drawn = {
-        "labels": [date_format(bar.day, "j M") for bar in days],
-        "links": links,
-        "missedLinks": [link.to(**_MISSED) for link in every],
-        "series": [
-            {"name": names[0], "type": "bar", "colour": "calls", "values": [bar.calls for bar in days]},
-            {"name": names[1], "type": "bar", "colour": "missed", "values": [bar.missed for bar in days]},
-        ],
-    }
-    lines = [
-        (date_format(bar.day, "D j M Y"), link, [intcomma(bar.calls), intcomma(bar.missed)])
-        for bar, link in zip(days, links, strict=True)
-    ]
-    return Chart(_("Day by day"), "", drawn, [_("Day"), *names], lines)
-
-
-def _or_dash(value: float | None) -> str:
-    return "–" if value is None else intcomma(int(value) if value == int(value) else value)
-
-
 # --- by agent, department, virtual number and circle ---------------------------------------------------------
 
 
@@ -284,7 +196,7 @@ def _part(kind: str, found: dict[str, Figures], names: Mapping[str, str], links:
             share(row.figures.answer_rate),
             intcomma(row.figures.missed),
             round(min(1, row.figures.missed / most) * 100, 1),
-            links.of(kind, row.value, **_MISSED) if row.figures.missed else "",
+            links.of(kind, row.value, **MISSED) if row.figures.missed else "",
         )
         for row in rows
     ]

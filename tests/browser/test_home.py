@@ -31,7 +31,7 @@ def leads_to(page, link, expected):
 
 
 def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, page_of):
-    for minutes_ago in (1, 2, 3):
+    for minutes_ago in (0, 1, 2):
         ring(portal, f"98123440{minutes_ago:02d}", "MISSED", minutes_ago=minutes_ago, department="Sales")
     page = page_of("supervisor")
     page.goto("/admin/?period=custom&from=2020-01-01&to=2020-01-02")
@@ -84,6 +84,7 @@ def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, page_of):
 
 @pytest.mark.parametrize(("width", "theme", "who"), [(1366, "light", "manager"), (390, "dark", "supervisor")])
 def test_the_home_screen_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, width, theme, who):
+    ring(portal, "9812344100", "MISSED")  # it may be just after midnight
     page = page_of(who, width=width, theme=theme)
     violations: list[str] = []
     for period in ("today", "30d"):

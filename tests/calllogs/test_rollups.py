@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from calllogs import replay, reports, retention, tasks
+from calllogs import store as calls_store
 from calllogs.arrival import Arrival
 from calllogs.models import CallLog, Push, Rollup, RollupProgress, RollupRecheck
 from calllogs.parsing import parse
@@ -137,6 +138,30 @@ def test_a_call_that_moves_to_another_hour_after_it_was_counted_leaves_the_first
     store([call(minutes(5), call_id="C1", after_s=5, department="Support")])
     assert kept() == counted()
     assert {key[2] for key in kept()} == {minutes(0)}
+
+
+def test_an_old_push_that_is_mended_moves_its_call_out_of_an_hour_that_was_counted():
+    store([call(minutes(-10), call_id="C1")])
+    store([call(minutes(5), call_id="C1", after_s=5)._replace(call=None, reason="not a date", field="date")])
+    bring()
+    assert replay.replay() == (1, 0)
+    assert kept() == counted()
+    assert {key[2] for key in kept() if key[0] == "hour"} == {minutes(0)}
+
+
+def test_a_call_that_is_folded_after_its_late_push_was_read_is_counted_again(monkeypatch):
+    store([call(minutes(0), call_id="C1", department="Sales")])
+    store([call(minutes(0), "MISSED", call_id="C1", after_s=60)])
+    fold = calls_store._fold_again
+
+    def read_first(ids):
+        bring()
+        fold(ids)
+
+    monkeypatch.setattr(calls_store, "_fold_again", read_first)
+    store([call(minutes(0), call_id="C1", after_s=30, department="Support")])
+    assert ("hour", "department", minutes(0), "Support") in kept()
+    assert kept() == counted()
 
 
 def test_what_changed_behind_our_back_is_mended_at_night_and_counted():
