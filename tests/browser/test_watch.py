@@ -85,7 +85,7 @@ def test_an_alarm_is_mailed_and_seen_and_a_report_is_made_and_sent(portal, page_
     look(page, "new report", violations)
     page.get_by_role("button", name="Save and continue editing").click()
     page.get_by_role("button", name="Send now").click()
-    expect(page.locator("#report-runs")).to_contain_text("Sent to 1 person")
+    expect(page.locator("#report-runs")).to_contain_text("Sent to 1 person", timeout=60_000)
     page.get_by_label("Send again for the days around").fill(f"{dt.date.today() - dt.timedelta(days=20)}")
     page.get_by_role("button", name="Send again").click()
     expect(page.get_by_text("Sent to 1 person")).to_have_count(2)
