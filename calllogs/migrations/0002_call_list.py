@@ -9,7 +9,6 @@ POSTGRESQL = [
     # An agent belongs to a department and answers: without knowing that, the planner expects calls where none are.
     "CREATE STATISTICS call_facets_together (dependencies, mcv)"
     " ON status, agent_number, department FROM calllogs_calllog",
-    "ANALYZE calllogs_calllog",
 ]
 POSTGRESQL_BACK = [
     "DROP STATISTICS IF EXISTS call_facets_together",
@@ -21,6 +20,10 @@ def on_postgresql(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
         for statement in POSTGRESQL:
             schema_editor.execute(statement)
+        # Never of an empty table: then every connection plans for no rows, and reads the whole table for each push's
+        # foreign key until somebody analyzes again.
+        if apps.get_model("calllogs", "CallLog").objects.exists():
+            schema_editor.execute("ANALYZE calllogs_calllog")
 
 
 def back_on_postgresql(apps, schema_editor):
