@@ -59,11 +59,6 @@ def oldest_waiting(now: dt.datetime | None = None) -> dt.datetime:
     return (now or timezone.now()) - dt.timedelta(days=settings.MISSED_DAYS)
 
 
-def note(callers: Iterable[str]) -> None:
-    """Have these callers looked at again; in the transaction of whatever changed their calls, if it has one."""
-    MissedRecheck.objects.bulk_create([MissedRecheck(caller=caller) for caller in callers if caller])
-
-
 # --- the whole --------------------------------------------------------------------------------------------
 
 
