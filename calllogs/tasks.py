@@ -3,7 +3,6 @@
 Any may be lost or doubled.
 """
 
-import logging
 import time
 
 from celery import shared_task
@@ -16,8 +15,7 @@ from calllogs.mailed import write
 from calllogs.missed import refresh
 from calllogs.recordings import archive, cache, play
 from calllogs.rollups import level
-
-logger = logging.getLogger(__name__)
+from settings_sync.tasks import publish
 
 REFRESH_S = 5.0
 # An export of millions of calls takes minutes; it is watched by its lease, not by the clock of tasks.
@@ -51,11 +49,13 @@ def write_due_exports() -> None:
 
 
 def nudge_export(export_id: int) -> None:
-    """Publish a message; a broker that does not answer costs half a second."""
-    try:
-        write_export.apply_async(kwargs={"export_id": export_id}, retry=False, ignore_result=True)
-    except Exception as error:  # whatever the transport raises: the sweep writes it
-        logger.warning("the broker takes no message (%s); the sweep writes the export", type(error).__name__)
+    """Have it written at once; without a broker the sweep writes it."""
+    publish(write_export, export_id=export_id)
+
+
+def nudge_mails() -> None:
+    """Have what waits sent at once; without a broker the next look does."""
+    publish(send_mails)
 
 
 @shared_task(soft_time_limit=100, time_limit=120)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from celery import shared_task
 
@@ -41,14 +42,24 @@ def reconcile() -> None:
 
 
 def nudge(setting_ids: Sequence[int | None]) -> None:
-    """Publish a message for each id. A broker that does not answer costs a moment once, then nothing."""
+    """Publish a message for each id, as long as the broker takes them."""
+    for setting_id in setting_ids:
+        if not publish(deliver, setting_id=setting_id):
+            return
+
+
+def publish(task: Any, **kwargs: Any) -> bool:
+    """Publish one message, of whatever room; whether the broker took it.
+
+    One that does not answer costs this process a moment once, then nothing for a while: a sweep does the work.
+    """
     global _resting_until
     if time.monotonic() < _resting_until:
-        return
-    for setting_id in setting_ids:
-        try:
-            deliver.apply_async(kwargs={"setting_id": setting_id}, retry=False, ignore_result=True)
-        except Exception as error:  # whatever the transport raises: the sweep delivers
-            _resting_until = time.monotonic() + REST_AFTER_FAILURE_S
-            logger.warning("the broker takes no message (%s); the sweep delivers", type(error).__name__)
-            return
+        return False
+    try:
+        task.apply_async(kwargs=kwargs, retry=False, ignore_result=True)
+    except Exception as error:  # whatever the transport raises
+        _resting_until = time.monotonic() + REST_AFTER_FAILURE_S
+        logger.warning("the broker takes no message (%s); the sweep delivers", type(error).__name__)
+        return False
+    return True

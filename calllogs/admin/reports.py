@@ -191,7 +191,7 @@ class ReportAdmin(theme.ModelAdmin):
             messages.success(
                 request, _("The report about %(days)s is on its way; below stands how it goes.") % words
             )
-            transaction.on_commit(lambda: _nudge(), robust=True)
+            transaction.on_commit(tasks.nudge_mails, robust=True)
         else:
             messages.warning(request, run.problem)
         return back
@@ -216,8 +216,3 @@ def _day(text: str) -> dt.date | None:
     except ValueError:
         return None
     return day if day and EARLIEST <= day <= timezone.localdate() else None
-
-
-def _nudge() -> None:
-    """A worker sends at once; without a broker the next look does."""
-    tasks.send_mails.apply_async(retry=False, ignore_result=True)

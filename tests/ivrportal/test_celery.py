@@ -11,12 +11,15 @@ _FIRST_NUDGES = """
 import os, time, django
 django.setup()
 from ivrportal.celery import prepare_to_publish
+from calllogs.tasks import nudge_export, nudge_mails
 from settings_sync import tasks
 prepare_to_publish()
 began = time.monotonic()
 tasks.nudge([1, 2, 3])
 first, began = time.monotonic() - began, time.monotonic()
 tasks.nudge([4, 5, 6])
+nudge_export(1)
+nudge_mails()
 print(first, time.monotonic() - began)
 """
 
