@@ -6,9 +6,9 @@ what changes calls in another way than by a push, or after its push was committe
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Exists, Q, QuerySet, Subquery
@@ -21,11 +21,14 @@ from calllogs.parsing import ParsedCall
 from calllogs.store import as_received
 
 READ = ["push_id", "call_id", "gaps", "read_at"]  # the fields of a progress that reading sets
+P = TypeVar("P", bound=ReadingProgress)
+
 AT_ONCE = 1000
 GAP_S = 600
 MOST_GAPS = 200
 # Whoever has read all calls goes on from a little before the newest: what was not committed then is found as a gap.
 LOOK_BACK = 5000
+BUILDING = dt.timedelta(minutes=15)  # then whoever built is taken for dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,29 @@ def go_on_from(progress: ReadingProgress, seen: Newest) -> None:
     progress.push_id = max(progress.push_id, seen.push_id - LOOK_BACK, 0)
     progress.call_id = max(progress.call_id, seen.call_id)  # a call has a push, but for sample data
     progress.gaps = []
+
+
+def held(progress: type[P]) -> P | None:
+    """The copy's progress, locked in this transaction; None if it was never built, or somebody else is at it."""
+    return (
+        progress._default_manager.select_for_update(skip_locked=True)
+        .filter(pk=progress.ONLY, built_at__isnull=False)
+        .first()
+    )
+
+
+def build(progress: type[P], work: Callable[[QuerySet[P], dt.datetime], int]) -> int | None:
+    """Let `work` compare the copy with all calls, one at a time; what it returns, or None if somebody else is at it."""
+    now = timezone.now()
+    progress._default_manager.get_or_create(pk=progress.ONLY)
+    mine = progress._default_manager.filter(pk=progress.ONLY)
+    free = Q(building_until=None) | Q(building_until__lte=now)
+    if not mine.filter(free).update(building_until=now + BUILDING):
+        return None
+    try:
+        return work(mine, now)
+    finally:
+        mine.update(building_until=None)
 
 
 def read(progress: ReadingProgress, field: str, *, most: int) -> tuple[set[Any], bool]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import changes_since
@@ -19,8 +19,6 @@ from calllogs.missed.live import Spell, differences, spells
 from calllogs.missed.why import why
 from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
 from settings_sync import past
-
-BUILDING = dt.timedelta(minutes=15)
 
 OF_LAST_CALL = ("last_call", "department", "virtual_number", "raw_status")
 WRITTEN = ["misses", "first_at", "last_at", *OF_LAST_CALL, "why", "wanted", "had", "is_old"]
@@ -34,10 +32,8 @@ def pending() -> Pending | None:
 def refresh(*, most: int = AT_ONCE) -> bool:
     """Read what came since, at most so many of each; True if there may be more. Nothing if somebody else is at it."""
     with transaction.atomic():
-        progress = (
-            MissedProgress.objects.select_for_update(skip_locked=True).filter(pk=MissedProgress.ONLY).first()
-        )
-        if progress is None or progress.built_at is None:
+        progress = changes_since.held(MissedProgress)
+        if progress is None:
             return False
         noted = list(MissedRecheck.objects.order_by("pk").values_list("pk", "caller")[:most])
         callers, is_more = changes_since.read(progress, "caller", most=most)
@@ -68,16 +64,7 @@ def rebuild() -> int | None:
     Nothing is locked while all calls are read; those that seem to differ are then worked out again one by one. What
     came meanwhile is read again by the next refresh.
     """
-    now = timezone.now()
-    MissedProgress.objects.get_or_create(pk=MissedProgress.ONLY)
-    mine = MissedProgress.objects.filter(pk=MissedProgress.ONLY)
-    free = Q(building_until=None) | Q(building_until__lte=now)
-    if not mine.filter(free).update(building_until=now + BUILDING):
-        return None
-    try:
-        return _rebuild(mine, now)
-    finally:
-        mine.update(building_until=None)
+    return changes_since.build(MissedProgress, _rebuild)
 
 
 def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:

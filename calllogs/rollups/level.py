@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.db import OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import changes_since
@@ -23,7 +23,6 @@ from calllogs.rollups.hours import Span
 
 HOURS_AT_ONCE = 48
 CHUNK_DAYS = 7
-BUILDING = dt.timedelta(minutes=15)
 BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
 
 
@@ -58,10 +57,8 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
     Nothing if somebody else is at it.
     """
     with transaction.atomic():
-        progress = (
-            RollupProgress.objects.select_for_update(skip_locked=True).filter(pk=RollupProgress.ONLY).first()
-        )
-        if progress is None or progress.built_at is None:
+        progress = changes_since.held(RollupProgress)
+        if progress is None:
             return False
         notes = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
         noted = {pk: hours.start_of(at) for pk, at in notes}
@@ -115,16 +112,7 @@ def rebuild() -> int | None:
     The newest days first. Nothing is locked while the calls are read; hours that seem to differ are then counted once
     more. What came meanwhile is read again by the next refresh.
     """
-    now = timezone.now()
-    RollupProgress.objects.get_or_create(pk=RollupProgress.ONLY)
-    mine = RollupProgress.objects.filter(pk=RollupProgress.ONLY)
-    free = Q(building_until=None) | Q(building_until__lte=now)
-    if not mine.filter(free).update(building_until=now + BUILDING):
-        return None
-    try:
-        return _rebuild(mine, now)
-    finally:
-        mine.update(building_until=None)
+    return changes_since.build(RollupProgress, _rebuild)
 
 
 def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
