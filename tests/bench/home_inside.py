@@ -6,15 +6,12 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 import django
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
@@ -26,6 +23,7 @@ from calllogs.models import CallLog, Push, Rollup, RollupProgress  # noqa: E402
 from calllogs.periods import Period  # noqa: E402
 from calllogs.rollups import level  # noqa: E402
 from ivrportal import roles  # noqa: E402
+from tests.bench.inside import measured, seconds  # noqa: E402
 
 _LIVE = """SELECT grouping(agent_number, department, virtual_number, circle), agent_number, department, virtual_number,
     circle, count(*), count(*) FILTER (WHERE status = 'ANSWERED'), count(*) FILTER (WHERE status = 'MISSED')
@@ -86,18 +84,6 @@ def kinds(period: Period) -> dict[str, str]:
     }
 
 
-def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
-    def get() -> None:
-        assert client.get(url).status_code == 200, url
-
-    get()
-    with CaptureQueriesContext(connection) as queries:
-        get()
-    count = len(queries)  # now: the next request forgets them
-    took = [seconds(get) * 1000 for _ in range(repeats)]
-    return {"best": min(took), "median": statistics.median(took), "worst": max(took), "queries": count}
-
-
 def live(period: Period) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_LIVE, [period.start, period.end])
@@ -119,12 +105,6 @@ def refreshing() -> float:
         took = seconds(level.refresh)
         transaction.set_rollback(True)
     return took * 1000
-
-
-def seconds(act: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

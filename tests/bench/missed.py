@@ -4,31 +4,14 @@
 its open rows are made anew; its calls are not touched.
 """
 
-import json
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
-from tests.bench.databases import ROOT, environment, with_calls
+from tests.bench.inside import found_by
 from tests.bench.report import Figure, Options, Section, table
 
-CALLS, QUICK_CALLS = 5_000_000, 50_000
 PAGE_MS, WORST_MS = 100, 300
 
 
 def run(options: Options) -> Section:
-    with tempfile.TemporaryDirectory(prefix="ivrportal-bench-") as name:
-        directory = Path(name)
-        directory.chmod(0o711)  # PostgreSQL may run as another user below it
-        with with_calls(directory, QUICK_CALLS if options.quick else CALLS, name="bench_missed") as url:
-            # As in the demo: pages then need no collected files. The work on the server is the same.
-            env = dict(environment(url, directory / "var")) | {"PORTAL_MODE": "demo"}
-            command = [sys.executable, "-m", "tests.bench.missed_inside", "5" if options.quick else "40"]
-            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"the measurement failed:\n{done.stderr[-3000:]}")
-            return _section(json.loads(done.stdout.splitlines()[-1]))
+    return _section(found_by("tests.bench.missed_inside", options, name="bench_missed"))
 
 
 def _section(found: dict) -> Section:

@@ -4,15 +4,11 @@ import json
 import os
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from typing import Any
 
 import django
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
@@ -22,6 +18,7 @@ from django.contrib.auth.models import User  # noqa: E402
 
 from calllogs.missed import listing, live, refresh  # noqa: E402
 from calllogs.models import CallLog, MissedCaller, MissedProgress  # noqa: E402
+from tests.bench.inside import measured, seconds, times  # noqa: E402
 
 PAGE = "/admin/calllogs/missed/"
 
@@ -85,26 +82,6 @@ def kinds() -> dict[str, str]:
     }
 
 
-def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
-    def get() -> None:
-        assert client.get(url).status_code == 200, url
-
-    get()
-    with CaptureQueriesContext(connection) as queries:
-        get()
-    count = len(queries)  # now: the next request forgets them
-    return {**times(get, repeats), "queries": count}
-
-
-def times(act: Callable[[], Any], repeats: int) -> dict[str, float]:
-    cpu = time.process_time()
-    took = [seconds(act) * 1000 for _ in range(repeats)]
-    cpu = (
-        (time.process_time() - cpu) * 1000 / repeats
-    )  # of this process: what does not depend on who else is busy
-    return {"median": statistics.median(took), "worst": max(took), "cpu": cpu}
-
-
 def refreshing(number: int) -> float:
     """Milliseconds for a thousand callers, half of whom have to be written; rolled back."""
     newest = list(
@@ -116,12 +93,6 @@ def refreshing(number: int) -> float:
         took = seconds(lambda: refresh.settle(callers))
         transaction.set_rollback(True)
     return took * 1000 * 1000 / max(1, len(callers))
-
-
-def seconds(act: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
