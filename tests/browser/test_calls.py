@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+
+from tests.browser.looks import looked_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -73,13 +74,7 @@ def test_the_list_can_be_read_by_everybody(portal, page_of, width, theme):
     violations = []
 
     def look(name):
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0, f"{name} is {overflow} pixels too wide at {width}"
-        violations.extend(
-            f"{name}: {found['id']} {found['nodes'][0]['html'][:200]}"
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        )
+        violations.extend(looked_at(page, name))
 
     page.goto(f"{CALLS}?status=MISSED&agent=9800100099&from=2026-11-08&to=2026-11-01")
     look("nothing found")

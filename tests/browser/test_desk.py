@@ -6,8 +6,9 @@ import urllib.request
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+
+from tests.browser.looks import looked_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 PAGE = "/admin/calllogs/missed/"
@@ -103,13 +104,7 @@ def test_the_desk_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, 
     violations: list[str] = []
 
     def look(name):
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0, f"{name} is {overflow} pixels too wide at {width}"
-        violations.extend(
-            f"{name}: {found['id']} {found['nodes'][0]['html'][:200]}"
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        )
+        violations.extend(looked_at(page, name))
 
     page.goto(PAGE)
     take = page.get_by_role("button", name="I call back").first

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.looks import looked_at
 from tests.plugins.demo import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -47,13 +47,7 @@ def test_a_change_is_chosen_read_and_followed_to_its_calls(page_of, width, theme
     violations: list[str] = []
 
     def look(name):
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0, f"{name} is {overflow} pixels too wide at {width}"
-        violations.extend(
-            f"{name}: {found['id']} {found['nodes'][0]['html'][:200]}"
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        )
+        violations.extend(looked_at(page, name))
 
     page.goto(PAGE)
     expect(page.locator("#effect-chart")).to_have_js_property("tagName", "CANVAS")

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.looks import looked_at
 from tests.calllogs.exporting import csv_rows, sheets
 from tests.plugins.demo import start_demo
 
@@ -70,11 +70,4 @@ def test_the_pages_of_exports_fit_their_screens_and_can_be_read_by_everybody(por
         "/admin/calllogs/export/2/change/",
     ):
         page.goto(path)
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0, f"{path} is {overflow} pixels too wide at {width}"
-        violations = [
-            f"{path}: {found['id']} {found['nodes'][0]['html'][:200]}"
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        ]
-        assert violations == []
+        assert looked_at(page, path) == []

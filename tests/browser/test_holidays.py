@@ -5,9 +5,9 @@ import urllib.error
 import urllib.request
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.looks import serious
 from tests.browser.test_whole_way import provider_state
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -27,11 +27,7 @@ def provider_has(portal, date):
 
 
 def complaints_of(page):
-    return [
-        f"{page.url} {found['id']} {found['nodes'][0]['html'][:200]}"
-        for found in Axe().run(page).response["violations"]
-        if found["impact"] in {"serious", "critical"}
-    ]
+    return serious(page, page.url)
 
 
 def test_a_range_is_added_by_keyboard_alone_and_comes_into_force(portal, page_of):

@@ -4,9 +4,9 @@ import datetime as dt
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.looks import looked_at
 from tests.browser.test_desk import INDIA, ring
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -91,13 +91,7 @@ def test_the_home_screen_fits_its_screen_and_can_be_read_by_everybody(portal, pa
         page.goto(f"/admin/?period={period}")
         page.get_by_text("As a table").first.click()
         expect(page.locator(".home-canvas canvas").first).to_be_visible()
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0, f"{period} is {overflow} pixels too wide at {width}"
-        violations.extend(
-            f"{period}: {found['id']} {found['nodes'][0]['html'][:200]}"
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        )
+        violations.extend(looked_at(page, period))
     assert violations == []
     leads = page.locator(".home > section").first
     expect(leads).to_have_class(re.compile("home-office" if who == "manager" else "home-figures"))

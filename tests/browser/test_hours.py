@@ -4,8 +4,9 @@ import json
 import urllib.request
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+
+from tests.browser.looks import looked_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -152,13 +153,7 @@ def test_the_pages_fit_and_can_be_read_by_everybody(page_of, width, theme):
         if path == WEEK:  # with an unsaved and a wrong row, too
             page.get_by_label("Monday: opens at").fill("07:00")
             page.get_by_label("Tuesday: closes at").fill("01:00")
-        overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert overflow <= 0, f"{path} is {overflow} pixels too wide at {width}"
-        violations += [
-            f"{path}: {found['id']} {found['nodes'][0]['html'][:200]}"
-            for found in Axe().run(page).response["violations"]
-            if found["impact"] in {"serious", "critical"}
-        ]
+        violations += looked_at(page, path)
         if path == WEEK:
             page.get_by_role("button", name="Discard changes").click()
     assert violations == []

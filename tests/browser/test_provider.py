@@ -4,9 +4,9 @@ import datetime as dt
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.looks import serious
 from tests.browser.test_whole_way import provider_state
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -42,11 +42,7 @@ def complaints_about(page):
     """What does not fit the screen, and what axe calls serious."""
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     found = [f"{page.url} is {wide} pixels too wide"] if wide > 0 else []
-    return found + [
-        f"{page.url}: {violation['id']} {violation['nodes'][0]['html'][:200]}"
-        for violation in Axe().run(page).response["violations"]
-        if violation["impact"] in {"serious", "critical"}
-    ]
+    return found + serious(page, page.url)
 
 
 def is_same_document(page):

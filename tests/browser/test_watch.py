@@ -8,9 +8,9 @@ import urllib.request
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.browser.looks import looked_at
 from tests.plugins.demo import PASSWORD, start_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -57,14 +57,7 @@ def hurry(route):
 
 def look(page, name, violations):
     """It fits its screen, and can be read by everybody."""
-    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert overflow <= 0, f"{name} is {overflow} pixels too wide"
-    found = Axe().run(page).response["violations"]
-    violations += [
-        f"{name}: {one['id']} {one['nodes'][0]['html'][:200]}"
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-    ]
+    violations += looked_at(page, name)
 
 
 def test_an_alarm_is_mailed_and_seen_and_a_report_is_made_and_sent(portal, page_of):
