@@ -96,6 +96,21 @@ def test_a_missed_caller_is_taken_called_back_and_waits_again_after_a_new_miss(p
     expect(mine.get_by_role("heading", name="Nobody fits")).to_be_visible()
 
 
+def test_who_answers_a_question_at_once_stays_on_the_page(portal, page_of):
+    ring(portal, "9812300003", "MISSED", minutes_ago=15)
+    page = page_of("supervisor")
+    page.goto(f"{PAGE}?q=9812300003")
+    page.evaluate("""
+        window.isTheSamePage = true;
+        const dialog = document.getElementById("desk-dialog");
+        new MutationObserver(() => dialog.open && dialog.querySelector("form").requestSubmit())
+          .observe(dialog, {attributes: true});
+    """)
+    row(page, "98123 00003").get_by_role("button", name="Called back").click()
+    expect(page.locator("#desk-said")).to_contain_text("is called back")
+    assert page.evaluate("window.isTheSamePage"), "the question was answered before htmx had taken it"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
 def test_the_desk_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, width, theme):
