@@ -5,13 +5,11 @@ silent database never holds a request here, and a key that was revoked works for
 """
 
 import hmac
-import ipaddress
 import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -21,10 +19,10 @@ from django.conf import settings
 from calllogs.models import PushKey
 from calllogs.models.key import digest_of
 from calllogs.vocabulary import KEY_PARAMETER, normal_key
+from settings_sync.network import is_in_networks
 
 logger = logging.getLogger(__name__)
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FRESH_S = 0.25
 NO_KEY = "none"  # no digest: it is live under no circumstances
 OWN = "own"  # no digest either: the portal's own test pushes carry it, and it is live while any key is
@@ -143,35 +141,3 @@ def _digests_of(keys: tuple[str, ...]) -> frozenset[str]:
 def is_address_allowed(address: str) -> bool:
     networks = settings.PUSH_ALLOWED_NETWORKS
     return not networks or is_in_networks(address, networks)
-
-
-def is_in_networks(address: str, cidrs: Sequence[str]) -> bool:
-    """Is the address in one of these networks? What is no address is in none."""
-    return _is_in(address, _networks(tuple(cidrs)))
-
-
-def client_address(meta: Mapping[str, str]) -> str:
-    """`REMOTE_ADDR`; behind trusted proxies, the first address from the right that is not one of them."""
-    address = meta.get("REMOTE_ADDR", "")
-    if not settings.TRUSTED_PROXIES:
-        return address[:45]
-    trusted = _networks(tuple(settings.TRUSTED_PROXIES))
-    hops = [hop.strip() for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    while hops and _is_in(address, trusted):
-        address = hops.pop()
-    return address[:45]
-
-
-@lru_cache(maxsize=64)
-def _networks(cidrs: tuple[str, ...]) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(cidr.strip(), strict=False) for cidr in cidrs)
-
-
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in networks)

@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from calllogs import auth, writer
 from calllogs.arrival import receive
 from calllogs.writer import Kept
+from settings_sync import network
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
 SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid Data", "Failure"
@@ -43,7 +44,7 @@ def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -
     if method not in {"GET", "POST"}:
         return 405, FAILURE
     raw = _raw(method, meta, read)
-    address = auth.client_address(meta)
+    address = network.client_address(meta)
     bare, digest = auth.parted(raw)
     if not auth.is_address_allowed(address):
         digest = auth.NO_KEY  # refused, whatever key it carries

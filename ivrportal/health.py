@@ -7,8 +7,8 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from calllogs import auth
 from ivrportal import measures
+from settings_sync.network import client_address, is_in_networks
 
 
 def healthz(_: HttpRequest) -> HttpResponse:
@@ -31,7 +31,7 @@ def readyz(_: HttpRequest) -> JsonResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text, for METRICS_ALLOWED_NETWORKS only."""
-    if not auth.is_in_networks(auth.client_address(request.META), settings.METRICS_ALLOWED_NETWORKS):
+    if not is_in_networks(client_address(request.META), settings.METRICS_ALLOWED_NETWORKS):
         return HttpResponse(status=403)
     registry = CollectorRegistry()
     for name, (what, values) in measures.gauges().items():

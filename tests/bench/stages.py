@@ -30,13 +30,14 @@ django.setup()
 # After set-up, because these need the applications.
 from calllogs import arrival, auth, parsing, store, views, writer  # noqa: E402
 from ivrportal.wsgi import application  # noqa: E402
+from settings_sync import network  # noqa: E402
 from tests.bench.load import CONNECTIONS, requests  # noqa: E402
 from tests.bench.report import table  # noqa: E402
 
 TOP, BATCH, BATCHES = 10, 16, 300
 STAGES: list[tuple[str, Any, str]] = [
     ("the whole push", views, "answer"),
-    ("– sender's address", auth, "client_address"),
+    ("– sender's address", network, "client_address"),
     ("– push and key apart", auth, "parted"),
     ("– handing over, until it is kept", writer, "submit"),
     ("writer's thread: understanding a push", arrival, "understood"),

@@ -56,13 +56,13 @@ def no_per_row_fallback() -> None:
 
 def leftmost_forwarded_address() -> None:
     """What the sender itself wrote into `X-Forwarded-For` is believed."""
-    from calllogs import auth
+    from settings_sync import network
 
     def believed(meta: Mapping[str, str]) -> str:
         forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")
         return forwarded.split(",")[0].strip() or meta.get("REMOTE_ADDR", "")
 
-    auth.client_address = believed
+    network.client_address = believed
 
 
 # The bug, and the test that finds it.
