@@ -47,6 +47,9 @@ SECRET_KEY_MISSING = not SECRET_KEY
 if SECRET_KEY_MISSING:
     SECRET_KEY = secrets.token_urlsafe(48)  # so that the checks can run and tell
 
+# Keys of before: sessions, and above all the audit trail, stay readable after a change of SECRET_KEY.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+
 # --- Hosts -----------------------------------------------------------------------------------------------
 PORT = env.int("PORT", default=8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEMO else [])

@@ -44,3 +44,22 @@ def for_people(number: str) -> str:
 def masked(number: str) -> str:
     """For logs and messages: the last two digits only."""
     return "••••" + number[-2:] if number else ""
+
+
+# A run of nine or more digits is a telephone number to us; an id that looks like one is no loss in a log.
+_NUMBER = re.compile(r"\+?\d{5} \d{5}\b|(?:\+|%2B)?\d{9,}", re.IGNORECASE)
+
+
+def hidden_in(text: str) -> str:
+    """The text without whole numbers. Their last two digits stay, so that two lines about one caller can be matched."""
+    return _NUMBER.sub(lambda match: masked(match[0]), text)
+
+
+def half_hidden(number: str) -> str:
+    """`98••• ••210`: for people who may not see whole numbers. Of a short number only the last two digits stay."""
+    digits = number.removeprefix("+91")
+    if len(digits) == 10 and number.startswith("+91"):
+        return f"{digits[:2]}••• ••{digits[-3:]}"
+    if len(number) >= 10:
+        return f"{number[:2]}{'•' * (len(number) - 5)}{number[-3:]}"
+    return "•" * max(3, len(number) - 2) + number[-2:] if len(number) > 3 else "•" * len(number)

@@ -4,6 +4,7 @@ from calllogs.models.desk import DeskClaim, DeskEntry, MissedCaller, MissedProgr
 from calllogs.models.export import Export
 from calllogs.models.key import PushKey
 from calllogs.models.letter import Letter
+from calllogs.models.limit import DepartmentLimit
 from calllogs.models.note import CallNote, CallTag
 from calllogs.models.push import Push, Refusals
 from calllogs.models.recording import Listening, Recording, Walk
@@ -17,6 +18,7 @@ __all__ = [
     "CallLog",
     "CallNote",
     "CallTag",
+    "DepartmentLimit",
     "DeskClaim",
     "DeskEntry",
     "Export",

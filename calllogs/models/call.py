@@ -40,6 +40,11 @@ class CallLog(models.Model):
         verbose_name = _("call")
         verbose_name_plural = _("calls")
         ordering = ["-started_at", "-id"]
+        permissions = [
+            ("see_numbers", _("Can see whole numbers of callers")),
+            ("see_who_saw", _("Can see who saw a caller's number")),
+            ("erase_caller", _("Can erase a caller everywhere")),
+        ]
         constraints = [
             # A constraint, not a unique field: on PostgreSQL that brings a second index, which every push would pay.
             models.UniqueConstraint(fields=["call_id"], name="one_call_for_an_id")

@@ -47,6 +47,7 @@ class Push(models.Model):
         verbose_name = _("push")
         verbose_name_plural = _("pushes")
         ordering = ["-received_at", "-id"]
+        permissions = [("replay_push", _("Can replay pushes"))]
         constraints = [models.UniqueConstraint(fields=["uid"], name="one_push_for_a_uid")]
         indexes = [
             # read by the inbox, newest first, and by retention

@@ -37,7 +37,10 @@ class Recording(models.Model):
     class Meta:
         verbose_name = _("recording")
         verbose_name_plural = _("recordings")
-        permissions = [("listen_recording", _("Can listen to recordings"))]
+        permissions = [
+            ("listen_recording", _("Can listen to recordings")),
+            ("download_recording", _("Can download recordings")),
+        ]
         indexes = [
             # read by the sweep: what is due
             models.Index(fields=["next_try_at"], name="recording_due", condition=models.Q(state="WAITING")),

@@ -1,4 +1,5 @@
 from settings_sync.models.agent import Agent, Shift
+from settings_sync.models.audit import AuditEntry
 from settings_sync.models.feed import CalendarFeed
 from settings_sync.models.holiday import Holiday
 from settings_sync.models.office_hours import OfficeHours, OtherHours
@@ -7,6 +8,7 @@ from settings_sync.models.provider import Attempt, Circuit, ProviderSetting
 __all__ = [
     "Agent",
     "Attempt",
+    "AuditEntry",
     "CalendarFeed",
     "Circuit",
     "Holiday",

@@ -108,6 +108,7 @@ class ProviderSetting(models.Model):
         verbose_name = _("setting at the provider")
         verbose_name_plural = _("settings at the provider")
         ordering = ["kind", "address"]
+        permissions = [("stop_sending", _("Can stop and start sending to the provider"))]
         indexes = [
             # read by delivery and the sweep: what is due?
             models.Index(

@@ -1,0 +1,75 @@
+"""What a person may see of calls: of which departments, and whether whole numbers of callers.
+
+Every page, file and search about calls asks this one value; there is no other way to decide it. Numbers of agents and
+of the office are no secret within the office; callers' are.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+
+from calllogs.models import CallLog, DepartmentLimit
+from settings_sync.phone import for_people, half_hidden
+
+NUMBERS = "calllogs.see_numbers"
+_KEPT = "_calllogs_sight"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`departments`: None is all of them. Who is limited sees no call that has no department."""
+
+    sees_numbers: bool
+    departments: frozenset[str] | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        return self.departments is not None
+
+    def number(self, number: str) -> str:
+        """A caller's number as this person may read it: `98123 45678`, or `98••• ••678`; empty stays empty."""
+        return for_people(number) if self.sees_numbers else half_hidden(number)
+
+    def condition(self, field: str = "department") -> Q:
+        """For `filter`: what of the rows with this field the person may see."""
+        return Q() if self.departments is None else Q((f"{field}__in", sorted(self.departments)))
+
+    def calls(self) -> QuerySet[CallLog]:
+        return CallLog.objects.filter(self.condition())
+
+    def covers(self, department: str) -> bool:
+        return self.departments is None or department in self.departments
+
+    def among(self, departments: Iterable[str]) -> list[str]:
+        """Those of the departments that the person may see, in their order."""
+        return [department for department in departments if self.covers(department)]
+
+
+EVERYTHING = Sight(sees_numbers=True)
+
+
+def sight_of(user: Any) -> Sight:
+    """One query for whoever is no superuser, once for each request: it is kept with the user."""
+    kept = getattr(user, _KEPT, None)
+    if kept is None:
+        kept = _read(user)
+        setattr(user, _KEPT, kept)
+    return kept
+
+
+def require_unlimited(user: Any) -> None:
+    """For pages that tell of the whole office. Raises PermissionDenied."""
+    if sight_of(user).is_limited:
+        raise PermissionDenied
+
+
+def _read(user: Any) -> Sight:
+    if user.is_active and user.is_superuser:
+        return EVERYTHING
+    limits = frozenset(
+        DepartmentLimit.objects.filter(person_id=user.pk).order_by().values_list("department", flat=True)
+    )
+    return Sight(user.has_perm(NUMBERS), limits or None)

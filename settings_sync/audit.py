@@ -1,0 +1,173 @@
+"""The audit trail is written here: append-only, each entry chained to the one before by a keyed digest.
+
+Entries count from 1 without a gap, and who comes second to a number takes the next one: no lock of ours is held, but at
+PostgreSQL an entry of an open transaction makes the next entry wait for its end. So in a transaction that takes other
+locks (`Circuit.take_turn`, rows), the entry comes last.
+"""
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.http import HttpRequest
+from django.utils import timezone
+
+from settings_sync.models import AuditEntry
+from settings_sync.network import client_address
+from settings_sync.phone import hidden_in
+
+Action = AuditEntry.Action
+SYSTEM = "portal"  # the person of what no person asked for, or of a command line
+TRIES = 100
+_COLUMNS = (
+    "number", "at", "action", "person_id", "person", "address", "what", "subject", "count", "changes", "callers",
+    "digest",
+)  # fmt: skip
+_TABLE = AuditEntry._meta.db_table
+_INSERT = (
+    f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
+    " ON CONFLICT (number) DO NOTHING"
+)
+
+
+def record(
+    action: Action,
+    *,
+    request: HttpRequest | None = None,
+    person: Any = None,
+    what: str = "",
+    subject: str = "",
+    callers: Iterable[str] = (),
+    count: int | None = None,
+    changes: Mapping[str, list[Any]] | None = None,
+) -> int:
+    """Add an entry; its number. Raises DatabaseError: what cannot be recorded must not be shown.
+
+    The person is `person` (a user, or a name) or the request's. `what` says the scope in words; whole numbers in it are
+    hidden. `callers` are telephone numbers as calls have them; what is kept of them are keyed digests. `changes` are
+    `{field: [old, new]}`. Two statements; committed with the transaction around it, or at once without one.
+    """
+    who = person if person is not None else getattr(request, "user", None)
+    entry = AuditEntry(
+        at=timezone.now(),
+        action=action,
+        person_id=getattr(who, "pk", None),
+        person=_name_of(who)[:150],
+        address=client_address(request.META) if request is not None else "",
+        what=hidden_in(_storable(what))[:500],
+        subject=subject[:120],
+        count=count,
+        changes={name: [_plain(old), _plain(new)] for name, (old, new) in (changes or {}).items()},
+        callers=sorted({digest_of(number) for number in callers if number}),
+    )
+    for _ in range(TRIES):
+        last, before = _last()
+        entry.number, entry.digest = last + 1, ""
+        entry.digest = _chained(entry, before, _keys("chain")[0])
+        if _insert(entry):
+            return entry.number
+    raise RuntimeError("the audit trail took no entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first entry at which the chain does not hold, and in words why."""
+
+    number: int
+    why: str
+
+
+def verify(*, expected: Mapping[int, str] | None = None) -> tuple[int, str, Break | None]:
+    """Walk the whole chain: the last number, its digest, and where it is broken.
+
+    `expected`: digests of entries that somebody noted elsewhere. Only they show that the end of the trail is missing.
+    """
+    awaited = dict(expected or {})
+    last, before = 0, ""
+    for entry in _in_order():
+        if entry.number != last + 1:
+            return last, before, Break(last + 1, "missing")
+        if not any(hmac.compare_digest(entry.digest, _chained(entry, before, key)) for key in _keys("chain")):
+            return last, before, Break(entry.number, "changed, or the secret key is another one")
+        if awaited.pop(entry.number, entry.digest) != entry.digest:
+            return last, before, Break(entry.number, "not the entry that was noted elsewhere")
+        last, before = entry.number, entry.digest
+    if awaited:
+        return last, before, Break(min(awaited), "missing, though it was noted elsewhere")
+    return last, before, None
+
+
+# --- callers ---------------------------------------------------------------------------------------------
+
+
+def digest_of(number: str) -> str:
+    """Of a telephone number, by today's secret key: nobody reads the number from it, or finds it by trying all."""
+    return _digest(number, _keys("caller")[0])
+
+
+def digests_of(number: str) -> list[str]:
+    """By today's secret key and by those before it (SECRET_KEY_FALLBACKS)."""
+    return [_digest(number, key) for key in _keys("caller")]
+
+
+def _digest(number: str, key: bytes) -> str:
+    return hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+# --- the chain -------------------------------------------------------------------------------------------
+
+
+def _keys(purpose: str) -> list[bytes]:
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [hashlib.sha256(f"audit {purpose} {secret}".encode()).digest() for secret in secrets]
+
+
+def _chained(entry: AuditEntry, before: str, key: bytes) -> str:
+    facts = [
+        before, entry.number, entry.at.astimezone(dt.UTC).isoformat(), str(entry.action), entry.person_id, entry.person,
+        entry.address, entry.what, entry.subject, entry.count, entry.changes, entry.callers,
+    ]  # fmt: skip
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _last() -> tuple[int, str]:
+    return AuditEntry.objects.order_by("-number").values_list("number", "digest").first() or (0, "")
+
+
+def _insert(entry: AuditEntry) -> bool:
+    values = [getattr(entry, name) for name in _COLUMNS]
+    values[1] = connection.ops.adapt_datetimefield_value(entry.at)
+    values = [json.dumps(value) if isinstance(value, dict | list) else value for value in values]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
+        return cursor.rowcount == 1
+
+
+def _in_order() -> Iterator[AuditEntry]:
+    return AuditEntry.objects.order_by("number").iterator(chunk_size=2000)
+
+
+def _name_of(who: Any) -> str:
+    if isinstance(who, str):
+        return who
+    if who is None or isinstance(who, AnonymousUser):
+        return "" if who is not None else SYSTEM
+    return who.get_username()
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: a change is read by people, years later."""
+    return value if value is None or isinstance(value, bool | int) else _storable(str(value))
+
+
+def _storable(text: str) -> str:
+    """Without what PostgreSQL's texts cannot hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
