@@ -8,6 +8,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import threading
 import time
 from functools import lru_cache
@@ -29,6 +30,7 @@ OWN = "own"  # no digest either: the portal's own test pushes carry it, and it i
 _reading = threading.Lock()
 # How a piece can begin that is the key in any case, with spaces and underscores: looked at first, for speed.
 _FIRST_OF_KEY = frozenset({b"k", b"K", b" ", b"+", b"_"})
+_MAYBE_A_KEY = re.compile(rb"&[kK +_]")
 
 
 class _Known:
@@ -44,14 +46,22 @@ class _Known:
 
 def parted(raw: bytes) -> tuple[bytes, str]:
     """The push without its key, which is kept nowhere, and the digest of that key; of the empty text if it has none."""
+    if raw[:4] == b"key=" and not _MAYBE_A_KEY.search(
+        raw
+    ):  # as our own address has it, and nothing like it behind
+        given, _, bare = raw[4:].partition(b"&")
+        return bare, digest_of(_text_of(given))
     keys: list[bytes] = []
     rest: list[bytes] = []
     for piece in raw.split(b"&"):
         (keys if _is_key(piece) else rest).append(piece)
     if not keys:
         return raw, digest_of("")
-    given = unquote_to_bytes(keys[0].partition(b"=")[2]).decode("utf-8", "surrogateescape")
-    return b"&".join(rest), digest_of(given)
+    return b"&".join(rest), digest_of(_text_of(keys[0].partition(b"=")[2]))
+
+
+def _text_of(given: bytes) -> str:
+    return unquote_to_bytes(given).decode("utf-8", "surrogateescape")
 
 
 def is_live(digest: str) -> bool | None:

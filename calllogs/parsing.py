@@ -102,9 +102,13 @@ def fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
     flags: list[str] = []
     for field, piece in _pieces(raw):
-        read = _decoded if len(piece) < SHORT else _decoded.__wrapped__
-        value, remarks = read(piece, is_url=field == "recording_url")
-        flags += remarks
+        if not piece:
+            continue
+        value = _plain(piece)
+        if value is None:
+            read = _decoded if len(piece) < SHORT else _decoded.__wrapped__
+            value, remarks = read(piece, field == "recording_url")
+            flags += remarks
         if value.casefold() in BLANKS:
             continue
         if field in values:
@@ -115,6 +119,14 @@ def fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
     return values, flags
 
 
+def _plain(piece: bytes) -> str | None:
+    """The text of a value in which nothing is encoded and nothing is to be remarked, as most are; None of another."""
+    if b"%" in piece or b"+" in piece or not piece.isascii():
+        return None
+    text = piece.decode()
+    return text if text.isprintable() and text[0] != " " and text[-1] != " " else None
+
+
 def _pieces(raw: bytes) -> list[tuple[str, bytes]]:
     """The raw value of every known key, with the pieces that were cut off it by an unencoded `&`."""
     found: list[tuple[str, bytes]] = []
@@ -122,7 +134,7 @@ def _pieces(raw: bytes) -> list[tuple[str, bytes]]:
     for piece in raw.split(b"&"):
         key, equals, value = piece.partition(b"=")
         name = _key_name(key) if equals else ""
-        field = FIELD_OF_KEY.get(name, "")
+        field = FIELD_OF_KEY.get(name)
         if field:
             found.append((field, value))
             current = field
@@ -148,9 +160,9 @@ def _inside_url(current: str, found: list[tuple[str, bytes]]) -> bool:
     return current == "recording_url" and b"://" in found[-1][1] and b"?" in found[-1][1]
 
 
-@lru_cache(maxsize=8192)
-def _decoded(value: bytes, *, is_url: bool) -> tuple[str, tuple[str, ...]]:
-    """The text of a value, and the remarks on it. Kept, because dates, agents and departments come again and again."""
+@lru_cache(maxsize=2048)
+def _decoded(value: bytes, is_url: bool) -> tuple[str, tuple[str, ...]]:
+    """The text of a value, and the remarks on it. Kept, because agents and departments come again and again."""
     flags: tuple[str, ...] = ()
     if is_url and b"://" in value and (b"?" in value or b"%3f" not in value.lower()):
         # Not encoded, so nothing to decode: a %20 in it is the URL's own.

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -54,6 +55,9 @@ def _delete(rows: QuerySet, order: str, until: float) -> int:
         ids = list(rows.order_by(order).values_list("pk", flat=True)[:AT_ONCE])
         if not ids:
             break
-        rows.model._default_manager.filter(pk__in=ids).delete()
+        with transaction.atomic():
+            rows.model._default_manager.filter(pk__in=ids).delete()
+            if rows.model is CallLog:  # a push that came in between has waited for us, or we for it
+                Push.objects.filter(call__in=ids).update(call=None)
         count += len(ids)
     return count

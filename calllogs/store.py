@@ -171,9 +171,9 @@ def _on_postgresql() -> str:
         typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         return f"(SELECT * FROM json_to_recordset({place}::json) AS record({typed}))"
 
-    keep_calls = _KEEP_CALLS.format(calls=records("%s", CALL_COLUMNS))
+    keep_calls = _KEEP_CALLS.format(calls=records("$2", CALL_COLUMNS))
     return (
-        f"WITH pushes AS MATERIALIZED {records('%s', PUSH_COLUMNS)},"
+        f"WITH pushes AS MATERIALIZED {records('$1', PUSH_COLUMNS)},"
         f" told AS ({keep_calls} RETURNING {_TOLD}),"
         f" kept AS ({_KEEP_PUSHES.format(pushes='pushes', told='told')})"
         f" {_LATE.format(pushes='pushes', told='told')}"
@@ -181,14 +181,14 @@ def _on_postgresql() -> str:
 
 
 def _on_sqlite() -> tuple[str, str, str]:
-    def records(columns: dict[str, str]) -> str:
-        extracted = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
-        return f"(SELECT {extracted} FROM json_each(%s))"
+    def record(columns: dict[str, str]) -> str:
+        return f"(SELECT {', '.join(f'%s AS {name}' for name in columns)})"
 
-    pushes, told = records(PUSH_COLUMNS), "calllogs_calllog"
+    told = "calllogs_calllog"
+    pushes = "(SELECT value ->> 0 AS told, value ->> 1 AS last_at FROM json_each(%s))"
     return (
-        _KEEP_CALLS.format(calls=records(CALL_COLUMNS)),
-        _KEEP_PUSHES.format(pushes=pushes, told=told),
+        _KEEP_CALLS.format(calls=record(CALL_COLUMNS)),
+        _KEEP_PUSHES.format(pushes=record(PUSH_COLUMNS), told=told),
         _LATE.format(pushes=pushes, told=told),
     )
 
@@ -202,24 +202,30 @@ def _write(calls: list[Row], pushes: list[Row]) -> list[int]:
         connection.ensure_connection()
         # The driver's own cursor inside Django's: Django's alone writes the parameters into the text, which is then
         # parsed and planned anew for each batch. That took three times as long as to execute it.
-        with CursorWrapper(psycopg.Cursor(connection.connection), connection) as cursor:
+        with CursorWrapper(psycopg.RawCursor(connection.connection), connection) as cursor:
             cursor.execute(POSTGRESQL, [_json(pushes), _json(calls)])
             return [pk for (pk,) in cursor.fetchall()]
-    told, kept = _json_of_sqlite(calls), _json_of_sqlite(pushes)
     keep_calls, keep_pushes, late = SQLITE
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(keep_calls, [told])
-        cursor.execute(keep_pushes, [kept])
-        cursor.execute(late, [kept])
+        cursor.executemany(keep_calls, _sqlite_rows(calls, CALL_COLUMNS))
+        cursor.executemany(keep_pushes, _sqlite_rows(pushes, PUSH_COLUMNS))
+        told = [[push["told"], _sqlite_moment(push["last_at"])] for push in pushes if push["told"]]
+        cursor.execute(late, [_json(told)])
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _json(rows: list[Row]) -> str:
+def _json(rows: list[Any]) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _json_of_sqlite(rows: list[Row]) -> str:
-    return orjson.dumps(rows, default=_sqlite_moment, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+def _sqlite_rows(rows: list[Row], columns: Iterable[str]) -> list[list[Any]]:
+    return [
+        [
+            _sqlite_moment(value) if isinstance(value, dt.datetime) else value
+            for value in map(row.get, columns)
+        ]
+        for row in rows
+    ]
 
 
 def _sqlite_moment(value: dt.datetime) -> str:

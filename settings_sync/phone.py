@@ -11,7 +11,7 @@ _INDIAN_MOBILE = re.compile(r"(?:\+91|0091|91|0)?([6-9][0-9]{9})")
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2011]+")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)  # agents and the office's numbers come again and again; callers hardly do
 def to_e164(text: str, *, region: str = "IN") -> str | None:
     """`+919812345678` for any usual spelling of a valid number; None for what is no telephone number."""
     compact = _SEPARATORS.sub("", text)

@@ -37,9 +37,12 @@ class Push(models.Model):
         help_text=_("Values that a person put in the place of what came."),
     )
     mended_by = models.CharField(_("corrected by"), max_length=150, blank=True, db_default="")
+    # Without a constraint in the database: checking it locks the call's row once more for each push. The statement that
+    # stores a push takes the call from the row that it has just written, and `retention` is the one that deletes calls.
     call = models.ForeignKey(
-        "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True
-    )
+        "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True,
+        db_constraint=False,
+    )  # fmt: skip
 
     objects = PushQuerySet.as_manager()
 

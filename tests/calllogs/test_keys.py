@@ -157,3 +157,20 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_keys(
     admin.get(KEYS)
     with django_assert_max_num_queries(9):
         admin.get(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("raw", "bare", "key"),
+    [
+        (b"key=a&date=1", b"date=1", "a"),
+        (b"key=a", b"", "a"),
+        (b"key=a%2Bb&knumber=1", b"knumber=1", "a+b"),
+        (b"key=a&b=1&KEY=c", b"b=1", "a"),
+        (b"key=a&k_ey=c&b=1", b"b=1", "a"),
+        (b"key=&b=1", b"b=1", ""),
+        (b"b=1&key=a&&c", b"b=1&&c", "a"),
+        (b"b=1&c", b"b=1&c", ""),
+    ],
+)
+def test_no_piece_that_is_a_key_stays_in_the_push(raw, bare, key):
+    assert auth.parted(raw) == (bare, digest_of(key))
