@@ -33,18 +33,8 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 run: $(RUNTIME)
 	@PORTAL_MODE=demo exec $(BIN)/python -I -S ivrportal/tied.py $$PPID 15 - $(BIN)/python manage.py portal
 
-# The second half runs beside the first: what it says comes when both are done.
 test: $(DEV)
-	@CHROMIUM="$$($(BIN)/python -m tests.plugins.chromium)" && export CHROMIUM && \
-	mkdir -p var && \
-	{ $(BIN)/python -m pytest --db sqlite -m "database and not long and not browser and not whole" $(ARGS) \
-		>var/test-sqlite.txt 2>&1 & } && \
-	sqlite=$$! && trap 'kill $$sqlite 2>/dev/null || true' EXIT && trap 'exit 130' INT TERM && \
-	echo "Every test, on PostgreSQL" && \
-	postgresql=0 && { $(BIN)/python -m pytest -m "not long" $(ARGS) || postgresql=$$?; } && \
-	failed=0 && { wait $$sqlite || failed=$$?; } && \
-	echo "The tests of the databases, on SQLite" && cat var/test-sqlite.txt && \
-	exit $$((postgresql ? postgresql : failed))
+	@sh tools/tests.sh $(ARGS)
 
 check: $(DEV)
 	@$(BIN)/ruff format --check .

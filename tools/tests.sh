@@ -1,0 +1,40 @@
+#!/bin/sh
+# Runs every test but the long ones, in two lanes side by side, and says what each lane said once it is done:
+# tools/tests.sh [pytest's arguments]. Exit status 0 only if every part passed.
+# Most of the time of a browser's test is waiting, so the other lane costs it little.
+set -u
+cd "$(dirname "$0")/.."
+mkdir -p var
+CHROMIUM=$(.venv/bin/python -m tests.plugins.chromium) || exit 1
+export CHROMIUM
+
+part() {
+    title=$1 said=$2 database=$3 marks=$4
+    shift 4
+    .venv/bin/python -m pytest --db "$database" -m "$marks" "$@" >"var/$said" 2>&1 &
+    running=$!
+    wait "$running"
+    status=$?
+    printf '%s\n' "$title"
+    cat "var/$said"
+    # 5: of the tests that were asked for, none is in this part.
+    if [ "$status" -eq 5 ]; then return 0; fi
+    return "$status"
+}
+
+stop() {
+    kill ${running:+"$running"} ${whole:+"$whole"} 2>/dev/null
+}
+
+{
+    trap 'stop; exit 143' TERM
+    part "The whole portal and its pages in a browser, on PostgreSQL" test-whole.txt postgres "not long and (browser or whole)" "$@"
+} &
+whole=$!
+trap 'stop; exit 130' INT TERM
+failed=0
+part "Everything else, on PostgreSQL" test-postgres.txt postgres "not long and not browser and not whole" "$@" || failed=1
+part "The tests of the databases, on SQLite" test-sqlite.txt sqlite "database and not long and not browser and not whole" "$@" ||
+    failed=1
+wait "$whole" || failed=1
+exit "$failed"
