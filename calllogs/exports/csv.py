@@ -36,10 +36,13 @@ def told(text: str) -> bytes:
 def _copied(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally) -> Iterator[bytes]:
     """Every line comes by itself and ends in a bare newline; one inside of a cell stays what it is."""
     lines = snapshot.copy(calls, (column.sql for column in DEFINITIONS), options="FORMAT csv")
-    while piece := [line[:-1] for line in islice(lines, ROWS_IN_A_PIECE)]:
+    while piece := list(islice(lines, ROWS_IN_A_PIECE)):
         tally.rows += len(piece)
-        piece.append(b"")
-        yield b"\r\n".join(piece)
+        whole = b"".join(piece)
+        if whole.count(b"\n") > len(piece):
+            yield b"".join(line[:-1] + b"\r\n" for line in piece)
+        else:
+            yield whole.replace(b"\n", b"\r\n")
 
 
 def _written(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally) -> Iterator[bytes]:
