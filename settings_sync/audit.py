@@ -27,7 +27,7 @@ from settings_sync.phone import hidden_in
 Action = AuditEntry.Action
 SYSTEM = "portal"  # the person of what no person asked for
 COMMAND_LINE = "command line"  # the person of what no login asked for
-SECRET = "•••"  # in the place of a secret's old and new value
+HIDDEN = "•••"  # in the place of what is not kept, such as a password
 TRIES = 100
 _COLUMNS = (
     "number", "at", "action", "person_id", "person", "address", "what", "subject", "count", "changes", "callers",

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.forms import ModelChoiceField, ModelMultipleChoiceField
 from django.forms.widgets import PasswordInput
 
-from settings_sync.audit import SECRET
+from settings_sync.audit import HIDDEN
 
 Changes = dict[str, list[Any]]
 
@@ -31,16 +31,16 @@ def of_deletion(records: list[Model]) -> Changes:
     for field in records[0]._meta.concrete_fields:
         value = getattr(records[0], field.attname)
         if not (field.primary_key or value in (None, "")):
-            found[field.name] = [SECRET if field.name in _SECRETS else value, None]
+            found[field.name] = [HIDDEN if field.name in _SECRETS else value, None]
     return found
 
 
 def _of_fields(form: Any, *, is_new: bool) -> Changes:
     found: Changes = {}
     for name in form.changed_data:
-        field = form.fields[name]
-        if name in _SECRETS or isinstance(field.widget, PasswordInput):
-            found[name] = [None if is_new else SECRET, SECRET]
+        field = form.fields.get(name)  # a form of a password calls its two fields one
+        if field is None or name in _SECRETS or isinstance(field.widget, PasswordInput):
+            found[name] = [None if is_new else HIDDEN, HIDDEN]
             continue
         old, new = form.initial.get(name), form.cleaned_data.get(name)
         pair = [None if is_new else _shown(field, old), _shown(field, new)]
@@ -56,7 +56,8 @@ def _shown(field: Any, value: Any) -> Any:
     if isinstance(field, ModelMultipleChoiceField):
         return ", ".join(sorted(str(record) for record in value)) or None
     if isinstance(field, ModelChoiceField) and not isinstance(value, Model):
-        return str(field.queryset.model._default_manager.filter(pk=value).first() or value)
+        rows: Any = field.queryset
+        return str(rows.model._default_manager.filter(pk=value).first() or value)
     if isinstance(value, list | tuple | set):
         return ", ".join(sorted(map(str, value)))
     return value

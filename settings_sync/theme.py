@@ -88,7 +88,9 @@ class ModelAdmin(ThemedModelAdmin):
     audited_change = Action.CHANGED
     are_our_numbers = False  # telephone numbers in it are the office's own, and stay whole in the trail
 
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
         """Both of these are called between the saving and the logging, so here is where old and new are known."""
         request.audit_changes = edits.of_form(form, formsets, is_new=add)  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)

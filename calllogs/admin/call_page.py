@@ -115,7 +115,11 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "left": remarks.left_behind(call, user, with_listenings=user.has_perm("calllogs.view_listening")),
     }
     audit.record(
-        Action.SAW_CALL, request=request, subject=audit.subject_of(call), callers=[call.caller], what=call.call_id
+        Action.SAW_CALL,
+        request=request,
+        subject=audit.subject_of(call),
+        callers=[call.caller],
+        what=call.call_id,
     )
     return TemplateResponse(request, "calllogs/call.html", context)
 

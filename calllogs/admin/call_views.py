@@ -66,7 +66,11 @@ def _done(request: HttpRequest) -> tuple[str, bool]:
         subject = audit.subject_of(view)
         view.delete()
         audit.record(
-            Action.DELETED, request=request, what=_named(view), subject=subject, changes={"query": [view.query, None]}
+            Action.DELETED,
+            request=request,
+            what=_named(view),
+            subject=subject,
+            changes={"query": [view.query, None]},
         )
         return _("The view “%(name)s” is deleted.") % {"name": view.name}, True
     if do == "rename":

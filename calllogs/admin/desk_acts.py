@@ -214,7 +214,9 @@ def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any])
 # --- recording ------------------------------------------------------------------------------------------
 
 
-def _record(request: HttpRequest, kind: DeskEntry.Kind, caller: str, *, entry: DeskEntry | None = None) -> None:
+def _record(
+    request: HttpRequest, kind: DeskEntry.Kind, caller: str, *, entry: DeskEntry | None = None
+) -> None:
     """A note's text is not kept: the desk itself does, as long as it may."""
     audit.record(
         Action.DESK,

@@ -67,7 +67,11 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "desk": reverse(f"admin:{DESK}"),
     }
     audit.record(
-        Action.SAW_CALL, request=request, what=_("Missed callers"), subject=f"calllogs.calllog:{pk}", callers=[caller]
+        Action.SAW_CALL,
+        request=request,
+        what=_("Missed callers"),
+        subject=f"calllogs.calllog:{pk}",
+        callers=[caller],
     )
     return TemplateResponse(request, "calllogs/desk_caller.html", context)
 

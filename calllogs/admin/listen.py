@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
-from calllogs.admin.inbox import FirstPages
 from calllogs.models import CallLog, Listening, Recording
 from calllogs.recordings import archive, play
 from calllogs.recordings.cache import digest_of
@@ -173,7 +172,7 @@ class ListeningAdmin(theme.ReadOnly, theme.ModelAdmin):
     search_fields = ["user_name__iexact", "call_uid__exact"]
     search_help_text = gettext_lazy("User name, or call id")
     show_full_result_count = False
-    paginator = FirstPages
+    paginator = theme.FirstPages
 
     @theme.display(description=gettext_lazy("Call"))
     def shown_call(self, listening: Listening) -> str:

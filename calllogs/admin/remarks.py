@@ -155,7 +155,7 @@ def _log(request: HttpRequest, call: CallLog, words: str) -> None:
 
 def _record(action: Action, request: HttpRequest, call: CallLog, remark: CallNote | CallTag) -> None:
     """A note's text is not kept: it may tell more of the caller than the trail should hold for years."""
-    word = getattr(remark, "word", audit.SECRET)
+    word = getattr(remark, "word", audit.HIDDEN)
     audit.record(
         action,
         request=request,

@@ -136,7 +136,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
             plan = put_back.take_turn_and_plan(change)
             if not plan.problem and (not plan.asks or guard.is_sure(request)):
                 put_back.do(plan)
-                _record(request, plan)
+                _record_put_back(request, plan)
                 messages.success(
                     request, _("%(what)s is as it was.") % {"what": changes.title(change.kind, change.row)}
                 )
@@ -155,7 +155,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
         return TemplateResponse(request, "settings_sync/put_back.html", context)
 
 
-def _record(request: HttpRequest, plan: put_back.Plan) -> None:
+def _record_put_back(request: HttpRequest, plan: put_back.Plan) -> None:
     change = plan.change
     audit.record(
         Action.ADDED if plan.is_new else Action.CHANGED,

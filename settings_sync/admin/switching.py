@@ -32,7 +32,8 @@ def switch(
 ) -> list[Agent]:
     """Make these agents stand so, whatever they stood like; those that changed.
 
-    Save, history, intent and the trail's entry are one commit. Raises AskFirst if it would leave nobody, unless the person is sure.
+    Save, history, intent and the trail's entry are one commit. Raises AskFirst if it would leave nobody, unless the
+    person is sure.
     """
     ids = list(ids)
     with transaction.atomic():

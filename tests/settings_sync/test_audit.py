@@ -65,9 +65,9 @@ def test_an_entry_is_one_statement_whatever_is_remembered(db, django_assert_num_
 
 def test_an_entry_that_was_rolled_back_leaves_no_gap(transactional_db):
     audit.record(Action.SAW_LIST, person="asha")
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         audit.record(Action.CHANGED, person="asha")
-        raise RuntimeError
+        transaction.set_rollback(True)
     audit.record(Action.SAW_LIST, person="ravi")
     assert audit.verify()[0] == 2
     assert audit.verify()[2] is None
