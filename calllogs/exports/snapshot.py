@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import QuerySet
 
-from calllogs.exports.columns import FIELDS, Call, Setting, safe
+from calllogs.exports.columns import FIELDS, Call, Setting
 from calllogs.models import CallLog
+from settings_sync.cells import safe
 from settings_sync.models import Agent
 
 NEWEST_FIRST = ("-started_at", "-id")
