@@ -189,6 +189,8 @@ def _kept(changes: Mapping[str, Sequence[Any]], *, is_whole: bool) -> dict[str, 
 
 def _plain(value: Any) -> Any:
     """As JSON has it: a change is read by people, years later."""
+    if isinstance(value, dt.datetime) and value.tzinfo:
+        return timezone.localtime(value).isoformat(sep=" ", timespec="seconds")
     return value if value is None or isinstance(value, bool | int) else _storable(str(value))[:1000]
 
 
