@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.forms.utils import pretty_name
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -18,7 +18,7 @@ from settings_sync.admin import audit_export
 from settings_sync.audit import COMMAND_LINE, SYSTEM, Action
 from settings_sync.models import AuditEntry
 
-SEARCHED = 200_000  # entries whose scope a search reads: more would take seconds
+MOST_FOUND = 1000  # by a search, newest first; an export has all
 MOST_PEOPLE = 200  # to choose from; others are found by the search
 # Entries that come at once are numbered in another order than their moments have, by a few.
 DISORDER = 1000
@@ -78,8 +78,8 @@ class DaysFilter(theme.RangeDateFilter):
 
 def _number_at(moment: dt.datetime) -> int:
     """Of the first entry from then on; that of the last one if there is none."""
-    numbers = AuditEntry.objects.values_list("number", flat=True)
-    return numbers.filter(at__gte=moment).order_by("at").first() or numbers.order_by("-number").first() or 0
+    numbers = AuditEntry.objects.filter(at__gte=moment).order_by("at").values_list("number", flat=True)
+    return numbers.first() or AuditEntry.objects.last_number()
 
 
 @admin.register(AuditEntry)
@@ -107,17 +107,17 @@ class AuditEntryAdmin(theme.ReadOnly, theme.ModelAdmin):
     # --- the list ---
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet, search_term: str
+        self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet, bool]:
+        """Two searches, each by its own way: as one, all entries would be read in the hope of an early find."""
         text = search_term.strip()
         if not text:
             return queryset, False
-        newest = AuditEntry.objects.order_by("-number").values_list("number", flat=True).first() or 0
-        told = AuditEntry.objects.filter(what__icontains=text, number__gt=newest - SEARCHED).order_by()
-        named = AuditEntry.objects.filter(Q(person=text) | Q(subject=text)).order_by()
-        # The found ones by their numbers: otherwise all would be read in order, in the hope of an early find.
-        numbers = [*told[: theme.FirstPages.most].values_list("number", flat=True)]
-        return queryset.filter(Q(number__in=named.values("number")) | Q(number__in=numbers)), False
+        newest_first = queryset.order_by("-number")
+        found: set[int] = set()
+        for entries in (newest_first.named(text), newest_first.told(text)):
+            found.update(entries.values_list("number", flat=True)[:MOST_FOUND])
+        return queryset.filter(number__in=sorted(found)[-MOST_FOUND:]), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         verified = AuditEntry.objects.filter(action=Action.VERIFIED).first()
@@ -125,7 +125,7 @@ class AuditEntryAdmin(theme.ReadOnly, theme.ModelAdmin):
             "verified": verified,
             "may_export": request.user.has_perm(audit_export.EXPORT),
             "query": request.GET.urlencode(),
-            "most": theme.FirstPages.most,
+            "most": MOST_FOUND if request.GET.get("q") else theme.FirstPages.most,
             "title": self.opts.verbose_name_plural.capitalize(),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
