@@ -5,39 +5,53 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from calllogs import tasks
 from calllogs.filters import CallFilter
 from calllogs.models import Export
-from calllogs.models.export import COMMAND_LINE, scope_of
+from calllogs.models.export import scope_of
+from settings_sync import audit
+from settings_sync.audit import COMMAND_LINE, Action
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who wants which calls, and how. Without a user it is the command line."""
+    """Who wants which calls, and how. Without a user it is the command line. `request`: where from, for the trail."""
 
     user: Any
     wanted: CallFilter
     file_format: str
+    request: HttpRequest | None = None
 
     def record(self, way: str, state: str, **more: Any) -> Export:
         """Committed before the first byte: who exported what is known, whatever happens then."""
         now = timezone.now()
         query = self.wanted.query()
-        return Export.objects.create(
-            person=self.user,
-            who=self.user.get_username() if self.user else COMMAND_LINE,
-            asked_at=now,
-            file_format=self.file_format,
-            way=way,
-            zone=settings.PORTAL_TIME_ZONE,
-            query=query,
-            words=self.wanted.words(now=now),
-            scope=scope_of(self.file_format, query),
-            state=state,
-            **more,
-        )
+        with transaction.atomic():
+            export = Export.objects.create(
+                person=self.user,
+                who=self.user.get_username() if self.user else COMMAND_LINE,
+                asked_at=now,
+                file_format=self.file_format,
+                way=way,
+                zone=settings.PORTAL_TIME_ZONE,
+                query=query,
+                words=self.wanted.words(now=now),
+                scope=scope_of(self.file_format, query),
+                state=state,
+                **more,
+            )
+            audit.record(
+                Action.EXPORTED,
+                request=self.request,
+                person=self.user or COMMAND_LINE,
+                what=f"{export.words}, {export.get_file_format_display()}, {export.get_way_display()}",
+                subject=audit.subject_of(export),
+                count=export.rows_expected,
+            )
+        return export
 
 
 def begin_job(asked: Asked) -> tuple[Export, bool]:

@@ -13,4 +13,6 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import checks  # noqa: F401  (registers them)
+        from ivrportal import checks, signing  # noqa: F401  (checks register themselves)
+
+        signing.connect()

@@ -375,6 +375,7 @@ PORTAL_URL = env.str(
 ).rstrip("/")
 
 # --- Security --------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["ivrportal.permissions.PermissionsAtOnce"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -1,15 +1,18 @@
 """The admin site: its name, and navigation by job rather than by table."""
 
+from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal import measures
-from settings_sync import theme
+from settings_sync import audit, theme
+from settings_sync.audit import Action
 from settings_sync.models import Agent
 
 _COUNTED = "portal_missed_callers"
@@ -43,6 +46,16 @@ class PortalSite(theme.AdminSite):
             *changes.urls(self),
             *super().get_urls(),
         ]
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+                user = request.user
+                audit.record(Action.PASSWORD, request=request, what="own", subject=audit.subject_of(user))  # type: ignore[arg-type]
+        return response
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason
@@ -168,6 +181,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
                 _item(_("Roles"), "group", "auth_group_changelist", "auth.view_group"),
+                _item(
+                    _("Audit trail"),
+                    "policy",
+                    "settings_sync_auditentry_changelist",
+                    "settings_sync.view_auditentry",
+                ),
             ],
         },
     ]

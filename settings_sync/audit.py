@@ -9,13 +9,14 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,17 +25,22 @@ from settings_sync.network import client_address
 from settings_sync.phone import hidden_in
 
 Action = AuditEntry.Action
-SYSTEM = "portal"  # the person of what no person asked for, or of a command line
+SYSTEM = "portal"  # the person of what no person asked for
+COMMAND_LINE = "command line"  # the person of what no login asked for
+HIDDEN = "•••"  # in the place of what is not kept, such as a password
 TRIES = 100
 _COLUMNS = (
     "number", "at", "action", "person_id", "person", "address", "what", "subject", "count", "changes", "callers",
     "digest",
 )  # fmt: skip
 _TABLE = AuditEntry._meta.db_table
+# Only behind the entry that it is chained to: so what this process remembers of the end of the trail may be wrong.
 _INSERT = (
-    f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
+    f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) SELECT {', '.join(['%s'] * len(_COLUMNS))}"
+    f" WHERE %s = 1 OR EXISTS (SELECT 1 FROM {_TABLE} WHERE number = %s AND digest = %s)"
     " ON CONFLICT (number) DO NOTHING"
 )
+_remembered = (0, "")  # number and digest of the last entry that this process wrote
 
 
 def record(
@@ -46,14 +52,17 @@ def record(
     subject: str = "",
     callers: Iterable[str] = (),
     count: int | None = None,
-    changes: Mapping[str, list[Any]] | None = None,
+    changes: Mapping[str, Sequence[Any]] | None = None,
+    are_our_numbers: bool = False,
 ) -> int:
     """Add an entry; its number. Raises DatabaseError: what cannot be recorded must not be shown.
 
-    The person is `person` (a user, or a name) or the request's. `what` says the scope in words; whole numbers in it are
-    hidden. `callers` are telephone numbers as calls have them; what is kept of them are keyed digests. `changes` are
-    `{field: [old, new]}`. Two statements; committed with the transaction around it, or at once without one.
+    The person is `person` (a user, or a name) or the request's. `what` says the scope in words, `changes` are
+    `{field: [old, new]}`; whole numbers in both are hidden, unless those in `changes` are known as the office's own.
+    `callers` are telephone numbers as calls have them; what is kept of them are keyed digests. One statement, three if
+    another process wrote the entry before; committed with the transaction around it, or at once without one.
     """
+    global _remembered
     who = person if person is not None else getattr(request, "user", None)
     entry = AuditEntry(
         at=timezone.now(),
@@ -64,16 +73,23 @@ def record(
         what=hidden_in(_storable(what))[:500],
         subject=subject[:120],
         count=count,
-        changes={name: [_plain(old), _plain(new)] for name, (old, new) in (changes or {}).items()},
+        changes=_kept(changes or {}, is_whole=are_our_numbers),
         callers=sorted({digest_of(number) for number in callers if number}),
     )
+    last, before = _remembered if _remembered[0] else _last()
     for _ in range(TRIES):
-        last, before = _last()
         entry.number, entry.digest = last + 1, ""
         entry.digest = _chained(entry, before, _keys("chain")[0])
-        if _insert(entry):
+        if _insert(entry, last, before):
+            _remembered = (entry.number, entry.digest)
             return entry.number
+        last, before = _last()
     raise RuntimeError("the audit trail took no entry")
+
+
+def subject_of(record: Model) -> str:
+    """`app.model:key`, as entries name what they are about."""
+    return f"{record._meta.label_lower}:{record.pk}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +158,12 @@ def _last() -> tuple[int, str]:
     return AuditEntry.objects.order_by("-number").values_list("number", "digest").first() or (0, "")
 
 
-def _insert(entry: AuditEntry) -> bool:
+def _insert(entry: AuditEntry, last: int, before: str) -> bool:
     values = [getattr(entry, name) for name in _COLUMNS]
     values[1] = connection.ops.adapt_datetimefield_value(entry.at)
     values = [json.dumps(value) if isinstance(value, dict | list) else value for value in values]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, values)
+        cursor.execute(_INSERT, [*values, entry.number, last, before])
         return cursor.rowcount == 1
 
 
@@ -163,9 +179,19 @@ def _name_of(who: Any) -> str:
     return who.get_username()
 
 
+def _kept(changes: Mapping[str, Sequence[Any]], *, is_whole: bool) -> dict[str, list[Any]]:
+    def value(given: Any) -> Any:
+        plain = _plain(given)
+        return plain if is_whole or not isinstance(plain, str) else hidden_in(plain)
+
+    return {value(name): [value(old), value(new)] for name, (old, new) in changes.items()}
+
+
 def _plain(value: Any) -> Any:
     """As JSON has it: a change is read by people, years later."""
-    return value if value is None or isinstance(value, bool | int) else _storable(str(value))
+    if isinstance(value, dt.datetime) and value.tzinfo:
+        return timezone.localtime(value).isoformat(sep=" ", timespec="seconds")
+    return value if value is None or isinstance(value, bool | int) else _storable(str(value))[:1000]
 
 
 def _storable(text: str) -> str:

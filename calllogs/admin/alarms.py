@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -24,6 +25,8 @@ from calllogs import post
 from calllogs.alarms import ring
 from calllogs.models import Alarm, AlarmReader
 from calllogs.models.alarm import ALARM_LOOK
+from settings_sync import audit
+from settings_sync.audit import Action
 
 VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmreader"
 MOST_PAST = 50
@@ -114,10 +117,16 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied
     now = timezone.now()
     if "wake" in request.POST:
-        done = ring.wake(pk, now)
+        with transaction.atomic():
+            before = Alarm.objects.filter(pk=pk).first()
+            done = ring.wake(pk, now)
+            _record(done, request, before, None)
         words = _("It rings again.") if done else _("It was not quiet, or it is over.")
     elif until := _until(request.POST.get("quiet", ""), now):
-        done = ring.acknowledge(pk, person=request.user, until=until, now=now)  # type: ignore[arg-type]
+        with transaction.atomic():
+            before = Alarm.objects.filter(pk=pk).first()
+            done = ring.acknowledge(pk, person=request.user, until=until, now=now)  # type: ignore[arg-type]
+            _record(done, request, before, until)
         words = (
             _("Quiet until %(time)s. If it is still so then, it rings again.") % {"time": _clock(until, now)}
             if done
@@ -140,15 +149,39 @@ def choose(request: HttpRequest) -> HttpResponse:
         if text.isascii() and text.isdigit() and len(text) < 19
     }
     possible = set(post.readers().values_list("pk", flat=True))
-    AlarmReader.objects.exclude(user__in=wanted & possible).delete()
-    AlarmReader.objects.bulk_create(
-        [AlarmReader(user_id=pk, added_by=request.user.get_username()) for pk in sorted(wanted & possible)],
-        ignore_conflicts=True,
-    )
+    added_by = request.user.get_username()
+    with transaction.atomic():
+        before = _reader_names()
+        AlarmReader.objects.exclude(user__in=wanted & possible).delete()
+        AlarmReader.objects.bulk_create(
+            [AlarmReader(user_id=pk, added_by=added_by) for pk in sorted(wanted & possible)],
+            ignore_conflicts=True,
+        )
+        audit.record(
+            Action.CHANGED,
+            request=request,
+            what=str(AlarmReader._meta.verbose_name_plural),
+            changes={"people": [before, _reader_names()]},
+        )
     count = len(wanted & possible)
     words = ngettext("Alarms are mailed to %(n)d person.", "Alarms are mailed to %(n)d people.", count)
     messages.success(request, words % {"n": count} if count else _("Alarms are mailed to nobody."))
     return redirect("admin:alarms")
+
+
+def _record(is_done: bool, request: HttpRequest, before: Alarm | None, until: dt.datetime | None) -> None:
+    if is_done and before is not None:
+        audit.record(
+            Action.CHANGED,
+            request=request,
+            what=f"{before._meta.verbose_name}: {before.get_kind_display()}",
+            subject=audit.subject_of(before),
+            changes={"quiet_until": [before.quiet_until, until]},
+        )
+
+
+def _reader_names() -> str:
+    return ", ".join(AlarmReader.objects.order_by("user__username").values_list("user__username", flat=True))
 
 
 def _until(value: str, now: dt.datetime) -> dt.datetime | None:

@@ -24,6 +24,8 @@ from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.pages import Page, Place
 from calllogs.patience import again_if_stopped
+from settings_sync import audit
+from settings_sync.audit import Action
 from settings_sync.models import Agent
 
 PLACE = "page"
@@ -52,6 +54,14 @@ class CallList:
             **again_if_stopped(lambda: _context(request, wanted)),
             **(extra_context or {}),
         }
+        seen = context["seen"]
+        audit.record(
+            Action.SAW_LIST,
+            request=request,
+            what=context["seen_words"],
+            count=len(seen),
+            callers=[call.caller for call in seen],
+        )
         return TemplateResponse(request, "calllogs/call_list.html", context)
 
     def get_urls(self: Any) -> list[URLPattern]:
@@ -89,6 +99,8 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "notices": call_choices.gone(wanted, agents=agents, departments=departments, is_empty=not page.calls),
         "columns": [column for column in call_columns.COLUMNS if column.name in columns],
         "all_columns": [(column, column.name in columns) for column in call_columns.COLUMNS],
+        "seen": page.calls,
+        "seen_words": wanted.words(agents=agents),
         "rows": call_columns.rows(page.calls, columns, agents=agents),
         "count": count_words(page.count),
         "span": _span(page),

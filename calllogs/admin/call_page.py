@@ -20,6 +20,8 @@ from calllogs.admin import call_around, call_story, listen, remarks
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
+from settings_sync import audit
+from settings_sync.audit import Action
 from settings_sync.models import Agent
 from settings_sync.phone import for_people
 
@@ -112,6 +114,13 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "all_listenings": f"{reverse('admin:calllogs_listening_changelist')}?{urlencode({'q': call.call_id})}",
         "left": remarks.left_behind(call, user, with_listenings=user.has_perm("calllogs.view_listening")),
     }
+    audit.record(
+        Action.SAW_CALL,
+        request=request,
+        subject=audit.subject_of(call),
+        callers=[call.caller],
+        what=call.call_id,
+    )
     return TemplateResponse(request, "calllogs/call.html", context)
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,6 +15,8 @@ from django.views.decorators.http import require_POST
 from calllogs.admin import call_columns
 from calllogs.filters import CallFilter, from_query
 from calllogs.models import SavedView
+from settings_sync import audit
+from settings_sync.audit import Action
 
 LONGEST_NAME = 60
 MOST = 50  # of one person
@@ -41,7 +44,8 @@ def change(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """`do`: save (with `name`, `query` and perhaps `shared`), or rename, share, keep, delete (with `view`)."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    told, is_good = _done(request)
+    with transaction.atomic():
+        told, is_good = _done(request)
     messages.add_message(request, messages.SUCCESS if is_good else messages.WARNING, told)
     query = _clean(request.POST.get("query", ""))
     return redirect(f"{reverse('admin:calllogs_calllog_changelist')}?{query}".rstrip("?"))
@@ -59,16 +63,26 @@ def _done(request: HttpRequest) -> tuple[str, bool]:
     if view is None:
         return _("This view is not there any more. Nothing was changed."), False
     if do == "delete":
+        subject = audit.subject_of(view)
         view.delete()
+        audit.record(
+            Action.DELETED,
+            request=request,
+            what=_named(view),
+            subject=subject,
+            changes={"query": [view.query, None]},
+        )
         return _("The view “%(name)s” is deleted.") % {"name": view.name}, True
     if do == "rename":
         if SavedView.objects.filter(owner=view.owner_id, name=name).exclude(pk=view.pk).exists():
             return _("Not renamed: you have a view “%(name)s” already.") % {"name": name}, False
-        view.name = name
+        before, view.name = view.name, name
         view.save(update_fields=["name", "changed_at"])
+        _record_change(request, view, {"name": [before, name]})
         return _("The view is now called “%(name)s”.") % {"name": name}, True
     view.shared = do == "share"
     view.save(update_fields=["shared", "changed_at"])
+    _record_change(request, view, {"shared": [not view.shared, view.shared]})
     if view.shared:
         return _("Everybody who may see calls now finds the view “%(name)s”.") % {"name": view.name}, True
     return _("Only you find the view “%(name)s” now.") % {"name": view.name}, True
@@ -76,14 +90,32 @@ def _done(request: HttpRequest) -> tuple[str, bool]:
 
 def _saved(request: HttpRequest, name: str) -> tuple[str, bool]:
     own = SavedView.objects.filter(owner=request.user.pk)
-    if not own.filter(name=name).exists() and own.count() >= MOST:
+    before = own.filter(name=name).first()
+    if before is None and own.count() >= MOST:
         return _("Not saved: you have %(n)d views already. Delete one first.") % {"n": MOST}, False
     values = {"query": _clean(request.POST.get("query", "")), "shared": "shared" in request.POST}
-    _view, is_new = SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults=values)
+    view, is_new = SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults=values)
+    audit.record(
+        Action.ADDED if is_new else Action.CHANGED,
+        request=request,
+        what=_named(view),
+        subject=audit.subject_of(view),
+        changes={field: [getattr(before, field, None), value] for field, value in values.items()},
+    )
     words = (
         _("The view “%(name)s” is saved.") if is_new else _("The view “%(name)s” was replaced by this one.")
     )
     return words % {"name": name}, True
+
+
+def _record_change(request: HttpRequest, view: SavedView, changes: dict[str, list[Any]]) -> None:
+    audit.record(
+        Action.CHANGED, request=request, what=_named(view), subject=audit.subject_of(view), changes=changes
+    )
+
+
+def _named(view: SavedView) -> str:
+    return f"{view._meta.verbose_name} {view.name}"
 
 
 def _own(request: HttpRequest) -> SavedView | None:

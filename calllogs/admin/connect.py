@@ -26,6 +26,8 @@ from calllogs.arrival import receive
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from calllogs.writer import Kept
+from settings_sync import audit
+from settings_sync.audit import Action
 from settings_sync.network import client_address
 from settings_sync.phone import masked
 
@@ -167,6 +169,9 @@ def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
     _require(request, "calllogs.change_pushkey")
     call_id = f"{TEST_PREFIX}{uuid4().hex[:12]}"
     push = receive(_test_query(call_id).encode(), client_address(request.META))
+    audit.record(
+        Action.ADDED, request=request, what=f"Test push {call_id}"
+    )  # the writer's transaction is its own
     kept = writer.submit(push, auth.OWN)
     call = CallLog.objects.filter(call_id=call_id).first() if kept == Kept.COMMITTED else None
     if call is not None and request.user.pk:

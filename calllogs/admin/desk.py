@@ -28,6 +28,8 @@ from calllogs.missed import acts, listing, refresh
 from calllogs.missed.listing import Facet, Wanted
 from calllogs.models import CallLog
 from calllogs.models.desk import Why
+from settings_sync import audit
+from settings_sync.audit import Action
 from settings_sync.phone import for_people
 
 WAITING, OLD, DONE = "waiting", "old", "done"
@@ -74,6 +76,7 @@ class Desk:
 
     asked: Asked
     rows: list[Any] = field(default_factory=list)
+    callers: list[str] = field(default_factory=list)
     facets: list[Facet] = field(default_factory=list)
     count: int | None = None
     older: str = ""
@@ -109,6 +112,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return answer(request, asked)
     desk = read(request, asked)  # first, so that the navigation counts what it found
+    _record(request, desk)
     context = {
         **admin.site.each_context(request),
         **_context(request, desk),
@@ -124,7 +128,11 @@ def answer(
 ) -> HttpResponse:
     """The desk alone. What a person has just done is said in it."""
     asked = asked_of(QueryDict(asked)) if isinstance(asked, str) else asked
-    context = _context(request, read(request, asked))
+    desk = read(request, asked)
+    if not said and "seen" not in request.GET:
+        # A page that looks again every few seconds was recorded when it was opened; a deed leaves its own entry.
+        _record(request, desk)
+    context = _context(request, desk)
     headers = {"Cache-Control": "no-store"}
     if not said and request.GET.get("seen") == context["version"]:
         return HttpResponse(status=204, headers=headers)
@@ -139,7 +147,8 @@ def read(request: HttpRequest, asked: Asked) -> Desk:
     now = timezone.now()
     if asked.show == DONE:
         found = listing.closings(after=asked.after, before=asked.before)
-        calls = _calls_of([entry.caller for entry in found.rows])
+        desk.callers = [entry.caller for entry in found.rows]
+        calls = _calls_of(desk.callers)
         desk.rows = [desk_words.done(entry, calls.get(entry.caller), now=now) for entry in found.rows]
         ends = [str(entry.pk) for entry in found.rows]
     else:
@@ -147,7 +156,8 @@ def read(request: HttpRequest, asked: Asked) -> Desk:
         wanted = asked.wanted(request)
         desk.count = None if asked.problem else listing.counted(desk.facets, wanted)
         found = listing.Page([], False, False) if asked.problem else _callers(asked, wanted)
-        claims = acts.claims([row.caller for row in found.rows]) if found.rows else {}
+        desk.callers = [row.caller for row in found.rows]
+        claims = acts.claims(desk.callers) if desk.callers else {}
         me = request.user.pk or 0
         desk.rows = [desk_words.row(row, claims.get(row.caller), me=me, now=now) for row in found.rows]
         ends = [listing.place(row) for row in found.rows]
@@ -156,6 +166,18 @@ def read(request: HttpRequest, asked: Asked) -> Desk:
     if ends and found.has_after:
         desk.newer = "?" + asked.query(after=ends[-1], before="")
     return desk
+
+
+def _record(request: HttpRequest, desk: Desk) -> None:
+    asked = desk.asked
+    filters = [str(getattr(asked, name)) for name in FILTERS if name != "mine" and getattr(asked, name)]
+    audit.record(
+        Action.SAW_LIST,
+        request=request,
+        what=", ".join([str(_("Missed callers")), str(SHOWN[asked.show]), *filters]),
+        count=len(desk.rows),
+        callers=desk.callers,
+    )
 
 
 def _callers(asked: Asked, wanted: Wanted) -> listing.Page:

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -24,6 +25,8 @@ from calllogs.admin import desk_words
 from calllogs.admin.desk_access import ACT, DESK
 from calllogs.missed import acts
 from calllogs.models import DeskEntry, MissedCaller
+from settings_sync import audit
+from settings_sync.audit import Action
 from settings_sync.phone import for_people
 
 Answer = Callable[..., HttpResponse]
@@ -65,7 +68,9 @@ def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
         return _ask_take(request, row)
     over = request.POST.get("over", "")
     try:
-        acts.claim(pk, person=person, over=int(over) if over.isascii() and over.isdigit() else None)
+        with transaction.atomic():
+            acts.claim(pk, person=person, over=int(over) if over.isascii() and over.isdigit() else None)
+            _record(request, DeskEntry.Kind.TAKEN_OVER if over else DeskEntry.Kind.CLAIMED, row.caller)
     except acts.Gone as gone:
         return _gone(request, answer, gone)
     except acts.Taken as taken:
@@ -79,8 +84,11 @@ def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
 
 
 def give_back(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
+    row = MissedCaller.objects.filter(pk=pk).first()
     try:
-        acts.release(pk, person=_person(request))
+        with transaction.atomic():
+            if acts.release(pk, person=_person(request)) and row is not None:
+                _record(request, DeskEntry.Kind.RELEASED, row.caller)
     except acts.Gone as gone:
         return _gone(request, answer, gone)
     return _say(request, answer, _("Given back: anybody may call now."))
@@ -105,7 +113,9 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
     if problem:
         return _ask_close(request, row, how, seen=request.POST.get("seen", ""), note=note, problem=problem)
     try:
-        closed = acts.close(pk, how=kind, person=_person(request), seen=seen or row.last_at, note=note)
+        with transaction.atomic():
+            closed = acts.close(pk, how=kind, person=_person(request), seen=seen or row.last_at, note=note)
+            _record(request, kind, row.caller, entry=closed.entry)
     except acts.Gone as gone:
         return _gone(request, answer, gone)
     caller = for_people(row.caller)
@@ -125,8 +135,12 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
 
 
 def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
+    entry = DeskEntry.objects.filter(pk=pk).first()
     try:
-        row = acts.reopen(pk, person=_person(request))
+        with transaction.atomic():
+            row = acts.reopen(pk, person=_person(request))
+            if entry is not None:
+                _record(request, DeskEntry.Kind.REOPENED, entry.caller, entry=entry)
     except acts.Gone:
         return _say(request, answer, _("It is open again already."), messages.WARNING)
     if row is None:
@@ -194,6 +208,22 @@ def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any])
         return TemplateResponse(request, "calllogs/desk_ask_form.html", context, headers=headers)
     return TemplateResponse(
         request, "calllogs/desk_ask.html", {**admin.site.each_context(request), **context}
+    )
+
+
+# --- recording ------------------------------------------------------------------------------------------
+
+
+def _record(
+    request: HttpRequest, kind: DeskEntry.Kind, caller: str, *, entry: DeskEntry | None = None
+) -> None:
+    """A note's text is not kept: the desk itself does, as long as it may."""
+    audit.record(
+        Action.DESK,
+        request=request,
+        what=str(kind.label),
+        subject=audit.subject_of(entry) if entry else "",
+        callers=[caller],
     )
 
 

@@ -18,6 +18,8 @@ from calllogs.admin.desk_access import ACT, DESK, VIEW
 from calllogs.missed import acts
 from calllogs.models import CallLog, DeskEntry, MissedCaller
 from calllogs.models.call import STATUS_LOOK
+from settings_sync import audit
+from settings_sync.audit import Action
 from settings_sync.phone import for_people
 
 MOST = 100
@@ -64,6 +66,13 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),
     }
+    audit.record(
+        Action.SAW_CALL,
+        request=request,
+        what=_("Missed callers"),
+        subject=f"calllogs.calllog:{pk}",
+        callers=[caller],
+    )
     return TemplateResponse(request, "calllogs/desk_caller.html", context)
 
 

@@ -55,7 +55,7 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     if (
         request.method == "POST" and is_clear
     ):  # else the page says what is not: more would be exported than was meant
-        return _begin(request, Asked(request.user, wanted, request.POST["format"]))
+        return _begin(request, Asked(request.user, wanted, request.POST["format"], request))
     now = timezone.now()
     context = {
         **site.each_context(request),

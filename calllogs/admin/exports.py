@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -23,13 +24,25 @@ from calllogs.exports import files
 from calllogs.exports.pieces import CONTENT_TYPES
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
-from settings_sync import theme
+from settings_sync import audit, theme
+from settings_sync.audit import Action
 
 
 def is_own(request: HttpRequest, export: Export) -> bool:
     """Whose it is may have its file, cancel it and try it again; so may a superuser."""
     user = request.user
     return user.has_perm(MAY) and (user.is_superuser or export.person_id == user.pk)
+
+
+def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) -> None:
+    audit.record(
+        action,
+        request=request,
+        what=f"{export.words}, {export.get_file_format_display()}",
+        subject=audit.subject_of(export),
+        count=export.rows if action == Action.FETCHED else None,
+        **facts,
+    )
 
 
 @admin.register(Export)
@@ -115,18 +128,28 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
         except FileNotFoundError:
             raise Http404 from None
         self._note_seen(request, export)
+        _record(Action.FETCHED, request, export)
         content_type = CONTENT_TYPES[Export.Format(export.file_format)]
         return FileResponse(content, content_type=content_type, headers=headers(export, rows=export.rows))
 
     def cancel(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if export_asked.cancel(self._own(request, pk)):
+        export = self._own(request, pk)
+        with transaction.atomic():
+            is_cancelled = export_asked.cancel(export)
+            if is_cancelled:
+                changes = {"state": [export.state, Export.State.CANCELLED]}
+                _record(Action.CHANGED, request, export, changes=changes)
+        if is_cancelled:
             messages.success(request, _("The export is cancelled. Nothing of it is kept."))
         else:
             messages.info(request, _("The export had ended before."))
         return redirect("admin:calllogs_export_change", pk)
 
     def again(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return redirect("admin:calllogs_export_change", export_asked.try_again(self._own(request, pk)).pk)
+        with transaction.atomic():
+            export = export_asked.try_again(self._own(request, pk))
+            _record(Action.EXPORTED, request, export)
+        return redirect("admin:calllogs_export_change", export.pk)
 
     def _own(self, request: HttpRequest, pk: int) -> Export:
         export = get_object_or_404(Export, pk=pk)

@@ -6,12 +6,11 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -23,20 +22,11 @@ from calllogs.admin.words import REASON_WORDS, outcome_badge, reason_words, rema
 from calllogs.models import Push
 from calllogs.replay import replay
 from calllogs.vocabulary import BLANKS
-from settings_sync import theme
-from settings_sync.phone import for_people
+from settings_sync import audit, theme
+from settings_sync.audit import Action
+from settings_sync.phone import for_people, to_e164
 
-MOST_LISTED = 10_000  # nobody pages further, and counting millions of rows would take seconds
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
-
-
-class FirstPages(Paginator):
-    """Counts no further than it lists."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return rows.order_by()[:MOST_LISTED].count()
 
 
 class ReasonFilter(admin.SimpleListFilter):
@@ -60,7 +50,7 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
     list_filter = ["outcome", ReasonFilter]
     list_select_related = ["call"]
     list_fullwidth = True
-    paginator = FirstPages
+    paginator = theme.FirstPages
     show_full_result_count = False
     fields = ["received_at"]
     readonly_fields = fields
@@ -73,9 +63,21 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:MOST_LISTED].count()
-        context = {"waiting": waiting, "may_mend": self.has_mend_permission(request), "most": MOST_LISTED}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
+        most = theme.FirstPages.most
+        waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:most].count()
+        context = {"waiting": waiting, "may_mend": self.has_mend_permission(request), "most": most}
+        response = super().changelist_view(request, {**context, **(extra_context or {})})
+        listed = (getattr(response, "context_data", None) or {}).get("cl")
+        if listed is not None:
+            filters = request.GET.dict()
+            audit.record(
+                Action.SAW_LIST,
+                request=request,
+                what=", ".join([str(listed.opts.verbose_name_plural), *map("=".join, filters.items())]),
+                count=len(listed.result_list),
+                callers=[_number_of(push) for push in listed.result_list],
+            )
+        return response
 
     @theme.display(description=gettext_lazy("Received at"), ordering="received_at")
     def came_at(self, push: Push) -> str:
@@ -92,7 +94,7 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
 
     @theme.display(description=gettext_lazy("Caller"))
     def caller(self, push: Push) -> str:
-        return for_people(push.call.caller if push.call else caller_of(push)) or "–"
+        return for_people(_number_of(push)) or "–"
 
     @theme.display(description=gettext_lazy("Call"))
     def shown_call(self, push: Push) -> str:
@@ -115,6 +117,14 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
             "unknown_parameters": unknown_parameters(push),
             "may_mend": is_unusable and self.has_mend_permission(request),
         }
+        number = _number_of(push)
+        audit.record(
+            Action.SAW_CALL,
+            request=request,
+            what=str(context["title"]),
+            subject=audit.subject_of(push),
+            callers=[to_e164(number) or number],
+        )
         return super().render_change_form(request, context, **kwargs)
 
     # --- trying again ---
@@ -141,19 +151,38 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
             return page
         mends = form.mends(rows)
         here = Push.objects.filter(pk=pk, outcome=Push.Outcome.REJECTED)
-        if not here.update(mends=mends or None, mended_by=request.user.get_username()[:150] if mends else ""):
+        with transaction.atomic():
+            by = request.user.get_username()[:150] if mends else ""
+            is_here = here.update(mends=mends or None, mended_by=by) > 0
+            if is_here:
+                self._record_mend(
+                    request, push, {row.name: [row.value, mends.get(row.name, row.value)] for row in rows}
+                )
+        if not is_here:
             messages.info(request, _("This push is a call already; nothing was changed."))
             return page
         self._replay(request, [pk])
         push.refresh_from_db()
         words = ", ".join(row.words for row in rows if row.name in mends)
         if words:
-            self.log_change(request, push, _("Corrected: %(fields)s.") % {"fields": words})
+            told = _("Corrected: %(fields)s.") % {"fields": words}
+            LogEntry.objects.log_actions(request.user.pk or 0, [push], CHANGE, told)
         if push.outcome == Push.Outcome.REJECTED:
             messages.error(request, _("Still not usable: %(reason)s.") % {"reason": reason_words(push)})
         else:
             messages.success(request, format_html("{} {}", _("It is a call now:"), _call_link(push)))
         return page
+
+    def _record_mend(self, request: HttpRequest, push: Push, values: dict[str, list[str]]) -> None:
+        changes = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+        audit.record(
+            Action.MENDED if changes else Action.REPLAYED,
+            request=request,
+            what=str(push),
+            subject=audit.subject_of(push),
+            count=1,
+            changes=changes,
+        )
 
     def replay_all(self, request: HttpRequest) -> HttpResponse:
         if not self.has_mend_permission(request):
@@ -170,6 +199,12 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
 
     def _replay_and_say(self, request: HttpRequest, waiting: QuerySet) -> None:
         ids = list(waiting.order_by("-id").values_list("pk", flat=True)[: MOST_REPLAYED + 1])
+        if ids:
+            # Before: a replay is no one transaction, so that it never holds up a push.
+            reason = request.POST.get("reason", "") or request.GET.get("reason", "")
+            audit.record(
+                Action.REPLAYED, request=request, what=reason or "all", count=min(len(ids), MOST_REPLAYED)
+            )
         usable, unusable = self._replay(request, ids[:MOST_REPLAYED])
         if usable:
             words = ngettext("%(n)d push became a call.", "%(n)d pushes became calls.", usable)
@@ -213,6 +248,11 @@ class MendForm(forms.Form):
             if value != row.received:
                 found[row.name] = value
         return found
+
+
+def _number_of(push: Push) -> str:
+    """The caller's, as the call has it, or as the push says."""
+    return push.call.caller if push.call else caller_of(push)
 
 
 def _printable(value: str) -> None:

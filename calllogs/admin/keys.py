@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -23,6 +24,7 @@ from calllogs.admin import connect
 from calllogs.admin.words import use_words
 from calllogs.models import PushKey
 from settings_sync import theme
+from settings_sync.audit import Action
 
 RECENT = dt.timedelta(days=1)
 
@@ -54,6 +56,7 @@ class PushKeyAdmin(theme.ModelAdmin):
     ordering = [F("revoked_at").desc(nulls_first=True), "-created_at"]
     fields = ["name"]
     actions = None
+    audited_addition = Action.KEY_MADE
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Revoked keys stay listed: who pushed with what, and when, is asked later."""
@@ -139,8 +142,11 @@ class PushKeyAdmin(theme.ModelAdmin):
             raise PermissionDenied
         key = get_object_or_404(PushKey, pk=pk)
         if request.method == "POST":
-            if PushKey.objects.live().filter(pk=pk).update(revoked_at=timezone.now()):
-                self.log_change(request, key, _("Revoked."))
+            with transaction.atomic():
+                is_live = PushKey.objects.live().filter(pk=pk).update(revoked_at=timezone.now()) > 0
+                if is_live:
+                    self.log_change(request, key, _("Revoked."), action=Action.KEY_REVOKED)
+            if is_live:
                 messages.success(request, _("The key “%(name)s” is revoked.") % {"name": key.name})
             else:
                 messages.info(request, _("The key “%(name)s” was revoked before.") % {"name": key.name})

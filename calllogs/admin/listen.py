@@ -6,6 +6,7 @@ from wsgiref.util import FileWrapper
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -17,14 +18,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
-from calllogs.admin.inbox import FirstPages
 from calllogs.models import CallLog, Listening, Recording
 from calllogs.recordings import archive, play
 from calllogs.recordings.cache import digest_of
 from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.ranges import Wish, wish_of
 from calllogs.recordings.words import words_of
-from settings_sync import theme
+from settings_sync import audit, theme
+from settings_sync.audit import Action
 
 LISTEN = "calllogs.listen_recording"
 _PLAY_LENGTH = 32
@@ -101,7 +102,15 @@ def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     if request.method == "GET":
         name = request.GET.get("play", "")
         is_name = len(name) <= _PLAY_LENGTH and name.isascii() and name.isalnum()
-        Listening.objects.note(call, user=request.user, play=name if is_name else "")
+        with transaction.atomic():
+            if Listening.objects.note(call, user=request.user, play=name if is_name else ""):
+                audit.record(
+                    Action.LISTENED,
+                    request=request,
+                    what=call.call_id,
+                    subject=audit.subject_of(call),
+                    callers=[call.caller],
+                )
     return response
 
 
@@ -163,7 +172,7 @@ class ListeningAdmin(theme.ReadOnly, theme.ModelAdmin):
     search_fields = ["user_name__iexact", "call_uid__exact"]
     search_help_text = gettext_lazy("User name, or call id")
     show_full_result_count = False
-    paginator = FirstPages
+    paginator = theme.FirstPages
 
     @theme.display(description=gettext_lazy("Call"))
     def shown_call(self, listening: Listening) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import CharField, F, Value
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -17,6 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 from calllogs.admin.words import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
+from settings_sync import audit
+from settings_sync.audit import Action
 
 ADD_NOTE, ADD_TAG = "calllogs.add_callnote", "calllogs.add_calltag"
 SHOWN_LISTENINGS, SUGGESTED = 5, 20
@@ -71,8 +74,10 @@ def add_note(request: HttpRequest, call: CallLog) -> HttpResponse | str:
         words = _("The note is too long: %(n)d letters, and %(most)d are taken. Shorten it, or write two.")
         messages.error(request, words % {"n": len(text), "most": LONGEST_NOTE})
         return text
-    CallNote.objects.create(call=call, text=text, **by(request.user))
-    _log(request, call, _("Note added."))
+    with transaction.atomic():
+        made = CallNote.objects.create(call=call, text=text, **by(request.user))
+        _log(request, call, _("Note added."))
+        _record(Action.ADDED, request, call, made)
     return _back(call, "notes")
 
 
@@ -83,8 +88,10 @@ def delete_note(request: HttpRequest, call: CallLog, *, note: int) -> HttpRespon
         messages.info(request, _("The note was deleted already."))
         return _back(call, "notes")
     _must_be_theirs(request, found)
-    found.delete()
-    _log(request, call, _("Note of %(who)s deleted.") % {"who": found.author_name})
+    with transaction.atomic():
+        CallNote.objects.filter(pk=found.pk).delete()
+        _log(request, call, _("Note of %(who)s deleted.") % {"who": found.author_name})
+        _record(Action.DELETED, request, call, found)
     messages.success(request, _("The note is deleted."))
     return _back(call, "notes")
 
@@ -100,10 +107,11 @@ def add_tag(request: HttpRequest, call: CallLog) -> HttpResponse:
         messages.info(request, _("The call has the tag “%(word)s” already.") % {"word": word})
     else:
         # Somebody else may be quicker by a moment: then it is there as well.
-        CallTag.objects.bulk_create(
-            [CallTag(call=call, word=word, **by(request.user))], ignore_conflicts=True
-        )
-        _log(request, call, _("Tag “%(word)s” added.") % {"word": word})
+        made = CallTag(call=call, word=word, **by(request.user))
+        with transaction.atomic():
+            CallTag.objects.bulk_create([made], ignore_conflicts=True)
+            _log(request, call, _("Tag “%(word)s” added.") % {"word": word})
+            _record(Action.ADDED, request, call, made)
     return _back(call, "tags")
 
 
@@ -114,8 +122,10 @@ def delete_tag(request: HttpRequest, call: CallLog, *, tag: int) -> HttpResponse
         messages.info(request, _("The tag was taken off already."))
         return _back(call, "tags")
     _must_be_theirs(request, found)
-    found.delete()
-    _log(request, call, _("Tag “%(word)s” taken off.") % {"word": found.word})
+    with transaction.atomic():
+        CallTag.objects.filter(pk=found.pk).delete()
+        _log(request, call, _("Tag “%(word)s” taken off.") % {"word": found.word})
+        _record(Action.DELETED, request, call, found)
     return _back(call, "tags")
 
 
@@ -141,6 +151,19 @@ def _must_be_theirs(request: HttpRequest, remark: CallNote | CallTag) -> None:
 def _log(request: HttpRequest, call: CallLog, words: str) -> None:
     if request.user.pk:
         LogEntry.objects.log_actions(request.user.pk, [call], CHANGE, words)
+
+
+def _record(action: Action, request: HttpRequest, call: CallLog, remark: CallNote | CallTag) -> None:
+    """A note's text is not kept: it may tell more of the caller than the trail should hold for years."""
+    word = getattr(remark, "word", audit.HIDDEN)
+    audit.record(
+        action,
+        request=request,
+        what=f"{remark._meta.verbose_name}, {call.call_id}",
+        subject=audit.subject_of(call),
+        callers=[call.caller],
+        changes={str(remark._meta.verbose_name): [word, None] if action == Action.DELETED else [None, word]},
+    )
 
 
 def _back(call: CallLog, place: str) -> HttpResponse:

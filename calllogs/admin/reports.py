@@ -181,11 +181,13 @@ class ReportAdmin(theme.ModelAdmin):
             messages.warning(request, _("Choose a day that is over, in the calendar beside the button."))
             return back
         first, last = days.around(report, chosen)
-        run = write.asked(report, first, last, by=request.user.get_username())
+        with transaction.atomic():
+            run = write.asked(report, first, last, by=request.user.get_username())
+            if run is not None:
+                self.log_change(request, report, f"Sent for {first} to {last}.")
         if run is None:
             messages.info(request, _("Somebody else has just sent it for the same days."))
             return back
-        self.log_change(request, report, f"Sent for {first} to {last}.")
         words = {"days": report_words.days(run)}
         if run.letters.exists():
             messages.success(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from settings_sync.cells import DIGITS, RUNS_AS_FORMULA, safe
+
 
 class Call(NamedTuple):
     """What is read of a call; the names are fields of CallLog."""
@@ -53,26 +55,12 @@ class Column:
 
 # --- no cell runs as a formula ---------------------------------------------------------------------------
 
-# A spreadsheet runs a cell that begins so, some in the wide signs of East Asia too.
-_RUNS_AS_FORMULA = "=+-@\t\r\n＝＋－＠"
-_DIGITS = "0123456789"
-
-
-def safe(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it as a formula."""
-    return "'" + text if text[:1] and text[0] in _RUNS_AS_FORMULA and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    """A plus and digits, as E.164 is: that stays as it is."""
-    return text.rstrip(_DIGITS) == "+"
-
 
 def _safe_sql(text: str) -> str:
     """`safe`, in PostgreSQL: signs are compared as numbers, and digits as bytes, which a pattern takes longer for."""
-    signs = ",".join(str(ord(sign)) for sign in _RUNS_AS_FORMULA)
+    signs = ",".join(str(ord(sign)) for sign in RUNS_AS_FORMULA)
     runs = f"ascii({text}) = ANY ('{{{signs}}}'::int[])"
-    is_number = f"rtrim(textsend({text}), '{_DIGITS}'::bytea) = '+'::bytea"
+    is_number = f"rtrim(textsend({text}), '{DIGITS}'::bytea) = '+'::bytea"
     return f"CASE WHEN {runs} AND NOT {is_number} THEN '''' || {text} ELSE {text} END"
 
 

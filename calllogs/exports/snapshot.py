@@ -16,8 +16,9 @@ from django.db.models import QuerySet
 from psycopg import pq
 from psycopg.errors import error_from_result
 
-from calllogs.exports.columns import FIELDS, Call, Setting, safe
+from calllogs.exports.columns import FIELDS, Call, Setting
 from calllogs.models import CallLog
+from settings_sync.cells import safe
 from settings_sync.models import Agent
 
 NEWEST_FIRST = ("-started_at", "-id")

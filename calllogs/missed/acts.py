@@ -86,13 +86,14 @@ def _make_claim(caller: str, *, person: User, now: dt.datetime) -> None:
         raise Taken(DeskClaim.objects.filter(caller=caller).select_related("person").first()) from None
 
 
-def release(row_id: int, *, person: User) -> None:
-    """Give a caller back. Nothing if it is not that person's. Raises Gone."""
+def release(row_id: int, *, person: User) -> bool:
+    """Give a caller back; False if it is not that person's. Raises Gone."""
     with transaction.atomic():
         row = _open_row(row_id)
         gone, _ = DeskClaim.objects.filter(caller=row.caller, person=person).delete()
         if gone:
             _add(row.caller, DeskEntry.Kind.RELEASED, person=person, now=database_now())
+        return gone > 0
 
 
 def close(row_id: int, *, how: str, person: User, seen: dt.datetime, note: str = "") -> Closed:

@@ -10,8 +10,6 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-COMMAND_LINE = "command line"  # the person of an export that no login asked for
-
 
 def scope_of(file_format: str, query: str) -> str:
     """A short name of what an export holds: two with the same one are the same export."""

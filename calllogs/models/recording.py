@@ -74,19 +74,23 @@ _NOTED_EVERY = dt.timedelta(seconds=15)
 
 
 class ListeningQuerySet(models.QuerySet["Listening"]):
-    def note(self, call: Any, *, user: Any, play: str) -> None:
-        """That a byte of this call goes to this person, now. Committed when it returns, outside a transaction."""
+    def note(self, call: Any, *, user: Any, play: str) -> bool:
+        """That a byte of this call goes to this person, now; is it the first of a play?
+
+        Committed when it returns, outside a transaction.
+        """
         now = timezone.now()
         known = self.filter(call=call, user=user, play=play).order_by("-series").first()
         if known is None or known.last_at < now - PLAY_PAUSE:
-            self.get_or_create(
+            return self.get_or_create(
                 call=call, user=user, play=play, series=known.series + 1 if known else 0,
                 defaults={
                     "user_name": user.get_username()[:150], "call_uid": call.call_id, "at": now, "last_at": now,
                 },
-            )  # fmt: skip
-        elif known.last_at < now - _NOTED_EVERY:
+            )[1]  # fmt: skip
+        if known.last_at < now - _NOTED_EVERY:
             self.filter(pk=known.pk).update(last_at=now)
+        return False
 
 
 class Listening(models.Model):

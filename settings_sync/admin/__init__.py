@@ -1,3 +1,23 @@
-from settings_sync.admin import agents, attempts, closed_days, heard, holidays, hours, other_hours, provider
+from settings_sync.admin import (
+    agents,
+    attempts,
+    audit,
+    closed_days,
+    heard,
+    holidays,
+    hours,
+    other_hours,
+    provider,
+)
 
-__all__ = ["agents", "attempts", "closed_days", "heard", "holidays", "hours", "other_hours", "provider"]
+__all__ = [
+    "agents",
+    "attempts",
+    "audit",
+    "closed_days",
+    "heard",
+    "holidays",
+    "hours",
+    "other_hours",
+    "provider",
+]

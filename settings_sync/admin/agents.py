@@ -26,6 +26,7 @@ BOARD_QUERY = {"q"}  # what the board understands; every other query is meant fo
 @admin.register(Agent)
 class AgentAdmin(SyncedAdmin):
     form = AgentForm
+    are_our_numbers = True
     inlines = [ShiftInline]
     list_display = ["name", "shown_number", "department", "availability", "at_provider"]
     list_editable = ["availability"]
@@ -103,7 +104,7 @@ class AgentAdmin(SyncedAdmin):
     def _switch(self, request: HttpRequest, queryset: Any, availability: str) -> HttpResponse | None:
         ids = list(queryset.order_by().values_list("pk", flat=True))
         try:
-            agents = switching.switch(ids, availability, who=request.user, is_sure=guard.is_sure(request))
+            agents = switching.switch(ids, availability, request=request, is_sure=guard.is_sure(request))
         except switching.AskFirst as question:
             return guard.ask(request, self, question.lines)
         said = ngettext("%(n)d agent switched.", "%(n)d agents switched.", len(agents)) % {"n": len(agents)}

@@ -111,7 +111,7 @@ def _switch(
 ) -> HttpResponse:
     try:
         changed = switching.switch(
-            ids, to, who=request.user, is_sure=guard.is_sure(request), off_until=off_until
+            ids, to, request=request, is_sure=guard.is_sure(request), off_until=off_until
         )
     except switching.AskFirst as question:
         context = guard.context(request, question.lines, back=reverse(BOARD))

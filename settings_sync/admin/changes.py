@@ -17,8 +17,9 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync import changes, reached
+from settings_sync import audit, changes, reached
 from settings_sync.admin import account, guard, put_back
+from settings_sync.audit import Action
 from settings_sync.changes import (
     ADDED,
     BY_PAUSE,
@@ -135,6 +136,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
             plan = put_back.take_turn_and_plan(change)
             if not plan.problem and (not plan.asks or guard.is_sure(request)):
                 put_back.do(plan)
+                _record_put_back(request, plan)
                 messages.success(
                     request, _("%(what)s is as it was.") % {"what": changes.title(change.kind, change.row)}
                 )
@@ -151,6 +153,18 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
             "sure": guard.SURE,
         }
         return TemplateResponse(request, "settings_sync/put_back.html", context)
+
+
+def _record_put_back(request: HttpRequest, plan: put_back.Plan) -> None:
+    change = plan.change
+    audit.record(
+        Action.ADDED if plan.is_new else Action.CHANGED,
+        request=request,
+        what=f"{change.kind.label} {changes.title(change.kind, change.row)}: {PUT_BACK}",
+        subject=audit.subject_of(plan.record),
+        changes={str(what): [old or None, new] for what, old, new in plan.lines},
+        are_our_numbers=True,
+    )
 
 
 def _kinds_of(kind: str) -> tuple[str, ...]:

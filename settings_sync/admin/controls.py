@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from settings_sync import intent
 from settings_sync.admin import account as accounts
 from settings_sync.admin import overview, records, story
+from settings_sync.audit import Action
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -69,7 +70,7 @@ def stop(request: HttpRequest, model_admin: Any) -> HttpResponse:
         )
     with transaction.atomic():
         intent.stop_sending(request.user.get_username())
-        model_admin.log_change(request, Circuit.only(), "Stopped sending.")
+        model_admin.log_change(request, Circuit.only(), "Stopped sending.", action=Action.STOPPED)
     model_admin.message_user(
         request, _("Sending is stopped. Changes wait until you start it again."), messages.WARNING
     )
@@ -100,7 +101,7 @@ def start(request: HttpRequest, model_admin: Any) -> HttpResponse:
         )
     with transaction.atomic():
         intent.start_sending()
-        model_admin.log_change(request, Circuit.only(), "Started sending.")
+        model_admin.log_change(request, Circuit.only(), "Started sending.", action=Action.STARTED)
     model_admin.message_user(request, _("Sending has started. What waited is on its way."), messages.SUCCESS)
     return redirect(SCREEN)
 
@@ -150,7 +151,7 @@ def _resend(request: HttpRequest, model_admin: Any) -> HttpResponse:
             )
             return redirect(SCREEN)
         count = intent.resend_everything()
-        model_admin.log_change(request, Circuit.only(), SENT_AGAIN)
+        model_admin.log_change(request, Circuit.only(), SENT_AGAIN, action=Action.SENT_AGAIN, count=count)
     model_admin.message_user(
         request,
         ngettext("%(n)d setting is on its way again.", "%(n)d settings are on their way again.", count)
@@ -174,7 +175,7 @@ def send_now(request: HttpRequest, object_id: int, model_admin: Any) -> HttpResp
     if story.can_send(setting):
         with transaction.atomic():
             intent.send_now(setting.pk)
-            model_admin.log_change(request, setting, "Sent now.")
+            model_admin.log_change(request, setting, "Sent now.", action=Action.SENT_AGAIN)
         shut = accounts.read().shut
         said = _("“%(what)s” waits, because nothing is sent now.") if shut else _("“%(what)s” is on its way.")
         model_admin.message_user(
@@ -208,8 +209,9 @@ def close(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespons
             is_danger=True,
         )
     with transaction.atomic():
-        model_admin.log_change(request, setting, "Confirmed that the provider has removed it.")
         closed = intent.close_withdrawn(setting.pk)
+        if closed:
+            model_admin.log_change(request, setting, "Confirmed that the provider has removed it.")
     if closed:
         said = _("Closed: %(what)s is gone here and, as you said, at the provider.")
     else:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -14,8 +15,9 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from settings_sync import holiday_calendars, holiday_files
+from settings_sync import audit, holiday_calendars, holiday_files
 from settings_sync.admin.holiday_import import LIST, context_of
+from settings_sync.audit import Action
 from settings_sync.models import CalendarFeed, Holiday
 
 MAKE, REVOKE, VIEW = (f"settings_sync.{verb}_calendarfeed" for verb in ("add", "change", "view"))
@@ -28,11 +30,10 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """All holidays, past ones too, as the import reads them."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    holidays = Holiday.objects.order_by("date")
-    if newest := holidays.last():
-        # On record, as everything that leaves the house is: who, when, what.
-        model_admin.log_change(request, newest, f"All {holidays.count()} holidays taken out as CSV.")
-    text = holiday_files.write_csv(holidays.values_list("date", "name"))
+    holidays = list(Holiday.objects.order_by("date").values_list("date", "name"))
+    # On record, as everything that leaves the house is: who, when, what.
+    audit.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
+    text = holiday_files.write_csv(holidays)
     return _csv(text, f"holidays-{timezone.localdate()}.csv")
 
 
@@ -101,8 +102,9 @@ def make(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """The page that shows the address is the answer itself: so it is kept in no session and no message."""
     if not request.user.has_perm(MAKE):
         raise PermissionDenied
-    feed, token = CalendarFeed.make(request.user)
-    model_admin.log_addition(request, feed, "Made.")
+    with transaction.atomic():
+        feed, token = CalendarFeed.make(request.user)
+        model_admin.log_addition(request, feed, "Made.")
     context = context_of(
         request,
         model_admin,
@@ -120,7 +122,8 @@ def revoke(request: HttpRequest, feed_id: int, model_admin: Any) -> HttpResponse
     if request.method != "POST":
         context = context_of(request, model_admin, title=_("Revoke this calendar address?"), feed=feed)
         return TemplateResponse(request, "settings_sync/holidays_revoke.html", context)
-    if CalendarFeed.objects.live().filter(pk=feed_id).update(revoked_at=timezone.now()):
-        model_admin.log_change(request, feed, "Revoked.")
+    with transaction.atomic():
+        if CalendarFeed.objects.live().filter(pk=feed_id).update(revoked_at=timezone.now()):
+            model_admin.log_change(request, feed, "Revoked.")
     messages.success(request, _("The address is revoked: calendars that use it get no more holidays."))
     return redirect(LIST)

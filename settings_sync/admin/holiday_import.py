@@ -219,7 +219,7 @@ def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
     plan = holiday_plan.of(row for row in map(_confirmed, sent) if row)
     source = holiday_files.clean_name(request.POST.get("source", ""))
     is_as_asked = bool(sent) and len(plan.new) == len(sent)
-    if not is_as_asked or not holiday_plan.save(plan, who=request.user, reason=source):
+    if not is_as_asked or not holiday_plan.save(plan, request=request, reason=source):
         plan = holiday_plan.of(row for row in map(_confirmed, sent) if row)
         return _ask(request, model_admin, plan, source=source, back=reverse(LIST), has_changed=True)
     count = len(plan.new)

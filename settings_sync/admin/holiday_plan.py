@@ -7,13 +7,15 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history
 
-from settings_sync import desired, indian_holidays, intent
+from settings_sync import audit, desired, indian_holidays, intent
 from settings_sync.admin import holiday_words
+from settings_sync.audit import Action
 from settings_sync.holiday_files import Problem, Row
 from settings_sync.models import Holiday
 
@@ -80,8 +82,10 @@ def of(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> Plan:
     return plan
 
 
-def save(plan: Plan, *, who: Any, reason: str) -> bool:
-    """All of the plan's new holidays, their history and their intent, in one transaction; or nothing, and False."""
+def save(plan: Plan, *, request: HttpRequest, reason: str) -> bool:
+    """All of the plan's new holidays, with history, intent and the trail's entry, in one transaction; or nothing, and
+    False."""
+    who: Any = request.user
     holidays = [Holiday(date=row.date, name=row.name) for row in plan.new]
     try:
         with transaction.atomic():
@@ -91,6 +95,13 @@ def save(plan: Plan, *, who: Any, reason: str) -> bool:
                 who.pk, Holiday.objects.filter(date__in=dates), ADDITION, change_message=reason
             )
             intent.record([desired.holiday_address(date) for date in dates], trigger="import")
+            audit.record(
+                Action.ADDED,
+                request=request,
+                what=reason,
+                count=len(holidays),
+                changes={f"holiday {holiday.date}": [None, holiday.name] for holiday in holidays},
+            )
     except IntegrityError:  # somebody else has entered one of these dates in this very moment
         return False
     return True

@@ -95,10 +95,10 @@ class HolidayAdmin(SyncedAdmin):
         more = [{"added": {"name": str(self.opts.verbose_name), "object": str(date)}} for date in form.more]
         return [*super().construct_change_message(request, form, formsets, add), *more]
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any, **facts: Any) -> Any:
         if isinstance(obj, Holiday) and isinstance(message, list):
-            request.added_days = len(message)  # type: ignore[attr-defined]  # read by response_add
-        return super().log_addition(request, obj, message)
+            request.added_days = facts["count"] = len(message)  # type: ignore[attr-defined]  # read by response_add
+        return super().log_addition(request, obj, message, **facts)
 
     def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
         days = getattr(request, "added_days", 1)

@@ -105,12 +105,14 @@ class OfficeHoursAdmin(SyncedAdmin):
         return self.has_change_permission(request) and self.has_add_permission(request)
 
     def _save(self, request: HttpRequest, changed: list[Row]) -> None:
+        new = {row.day for row in changed if row.form.instance.pk is None}
         for row in changed:
-            is_new = row.form.instance.pk is None
-            hours = row.form.save()
-            message = self.construct_change_message(request, row.form, [], add=is_new)
-            (self.log_addition if is_new else self.log_change)(request, hours, message)
+            row.form.save()
         intent.record(row.address for row in changed)
+        for row in changed:
+            is_new = row.day in new
+            message = self.construct_change_message(request, row.form, [], add=is_new)
+            (self.log_addition if is_new else self.log_change)(request, row.form.instance, message)
 
     def _say(self, request: HttpRequest, changed: list[Row]) -> None:
         if not changed:

@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from settings_sync import desired, intent, theme
+from settings_sync import audit, desired, edits, intent, theme
 from settings_sync.admin import badges, bars
+from settings_sync.audit import Action
 from settings_sync.circuit import Shut
 from settings_sync.models import Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 
@@ -209,7 +210,7 @@ def add(request: HttpRequest, model_admin: Any) -> HttpResponse:
         if form.is_valid():
             other = form.save()
             intent.record([_address(other)])
-            _log(model_admin, request, other, is_new=before is None)
+            _log(model_admin, request, form, is_new=before is None)
     if form.errors:
         return _ask_again(request, model_admin, form)
     messages.success(request, _said(other, usual))
@@ -224,8 +225,10 @@ def cancel(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespon
     with transaction.atomic():
         other = get_object_or_404(OtherHours, pk=object_id)
         model_admin.log_deletions(request, [other])
+        subject, lost = audit.subject_of(other), edits.of_deletion([other])
         other.delete()
         intent.record([_address(other)], trigger="delete")
+        audit.record(Action.DELETED, request=request, what=_name(other), subject=subject, changes=lost)
     messages.success(
         request,
         _("Cancelled: %(day)s has its usual hours again.")
@@ -245,11 +248,18 @@ def _address(other: OtherHours) -> str:
     return desired.hours_address(desired.WEEKDAYS[other.date.weekday()])
 
 
-def _log(model_admin: Any, request: HttpRequest, other: OtherHours, *, is_new: bool) -> None:
+def _log(model_admin: Any, request: HttpRequest, form: OtherHoursForm, *, is_new: bool) -> None:
+    other, changes = form.instance, edits.of_form(form, is_new=is_new)
     if is_new:
-        model_admin.log_addition(request, other, [{"added": {}}])
+        # Times that were left empty are no change to the form: they are the usual ones.
+        changes |= {name: [None, getattr(other, name)] for name in ("date", "opens_at", "closes_at")}
+        model_admin.log_addition(request, other, [{"added": {}}], changes=changes)
     else:
-        model_admin.log_change(request, other, [{"changed": {"fields": ["hours"]}}])
+        model_admin.log_change(request, other, [{"changed": {"fields": ["hours"]}}], changes=changes)
+
+
+def _name(other: OtherHours) -> str:
+    return f"{other._meta.verbose_name} {other}"
 
 
 def _said(other: OtherHours, usual: Usual) -> str:

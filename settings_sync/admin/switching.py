@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Any
 
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from settings_sync import clockwork, desired, intent
+from settings_sync import audit, clockwork, desired, intent
 from settings_sync.admin import guard
+from settings_sync.audit import Action
 from settings_sync.models import Agent, Circuit
 
 
@@ -25,13 +26,14 @@ def switch(
     ids: Iterable[int],
     availability: str,
     *,
-    who: Any,
+    request: HttpRequest,
     is_sure: bool,
     off_until: dt.datetime | None = None,
 ) -> list[Agent]:
     """Make these agents stand so, whatever they stood like; those that changed.
 
-    Save, history and intent are one commit. Raises AskFirst if it would leave nobody, unless the person is sure.
+    Save, history, intent and the trail's entry are one commit. Raises AskFirst if it would leave nobody, unless the
+    person is sure.
     """
     ids = list(ids)
     with transaction.atomic():
@@ -44,12 +46,31 @@ def switch(
             for agent in Agent.objects.filter(pk__in=ids)
             if (agent.availability, agent.off_until) != (availability, off_until)
         ]
+        before = {agent.pk: _standing(agent) for agent in changed}
         for agent in changed:
             agent.availability, agent.off_until = availability, off_until
             clockwork.settle(agent, now)
         fields = ["availability", "off_until", "shift_edge_at"]
         if changed:
-            bulk_update_with_history(changed, Agent, fields, batch_size=500, default_user=who)
+            bulk_update_with_history(changed, Agent, fields, batch_size=500, default_user=request.user)
         addresses = [desired.agent_address(agent.number) for agent in changed]
         intent.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
+        if changed:
+            audit.record(
+                Action.CHANGED,
+                request=request,
+                what=", ".join(agent.name for agent in changed),
+                subject=audit.subject_of(changed[0]) if len(changed) == 1 else "",
+                count=len(changed),
+                changes={
+                    f"agent {agent.pk} {agent.name}": [before[agent.pk], _standing(agent)]
+                    for agent in changed
+                },
+            )
     return changed
+
+
+def _standing(agent: Agent) -> str:
+    if agent.off_until is None:
+        return agent.availability
+    return f"{agent.availability} until {timezone.localtime(agent.off_until):%Y-%m-%d %H:%M}"

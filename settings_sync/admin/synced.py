@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from settings_sync import intent, theme
 from settings_sync.admin import badges, preview
+from settings_sync.models import Circuit
 
 
 class NamedFields(ModelForm):
@@ -80,13 +81,14 @@ class SyncedAdmin(theme.ModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         with transaction.atomic():
+            Circuit.take_turn()  # before the trail's entry, as everywhere
             address = self.address_of(obj)
             super().delete_model(request, obj)
             intent.record([address], trigger="delete")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        """Django's own is not atomic."""
         with transaction.atomic():
+            Circuit.take_turn()
             addresses = [self.address_of(record) for record in queryset]
             super().delete_queryset(request, queryset)
             intent.record(addresses, trigger="delete")

@@ -7,7 +7,22 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
+SEARCHED = 200_000  # entries whose scope a search reads: more would take seconds
+
+
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def last_number(self) -> int:
+        return self.order_by("-number").values_list("number", flat=True).first() or 0
+
+    def named(self, text: str) -> "AuditQuerySet":
+        """Of this person, or about this record. By an index."""
+        return self.filter(Q(person=text) | Q(subject=text))
+
+    def told(self, text: str) -> "AuditQuerySet":
+        """With these words in their scope, among the newest of the whole trail."""
+        newest = AuditEntry.objects.last_number()
+        return self.filter(number__gt=newest - SEARCHED, what__icontains=text)
+
     def about_caller(self, digests: list[str]) -> "AuditQuerySet":
         """Entries about a caller, by the keyed digests of the number (`audit.digests_of`)."""
         found = Q()

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from calllogs import filters
 from calllogs.exports import csv, snapshot, workbook
-from calllogs.exports.columns import COLUMNS, safe
+from calllogs.exports.columns import COLUMNS
 from calllogs.exports.facts import Tally
 from calllogs.models import CallLog
+from settings_sync.cells import safe
 from settings_sync.models import Agent
 from tests.calllogs.exporting import NASTY, csv_rows, expected, make_calls, sheets, written, xlsx_rows
 

@@ -43,6 +43,36 @@ def test_an_entry_names_person_address_and_scope_but_no_whole_number(request_of)
     assert not AuditEntry.objects.about_caller(audit.digests_of("+919812300003")).exists()
 
 
+def test_numbers_of_the_office_may_stay_whole_in_changes(db):
+    changes = {f"agent {NUMBER}": ["98123 00001", OTHER]}
+    audit.record(Action.CHANGED, person="asha", changes=changes)
+    audit.record(Action.CHANGED, person="asha", changes=changes, are_our_numbers=True)
+    whole, hidden = AuditEntry.objects.all()
+    assert whole.changes == changes
+    assert hidden.changes == {"agent ••••01": ["••••01", "••••02"]}
+
+
+def test_an_entry_is_one_statement_whatever_is_remembered(db, django_assert_num_queries, monkeypatch):
+    audit.record(Action.SAW_LIST, person="asha")
+    with django_assert_num_queries(1):
+        audit.record(Action.SAW_LIST, person="asha")
+    for remembered in ((1, AuditEntry.objects.last().digest), (2, "not its digest"), (9, "x"), (0, "")):
+        monkeypatch.setattr(audit, "_remembered", remembered)
+        audit.record(Action.SAW_LIST, person="asha")
+    assert audit.verify()[0] == 6
+    assert audit.verify()[2] is None
+
+
+def test_an_entry_that_was_rolled_back_leaves_no_gap(transactional_db):
+    audit.record(Action.SAW_LIST, person="asha")
+    with transaction.atomic():
+        audit.record(Action.CHANGED, person="asha")
+        transaction.set_rollback(True)
+    audit.record(Action.SAW_LIST, person="ravi")
+    assert audit.verify()[0] == 2
+    assert audit.verify()[2] is None
+
+
 def test_a_number_is_found_after_the_secret_key_has_changed(db, settings):
     audit.record(Action.SAW_CALL, person="asha", callers=[NUMBER])
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret"

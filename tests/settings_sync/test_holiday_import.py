@@ -5,7 +5,9 @@ import datetime as dt
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import RequestFactory
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,16 +250,16 @@ def test_what_has_changed_since_it_was_asked_is_asked_again(manager):
 
 @pytest.mark.django_db(transaction=True)
 def test_saving_is_all_or_nothing(manager, monkeypatch):
-    from django.contrib.auth.models import User
-
+    request = RequestFactory().post(PAGE)
+    request.user = User.objects.get()
     dates = [dt.date(YEAR, 12, day) for day in (24, 25)]
     plan = holiday_plan.of(Row(0, date, "x") for date in dates)
     Holiday.objects.create(date=dates[1])
-    assert not holiday_plan.save(plan, who=User.objects.get(), reason="r")
+    assert not holiday_plan.save(plan, request=request, reason="r")
     assert list(Holiday.objects.values_list("date", flat=True)) == [dates[1]]
     monkeypatch.setattr(holiday_plan.intent, "record", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        holiday_plan.save(holiday_plan.of([Row(0, dates[0], "x")]), who=User.objects.get(), reason="r")
+        holiday_plan.save(holiday_plan.of([Row(0, dates[0], "x")]), request=request, reason="r")
     assert Holiday.objects.count() == 1
     assert not Holiday.history.filter(date=dates[0]).exists()
 

@@ -6,6 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
 from calllogs.models import PushKey
+from settings_sync import audit
+from settings_sync.audit import COMMAND_LINE, Action
 
 
 class Command(BaseCommand):
@@ -18,6 +20,10 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 key = PushKey.make(options["name"])
+                made = PushKey.objects.get(name=options["name"])
+                audit.record(
+                    Action.KEY_MADE, person=COMMAND_LINE, what=made.name, subject=audit.subject_of(made)
+                )
         except IntegrityError as error:
             raise CommandError("A key of this name exists. Choose another name.") from error
         self.stdout.write(key)

@@ -3,13 +3,19 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 
-from settings_sync import intent
+from settings_sync import audit, intent
+from settings_sync.audit import COMMAND_LINE, Action
 
 
 class Command(BaseCommand):
     help = "Asserts every setting again, whatever the provider has confirmed."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = intent.resend_everything()
+        with transaction.atomic():
+            count = intent.resend_everything()
+            audit.record(
+                Action.SENT_AGAIN, person=COMMAND_LINE, what="every setting, by resend_all", count=count
+            )
         self.stdout.write(f"{count} settings will be sent again.")

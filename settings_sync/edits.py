@@ -1,0 +1,75 @@
+"""What a form changed, field by field: the old and new values that the audit trail keeps."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Model
+from django.forms import ModelChoiceField, ModelMultipleChoiceField
+from django.forms.widgets import PasswordInput
+
+from settings_sync.audit import HIDDEN
+
+Changes = dict[str, list[Any]]
+
+# Never kept, whatever form shows them.
+_SECRETS = {"password", "digest", "token", "secret", "key"}
+
+
+def of_form(form: Any, formsets: Iterable[Any] | None = None, *, is_new: bool = False) -> Changes:
+    """`{field: [old, new]}` of a valid form that was changed, and of the inline forms below it."""
+    found = _of_fields(form, is_new=is_new)
+    for formset in formsets or ():
+        found |= _of_formset(formset)
+    return found
+
+
+def of_deletion(records: list[Model]) -> Changes:
+    """What is lost: the values of one record, the names of several."""
+    if len(records) != 1:
+        return {f"{record._meta.verbose_name} {record.pk}": [str(record), None] for record in records}
+    found: Changes = {}
+    for field in records[0]._meta.concrete_fields:
+        value = getattr(records[0], field.attname)
+        if not (field.primary_key or value in (None, "")):
+            found[field.name] = [HIDDEN if field.name in _SECRETS else value, None]
+    return found
+
+
+def _of_fields(form: Any, *, is_new: bool) -> Changes:
+    found: Changes = {}
+    for name in form.changed_data:
+        field = form.fields.get(name)  # a form of a password calls its two fields one
+        if field is None or name in _SECRETS or isinstance(field.widget, PasswordInput):
+            found[name] = [None if is_new else HIDDEN, HIDDEN]
+            continue
+        old, new = form.initial.get(name), form.cleaned_data.get(name)
+        pair = [None if is_new else _shown(field, old), _shown(field, new)]
+        if pair[0] != pair[1]:
+            found[name] = pair
+    return found
+
+
+def _shown(field: Any, value: Any) -> Any:
+    """As a person names it; a list in one line. An old value of a choice of records is a key."""
+    if value in (None, ""):
+        return None
+    if isinstance(field, ModelMultipleChoiceField):
+        return ", ".join(sorted(str(record) for record in value)) or None
+    if isinstance(field, ModelChoiceField) and not isinstance(value, Model):
+        rows: Any = field.queryset
+        return str(rows.model._default_manager.filter(pk=value).first() or value)
+    if isinstance(value, list | tuple | set):
+        return ", ".join(sorted(map(str, value)))
+    return value
+
+
+def _of_formset(formset: Any) -> Changes:
+    kind = str(formset.model._meta.verbose_name)
+    found: Changes = {f"{kind} {record}": [None, "+"] for record in formset.new_objects}
+    found |= {f"{kind} {record}": ["+", None] for record in formset.deleted_objects}
+    changed = {id(record) for record, _fields in formset.changed_objects}
+    for form in formset.initial_forms:
+        if id(form.instance) in changed:
+            for name, pair in _of_fields(form, is_new=False).items():
+                found[f"{kind} {form.instance.pk} {name}"] = pair
+    return found

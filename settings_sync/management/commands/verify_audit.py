@@ -1,0 +1,42 @@
+"""`verify_audit [--expect NUMBER:DIGEST …]`: walks the whole audit trail and says whether it holds."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from settings_sync import audit
+from settings_sync.audit import COMMAND_LINE, Action
+
+
+class Command(BaseCommand):
+    help = (
+        "Verifies that no entry of the audit trail was changed or taken out. Keep what it prints elsewhere, and give it"
+        " to the next run: only so a trail whose end was cut off shows."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--expect",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="NUMBER:DIGEST",
+            help="as a former run printed it",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Every run is itself an entry, with what it found: the screen tells when the last one was."""
+        number, digest, broken = audit.verify(expected=dict(map(_expected, options["expect"])))
+        if broken is not None:
+            words = f"entry {broken.number} does not hold: {broken.why}"
+            audit.record(Action.VERIFIED, person=COMMAND_LINE, what=words, count=number)
+            raise CommandError(f"{words[0].upper()}{words[1:]}. The {number} entries before it hold.")
+        audit.record(Action.VERIFIED, person=COMMAND_LINE, count=number)
+        self.stdout.write(f"{number} entries hold; keep this elsewhere: {number}:{digest}")
+
+
+def _expected(text: str) -> tuple[int, str]:
+    number, _colon, digest = text.partition(":")
+    if not (number.isascii() and number.isdigit() and len(number) < 19 and digest):
+        raise CommandError("--expect takes NUMBER:DIGEST, as a former run printed it.")
+    return int(number), digest
