@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal import measures
-from settings_sync import theme
+from settings_sync import audit, theme
+from settings_sync.audit import Action
 from settings_sync.models import Agent
 
 _COUNTED = "portal_missed_callers"
@@ -29,9 +30,12 @@ class PortalSite(theme.AdminSite):
             home,
             wall,
         )  # late: the admin modules register themselves with this very site
+        from ivrportal.signin import account, locks
         from settings_sync.admin import changes, heard
 
         return [
+            *account.urls(self),
+            *locks.urls(self),
             *connect.urls(self),
             *desk.urls(self),
             *export_page.urls(self),
@@ -43,6 +47,19 @@ class PortalSite(theme.AdminSite):
             *changes.urls(self),
             *super().get_urls(),
         ]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        from ivrportal.signin import steps  # late: it needs the models
+
+        return steps.sign_in(request, self)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:  # changed; else the form is shown again
+            audit.record(Action.PASSWORD, request=request, what="own password")
+        return response
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason
@@ -168,6 +185,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
                 _item(_("Roles"), "group", "auth_group_changelist", "auth.view_group"),
+                _item(_("Locks"), "lock_clock", "locks", "auth.change_user"),
             ],
         },
     ]
