@@ -392,6 +392,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "ivrportal.signin.passwords.NotTooLong"},
+    {"NAME": "ivrportal.signin.passwords.NotARow"},
     {"NAME": "ivrportal.signin.passwords.NotOurNames"},
 ]
 PASSWORD_HASHERS = ["ivrportal.signin.passwords.SameSignsHasher"]

@@ -15,7 +15,7 @@ VERBS = {
 
 def allowed(group: Group) -> list[tuple[str, str]]:
     """`(what, what may be done with it)`, by name: one query."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[int, str]]] = {}
     permissions = group.permissions.select_related("content_type").order_by("content_type_id", "pk")
     for permission in permissions:
         model = permission.content_type.model_class()
@@ -23,6 +23,10 @@ def allowed(group: Group) -> list[tuple[str, str]]:
             continue
         verb, _rest = permission.codename.split("_", 1)
         is_plain = permission.codename == f"{verb}_{model._meta.model_name}" and verb in VERBS
-        done = str(VERBS[verb]) if is_plain else _(permission.name).removeprefix("Can ")
-        found.setdefault(str(capfirst(model._meta.verbose_name_plural)), []).append(done)
-    return sorted((what, ", ".join(may)) for what, may in found.items())
+        place, done = (
+            (list(VERBS).index(verb), str(VERBS[verb]))
+            if is_plain
+            else (len(VERBS), _(permission.name).removeprefix("Can "))
+        )
+        found.setdefault(str(capfirst(model._meta.verbose_name_plural)), []).append((place, done))
+    return sorted((what, ", ".join(done for _place, done in sorted(may))) for what, may in found.items())

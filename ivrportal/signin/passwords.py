@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 
 LONGEST = 128
 LEFT_AT_LEAST = 8  # signs beside names that everybody knows
+FEWEST_SIGNS = 5  # different ones
+ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
 OUR_NAMES = {"ivrportal", "portal", "ivr", "password", "passwort", "admin"}
 
 
@@ -40,6 +42,22 @@ class NotTooLong:
         }
 
 
+class NotARow:
+    """Refuses what repeats or runs along the alphabet, the digits or the keyboard."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        signs = same_signs(password).casefold()
+        steps = list(zip(signs, signs[1:], strict=False))
+        rows = sum(_is_row(one, next_one) for one, next_one in steps)
+        if len(set(signs)) < FEWEST_SIGNS or rows * 3 >= len(steps) * 2:
+            raise ValidationError(
+                _("This password repeats or follows a row of the keyboard."), code="password_is_a_row"
+            )
+
+    def get_help_text(self) -> str:
+        return _("Your password must not be a row such as 1234 or qwerty.")
+
+
 class NotOurNames:
     """Refuses a password that is little more than the name of the portal, of its host or of the person."""
 
@@ -55,6 +73,12 @@ class NotOurNames:
 
     def get_help_text(self) -> str:
         return _("Your password must be more than the name of the portal, the office or yourself.")
+
+
+def _is_row(one: str, next_one: str) -> bool:
+    if abs(ord(one) - ord(next_one)) <= 1:
+        return True
+    return any(one + next_one in row or next_one + one in row for row in ROWS)
 
 
 def _letters(text: str) -> str:
