@@ -5,6 +5,7 @@ No composition rules and no expiry: both make people choose worse ones. Spaces a
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
@@ -47,7 +48,7 @@ class NotARow:
 
     def validate(self, password: str, user: Any = None) -> None:
         signs = same_signs(password).casefold()
-        steps = list(zip(signs, signs[1:], strict=False))
+        steps = list(pairwise(signs))
         rows = sum(_is_row(one, next_one) for one, next_one in steps)
         if len(set(signs)) < FEWEST_SIGNS or rows * 3 >= len(steps) * 2:
             raise ValidationError(

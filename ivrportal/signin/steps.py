@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -55,7 +56,7 @@ class CodeForm(forms.Form):
             self.fields["code"].widget.attrs["autocomplete"] = "off"
 
 
-def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
+def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     """The login page; who has given the password already goes on to the next step."""
     if request.method == "GET":
         if site.has_permission(request):
@@ -70,7 +71,7 @@ def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
         "app_path": request.get_full_path(),
         "username": request.user.get_username(),
     }
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     return SignIn.as_view(extra_context=context)(request)
 
 
