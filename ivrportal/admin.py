@@ -76,7 +76,7 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         may = ("roles", "departments", *(["is_superuser"] if request.user.is_superuser else []))
         if obj is None:
-            named = (None, {"fields": (*NAMES, "usable_password", "password1", "password2")})
+            named = (None, {"fields": (*NAMES, "password1", "password2")})
             return (named, (MAY[0], {"fields": may}))
         if not self.has_change_permission(request, obj):
             may = ("shown_roles", "shown_departments")

@@ -59,7 +59,10 @@ class SessionLimits:
 
     def process_view(self, request: HttpRequest, *_: Any) -> None:
         """A session that is over is ended here; the view then meets a stranger, and treats him so."""
-        if SESSION_KEY not in request.session:
+        has_cookie = (
+            settings.SESSION_COOKIE_NAME in request.COOKIES
+        )  # machines have none: nothing is read for them
+        if not has_cookie or SESSION_KEY not in request.session:
             return
         now = time.time()
         name, is_asked_by_page = _asked(request)

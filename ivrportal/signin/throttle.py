@@ -59,6 +59,10 @@ class Handler(AxesDatabaseHandler):
             found.append(of_account * settings.AXES_FAILURE_LIMIT // ACCOUNT_LIMIT)
         return max(found)
 
+    def user_logged_in(self, sender: Any, request: Any, user: Any, **told: Any) -> None:
+        super().user_logged_in(sender, request, user, **told)
+        AccessLog.objects.filter(attempt_time__lt=timezone.now() - KNOWN_FOR).delete()
+
     def reset_user_attempts(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
         """Only this account at this address: a sign-in of one's own must not wash an address clean."""
         username = get_client_username(request, credentials)

@@ -87,7 +87,6 @@ def test_a_new_person_uses_the_portal_at_once(admin, client_for):
         {
             "username": "uma",
             "email": "uma@office.example",
-            "usable_password": "true",
             "password1": NEW,
             "password2": NEW,
             "roles": [roles.OFFICE_MANAGERS],

@@ -77,7 +77,7 @@ def test_the_board_on_the_wall_goes_on_but_revives_nothing(client, after):
     assert not is_in(client)
 
 
-def test_twelve_hours_end_it_whatever_is_done(client, after):
+def test_twelve_hours_end_it_whatever_is_done(client, after, settings):
     left = client.session.get_expiry_date() - timezone.now()
     assert dt.timedelta(hours=11, minutes=59) < left <= dt.timedelta(hours=12)
     until = client.session.get_expiry_date()
@@ -85,7 +85,7 @@ def test_twelve_hours_end_it_whatever_is_done(client, after):
     client.get(HOME)
     assert client.session.get_expiry_date() == until
     client.get("/admin/board/")
-    assert client.cookies["sessionid"]["max-age"] <= 12 * 3600
+    assert client.cookies[settings.SESSION_COOKIE_NAME]["max-age"] <= 12 * 3600
 
 
 def test_no_idle_limit_is_none(client, after, settings):

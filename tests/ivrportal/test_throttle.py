@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
 from django.utils import timezone
 
 from ivrportal import roles
@@ -89,6 +89,16 @@ def test_an_account_tried_from_everywhere_is_still_open_to_its_owner(asha):
         fail(f"192.0.2.{n + 1}")
     assert give_password(stranger("192.0.2.200"), "asha").status_code == 429
     assert give_password(stranger("198.51.100.7"), "asha").status_code == 302
+
+
+def test_where_somebody_signed_in_is_known_for_thirty_days_and_then_forgotten(asha):
+    give_password(stranger("198.51.100.7"), "asha")
+    assert throttle.is_known("asha", "198.51.100.7")
+    assert not throttle.is_known("asha", "198.51.100.8")
+    AccessLog.objects.update(attempt_time=timezone.now() - dt.timedelta(days=31))
+    assert not throttle.is_known("asha", "198.51.100.7")
+    give_password(stranger("198.51.100.8"), "asha")
+    assert AccessLog.objects.get().ip_address == "198.51.100.8"
 
 
 def test_who_signs_in_begins_anew(asha):
