@@ -9,8 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal import measures
-from settings_sync import audit, theme
-from settings_sync.audit import Action
+from settings_sync import theme
 from settings_sync.models import Agent
 
 _COUNTED = "portal_missed_callers"
@@ -56,10 +55,9 @@ class PortalSite(theme.AdminSite):
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().password_change(request, extra_context)
-        if request.method == "POST" and response.status_code == 302:  # changed; else the form is shown again
-            audit.record(Action.PASSWORD, request=request, what="own password")
-        return response
+        from ivrportal.signin import account  # late, for the same reason
+
+        return account.change_password(request, super().password_change)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason

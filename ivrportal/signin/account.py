@@ -1,5 +1,6 @@
 """Your account: the pages on which people look after their own password, phone and recovery codes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -17,8 +18,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ivrportal import roles
-from ivrportal.signin import factor, pending, sessions, steps
-from settings_sync import theme
+from ivrportal.signin import factor, pending, sessions, steps, throttle
+from settings_sync import audit, theme
+from settings_sync.audit import Action
 
 ACCOUNT = "admin:account"
 
@@ -70,6 +72,24 @@ def page(request: HttpRequest) -> HttpResponse:
         "departments": [limit.department for limit in person.department_limits.all()],
     }
     return TemplateResponse(request, "signin/account.html", context)
+
+
+def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """The theme's page, on record; a wrong old password counts as one at the sign-in."""
+    name = request.user.get_username()
+    if request.method != "POST":
+        return change(request)
+    if not throttle.may_try(request, name):
+        return throttle.refuse(request, name)
+    response = change(request)
+    if response.status_code == 302:
+        audit.record(Action.PASSWORD, request=request, what="own password")
+    elif (
+        isinstance(response, TemplateResponse)
+        and "old_password" in (response.context_data or {})["form"].errors
+    ):
+        throttle.note_failure(request, name)
+    return response
 
 
 @never_cache

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 from io import BytesIO
+from typing import Any
 
 import qrcode
 from django.conf import settings
@@ -104,8 +105,8 @@ def renew_codes(request: HttpRequest, person: User) -> list[str]:
     return codes
 
 
-def remove(request: HttpRequest, person: User, *, why: str) -> bool:
-    """Was there one? `why` goes on record."""
+def remove(request: HttpRequest | None, person: User, *, why: str) -> bool:
+    """Was there one? `why` goes on record. No request: a command line asks."""
     with transaction.atomic():
         removed = bool(TOTPDevice.objects.filter(user=person).delete()[0])
         RecoveryCode.objects.filter(person=person).delete()
@@ -121,8 +122,11 @@ def note_recovery(request: HttpRequest, person: User) -> int:
     return left
 
 
-def _note(request: HttpRequest, person: User, what: str) -> None:
-    who = request.user if request.user.is_authenticated else person
+def _note(request: HttpRequest | None, person: User, what: str) -> None:
+    """In the name of who is signed in; at the second step that is the person; on a command line, nobody."""
+    who: Any = audit.SYSTEM
+    if request is not None:
+        who = request.user if request.user.is_authenticated else person
     subject = f"auth.user:{person.pk}"
     audit.record(
         Action.SECOND_FACTOR,

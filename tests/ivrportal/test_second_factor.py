@@ -3,9 +3,11 @@
 import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -310,6 +312,17 @@ def test_an_administrator_resets_the_factor_of_somebody_else_only(asha, client_f
     assert TOTPDevice.objects.count() == 1
 
 
+def test_who_is_alone_resets_it_on_the_command_line(asha, capsys):
+    call_command("reset_second_factor", "asha")
+    assert capsys.readouterr().out == "Reset.\n"
+    assert not TOTPDevice.objects.exists()
+    assert AuditEntry.objects.get(action="SECOND_FACTOR").person == "portal"
+    call_command("reset_second_factor", "asha")
+    assert capsys.readouterr().out == "There was none.\n"
+    with pytest.raises(CommandError, match="Nobody has the login 'uma'"):
+        call_command("reset_second_factor", "uma")
+
+
 def test_the_secrets_have_no_screen(client_for):
     admin = client_for(None)
     for path in ("otp_totp/totpdevice/", "axes/accessattempt/", "axes/accesslog/", "ivrportal/recoverycode/"):
@@ -318,8 +331,6 @@ def test_the_secrets_have_no_screen(client_for):
 
 def test_a_demo_asks_nobody_and_production_those_who_see_personal_data(settings):
     assert settings.SECOND_FACTOR_ROLES == []
-    from pathlib import Path
-
     listed = re.search(r"#SECOND_FACTOR_ROLES=(.*)", Path(".env.example").read_text())[1]
     assert tuple(listed.split(",")) == roles.SEE_PERSONAL_DATA
 

@@ -143,3 +143,13 @@ def test_a_changed_password_signs_out_everywhere_else_and_is_on_record(client, a
     assert is_in(client)
     assert not is_in(other)
     assert AuditEntry.objects.get(action="PASSWORD").person == "asha"
+
+
+def test_a_wrong_old_password_counts_as_one_at_the_sign_in(client, asha):
+    new = "five words are quite enough"
+    typed = {"old_password": "wrong", "new_password1": new, "new_password2": new}
+    answers = [client.post("/admin/password_change/", typed).status_code for _ in range(6)]
+    assert answers == [200, 200, 200, 200, 429, 429]
+    assert give_password(stranger(), "asha").status_code == 429
+    asha.refresh_from_db()
+    assert asha.check_password(PASSWORD)
