@@ -1,35 +1,209 @@
-"""The people who use the portal, and their roles, in the portal's look."""
+"""The people who use the portal, and their roles, for an administrator who is no engineer."""
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from ivrportal import roles
+from ivrportal.people import rules, words
+from ivrportal.people.forms import NewPersonForm, PersonForm
+from ivrportal.signin import factor, throttle
 from settings_sync import theme
 from settings_sync.audit import Action
 
-RIGHTS = {"groups", "user_permissions", "is_active", "is_staff", "is_superuser"}
+# What the form itself puts on record, with its old and new values.
+RIGHTS = {"roles", "departments", "is_active", "is_superuser"}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+admin.site.unregister(TOTPDevice)  # its screen shows the secrets; ours is the person's
+
+NAMES = ("username", "first_name", "last_name", "email")
+MAY = (gettext_lazy("What the person may do"), {"fields": ("roles", "departments")})
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the house's own knows more
-    form = theme.UserChangeForm
-    add_form = theme.UserCreationForm
+    form = PersonForm
+    add_form = NewPersonForm
+    add_form_template = None
     change_password_form = theme.AdminPasswordChangeForm
+    list_display = ["username", "shown_name", "shown_roles", "shown_factor", "is_active", "last_login"]
+    list_filter = ["is_active", "groups"]
+    filter_horizontal = []
+    actions = None
+    readonly_fields = [
+        "shown_roles",
+        "shown_departments",
+        "shown_factor",
+        "lock",
+        "new_password",
+        "last_login",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        phones = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        people = super().get_queryset(request).annotate(has_phone=Exists(phones))
+        return people.prefetch_related("groups", "department_limits")
+
+    # --- who may do what ---
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and rules.may_manage(request.user, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever left is switched off, not deleted, if anything of theirs is to stay readable; never oneself."""
+        if not super().has_delete_permission(request, obj) or obj is None:
+            return bool(super().has_delete_permission(request, obj))
+        is_kept = obj.pk == request.user.pk or not rules.administrators().exclude(pk=obj.pk).exists()
+        return not is_kept and rules.may_manage(request.user, obj)
+
+    # --- the form ---
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        may = ("roles", "departments", *(["is_superuser"] if request.user.is_superuser else []))
+        if obj is None:
+            named = (None, {"fields": (*NAMES, "password1", "password2")})
+            return (named, (MAY[0], {"fields": may}))
+        if not self.has_change_permission(request, obj):
+            may = ("shown_roles", "shown_departments")
+        return (
+            (None, {"fields": (*NAMES, "is_active")}),
+            (MAY[0], {"fields": may}),
+            (_("Signing in"), {"fields": ("shown_factor", "lock", "new_password", "last_login")}),
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.editor = request.user
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        obj.is_staff = True  # everybody here uses the portal
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.keep_roles(request)
+
+    # --- what is shown ---
+
+    @theme.display(description=gettext_lazy("Name"), ordering="last_name")
+    def shown_name(self, person: User) -> str:
+        return person.get_full_name() or "–"
+
+    @theme.display(description=gettext_lazy("Roles"))
+    def shown_roles(self, person: User) -> str:
+        names = [_("Superuser")] if person.is_superuser else []
+        return ", ".join([*names, *(_(name) for name in roles.of(person))]) or "–"
+
+    @theme.display(description=gettext_lazy("Only these departments"))
+    def shown_departments(self, person: User) -> str:
+        return ", ".join(limit.department for limit in person.department_limits.all()) or _("All")
+
+    @theme.display(description=gettext_lazy("Second factor"))
+    def shown_factor(self, person: Any) -> str:
+        has_phone = person.has_phone
+        look = {
+            "words": _("Set up") if has_phone else _("None"),
+            "colour": "success" if has_phone else "base",
+            "icon": "phonelink_lock" if has_phone else "",
+        }
+        badge = render_to_string("components/badge.html", look)
+        if not has_phone or not getattr(person, "is_on_its_page", False):
+            return badge
+        left = factor.codes_left(person)
+        codes = ngettext("%(n)d recovery code is left", "%(n)d recovery codes are left", left) % {"n": left}
+        address = reverse("admin:auth_user_reset_factor", args=[person.pk])
+        return format_html(
+            '{} {} · <a class="in-link" href="{}">{}</a>', badge, codes, address, _("Reset it")
+        )
+
+    @theme.display(description=gettext_lazy("Lock"))
+    def lock(self, person: User) -> str:
+        mine = [lock for lock in throttle.locks() if lock.username == person.get_username()]
+        if not mine:
+            return _("Not locked")
+        until = date_format(timezone.localtime(mine[0].until), "H:i")
+        where = mine[0].address or _("new addresses")
+        said = _("Locked until %(until)s from %(where)s") % {"until": until, "where": where}
+        return format_html(
+            '{} · <a class="in-link" href="{}">{}</a>', said, reverse("admin:locks"), _("Lift it")
+        )
+
+    @theme.display(description=gettext_lazy("Password"))
+    def new_password(self, person: User) -> str:
+        address = reverse("admin:auth_user_password_change", args=[person.pk])
+        return format_html('<a class="in-link" href="{}">{}</a>', address, _("Set a new password"))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        person: Any = super().get_object(request, object_id, from_field)
+        if person is not None:
+            person.is_on_its_page = True
+        return person
+
+    # --- the second factor of somebody else ---
+
+    def get_urls(self) -> list[URLPattern]:
+        reset = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.reset_factor))
+        return [
+            path("<int:pk>/reset-second-factor/", reset, name="auth_user_reset_factor"),
+            *super().get_urls(),
+        ]
+
+    def reset_factor(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask, then remove phone and recovery codes: who lost both gets in with the password and sets up anew."""
+        person = get_object_or_404(User, pk=pk)
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        if person.pk == request.user.pk:
+            return redirect("admin:account")
+        if request.method == "POST":
+            factor.remove(request, person, why="reset by an administrator")
+            messages.success(request, _("The second factor is reset, and open sessions end within a minute."))
+            return redirect("admin:auth_user_change", pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Reset the second factor of %(name)s?") % {"name": person.get_username()},
+            "lines": [
+                _("Do so only if you are sure who asks you, for example because you see the person."),
+                _(
+                    "Phone and recovery codes work no more. Whoever knows the password sets up the next phone."
+                ),
+            ],
+            "button": _("Reset it"),
+            "is_danger": True,
+            "back": "admin:auth_user_change",
+            "pk": pk,
+        }
+        return TemplateResponse(request, "signin/ask.html", context)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any, **facts: Any) -> LogEntry:
-        """In the trail by what was changed: the password, what the person may do, or something else."""
-        changed = set(getattr(request, "audit_changes", None) or {})
-        action = Action.PASSWORD if "password" in changed else Action.ROLES if changed & RIGHTS else None
-        return super().log_change(request, obj, message, **{"action": action, **facts})
+        """In the trail by what was changed: the password, or something else. Roles and limits are on record already."""
+        changes = getattr(request, "audit_changes", None) or {}
+        others = {name: pair for name, pair in changes.items() if name not in RIGHTS}
+        if changes and not others:
+            return super(theme.ModelAdmin, self).log_change(request, obj, message)
+        action = Action.PASSWORD if "password" in others else None
+        return super().log_change(request, obj, message, **{"action": action, "changes": others, **facts})
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         with transaction.atomic():
@@ -37,5 +211,29 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, theme.ModelAdmin):  # type: ignore[misc]  # as there
-    audited_change = Action.ROLES
+class GroupAdmin(theme.ReadOnly, theme.ModelAdmin):
+    """The roles are kept by the portal itself, so this is for reading."""
+
+    list_display = ["name", "purpose", "count"]
+    fields = readonly_fields = ["name", "purpose", "may", "people"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("user_set")
+
+    @theme.display(description=gettext_lazy("What it is for"))
+    def purpose(self, group: Group) -> str:
+        return str(roles.WORDS.get(group.name, "–"))
+
+    @theme.display(description=gettext_lazy("People"))
+    def count(self, group: Group) -> int:
+        return len(group.user_set.all())
+
+    @theme.display(description=gettext_lazy("What it allows"))
+    def may(self, group: Group) -> str:
+        return render_to_string("signin/role_may.html", {"may": words.allowed(group)})
+
+    @theme.display(description=gettext_lazy("People"))
+    def people(self, group: Group) -> str:
+        return ", ".join(sorted(person.get_username() for person in group.user_set.all())) or "–"

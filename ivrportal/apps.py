@@ -1,7 +1,10 @@
 """The portal's two applications: its own room, and Django's admin with our site in it."""
 
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 
 
 class PortalAdminConfig(AdminConfig):
@@ -13,6 +16,18 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import checks, signing  # noqa: F401  (checks register themselves)
+        from ivrportal import checks, signin, signing  # noqa: F401  (checks register themselves)
 
         signing.connect()
+        signin.begin_listening()
+        post_migrate.connect(_keep_roles, dispatch_uid="ivrportal.roles")
+
+
+def _keep_roles(app_config: AppConfig, **told: Any) -> None:
+    """Django tells each application that the tables are in step; only after the last one every permission is made."""
+    from ivrportal import roles
+
+    with_models = [config for config in apps.get_app_configs() if config.models_module is not None]
+    known = told.get("apps", apps)  # as the migrations have left them: perhaps without roles, on the way back
+    if app_config == with_models[-1] and "permission" in known.all_models["auth"]:
+        roles.ensure()

@@ -7,6 +7,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
+from ivrportal.roles import PERMISSIONS
+
 
 @checks.register()
 def configuration_is_complete(**_: Any) -> list[CheckMessage]:
@@ -37,6 +39,15 @@ def configuration_is_complete(**_: Any) -> list[CheckMessage]:
                 "REDIS_URL is not set.",
                 hint="Set REDIS_URL, e.g. redis://127.0.0.1:6379/0.",
                 id="portal.E004",
+            )
+        )
+    unknown = sorted(set(settings.SECOND_FACTOR_ROLES) - set(PERMISSIONS))
+    if unknown:
+        found.append(
+            Error(
+                f"SECOND_FACTOR_ROLES names no role of ours: {', '.join(unknown)}.",
+                hint=f"Set SECOND_FACTOR_ROLES to some of {', '.join(PERMISSIONS)}, or leave it empty.",
+                id="portal.E005",
             )
         )
     return found

@@ -1,9 +1,10 @@
-"""Who may do what: four groups, kept equal to this table at each start of the demo and by `manage.py migrate`.
+"""Who may do what: four groups, kept equal to this table at each start of the demo and after `manage.py migrate`.
 
 What has an underscore is a permission's whole name; the others are verbs, for `view_agent` and its like.
 """
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
+from django.utils.translation import gettext_lazy as _
 
 OFFICE_MANAGERS, SUPERVISORS, AUDITORS, ADMINISTRATORS = (
     "Office managers",
@@ -71,11 +72,30 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
 }
 
 
+# What the role is for, as a person who gives it reads it.
+WORDS = {
+    OFFICE_MANAGERS: _(
+        "Switches agents, holidays and office hours, sees that the provider has them; sees calls with hidden numbers."
+    ),
+    SUPERVISORS: _(
+        "Works with calls: sees whole numbers, listens, exports, calls back missed callers, corrects pushes."
+    ),
+    AUDITORS: _("Sees what was done by whom, and changes nothing; sees calls with hidden numbers."),
+    ADMINISTRATORS: _("May do everything, and says who else may do what."),
+}
+
+
+def of(person: User) -> list[str]:
+    """The names of the person's roles among the four, in their order."""
+    names = {group.name for group in person.groups.all()}
+    return [name for name in PERMISSIONS if name in names]
+
+
 def ensure() -> None:
     """Make the groups, and give each exactly the permissions of the table."""
     known = list(Permission.objects.select_related("content_type"))
     for name, apps in PERMISSIONS.items():
-        group, _ = Group.objects.get_or_create(name=name)
+        group = Group.objects.get_or_create(name=name)[0]
         group.permissions.set([permission for permission in known if _is_in(permission, apps)])
 
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import environ
 from celery.schedules import crontab
 from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -70,6 +72,9 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "csp",
     "simple_history",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "ivrportal.apps.PortalConfig",
     "settings_sync",
     "calllogs",
@@ -83,9 +88,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "ivrportal.signin.sessions.SessionLimits",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "simple_history.middleware.HistoryRequestMiddleware",  # last: it names the person of a change
+    "simple_history.middleware.HistoryRequestMiddleware",  # after sign-in: it names the person of a change
+    "axes.middleware.AxesMiddleware",  # last: it answers in the place of a view that was one failure too many
 ]
 ROOT_URLCONF = "ivrportal.urls"
 WSGI_APPLICATION = "ivrportal.wsgi.application"
@@ -118,6 +125,7 @@ UNFOLD = {
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("admin:account")}]},
     "STYLES": [lambda _: static("portal/portal.css")],
     "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
     "COLORS": {
@@ -374,15 +382,46 @@ PORTAL_URL = env.str(
     else next(iter([*CSRF_TRUSTED_ORIGINS, *(f"https://{host}" for host in ALLOWED_HOSTS)]), ""),
 ).rstrip("/")
 
-# --- Security --------------------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = ["ivrportal.permissions.PermissionsAtOnce"]
+# --- Sign-in ---------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: who failed too often is not even asked for the password
+    "ivrportal.permissions.PermissionsAtOnce",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "ivrportal.signin.passwords.NotTooLong"},
+    {"NAME": "ivrportal.signin.passwords.NotARow"},
+    {"NAME": "ivrportal.signin.passwords.NotOurNames"},
 ]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
+PASSWORD_HASHERS = ["ivrportal.signin.passwords.SameSignsHasher"]
+# Roles whose people must have a second factor; a superuser counts as having every role.
+SECOND_FACTOR_ROLES = env.list(
+    "SECOND_FACTOR_ROLES", default=[] if DEMO else ["Supervisors", "Auditors", "Administrators"]
+)
+OTP_TOTP_ISSUER = "IVR Portal"
+OTP_TOTP_SYNC = False  # phones know the time; a wrong clock is no reason to accept ever older codes
+OTP_TOTP_THROTTLE_FACTOR = 0  # wrong codes are counted with wrong passwords (ivrportal.signin.throttle)
+AXES_HANDLER = "ivrportal.signin.throttle.Handler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
+AXES_FAILURE_LIMIT = 5  # of one account from one address; the other limits stand in ivrportal.signin.throttle
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = (
+    False  # else whoever goes on failing locks the owner out for good
+)
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "ivrportal.signin.throttle.address_of"
+AXES_LOCKOUT_CALLABLE = "ivrportal.signin.throttle.locked_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "next", "code", "csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = False  # it has a screen of ours
+AXES_VERBOSE = False
 SESSION_COOKIE_AGE = 12 * 3600
+# Minutes without a click after which a session ends; 0 is never. What a page asks by itself is no click.
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=0 if DEMO else 60)
+
+# --- Security --------------------------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
 SECURE_SSL_REDIRECT = not DEMO
 SECURE_REDIRECT_EXEMPT = [r"^api/PostCallLogs/?$", r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
@@ -420,5 +459,6 @@ LOGGING: dict[str, Any] = {
         },  # its lines below that hold whole addresses: the provider's key, tokens
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
     },
 }

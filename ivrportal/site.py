@@ -1,9 +1,7 @@
 """The admin site: its name, and navigation by job rather than by table."""
 
-from http import HTTPStatus
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
@@ -11,8 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal import measures
-from settings_sync import audit, theme
-from settings_sync.audit import Action
+from settings_sync import theme
 from settings_sync.models import Agent
 
 _COUNTED = "portal_missed_callers"
@@ -32,9 +29,12 @@ class PortalSite(theme.AdminSite):
             home,
             wall,
         )  # late: the admin modules register themselves with this very site
+        from ivrportal.signin import account, locks
         from settings_sync.admin import changes, heard
 
         return [
+            *account.urls(self),
+            *locks.urls(self),
             *connect.urls(self),
             *desk.urls(self),
             *export_page.urls(self),
@@ -47,15 +47,17 @@ class PortalSite(theme.AdminSite):
             *super().get_urls(),
         ]
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        from ivrportal.signin import steps  # late: it needs the models
+
+        return steps.sign_in(request, self)
+
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        with transaction.atomic():
-            response = super().password_change(request, extra_context)
-            if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
-                user = request.user
-                audit.record(Action.PASSWORD, request=request, what="own", subject=audit.subject_of(user))  # type: ignore[arg-type]
-        return response
+        from ivrportal.signin import account  # late, for the same reason
+
+        return account.change_password(request, super().password_change)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason
@@ -187,6 +189,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "settings_sync_auditentry_changelist",
                     "settings_sync.view_auditentry",
                 ),
+                _item(_("Locks"), "lock_clock", "locks", "auth.change_user"),
             ],
         },
     ]

@@ -20,11 +20,13 @@ from unfold.contrib.filters.admin import (
     RangeNumericFilter,
 )
 from unfold.decorators import action, display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, AuthenticationForm, UserChangeForm, UserCreationForm
 from unfold.sites import UnfoldAdminSite as AdminSite
 from unfold.widgets import INPUT_CLASSES
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as ChoiceBoxes
 from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
+from unfold.widgets import UnfoldAdminPasswordWidget as PasswordWidget
+from unfold.widgets import UnfoldAdminTextInputWidget as TextWidget
 
 from settings_sync import audit, edits
 from settings_sync.audit import Action
@@ -32,6 +34,7 @@ from settings_sync.audit import Action
 __all__ = [
     "AdminPasswordChangeForm",
     "AdminSite",
+    "AuthenticationForm",
     "AutocompleteSelectFilter",
     "ChoiceBoxes",
     "ChoicesDropdownFilter",
@@ -39,11 +42,13 @@ __all__ = [
     "FileWidget",
     "FirstPages",
     "ModelAdmin",
+    "PasswordWidget",
     "RangeDateFilter",
     "RangeDateTimeFilter",
     "RangeNumericFilter",
     "ReadOnly",
     "TabularInline",
+    "TextWidget",
     "TimeWidget",
     "UserChangeForm",
     "UserCreationForm",

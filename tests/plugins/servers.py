@@ -34,6 +34,8 @@ _FOREIGN = (
     "SECRET_KEY",
     "ALLOWED_HOSTS",
     "CSRF_",
+    "SECOND_FACTOR_",
+    "SESSION_",
     "EMAIL_",
     "PORTAL_URL",
     "SILENCE_",

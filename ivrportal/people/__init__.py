@@ -1,0 +1,1 @@
+"""People and their roles: what an administrator's screens show and allow."""

@@ -1,0 +1,53 @@
+"""Who is locked out at this moment, and lifting it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from ivrportal.signin import throttle
+from settings_sync import audit
+from settings_sync.audit import Action
+
+MAY = "auth.change_user"
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    return [
+        path("locks/", site.admin_view(require_safe(page)), name="locks"),
+        path("locks/lift/", site.admin_view(require_POST(lift)), name="locks_lift"),
+    ]
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    _require(request)
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": _("Locks"),
+        "locks": throttle.locks(),
+    }
+    return TemplateResponse(request, "signin/locks.html", context)
+
+
+def lift(request: HttpRequest) -> HttpResponse:
+    """POST `username`, `address` or both: as the lock has them."""
+    _require(request)
+    username, address = request.POST.get("username", "")[:150], request.POST.get("address", "")[:45]
+    if throttle.lift(username=username, address=address):
+        what = f"lifted: {username or 'every account'} from {address or 'every address'}"
+        audit.record(Action.LOCKED, request=request, what=what)
+        messages.success(request, _("The lock is lifted: signing in can be tried again at once."))
+    else:
+        messages.info(request, _("There was no lock any more."))
+    return redirect("admin:locks")
+
+
+def _require(request: HttpRequest) -> None:
+    if not request.user.has_perm(MAY):
+        raise PermissionDenied

@@ -1,0 +1,134 @@
+"""The way in: the password, and the page after it that asks for the code."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import login
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ivrportal.signin import factor, pending, throttle
+from settings_sync import theme
+
+FEW_CODES = 3
+STEP, SET_UP, LOGIN = "admin:second_step", "admin:second_factor", "admin:login"
+
+
+class SignIn(LoginView):
+    """Django's own, but whoever owes a code is not signed in yet."""
+
+    authentication_form = theme.AuthenticationForm
+    template_name = "admin/login.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        user = form.get_user()
+        has_phone = factor.device_of(user) is not None
+        if has_phone or factor.is_required_of(user):
+            pending.begin(self.request, user, to=self.get_success_url())
+            return redirect(STEP if has_phone else SET_UP)
+        login(self.request, user)
+        return HttpResponseRedirect(self.get_success_url())
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=40,
+        widget=theme.TextWidget(
+            attrs={"autocomplete": "one-time-code", "autofocus": "", "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, *args: Any, is_recovery: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs["inputmode"] = "text" if is_recovery else "numeric"
+        if is_recovery:
+            self.fields["code"].label = _("Recovery code")
+            self.fields["code"].widget.attrs["autocomplete"] = "off"
+
+
+def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
+    """The login page; who has given the password already goes on to the next step."""
+    if request.method == "GET":
+        if site.has_permission(request):
+            return redirect("admin:index")
+        person = pending.person_of(request)
+        if person is not None:
+            return redirect(STEP if factor.device_of(person) else SET_UP)
+    context = {
+        **site.each_context(request),
+        "title": _("Sign in"),
+        "subtitle": None,
+        "app_path": request.get_full_path(),
+        "username": request.user.get_username(),
+    }
+    request.current_app = site.name
+    return SignIn.as_view(extra_context=context)(request)
+
+
+@never_cache
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+def second_step(request: HttpRequest) -> HttpResponse:
+    person = pending.person_of(request)
+    if person is None:
+        return redirect(LOGIN)
+    device = factor.device_of(person)
+    if device is None:
+        return redirect(SET_UP)
+    is_recovery = "recovery" in request.GET
+    form = CodeForm(request.POST or None, is_recovery=is_recovery)
+    if request.method == "POST" and form.is_valid():
+        name = person.get_username()
+        if not throttle.may_try(request, name):
+            return throttle.refuse(request, name)
+        how = factor.accept(person, form.cleaned_data["code"])
+        if how:
+            return _let_in(request, person, how, device=device.pk)
+        throttle.note_failure(request, name)
+        form.add_error("code", _wrong(is_recovery))
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Second step"),
+        "form": form,
+        "person": person,
+        "is_recovery": is_recovery,
+    }
+    return TemplateResponse(request, "signin/second_step.html", context)
+
+
+@require_POST
+def start_again(request: HttpRequest) -> HttpResponse:
+    """Away from the second step, to sign in as somebody else."""
+    if not request.user.is_authenticated:
+        pending.forget(request)
+    return redirect(LOGIN)
+
+
+def _let_in(request: HttpRequest, person: Any, how: str, *, device: int) -> HttpResponse:
+    to = pending.finish(request, person, device=device)
+    if how == factor.RECOVERY:
+        left = factor.note_recovery(request, person)
+        words = ngettext(
+            "You signed in with a recovery code; %(n)d is left.",
+            "You signed in with a recovery code; %(n)d are left.",
+            left,
+        )
+        say = messages.warning if left <= FEW_CODES else messages.info
+        say(request, words % {"n": left})
+    return HttpResponseRedirect(to)
+
+
+def _wrong(is_recovery: bool) -> str:
+    if is_recovery:
+        return _("This is not one of your recovery codes, or it was used before.")
+    return _("This code is wrong or was used before. Each works once: wait for the next one in your app.")
