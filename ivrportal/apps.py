@@ -13,4 +13,6 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import checks  # noqa: F401  (registers them)
+        from ivrportal import checks, logging  # noqa: F401  (registers them)
+
+        logging.catch_the_rest()

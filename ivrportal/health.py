@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from ivrportal import measures
+from ivrportal import exposition, measures
 from settings_sync.network import client_address, is_in_networks
 
 
@@ -33,13 +33,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text, for METRICS_ALLOWED_NETWORKS only."""
     if not is_in_networks(client_address(request.META), settings.METRICS_ALLOWED_NETWORKS):
         return HttpResponse(status=403)
-    registry = CollectorRegistry()
-    for name, (what, values) in measures.gauges().items():
-        labels = [] if "" in values else ["state"]
-        gauge = Gauge(name, what, labels, registry=registry)
-        for label, value in values.items():
-            (gauge.labels(label) if label else gauge).set(value)
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(exposition.text(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _database() -> str:

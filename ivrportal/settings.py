@@ -75,6 +75,8 @@ INSTALLED_APPS = [
     "calllogs",
 ]
 MIDDLEWARE = [
+    "ivrportal.request_ids.named",  # first: every line of a request, and its answer, has its id
+    "ivrportal.request_times.counted",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -405,19 +407,21 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logging ---------------------------------------------------------------------------------------------
+_stderr = {"handlers": ["stderr"], "propagate": False}  # in the place of a handler that would not redact
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"()": "ivrportal.logging.RedactingFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"lines": {"()": "ivrportal.logging.RedactingFormatter", "as_json": not DEMO}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # its warnings hold whole paths
-        "urllib3": {
-            "level": "ERROR"
-        },  # its lines below that hold whole addresses: the provider's key, tokens
+        "django.server": {"level": "INFO", **_stderr},
+        # its lines below that hold whole addresses: the provider's key, tokens
+        "urllib3": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "_granian": {"level": "WARNING", **_stderr},  # the web server's errors, with the text of exceptions
     },
 }
