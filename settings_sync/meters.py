@@ -115,6 +115,8 @@ def write() -> None:
         meter_files.write(mine.directory, mine.name, _copied(mine))
         mine.is_troubled = False
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            mine.name = ""  # somebody has deleted the directory, and with it all that we had written
         _complain(mine, error)
 
 
@@ -168,6 +170,7 @@ def _begin_anew() -> None:
 
 def _leave() -> None:
     if _mine.is_new.is_set():
+        _mine.is_troubled = True  # nobody listens any more
         write()
 
 
