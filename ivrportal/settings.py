@@ -133,7 +133,7 @@ UNFOLD = {
 
 # --- Database --------------------------------------------------------------------------------------------
 DATABASES: dict[str, Any] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
+    "default": env.db_url_config(_secret_or_file("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE, because transactions that read before they write lock each other out otherwise;
@@ -154,7 +154,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- Broker ----------------------------------------------------------------------------------------------
 _broker_file = VAR_DIR / "broker" / "url"  # written by the embedded broker
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = _secret_or_file("REDIS_URL")
 if not REDIS_URL and DEMO:
     REDIS_URL = _broker_file.read_text().strip() if _broker_file.exists() else "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = REDIS_URL
@@ -191,7 +191,7 @@ TIME_ZONE = PORTAL_TIME_ZONE
 
 # --- Static files ----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = None if DEMO else VAR_DIR / "static"
+STATIC_ROOT = None if DEMO else Path(env.str("STATIC_ROOT", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "ivrportal" / "static"]
 STORAGES: dict[str, Any] = {
     "default": {
