@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_BATCH = 256
 PROBE_S = 0.5  # how often a silent database is asked whether it is back
 IDLE_S = 1.0
+LOOK_S = 5.0  # how often a writer that is never idle looks whether something waits in the spool
 LAST_USE_S = 60.0  # how exactly "last used" is told
 
 
@@ -137,14 +138,17 @@ class Writer:
 
     def _run(self) -> None:
         self._recover()
+        looked_at = time.monotonic()
         while True:
             batch = self._gather()
             if batch is None:
                 break
             if batch:
                 self._commit([waiting for waiting in batch if not waiting.given_up])
-            else:
+            # Nobody else may be there to do it: a worker on another machine drains a spool of its own.
+            if not batch or time.monotonic() - looked_at > LOOK_S:
                 self._recover_if_needed()
+                looked_at = time.monotonic()
         connection.close()
 
     def _gather(self) -> list[_Waiting] | None:
