@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from itertools import accumulate
 
-from django.db import DatabaseError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ivrportal import measures
+from ivrportal import asking, measures
 from ivrportal.measures import Gauges
 from settings_sync import meters
 from settings_sync.meters import METERS, Meter
@@ -29,12 +28,9 @@ class _Everything(Collector):
         for name, meter in METERS.items():
             yield from _counted(name, meter, counted.get(name, {}))
         yield from _gauges(measures.of_disk())
-        try:
-            shared, is_up = measures.of_database(), 1.0
-        except DatabaseError:
-            shared, is_up = {}, 0.0
+        shared, told = asking.ask(measures.of_database)
         yield from _gauges(shared)
-        yield GaugeMetricFamily("ivrportal_database_up", "1 if the database answers.", is_up)
+        yield GaugeMetricFamily("ivrportal_database_up", "1 if the database answers.", float(told == "ok"))
 
 
 def _counted(name: str, meter: Meter, series: Numbers) -> Iterator[Metric]:

@@ -9,11 +9,12 @@ import os
 import sys
 import threading
 import warnings
+from types import SimpleNamespace
 
 from ivrportal.wsgi import application as portal  # first: it sets Django up
 
 # isort: split
-from ivrportal import measures
+from ivrportal import health
 from ivrportal.celery import app
 
 CANARIES = json.loads(os.environ["PLANTED"])
@@ -39,7 +40,7 @@ def application(environ, start_response):
     raise ValueError(EVERYTHING)
 
 
-measures.readiness = fails
+health.measures = SimpleNamespace(spool=fails, readiness=dict)
 
 
 @app.task

@@ -164,7 +164,7 @@ def test_several_web_processes_and_workers_are_one_count_also_after_they_are_kil
     with databases_on("postgres") as databases, stand_on(databases) as stand:
         pushes = [push_of(call) for call in lifelike("metrics", 400)]
         with Crowd(stand.port, databases.key, pushes[:200], stand.answers) as crowd:
-            crowd.wait_for_answers(200)
+            crowd.wait()
         samples = until_counted(stand.port, 200)
         assert one(samples, "ivrportal_push_batch_pushes_sum") == 200
         for worker in stand.workers():
@@ -173,7 +173,7 @@ def test_several_web_processes_and_workers_are_one_count_also_after_they_are_kil
         stand.wait_until_it_serves()
         until_counted(stand.port, 200)  # never back, or a scraper would see a new beginning
         with Crowd(stand.port, databases.key, pushes[200:], stand.answers) as crowd:
-            crowd.wait_for_answers(200)
+            crowd.wait()
         assert {answer.body for answer in stand.answers} == {"Successful"}
         until_counted(stand.port, 400)
         env = stand.environment() | {"IVR_SWEEP_S": "0.5", "PORTAL_MODE": "demo"}
