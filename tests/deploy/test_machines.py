@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ivrportal.embedded import HOST
+from settings_sync import desired
 from settings_sync.simulator import Simulator
 from tests.deploy.machines import Machine, machines
 from tests.faults import canaries
@@ -87,15 +88,13 @@ def _push_and_save(stand: Stand, both: list[Machine]) -> None:
     """Pushes to both, saves on both, at once."""
     with ThreadPoolExecutor() as pool:
         saved = [pool.submit(both[n].run, "shell", "-c", SAVE.format(first=n * 2)) for n in (0, 1)]
-        for machine in both:
-            pushes = [push_of(call) for call in lifelike(machine.name, 300)]
-            with Crowd(machine.port, stand.databases.key, pushes, stand.answers) as crowd:
-                crowd.wait()
-        # The same calls once more, each told to the other machine.
-        for machine, name in zip(both, ("machine-2", "machine-1"), strict=True):
-            again = [push_of(call) for call in lifelike(name, 300)[:100]]
-            with Crowd(machine.port, stand.databases.key, again, stand.answers) as crowd:
-                crowd.wait()
+        calls = [lifelike(machine.name, 300) for machine in both]
+        # Then some of the same calls once more, each told to the other machine.
+        for some in (calls, [calls[1][:100], calls[0][:100]]):
+            for machine, told in zip(both, some, strict=True):
+                pushes = [push_of(call) for call in told]
+                with Crowd(machine.port, stand.databases.key, pushes, stand.answers) as crowd:
+                    crowd.wait()
         for each in saved:
             each.result(120)
 
@@ -174,12 +173,11 @@ def _leave_a_spool(stand: Stand, one: Machine, other: Machine) -> None:
 def _until_in_force(machine: Machine, provider: Simulator) -> None:
     provider.set_faults("")
     _until(lambda: {row["state"] for row in _settings(machine)} == {"IN_FORCE"}, "settings are not in force")
-    agents = {row["address"]: row["desired"] for row in _settings(machine)}
-    assert {
-        f"agent:+91{number}": value for number, value in provider.state()["agents"].items()
-    } == agents or agents == {
-        f"agent:{number}": value for number, value in provider.state()["agents"].items()
+    wanted = {row["address"]: row["desired"] for row in _settings(machine)}
+    agents = {
+        desired.agent_address(f"+91{number}"): told for number, told in provider.state()["agents"].items()
     }
+    assert agents == wanted
     assert len(agents) == 6
     assert provider.state()["overlaps"] == []
 
