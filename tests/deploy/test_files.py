@@ -224,6 +224,17 @@ def test_caddy_logs_no_query():
     assert pattern.sub("", "/admin/") == "/admin/"
 
 
+def test_the_workflow_runs_what_every_submission_must_pass():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    job = workflow["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
+    assert job["steps"][-1]["run"] == ".ci/run"
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+    assert workflow["permissions"] == {"contents": "read"}
+    for step in job["steps"]:
+        assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/x@v1"))
+
+
 # --- alerts and dashboard --------------------------------------------------------------------------------
 
 

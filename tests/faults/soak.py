@@ -289,8 +289,7 @@ def _rows_of(path: Path) -> int:
             return sum(1 for _ in csv.reader(file)) - 1
     with zipfile.ZipFile(path) as book:
         assert book.testzip() is None, f"{path.name} is damaged"
-        sheets = [name for name in book.namelist() if name.startswith("xl/worksheets/sheet")]
-        return sum(book.read(name).count(b"<row") - 1 for name in sheets)
+        return book.read("xl/worksheets/sheet1.xml").count(b"<row ") - 1  # the second says what it is of
 
 
 def _nobody_told(scene: Scene) -> None:
