@@ -289,7 +289,7 @@ def _rows_of(path: Path) -> int:
             return sum(1 for _ in csv.reader(file)) - 1
     with zipfile.ZipFile(path) as book:
         assert book.testzip() is None, f"{path.name} is damaged"
-        return book.read("xl/worksheets/sheet1.xml").count(b"<row ") - 1  # the second says what it is of
+        return book.read("xl/worksheets/sheet1.xml").count(b"<row") - 1  # the second says what it is of
 
 
 def _nobody_told(scene: Scene) -> None:
