@@ -17,18 +17,21 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from calllogs import auth, refusals, replay
 from calllogs.arrival import Arrival, Received, packed, understood
 from calllogs.models import PushKey
 from calllogs.spool import SpoolFull
 from calllogs.store import store, store_each
+from settings_sync import meters
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 256
 PROBE_S = 0.5  # how often a silent database is asked whether it is back
 IDLE_S = 1.0
+LOOK_S = 5.0  # how often a writer that is never idle looks whether something waits in the spool
 LAST_USE_S = 60.0  # how exactly "last used" is told
 
 
@@ -113,13 +116,21 @@ class Writer:
 
     def _aside(self, push: Received, digest: str) -> Kept:
         """Without the database: into the spool, if the key is known to be good."""
-        is_live = auth.is_live(digest)
+        kept = self._spooled(push, auth.is_live(digest))
+        meters.count("ivrportal_pushes", kept)
+        return kept
+
+    def _spooled(self, push: Received, is_live: bool | None) -> Kept:
         if not is_live:
             return Kept.REFUSED if is_live is False else Kept.NOWHERE
         try:
             replay.spool().append(packed(push))
         except (SpoolFull, OSError) as error:
-            logger.error("a push could not be kept: the spool takes nothing (%s)", type(error).__name__)
+            logger.error(
+                "a push could not be kept: the spool takes nothing (%s)",
+                type(error).__name__,
+                extra={"request_id": push.uid},
+            )
             return Kept.NOWHERE
         return Kept.SPOOLED
 
@@ -127,14 +138,17 @@ class Writer:
 
     def _run(self) -> None:
         self._recover()
+        looked_at = time.monotonic()
         while True:
             batch = self._gather()
             if batch is None:
                 break
             if batch:
                 self._commit([waiting for waiting in batch if not waiting.given_up])
-            else:
+            # Nobody else may be there to do it: a worker on another machine drains a spool of its own.
+            if not batch or time.monotonic() - looked_at > LOOK_S:
                 self._recover_if_needed()
+                looked_at = time.monotonic()
         connection.close()
 
     def _gather(self) -> list[_Waiting] | None:
@@ -168,6 +182,8 @@ class Writer:
             for waiting in good:
                 waiting.kept = Kept.UNUSABLE if waiting.push.uid in unusable else Kept.COMMITTED
             self._note_uses(good)
+            if batch:
+                _count(batch)
         except DatabaseError as error:
             logger.warning("the database does not answer (%s); pushes go to the spool", type(error).__name__)
             connection.close()
@@ -249,6 +265,16 @@ class Writer:
             logger.exception("the spool could not be drained")
         finally:
             self._busy_since = 0.0
+
+
+def _count(batch: list[_Waiting]) -> None:
+    """In the metrics, once for each batch and not for each push. What was put aside counts where that is done."""
+    meters.observe("ivrportal_push_batch_pushes", len(batch))
+    waited = timezone.now() - batch[0].push.received_at
+    meters.observe("ivrportal_push_batch_seconds", max(0.0, waited.total_seconds()))
+    outcomes = [waiting.kept for waiting in batch]
+    for kept in set(outcomes):
+        meters.count("ivrportal_pushes", kept, by=outcomes.count(kept))
 
 
 def _twice(work: Callable[[], object]) -> None:

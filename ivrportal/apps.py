@@ -16,8 +16,9 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import checks, signin, signing  # noqa: F401  (checks register themselves)
+        from ivrportal import checks, logging, signin, signing  # noqa: F401  (checks register themselves)
 
+        logging.catch_the_rest()
         signing.connect()
         signin.begin_listening()
         post_migrate.connect(_keep_roles, dispatch_uid="ivrportal.roles")

@@ -3,11 +3,10 @@
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from ivrportal import measures
+from ivrportal import asking, exposition, measures
 from settings_sync.network import client_address, is_in_networks
 
 
@@ -19,36 +18,20 @@ def healthz(_: HttpRequest) -> HttpResponse:
 def readyz(_: HttpRequest) -> JsonResponse:
     """200 or 503 with `{"database": …, "broker": …, "spool": …, "oldest_due_setting_s": …, "last_push_age_s": …}`.
 
-    A silent broker is told but is no reason for 503: saves and pushes work without it.
+    A silent broker is told but is no reason for 503: saves and pushes work without it. Nor is a full spool: it is told
+    without the database, when it matters most; the last two are null then.
     """
-    state: dict[str, Any] = {"database": _database(), "broker": _broker()}
-    if state["database"] == "ok":
-        state |= measures.readiness()
-    return JsonResponse(
-        state, status=200 if state["database"] == "ok" else 503, headers={"Cache-Control": "no-store"}
-    )
+    found, database = asking.ask(measures.readiness)
+    state: dict[str, Any] = {"database": database, "broker": _broker(), "spool": measures.spool()}
+    state |= {name: found.get(name) for name in ("oldest_due_setting_s", "last_push_age_s")}
+    return JsonResponse(state, status=200 if database == "ok" else 503, headers={"Cache-Control": "no-store"})
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text, for METRICS_ALLOWED_NETWORKS only."""
     if not is_in_networks(client_address(request.META), settings.METRICS_ALLOWED_NETWORKS):
         return HttpResponse(status=403)
-    registry = CollectorRegistry()
-    for name, (what, values) in measures.gauges().items():
-        labels = [] if "" in values else ["state"]
-        gauge = Gauge(name, what, labels, registry=registry)
-        for label, value in values.items():
-            (gauge.labels(label) if label else gauge).set(value)
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-def _database() -> str:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return type(error).__name__
-    return "ok"
+    return HttpResponse(exposition.text(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _broker() -> str:

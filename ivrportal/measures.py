@@ -1,15 +1,19 @@
 """The portal in numbers: one place that /readyz, /metrics and the home screen read."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import CharField, Count, Value
+from django.db.models import CharField, Count, Model, Value
 
 from calllogs import replay
-from calllogs.models import MissedCaller, Push
+from calllogs.models import Export, MissedCaller, Push
 from calllogs.spool import Depth
-from settings_sync.models import ProviderSetting
+from settings_sync import circuit
+from settings_sync.clock import database_now
+from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
+
+# `{name: (what it is, {state: value})}`; the state is empty where there is one value.
+Gauges = dict[str, tuple[str, dict[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +42,48 @@ def now() -> Now:
     )
 
 
-def readiness() -> dict[str, Any]:
-    """What `/readyz` tells beside database and broker."""
-    depth = replay.spool().depth()
+def readiness() -> dict[str, float | None]:
+    """What `/readyz` tells of the database. Raises DatabaseError."""
     return {
-        "spool": {"records": depth.records, "bytes": depth.bytes, "damaged": depth.damaged},
         "oldest_due_setting_s": ProviderSetting.objects.oldest_due_age_s(),
         "last_push_age_s": Push.objects.last_age_s(),
     }
 
 
-def gauges() -> dict[str, tuple[str, dict[str, float]]]:
-    """`{name: (what it is, {label: value})}`; the label is empty where there is one value."""
+def spool() -> dict[str, int]:
+    """What `/readyz` tells of this machine's spool."""
     depth = replay.spool().depth()
-    states: dict[str, float] = dict.fromkeys(State.values, 0.0) | dict(
-        ProviderSetting.objects.order_by().values_list("state").annotate(Count("id"))
-    )
-    age = Push.objects.last_age_s()
-    found: dict[str, tuple[str, dict[str, float]]] = {
+    return {"records": depth.records, "bytes": depth.bytes, "damaged": depth.damaged}
+
+
+def of_disk() -> Gauges:
+    """What is known without the database: the spool of this machine."""
+    depth = replay.spool().depth()
+    return {
         "ivrportal_spool_records": ("Pushes that wait in the spool.", {"": depth.records}),
         "ivrportal_spool_bytes": ("Size of the spool.", {"": depth.bytes}),
+        "ivrportal_spool_oldest_age_seconds": (
+            "Age of what waits longest in the spool.",
+            {"": depth.oldest_age_s},
+        ),
         "ivrportal_spool_damaged": ("Damaged records that were set aside.", {"": depth.damaged}),
-        "ivrportal_settings": ("Settings at the provider, by state.", states),
+    }
+
+
+def of_database() -> Gauges:
+    """What all machines share. Raises DatabaseError."""
+    age = Push.objects.last_age_s()
+    found: Gauges = {
+        "ivrportal_settings": (
+            "Settings at the provider, by state.",
+            _by_state(State.values, ProviderSetting),
+        ),
         "ivrportal_oldest_due_setting_seconds": (
             "Age of the oldest change that is not in force.",
             {"": ProviderSetting.objects.oldest_due_age_s() or 0},
         ),
+        "ivrportal_sending": ("1 at what the gate to the provider is now.", _gate()),
+        "ivrportal_exports": ("Exports, by state.", _by_state(Export.State.values, Export)),
         "ivrportal_pushes_unusable": (
             "Pushes in the inbox that wait to be mended.",
             {"": Push.objects.filter(outcome=Push.Outcome.REJECTED).count()},
@@ -72,3 +92,15 @@ def gauges() -> dict[str, tuple[str, dict[str, float]]]:
     if age is not None:
         found["ivrportal_last_push_age_seconds"] = ("Seconds since the newest push.", {"": age})
     return found
+
+
+def _by_state(states: list[str], model: type[Model]) -> dict[str, float]:
+    counted = model._default_manager.order_by().values_list("state").annotate(Count("id"))
+    return dict.fromkeys(states, 0.0) | dict(counted)
+
+
+def _gate() -> dict[str, float]:
+    """`open`, or why it is shut: the breaker, a refused account, a person, or nothing to send with."""
+    shut = circuit.why_shut(Circuit.only(), database_now())
+    words = ("open", "breaker", "account", "stopped", "unconfigured")
+    return {word: float(word == (shut.why if shut else "open")) for word in words}

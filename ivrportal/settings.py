@@ -80,6 +80,8 @@ INSTALLED_APPS = [
     "calllogs",
 ]
 MIDDLEWARE = [
+    "ivrportal.request_ids.named",  # first: every line of a request, and its answer, has its id
+    "ivrportal.request_times.counted",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -139,7 +141,7 @@ UNFOLD = {
 
 # --- Database --------------------------------------------------------------------------------------------
 DATABASES: dict[str, Any] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
+    "default": env.db_url_config(_secret_or_file("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE, because transactions that read before they write lock each other out otherwise;
@@ -160,7 +162,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- Broker ----------------------------------------------------------------------------------------------
 _broker_file = VAR_DIR / "broker" / "url"  # written by the embedded broker
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = _secret_or_file("REDIS_URL")
 if not REDIS_URL and DEMO:
     REDIS_URL = _broker_file.read_text().strip() if _broker_file.exists() else "redis://127.0.0.1:6379/0"
 CELERY_BROKER_URL = REDIS_URL
@@ -197,7 +199,7 @@ TIME_ZONE = PORTAL_TIME_ZONE
 
 # --- Static files ----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = None if DEMO else VAR_DIR / "static"
+STATIC_ROOT = None if DEMO else Path(env.str("STATIC_ROOT", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "ivrportal" / "static"]
 STORAGES: dict[str, Any] = {
     "default": {
@@ -445,20 +447,22 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logging ---------------------------------------------------------------------------------------------
+_stderr = {"handlers": ["stderr"], "propagate": False}  # in the place of a handler that would not redact
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"()": "ivrportal.logging.RedactingFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {"lines": {"()": "ivrportal.logging.RedactingFormatter", "as_json": not DEMO}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # its warnings hold whole paths
-        "urllib3": {
-            "level": "ERROR"
-        },  # its lines below that hold whole addresses: the provider's key, tokens
+        "django.server": {"level": "INFO", **_stderr},
+        # its lines below that hold whole addresses: the provider's key, tokens
+        "urllib3": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "_granian": {"level": "WARNING", **_stderr},  # the web server's errors, with the text of exceptions
     },
 }

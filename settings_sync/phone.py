@@ -46,13 +46,23 @@ def masked(number: str) -> str:
     return "••••" + number[-2:] if number else ""
 
 
-# A run of nine or more digits is a telephone number to us; an id that looks like one is no loss in a log.
-_NUMBER = re.compile(r"\+?\d{5} \d{5}\b|(?:\+|%2B)?\d{9,}", re.IGNORECASE)
+# A run of nine or more digits is a telephone number to us; an id that looks like one is no loss in a log. So are two
+# fives however they are kept apart, and digits that are percent-encoded one by one.
+_NUMBER = re.compile(
+    r"(?:\+|%2B)?(?:91(?:[ +\-\u00a0]|%20))?\d{5}(?:[ +\-\u00a0]|%20|%C2%A0)\d{5}(?!\d)"
+    r"|(?:\+|%2B)?\d{9,}"
+    r"|(?:%2B)?(?:%3\d){9,}",
+    re.IGNORECASE,
+)
 
 
 def hidden_in(text: str) -> str:
     """The text without whole numbers. Their last two digits stay, so that two lines about one caller can be matched."""
-    return _NUMBER.sub(lambda match: masked(match[0]), text)
+    return _NUMBER.sub(lambda match: masked(_digits(match[0])), text)
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"%3(\d)", r"\1", number)
 
 
 def half_hidden(number: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from django.db import DataError, connection, transaction
 
 from calllogs import auth, parsing, replay, writer
+from calllogs.arrival import packed, receive
 from calllogs.models import CallLog, Push, PushKey
 from tests.conftest import PUSHES
 
@@ -222,3 +223,17 @@ def test_keys_of_the_environment_are_accepted_beside_those_of_the_screen(push, s
     sample = (PUSHES / "sample_url.query").read_bytes()
     assert push(sample, key="from-the-environment").status_code == 200
     assert push(sample).status_code == 200
+
+
+def test_a_writer_that_is_never_idle_drains_its_spool_all_the_same(push, monkeypatch):
+    """On a machine without a worker nobody else would."""
+    monkeypatch.setattr(writer, "LOOK_S", 0.2)
+    monkeypatch.setattr(writer, "IDLE_S", 60.0)
+    assert push(CALL.format(id="L0")).content == b"Successful"
+    replay.spool().append(packed(receive(CALL.format(id="spooled").encode(), "127.0.0.1")))
+    until, number = time.monotonic() + 10, 0
+    while not CallLog.objects.filter(call_id="spooled").exists():
+        assert time.monotonic() < until
+        number += 1
+        push(CALL.format(id=f"L{number}"))
+    assert replay.spool().depth().records == 0

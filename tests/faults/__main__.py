@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-GROUPS = ("pushes", "settings")
+GROUPS = ("pushes", "settings", "soak")
 
 
 def main() -> None:

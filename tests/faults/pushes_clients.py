@@ -123,7 +123,7 @@ class Crowd:
                     push = next(self._source, None)
                 if push is None:
                     return
-                self.answers.append(_sent(connection, push, self.key))
+                self.answers.append(sent(connection, push, self.key))
                 if not self.answers[-1].status:
                     time.sleep(0.1)
         except BaseException as error:
@@ -132,7 +132,7 @@ class Crowd:
             connection.close()
 
 
-def _sent(connection: http.client.HTTPConnection, push: Push, key: str) -> Answer:
+def sent(connection: http.client.HTTPConnection, push: Push, key: str) -> Answer:
     head, _, rest = push.query.partition("&")
     start = time.monotonic()
     try:

@@ -63,6 +63,9 @@ class Stand:
         assert isinstance(self.databases, OnPostgres)
         return self.databases.server
 
+    def environment(self) -> dict[str, str]:
+        return {**environment(self.url, self.var), **self.extra}
+
     # --- the web server ---
 
     def start(self, *, wait: bool = True) -> None:
@@ -74,9 +77,8 @@ class Stand:
         # A worker that is told to end while it still imports does not hear it, and the server waits without end.
         command += ["--workers-kill-timeout", "8"]
         command += ["--respawn-failed-workers", "--respawn-interval", "0.1", self.application]
-        env = {**environment(self.url, self.var), **self.extra}
         # Through us, because a full disk of the server's must not be a full disk of its log.
-        self._process = start_tied(command, env=env, cwd=ROOT, output=subprocess.PIPE)
+        self._process = start_tied(command, env=self.environment(), cwd=ROOT, output=subprocess.PIPE)
         self._copier = threading.Thread(target=_copy, args=(self._process.stdout, self.log), daemon=True)
         self._copier.start()
         if wait:

@@ -1,11 +1,20 @@
 """What machines ask, and the home screen."""
 
+import datetime as dt
+import threading
+import time
+
 import pytest
+from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from calllogs import replay, writer
 from calllogs.arrival import packed, receive
+from calllogs.models import Push
+from ivrportal import asking, measures
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync.models import ProviderSetting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,6 +43,56 @@ def test_readiness_tells_database_broker_spool_settings_and_pushes(machine, spoo
     assert response.status_code == 200
     assert (state["database"], state["broker"], state["spool"]["records"]) == ("ok", "ok", 1)
     assert {"oldest_due_setting_s", "last_push_age_s"} <= state.keys()
+
+
+def test_without_a_database_the_spool_is_told_and_the_portal_is_not_ready(machine, spooled, monkeypatch):
+    def silent():
+        raise OperationalError
+
+    monkeypatch.setattr(measures, "readiness", silent)
+    response = machine.get("/readyz")
+    assert response.status_code == 503
+    assert response["Cache-Control"] == "no-store"
+    assert response.json() | {"broker": ""} == {
+        "database": "OperationalError",
+        "broker": "",
+        "spool": {"records": 1, "bytes": response.json()["spool"]["bytes"], "damaged": 0},
+        "oldest_due_setting_s": None,
+        "last_push_age_s": None,
+    }
+
+
+def test_ages_are_seconds_of_what_waits_longest_and_came_last(machine):
+    moment = timezone.now() - dt.timedelta(seconds=100)
+    waiting = {"kind": "agent", "desired": "OFF", "next_attempt_at": moment}
+    for number, age_s in ((1, 30), (2, 70)):
+        changed_at = timezone.now() - dt.timedelta(seconds=age_s)
+        ProviderSetting.objects.create(
+            address=f"agent:{number}", lane=f"{number}", changed_at=changed_at, **waiting
+        )
+    Push.objects.create(uid="a", received_at=moment, raw_query="x=y", outcome=Push.Outcome.STORED)
+    Push.objects.create(uid="b", received_at=timezone.now(), raw_query="x=y", outcome=Push.Outcome.REFUSED)
+    state = machine.get("/readyz").json()
+    assert 70 <= state["oldest_due_setting_s"] < 90
+    assert 100 <= state["last_push_age_s"] < 120
+
+
+def test_a_database_that_stalls_holds_one_thread_and_no_probe_for_long(machine, monkeypatch):
+    over, begun = threading.Event(), []
+    monkeypatch.setattr(asking, "ANSWER_S", 0.2)
+    monkeypatch.setattr(measures, "readiness", lambda: begun.append(1) or over.wait(20) or {})
+    try:
+        began = time.monotonic()
+        states = [machine.get("/readyz") for _ in range(3)]
+        assert time.monotonic() - began < 5
+        assert [(each.status_code, each.json()["database"]) for each in states] == [(503, "stalled")] * 3
+        assert len(begun) == 1
+    finally:
+        over.set()
+    until = time.monotonic() + 10
+    monkeypatch.undo()
+    while machine.get("/readyz").status_code != 200:
+        assert time.monotonic() < until
 
 
 def test_a_dead_broker_is_told_and_is_no_reason_to_be_unready(machine, settings):
