@@ -25,8 +25,8 @@ from settings_sync.phone import for_people, to_e164
 
 __all__ = [
     "Bar", "Cell", "Curve", "DayBar", "Departments", "Dimension", "Figures", "Period", "Row", "by", "by_day", "by_hour",
-    "curve_of", "curves_of", "days_of", "figures", "heat", "heat_of", "hourly", "label", "level", "rows", "same_days",
-    "same_weekdays", "several",
+    "curve_of", "curves_of", "days_of", "departments_words", "figures", "heat", "heat_of", "hourly", "label", "level",
+    "rows", "same_days", "same_weekdays", "several",
 ]  # fmt: skip
 TYPICAL_WEEKS = 4
 
@@ -167,6 +167,13 @@ def label(dimension: str, value: str, names: Mapping[str, str] | None = None) ->
     if dimension == Dimension.AGENT:
         return (names or {}).get(value) or for_people(value)
     return for_people(value) if dimension == Dimension.VIRTUAL_NUMBER else value
+
+
+def departments_words(departments: Departments) -> str:
+    """Whose calls count, for the head of a page or a mail; empty if it is all calls."""
+    if departments is None:
+        return ""
+    return _("Departments: %(names)s") % {"names": ", ".join(sorted(departments))}
 
 
 def _within(period: Period, found: Hours) -> Iterator[tuple[dt.datetime, Figures]]:

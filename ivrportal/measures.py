@@ -1,5 +1,6 @@
 """The portal in numbers: one place that /readyz, /metrics and the home screen read."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,15 @@ class Now:
     spool: Depth
 
 
-def now() -> Now:
-    """One query."""
+def now(departments: Collection[str] | None = None) -> Now:
+    """One query. `departments`: those whose missed callers count; None is all."""
+    callers = MissedCaller.objects.filter(is_old=False)
+    if departments is not None:
+        callers = callers.filter(department__in=departments)
     counted = [
         ("settings", ProviderSetting.objects.exclude(state=State.IN_FORCE)),
         ("pushes", Push.objects.filter(outcome=Push.Outcome.REJECTED)),
-        ("callers", MissedCaller.objects.filter(is_old=False)),
+        ("callers", callers),
     ]
     first, *others = (
         rows.order_by().values_list(Value(name, CharField())).annotate(n=Count("*")) for name, rows in counted

@@ -8,6 +8,7 @@ from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from calllogs.sight import sight_of
 from ivrportal import measures
 from settings_sync import theme
 from settings_sync.models import Agent
@@ -57,10 +58,11 @@ class PortalSite(theme.AdminSite):
         gate: Any = SimpleLazyObject(account.read)
         week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
-        now = measures.now()
+        now = measures.now(sight_of(request.user).departments)
         setattr(request, _COUNTED, now.missed_callers)  # once for the page and its navigation
         context = {
             "now": now,
+            "sees_all": not sight_of(request.user).is_limited,
             "agents": len(agents),
             "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,

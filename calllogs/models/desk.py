@@ -148,6 +148,23 @@ class MissedRecheck(models.Model):
         return str(self.pk)
 
 
+class MissedHistory(models.Model):
+    """How many callers waited when an hour of the portal's clocks began, so that today can be compared with then.
+
+    Written by `calllogs.missed.history` alone; an hour that nobody looked at has no row.
+    """
+
+    hour = models.DateTimeField(primary_key=True)
+    waiting = models.JSONField(help_text="How many, by department.")
+
+    class Meta:
+        verbose_name = _("callers who waited")
+        verbose_name_plural = _("callers who waited")
+
+    def __str__(self) -> str:
+        return f"{self.hour:%d %b %Y, %H:%M}"
+
+
 class MissedProgress(ReadingProgress):
     """How far the open rows are level with calls and pushes."""
 

@@ -43,8 +43,9 @@ def someone(name, **fields):
 
 def report(*people, **fields):
     values = {"name": "Morning figures", "at": dt.time(8), "on_since": MONDAY - 40 * DAY}
-    made = Report.objects.create(**values | fields)
-    made.people.set(people or [someone("asha")])
+    people = people or (someone("asha"),)
+    made = Report.objects.create(**{"maker": people[0]} | values | fields)
+    made.people.set(people)
     return made
 
 
