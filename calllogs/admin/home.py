@@ -18,8 +18,9 @@ from django.views.decorators.http import require_safe
 
 from calllogs import reports
 from calllogs.admin import home_asked, home_picture
-from calllogs.admin.home_asked import PICKS
-from calllogs.missed import listing
+from calllogs.admin.home_asked import PICKS, Asked
+from calllogs.admin.home_picture import Waiting
+from calllogs.missed import history, listing
 from calllogs.patience import TookTooLong
 from calllogs.sight import sight_of
 from settings_sync.models import Agent
@@ -40,29 +41,33 @@ def figures(request: HttpRequest) -> HttpResponse:
     sight = sight_of(request.user)
     agents = Agent.objects.order_by().filter(sight.condition())
     names = dict(agents.values_list("number", "name"))
-    waiting = listing.waiting_in(sight.departments) if request.user.has_perm(DESK) else None
-    found = picture_of(request, names=names, waiting=waiting)
+    asked, waiting = home_asked.from_query(request.GET), None
+    if request.user.has_perm(DESK):
+        waited = history.at(asked.period.before().end, sight.departments)
+        waiting = Waiting(listing.waiting_in(sight.departments), waited)
+    found = picture_of(request, asked, names=names, waiting=waiting)
     headers = {"Cache-Control": "no-store"}
     return TemplateResponse(request, "calllogs/home_figures.html", found, headers=headers)
 
 
-def context(request: HttpRequest, *, agents: list[Agent], waiting: int) -> dict[str, Any]:
+def context(request: HttpRequest, asked: Asked, *, agents: list[Agent], waiting: Waiting) -> dict[str, Any]:
     """For the index; `agents` are all that there are, `waiting` the missed callers whom the person may see."""
     user, sight = request.user, sight_of(request.user)
     found: dict[str, Any] = {"office_leads": user.has_perm(LEADS)}
     if user.has_perm(VIEW):
         names = {agent.number: agent.name for agent in agents if sight.covers(agent.department)}
-        found |= picture_of(request, names=names, waiting=waiting if user.has_perm(DESK) else None)
+        found |= picture_of(request, asked, names=names, waiting=waiting if user.has_perm(DESK) else None)
     return found
 
 
-def picture_of(request: HttpRequest, *, names: Mapping[str, str], waiting: int | None) -> dict[str, Any]:
+def picture_of(
+    request: HttpRequest, asked: Asked, *, names: Mapping[str, str], waiting: Waiting | None
+) -> dict[str, Any]:
     """What `home_figures.html` draws; without a picture, if the database does not give it.
 
     `names` are of the agents whom the person may see, by number.
     """
     departments = sight_of(request.user).departments
-    asked = home_asked.from_query(request.GET)
     home, alone = reverse("admin:index"), reverse("admin:home_figures")
     found: dict[str, Any] = {
         "asked": asked,

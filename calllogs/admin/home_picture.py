@@ -1,9 +1,9 @@
-"""What the calls of a period come to, as the home screen draws it. Four queries; five if the counts are not level."""
+"""What the calls of a period come to, as the home screen draws it. Three queries; four if the counts are not level."""
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
@@ -33,6 +33,14 @@ LEVELS = 5
 _ANSWERED: dict[str, Any] = {"statuses": (CallLog.Status.ANSWERED.value,)}
 # In pairs of about the same height.
 _KINDS = (Dimension.AGENT, Dimension.CIRCLE, Dimension.DEPARTMENT, Dimension.VIRTUAL_NUMBER)
+
+
+class Waiting(NamedTuple):
+    """Missed callers who wait for a call back, and how many did when the hour began in which the period before ended;
+    None if nobody counted then."""
+
+    now: int
+    then: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +100,9 @@ class Picture:
 
 
 def read(
-    asked: Asked, *, names: Mapping[str, str], waiting: int | None, departments: Departments = None
+    asked: Asked, *, names: Mapping[str, str], waiting: Waiting | None, departments: Departments = None
 ) -> Picture:
-    """`names` of agents by number; `waiting`: how many missed callers do, None if nobody should know.
+    """`names` of agents by number; `waiting`: how many missed callers do, None if the person should not know.
 
     With `departments` only their calls count, and only the agents of `names` have rows. Raises DatabaseError, and
     TookTooLong.
@@ -109,7 +117,6 @@ def read(
         hours = reports.hourly(
             period, Period.days(day, day), *reports.same_days(day), departments=departments
         )
-        waited = None if waiting is None else history.at(period.before().end, departments)
         is_new = not found and not hours and not CallLog.objects.exists()
     total, former = (one.get((Dimension.TOTAL, ""), Figures()) for one in (found, before))
     if not total.calls:
@@ -123,7 +130,7 @@ def read(
         for kind in kinds
     ]
     heat = None if is_one_day else _heat(reports.heat_of(period, hours), links)
-    open_now = _still_open(waiting, waited, period) if waiting is not None else None
+    open_now = _still_open(waiting, period) if waiting else None
     tiles = _tiles(total, former, links, open_now)
     left_out = "" if len(kinds) == len(_KINDS) else _left_out()
     return Picture(asked, _compared(period), is_level, False, False, tiles, charts, parts, left_out, heat)
@@ -144,21 +151,22 @@ def _compared(period: Period) -> str:
     return _("compared with %(days)s, the last of them until %(time)s") % {"days": days, "time": clock}
 
 
-def _still_open(waiting: int, waited: int | None, period: Period) -> Tile:
+def _still_open(waiting: Waiting, period: Period) -> Tile:
     """Now, against when the period before ended, to the hour: only if somebody counted then."""
     then = history.hour_of(period.before().end)
     note = _("missed callers, at this moment")
     changed = None
-    if waited is not None:
-        changed = change.of_count(waiting, waited, Kind(_("more"), _("fewer"), is_good=False))
+    if waiting.then is not None:
+        changed = change.of_count(waiting.now, waiting.then, Kind(_("more"), _("fewer"), is_good=False))
         clock = date_format(localtime(then), "j M, H:i")
         words = (
-            _("at this moment, against %(then)s") if waited else _("at this moment; nobody waited %(then)s")
+            _("at this moment, against %(then)s")
+            if waiting.then
+            else _("at this moment; nobody waited %(then)s")
         )
         note = words % {"then": clock}
-    return Tile(
-        _("Still to call back"), intcomma(waiting), "phone_callback", reverse("admin:calllogs_missed"), changed, note
-    )  # fmt: skip
+    desk = reverse("admin:calllogs_missed")
+    return Tile(_("Still to call back"), intcomma(waiting.now), "phone_callback", desk, changed, note)
 
 
 def _tiles(now: Figures, before: Figures, links: Links, open_now: Tile | None) -> list[Tile]:

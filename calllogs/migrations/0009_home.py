@@ -25,8 +25,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='MissedHistory',
             fields=[
-                ('hour', models.DateTimeField(primary_key=True, serialize=False)),
-                ('waiting', models.JSONField(help_text='How many, by department.')),
+                ('pk', models.CompositePrimaryKey('hour', 'department', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('hour', models.DateTimeField()),
+                ('department', models.CharField(blank=True, max_length=100)),
+                ('waiting', models.PositiveIntegerField()),
             ],
             options={
                 'verbose_name': 'callers who waited',

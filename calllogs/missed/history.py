@@ -7,7 +7,7 @@ of that time, which is too much for a page.
 import datetime as dt
 from collections.abc import Collection
 
-from django.db.models import Count
+from django.db.models import Case, Count, F, Sum, When
 from django.utils import timezone
 
 from calllogs.models import MissedCaller, MissedHistory, MissedProgress
@@ -19,22 +19,28 @@ def keep(now: dt.datetime | None = None) -> bool:
     """Count who waits, once an hour, if the hour has just begun; the open rows must be level. False if it is done."""
     now = now or timezone.now()
     hour = hour_of(now)
-    if now - hour > YOUNG or MissedHistory.objects.filter(pk=hour).exists():
+    if now - hour > YOUNG or MissedHistory.objects.filter(hour=hour).exists():
         return False
     if not MissedProgress.objects.filter(pk=MissedProgress.ONLY, built_at__isnull=False).exists():
         return False
     by_department = MissedCaller.objects.filter(is_old=False).order_by().values_list("department")
-    waiting = dict(by_department.annotate(n=Count("*")))
-    MissedHistory.objects.bulk_create([MissedHistory(hour=hour, waiting=waiting)], ignore_conflicts=True)
+    waiting = {"": 0} | dict(by_department.annotate(n=Count("*")))
+    rows = [MissedHistory(hour=hour, department=name, waiting=count) for name, count in waiting.items()]
+    MissedHistory.objects.bulk_create(rows, ignore_conflicts=True)
     return True
 
 
 def at(moment: dt.datetime, departments: Collection[str] | None = None) -> int | None:
     """How many of these departments waited when the hour of that moment began; None if nobody counted then."""
-    found = MissedHistory.objects.filter(pk=hour_of(moment)).values_list("waiting", flat=True).first()
-    if found is None:
-        return None
-    return sum(count for name, count in found.items() if departments is None or name in departments)
+    rows = MissedHistory.objects.filter(hour=hour_of(moment))
+    return rows.aggregate(n=those_of(departments))["n"]
+
+
+def those_of(departments: Collection[str] | None) -> Sum:
+    """The sum to be asked of the rows of an hour; None of no rows."""
+    if departments is None:
+        return Sum("waiting")
+    return Sum(Case(When(department__in=departments, then=F("waiting")), default=0))
 
 
 def hour_of(moment: dt.datetime) -> dt.datetime:

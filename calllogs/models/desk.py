@@ -151,11 +151,14 @@ class MissedRecheck(models.Model):
 class MissedHistory(models.Model):
     """How many callers waited when an hour of the portal's clocks began, so that today can be compared with then.
 
-    Written by `calllogs.missed.history` alone; an hour that nobody looked at has no row.
+    Written by `calllogs.missed.history` alone: a row for each department, and always one for no department, so that an
+    hour at which nobody waited is told from one that nobody looked at.
     """
 
-    hour = models.DateTimeField(primary_key=True)
-    waiting = models.JSONField(help_text="How many, by department.")
+    pk = models.CompositePrimaryKey("hour", "department")
+    hour = models.DateTimeField()
+    department = models.CharField(max_length=100, blank=True)
+    waiting = models.PositiveIntegerField()
 
     class Meta:
         verbose_name = _("callers who waited")
