@@ -51,7 +51,7 @@ def whose(report: Report) -> str:
             "Who made it may not see calls any more. Save it, and it is yours: it shows what you may see."
         )
     departments = departments_words(sight_of(report.maker).departments) or _("All departments")
-    return _("It shows what %(name)s may see, who made it. %(departments)s.") % {
+    return _("Made by %(name)s: it shows what this person may see when it is sent. %(departments)s.") % {
         "name": maker(report),
         "departments": departments,
     }
