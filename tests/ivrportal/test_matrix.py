@@ -30,7 +30,8 @@ from django.urls import URLResolver, get_resolver  # noqa: E402
 from tests.ivrportal import matrix_world  # noqa: E402
 from tests.ivrportal.matrix_world import WHO, World  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("no_broker")
+# Some seven hundred requests a role: eleven seconds, on a busy machine a minute.
+pytestmark = [pytest.mark.usefixtures("no_broker"), pytest.mark.timeout(600)]
 TABLE = Path(__file__).parent / "matrix.txt"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 HEAD = """\
