@@ -3,6 +3,7 @@
 Everything is read from the counts of days and hours (`rollups`), which are brought level first, as far as a page may
 wait; what lies before the first and after the last whole hour of a period is counted from the calls. So every figure
 is what a GROUP BY over the calls says. A missed call is one of status *Missed*; dropped calls are counted beside them.
+`departments` are those whose calls count; None is all calls.
 
 Whoever asks several times for one page does so within `with level():`, and the counts are brought level once.
 """
@@ -18,14 +19,14 @@ from django.utils.translation import gettext as _
 from calllogs.periods import Period, day_of
 from calllogs.rollups import hours
 from calllogs.rollups.counting import Dimension
-from calllogs.rollups.reading import Figures, counted, hourly, level, several
+from calllogs.rollups.reading import Departments, Figures, counted, hourly, level, several
 from settings_sync.models import Agent
 from settings_sync.phone import for_people, to_e164
 
 __all__ = [
-    "Bar", "Cell", "Curve", "DayBar", "Dimension", "Figures", "Period", "Row", "by", "by_day", "by_hour", "curve_of",
-    "curves_of", "days_of", "figures", "heat", "heat_of", "hourly", "label", "level", "rows", "same_days",
-    "same_weekdays", "several",
+    "Bar", "Cell", "Curve", "DayBar", "Departments", "Dimension", "Figures", "Period", "Row", "by", "by_day", "by_hour",
+    "curve_of", "curves_of", "days_of", "departments_words", "figures", "heat", "heat_of", "hourly", "label", "level",
+    "rows", "same_days", "same_weekdays", "several",
 ]  # fmt: skip
 TYPICAL_WEEKS = 4
 
@@ -66,42 +67,44 @@ class Curve(NamedTuple):
 # --- what is asked ----------------------------------------------------------------------------------------
 
 
-def figures(period: Period) -> Figures:
+def figures(period: Period, departments: Departments = None) -> Figures:
     with level():
-        return sum(counted(period, Dimension.TOTAL).values(), Figures())
+        return sum(counted(period, Dimension.TOTAL, departments).values(), Figures())
 
 
-def by(dimension: str, period: Period) -> list[Row]:
+def by(dimension: str, period: Period, departments: Departments = None) -> list[Row]:
     """The rows of `agent`, `department`, `virtual_number` or `circle` that had calls, those with most first."""
     with level():
-        found = counted(period, dimension)
+        found = counted(period, dimension, departments)
     return rows(dimension, found, _names(found) if dimension == Dimension.AGENT else {})
 
 
-def by_hour(period: Period) -> list[Bar]:
+def by_hour(period: Period, departments: Departments = None) -> list[Bar]:
     """Every hour of the period, also those without calls. The first begins when the period does."""
     with level():
-        found = hourly(period)
+        found = hourly(period, departments=departments)
     edges = hours.between(hours.start_of(period.start), period.end)
     return [Bar(max(hour.first, period.start), *_cell(found[hour.first])) for hour in edges]
 
 
-def by_day(period: Period) -> list[DayBar]:
+def by_day(period: Period, departments: Departments = None) -> list[DayBar]:
     """Every day that the period touches, also those without calls."""
     with level():
-        return days_of(period, hourly(period))
+        return days_of(period, hourly(period, departments=departments))
 
 
-def heat(period: Period) -> list[list[Cell]]:
+def heat(period: Period, departments: Departments = None) -> list[list[Cell]]:
     """Seven weekdays from Monday, each with the 24 hours of the clock: the sums of the period."""
     with level():
-        return heat_of(period, hourly(period))
+        return heat_of(period, hourly(period, departments=departments))
 
 
-def same_weekdays(day: dt.date, weeks: int = TYPICAL_WEEKS) -> list[Curve]:
+def same_weekdays(
+    day: dt.date, weeks: int = TYPICAL_WEEKS, *, departments: Departments = None
+) -> list[Curve]:
     """The curves of the same weekday in the weeks before, the newest first; days without any call are left out."""
     with level():
-        found = hourly(*same_days(day, weeks))
+        found = hourly(*same_days(day, weeks), departments=departments)
     return curves_of(day, found, weeks)
 
 
@@ -164,6 +167,13 @@ def label(dimension: str, value: str, names: Mapping[str, str] | None = None) ->
     if dimension == Dimension.AGENT:
         return (names or {}).get(value) or for_people(value)
     return for_people(value) if dimension == Dimension.VIRTUAL_NUMBER else value
+
+
+def departments_words(departments: Departments) -> str:
+    """Whose calls count, for the head of a page or a mail; empty if it is all calls."""
+    if departments is None:
+        return ""
+    return _("Departments: %(names)s") % {"names": ", ".join(sorted(departments))}
 
 
 def _within(period: Period, found: Hours) -> Iterator[tuple[dt.datetime, Figures]]:

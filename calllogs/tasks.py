@@ -12,7 +12,7 @@ from calllogs import post, replay, retention
 from calllogs.alarms import ring
 from calllogs.exports import jobs
 from calllogs.mailed import write
-from calllogs.missed import refresh
+from calllogs.missed import history, refresh
 from calllogs.recordings import archive, cache, play
 from calllogs.rollups import level
 from settings_sync.tasks import publish
@@ -77,9 +77,12 @@ def refresh_missed() -> None:
     if pending and pending.is_new:
         refresh.rebuild()
     until = time.monotonic() + REFRESH_S
-    while refresh.refresh() and time.monotonic() < until:
-        pass
+    is_more = refresh.refresh()
+    while is_more and time.monotonic() < until:
+        is_more = refresh.refresh()
     refresh.age()
+    if not is_more:
+        history.keep()
 
 
 @shared_task(soft_time_limit=900, time_limit=960)

@@ -1,4 +1,7 @@
-"""The wall board's figures, read straight from the calls: ten queries, however many calls there are."""
+"""The wall board's figures, read straight from the calls: ten queries, however many calls there are.
+
+Whoever sees some departments has a board of their calls, missed callers and agents.
+"""
 
 import datetime as dt
 from collections import Counter
@@ -7,14 +10,17 @@ from dataclasses import dataclass
 from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
-from calllogs import office_time
+from calllogs import office_time, reports
 from calllogs.missed import listing
 from calllogs.models import Alarm, CallLog, MissedCaller
+from calllogs.sight import Sight
 from settings_sync import schedule
 from settings_sync.models import Agent
 from settings_sync.schedule import DayPlan, Heard
 
 LAST = 8
+# The last calls of some departments are looked for no further back: they may be rare, and the board asks all day long.
+LAST_OF_SOME = dt.timedelta(days=2)
 MOST_NAMES = 40
 
 
@@ -44,12 +50,13 @@ class Wall:
     alarms: list[Alarm]
     plan: DayPlan
     is_open: bool
+    whose: str  # departments, if not all
 
 
-def read(now: dt.datetime | None = None) -> Wall:
+def read(sight: Sight, now: dt.datetime | None = None) -> Wall:
     now = now or timezone.now()
     local = timezone.localtime(now)
-    today = CallLog.objects.filter(started_at__gte=office_time.midnight(local.date())).order_by()
+    today = sight.calls().filter(started_at__gte=office_time.midnight(local.date())).order_by()
     answered = Q(status=CallLog.Status.ANSWERED)
     counts = today.aggregate(
         calls=Count("pk"),
@@ -57,26 +64,34 @@ def read(now: dt.datetime | None = None) -> Wall:
         missed=Count("pk", filter=Q(status__in=[CallLog.Status.MISSED, CallLog.Status.DROPPED])),
         talk_seconds=Avg("talk_seconds", filter=answered),
     )
-    longest = MissedCaller.objects.filter(is_old=False).order_by("first_at", "pk")
-    agents = list(Agent.objects.order_by("name", "id").only("name", "number", "department", "availability"))
+    longest = MissedCaller.objects.filter(sight.condition(), is_old=False).order_by("first_at", "pk")
+    agents = list(
+        Agent.objects.filter(sight.condition())
+        .order_by("name", "id")
+        .only("name", "number", "department", "availability")
+    )
     teams = _teams(agents)
+    calls = sight.calls()
+    if sight.is_limited:
+        calls = calls.filter(started_at__gte=now - LAST_OF_SOME)
     (plan,) = schedule.days(local.date(), 1)
     return Wall(
         **counts,
-        waiting=listing.waiting(),
+        waiting=listing.waiting_in(sight.departments),
         waits_since=longest.values_list("first_at", flat=True).first(),
         available=sum(team.available for team in teams),
         agents=sum(team.total for team in teams),
         teams=teams,
         names={agent.number: agent.name for agent in agents},
         last=list(
-            CallLog.objects.order_by("-started_at", "-id").only(
+            calls.order_by("-started_at", "-id").only(
                 "started_at", "caller", "status", "department", "agent_number", "talk_seconds"
             )[:LAST]
         ),
         alarms=[alarm for alarm in Alarm.objects.on() if not alarm.is_quiet(now)],
         plan=plan,
         is_open=schedule.said(plan, local.time()).heard == Heard.OPEN,
+        whose=reports.departments_words(sight.departments),
     )
 
 

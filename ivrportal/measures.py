@@ -1,11 +1,14 @@
 """The portal in numbers: one place that /readyz, /metrics and the home screen read."""
 
+import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import CharField, Count, Model, Value
 
 from calllogs import replay
-from calllogs.models import Export, MissedCaller, Push
+from calllogs.missed import history
+from calllogs.models import Export, MissedCaller, MissedHistory, Push
 from calllogs.spool import Depth
 from settings_sync import circuit
 from settings_sync.clock import database_now
@@ -23,22 +26,32 @@ class Now:
     settings_not_in_force: int
     unusable_pushes: int
     missed_callers: int
+    missed_callers_then: int | None  # when the hour of a moment before began; None if nobody counted then
     spool: Depth
 
 
-def now() -> Now:
-    """One query."""
+def now(departments: Collection[str] | None, *, then: dt.datetime) -> Now:
+    """One query. `departments`: those whose missed callers count, now and `then`; None is all."""
+    callers = MissedCaller.objects.filter(is_old=False)
+    if departments is not None:
+        callers = callers.filter(department__in=departments)
     counted = [
         ("settings", ProviderSetting.objects.exclude(state=State.IN_FORCE)),
         ("pushes", Push.objects.filter(outcome=Push.Outcome.REJECTED)),
-        ("callers", MissedCaller.objects.filter(is_old=False)),
+        ("callers", callers),
     ]
     first, *others = (
         rows.order_by().values_list(Value(name, CharField())).annotate(n=Count("*")) for name, rows in counted
     )
-    found = dict(first.union(*others, all=True))
+    waited = MissedHistory.objects.filter(hour=history.hour_of(then)).order_by()
+    of_then = waited.values_list(Value("then", CharField())).annotate(n=history.those_of(departments))
+    found = dict(first.union(*others, of_then, all=True))
     return Now(
-        found.get("settings", 0), found.get("pushes", 0), found.get("callers", 0), replay.spool().depth()
+        found.get("settings", 0),
+        found.get("pushes", 0),
+        found.get("callers", 0),
+        found.get("then"),
+        replay.spool().depth(),
     )
 
 

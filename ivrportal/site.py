@@ -8,6 +8,7 @@ from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from calllogs.sight import sight_of
 from ivrportal import measures
 from settings_sync import theme
 from settings_sync.models import Agent
@@ -65,17 +66,20 @@ class PortalSite(theme.AdminSite):
         return {**super().each_context(request), **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from calllogs.admin import alarms, home  # late, for the same reason
+        from calllogs.admin import alarms, home, home_asked  # late, for the same reason
+        from calllogs.admin.home_picture import Waiting
         from settings_sync.admin import account, banner, guard, heard
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
         gate: Any = SimpleLazyObject(account.read)
         week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
-        now = measures.now()
+        asked = home_asked.from_query(request.GET)
+        now = measures.now(sight_of(request.user).departments, then=asked.period.before().end)
         setattr(request, _COUNTED, now.missed_callers)  # once for the page and its navigation
         context = {
             "now": now,
+            "sees_all": not sight_of(request.user).is_limited,
             "agents": len(agents),
             "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,
@@ -83,7 +87,9 @@ class PortalSite(theme.AdminSite):
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
             # The banner and the strip of days ask about the same account.
             "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
-            **home.context(request, agents=agents, waiting=now.missed_callers),
+            **home.context(
+                request, asked, agents=agents, waiting=Waiting(now.missed_callers, now.missed_callers_then)
+            ),
         }
         return super().index(request, {**context, **(extra_context or {})})
 

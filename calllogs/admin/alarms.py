@@ -25,10 +25,19 @@ from calllogs import post
 from calllogs.alarms import ring
 from calllogs.models import Alarm, AlarmReader
 from calllogs.models.alarm import ALARM_LOOK
+from calllogs.sight import sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 
 VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmreader"
+# A page that a person may not open is not offered.
+LINK_NEEDS = {
+    "connect": "calllogs.view_pushkey",
+    "settings_sync_agent_changelist": "settings_sync.view_agent",
+    "settings_sync_providersetting_changelist": "settings_sync.view_providersetting",
+    "calllogs_push_changelist": "calllogs.view_push",
+    "calllogs_report_changelist": "calllogs.view_report",
+}
 MOST_PAST = 50
 TOMORROW = dt.time(8)
 QUIET = {
@@ -73,12 +82,12 @@ def home(request: HttpRequest) -> dict[str, Any]:
 
 
 def _standing(request: HttpRequest) -> dict[str, Any]:
-    """What rings, what is quiet, and whether anybody looks. One query."""
+    """What rings, what is quiet, and whether anybody looks. One query beside those about the person."""
     if not request.user.has_perm(VIEW):
         return {"loud": [], "quiet": [], "is_watched": True, "may_act": False}
     now = timezone.now()
     alarms, is_watched = ring.standing(now)
-    rows = [_row(alarm, now) for alarm in alarms]
+    rows = [_row(alarm, now, request.user) for alarm in alarms]
     return {
         "loud": [row for row in rows if not row.is_quiet],
         "quiet": [row for row in rows if row.is_quiet],
@@ -101,7 +110,10 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": _("Alarms"),
         "alarms": _standing(request),
-        "past": [_past(alarm) for alarm in Alarm.objects.filter(closed_at__isnull=False)[:MOST_PAST]],
+        "past": [
+            _past(alarm, is_limited=sight_of(request.user).is_limited)
+            for alarm in Alarm.objects.filter(closed_at__isnull=False)[:MOST_PAST]
+        ],
         "people": people,
         "readers": [name for _pk, name, _email, is_chosen in people if is_chosen],
         "may_choose": may_choose,
@@ -193,7 +205,7 @@ def _until(value: str, now: dt.datetime) -> dt.datetime | None:
     return None
 
 
-def _row(alarm: Alarm, now: dt.datetime) -> Row:
+def _row(alarm: Alarm, now: dt.datetime, user: Any) -> Row:
     colour, icon, page_name = ALARM_LOOK[alarm.kind]
     is_quiet = alarm.is_quiet(now)
     quiet_words = ""
@@ -202,8 +214,8 @@ def _row(alarm: Alarm, now: dt.datetime) -> Row:
             "name": alarm.acknowledged_name,
             "time": _clock(alarm.quiet_until, now),
         }
-    link = reverse(f"admin:{page_name}") if page_name else ""
-    if alarm.kind == Alarm.Kind.INBOX:
+    link = reverse(f"admin:{page_name}") if page_name and user.has_perm(LINK_NEEDS[page_name]) else ""
+    if link and alarm.kind == Alarm.Kind.INBOX:
         link += "?outcome__exact=REJECTED"
     return Row(
         alarm.pk,
@@ -211,7 +223,7 @@ def _row(alarm: Alarm, now: dt.datetime) -> Row:
         alarm.get_kind_display(),
         colour,
         icon,
-        alarm.words,
+        alarm.told(is_limited=sight_of(user).is_limited),
         _clock(alarm.opened_at, now),
         link,
         is_quiet,
@@ -229,11 +241,11 @@ class Past:
     seen_by: str
 
 
-def _past(alarm: Alarm) -> Past:
+def _past(alarm: Alarm, *, is_limited: bool) -> Past:
     now = timezone.now()
     return Past(
         alarm.get_kind_display(),
-        alarm.words,
+        alarm.told(is_limited=is_limited),
         _clock(alarm.opened_at, now),
         _clock(alarm.closed_at or now, now),
         alarm.acknowledged_name,

@@ -26,6 +26,7 @@ from calllogs.effect import Mark, Standing, basis, history, words
 from calllogs.effect.compare import Comparison, Side, compare
 from calllogs.periods import Period
 from calllogs.reading import Reading
+from calllogs.sight import sight_of
 from settings_sync import desired
 from settings_sync.admin import changes
 
@@ -101,12 +102,15 @@ def page(request: HttpRequest) -> HttpResponse:
         kind for kind in history.MARKED if request.user.has_perm(f"settings_sync.{changes.SEEN_BY[kind]}")
     ]
     period = Period.days(asked.first, asked.last, now)
+    departments = sight_of(request.user).departments
     with reports.level() as is_level:
         whole = history.read(period, kinds=kinds)
         shown = history.within(whole, period)
         chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
-        found = compare(chosen, whole, period) if chosen else None
-        curve = effect_chart.curve(period, shown.found, found.days if found else None)
+        found = compare(chosen, whole, period, among=departments) if chosen else None
+        curve = effect_chart.curve(
+            period, shown.found, found.days if found else None, departments=departments
+        )
     context = {
         **admin.site.each_context(request),
         "title": _("Effect of a change"),
@@ -118,6 +122,7 @@ def page(request: HttpRequest) -> HttpResponse:
             if name in DAYS
         ],
         "is_level": is_level,
+        "whose": reports.departments_words(departments),
         "may_see": bool(kinds),
         "is_cut": shown.is_cut,
         "most": history.MOST_SWITCHES,
@@ -214,16 +219,21 @@ def _side(found: Comparison, side: Side, name: str) -> Cell:
     first, last = min(side.days), max(side.days)
     length, weekdays = (last - first).days, {day.weekday() for day in side.days}
     if len(side.days) == length + 1:
-        link, missed_link = effect_chart.links(first, last, department=found.department)
+        link, missed_link = effect_chart.links(first, last, departments=_departments(found))
     elif len(weekdays) == 1 and len(side.days) == length // 7 + 1:
         weekday = desired.WEEKDAYS[first.weekday()]
-        link, missed_link = effect_chart.links(first, last, department=found.department, weekday=weekday)
+        link, missed_link = effect_chart.links(first, last, departments=_departments(found), weekday=weekday)
     return Cell(name, whole.calls, whole.missed, words.percent(whole.rate), link, missed_link)
+
+
+def _departments(found: Comparison) -> reports.Departments:
+    """Those whose calls are compared; None is all."""
+    return [found.department] if found.department else found.among
 
 
 def _cell(found: Comparison, side: Side, number: int) -> Cell:
     day, counted = side.days[number], side.counts[number]
-    link, missed_link = effect_chart.links(day, day, department=found.department)
+    link, missed_link = effect_chart.links(day, day, departments=_departments(found))
     return Cell(
         date_format(day, "D j M Y"),
         counted.calls,

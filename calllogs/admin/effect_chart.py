@@ -16,6 +16,7 @@ from calllogs.effect.compare import Comparison
 from calllogs.filters import CUSTOM, CallFilter
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
+from calllogs.reports import Departments
 
 HOURS_UP_TO = 2  # days
 Days = Sequence[tuple[dt.datetime, int, int]]  # moment, calls, missed
@@ -37,29 +38,40 @@ class Point:
     marks: tuple[str, ...]
 
 
-def links(first: dt.date, last: dt.date, *, department: str = "", weekday: str = "") -> tuple[str, str]:
+def links(
+    first: dt.date, last: dt.date, *, departments: Departments = None, weekday: str = ""
+) -> tuple[str, str]:
     """To the list of the calls of these days, and of the missed ones among them."""
-    departments = (department,) if department else ()
     wanted = CallFilter(
-        period=CUSTOM, date_from=first, date_to=last, departments=departments, weekday=weekday
+        period=CUSTOM,
+        date_from=first,
+        date_to=last,
+        departments=tuple(sorted(departments or ())),
+        weekday=weekday,
     )
     missed = replace(wanted, statuses=(CallLog.Status.MISSED,))
     address = reverse("admin:calllogs_calllog_changelist")
     return f"{address}?{wanted.query()}", f"{address}?{missed.query()}"
 
 
-def curve(period: Period, marks: Sequence[Mark], counted: Days | None = None) -> list[Point]:
+def curve(
+    period: Period,
+    marks: Sequence[Mark],
+    counted: Days | None = None,
+    *,
+    departments: Departments = None,
+) -> list[Point]:
     """Every day or hour of the period that has begun, the oldest first. `counted`: its days, if they are already."""
     if (period.last_day - period.first_day).days < HOURS_UP_TO:
-        bars = reports.by_hour(period.so_far())
+        bars = reports.by_hour(period.so_far(), departments)
         ends = [*(bar.start for bar in bars[1:]), period.so_far().end]
         return [
-            _point(bar.start, end, bar.calls, bar.missed, marks, is_hour=True)
+            _point(bar.start, end, bar.calls, bar.missed, marks, departments, is_hour=True)
             for bar, end in zip(bars, ends, strict=True)
         ]
-    days = _by_day(period, counted) if counted is not None else reports.by_day(period)
+    days = _by_day(period, counted) if counted is not None else reports.by_day(period, departments)
     return [
-        _point(one.start, one.end, calls, missed, marks, is_hour=False)
+        _point(one.start, one.end, calls, missed, marks, departments, is_hour=False)
         for day, calls, missed in days
         for one in [Period.days(day, day)]
     ]
@@ -76,10 +88,17 @@ def _by_day(period: Period, counted: Days) -> list[tuple[dt.date, int, int]]:
 
 
 def _point(
-    start: dt.datetime, end: dt.datetime, calls: int, missed: int, marks: Sequence[Mark], *, is_hour: bool
+    start: dt.datetime,
+    end: dt.datetime,
+    calls: int,
+    missed: int,
+    marks: Sequence[Mark],
+    departments: Departments,
+    *,
+    is_hour: bool,
 ) -> Point:
     local = timezone.localtime(start, timezone.get_default_timezone())
-    link, missed_link = links(local.date(), local.date())
+    link, missed_link = links(local.date(), local.date(), departments=departments)
     return Point(
         start,
         end,

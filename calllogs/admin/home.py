@@ -16,10 +16,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
+from calllogs import reports
 from calllogs.admin import home_asked, home_picture
-from calllogs.admin.home_asked import PICKS
-from calllogs.missed import listing
+from calllogs.admin.home_asked import PICKS, Asked
+from calllogs.admin.home_picture import Waiting
+from calllogs.missed import history, listing
 from calllogs.patience import TookTooLong
+from calllogs.sight import sight_of
 from settings_sync.models import Agent
 
 logger = logging.getLogger(__name__)
@@ -35,29 +38,40 @@ def figures(request: HttpRequest) -> HttpResponse:
     """The picture of the calls alone."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    names = dict(Agent.objects.order_by().values_list("number", "name"))
-    waiting = listing.waiting() if request.user.has_perm(DESK) else None
-    found = picture_of(request, names=names, waiting=waiting)
+    sight = sight_of(request.user)
+    agents = Agent.objects.order_by().filter(sight.condition())
+    names = dict(agents.values_list("number", "name"))
+    asked, waiting = home_asked.from_query(request.GET), None
+    if request.user.has_perm(DESK):
+        waited = history.at(asked.period.before().end, sight.departments)
+        waiting = Waiting(listing.waiting_in(sight.departments), waited)
+    found = picture_of(request, asked, names=names, waiting=waiting)
     headers = {"Cache-Control": "no-store"}
     return TemplateResponse(request, "calllogs/home_figures.html", found, headers=headers)
 
 
-def context(request: HttpRequest, *, agents: list[Agent], waiting: int) -> dict[str, Any]:
-    """For the index; `agents` are all that there are, `waiting` the missed callers who wait for a call back."""
-    user = request.user
+def context(request: HttpRequest, asked: Asked, *, agents: list[Agent], waiting: Waiting) -> dict[str, Any]:
+    """For the index; `agents` are all that there are, `waiting` the missed callers whom the person may see."""
+    user, sight = request.user, sight_of(request.user)
     found: dict[str, Any] = {"office_leads": user.has_perm(LEADS)}
     if user.has_perm(VIEW):
-        names = {agent.number: agent.name for agent in agents}
-        found |= picture_of(request, names=names, waiting=waiting if user.has_perm(DESK) else None)
+        names = {agent.number: agent.name for agent in agents if sight.covers(agent.department)}
+        found |= picture_of(request, asked, names=names, waiting=waiting if user.has_perm(DESK) else None)
     return found
 
 
-def picture_of(request: HttpRequest, *, names: Mapping[str, str], waiting: int | None) -> dict[str, Any]:
-    """What `home_figures.html` draws; without a picture, if the database does not give it."""
-    asked = home_asked.from_query(request.GET)
+def picture_of(
+    request: HttpRequest, asked: Asked, *, names: Mapping[str, str], waiting: Waiting | None
+) -> dict[str, Any]:
+    """What `home_figures.html` draws; without a picture, if the database does not give it.
+
+    `names` are of the agents whom the person may see, by number.
+    """
+    departments = sight_of(request.user).departments
     home, alone = reverse("admin:index"), reverse("admin:home_figures")
     found: dict[str, Any] = {
         "asked": asked,
+        "whose": reports.departments_words(departments),
         "picks": [
             (key, words, f"{home}?period={key}", f"{alone}?period={key}")
             for key, (words, _n) in PICKS.items()
@@ -65,7 +79,7 @@ def picture_of(request: HttpRequest, *, names: Mapping[str, str], waiting: int |
         "again": f"{alone}?{asked.query()}",
     }
     try:
-        found["picture"] = home_picture.read(asked, names=names, waiting=waiting)
+        found["picture"] = home_picture.read(asked, names=names, waiting=waiting, departments=departments)
     except (DatabaseError, TookTooLong) as error:
         logger.warning("the home screen's figures could not be read (%s)", type(error).__name__)
     return found

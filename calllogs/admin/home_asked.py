@@ -1,7 +1,7 @@
 """Which period the home screen is asked for, and the links from it to the calls behind a figure."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -83,17 +83,28 @@ def from_query(params: QueryDict | Mapping[str, list[str]], *, now: dt.datetime 
 
 
 class Links:
-    """To the call list, with what is meant in its address; the list counts what the home screen shows."""
+    """To the call list, with what is meant in its address; the list counts what the home screen shows.
 
-    def __init__(self, first: dt.date, last: dt.date, *, address: str = "") -> None:
+    `departments`: those whose calls the home screen counts; None is all.
+    """
+
+    def __init__(
+        self,
+        first: dt.date,
+        last: dt.date,
+        *,
+        departments: Collection[str] | None = None,
+        address: str = "",
+    ) -> None:
         self._list = address or reverse("admin:calllogs_calllog_changelist")
-        self._first, self._last = first, last
+        self._first, self._last, self._departments = first, last, departments
 
     def on(self, day: dt.date) -> "Links":
-        return Links(day, day, address=self._list)
+        return Links(day, day, departments=self._departments, address=self._list)
 
     def to(self, **chosen: Any) -> str:
         """Fields of CallFilter."""
+        chosen.setdefault("departments", tuple(sorted(self._departments or ())))
         wanted = CallFilter(period=CUSTOM, date_from=self._first, date_to=self._last, **chosen)
         return f"{self._list}?{wanted.query()}"
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
@@ -19,10 +19,11 @@ from calllogs.admin.home_change import Change, Kind
 from calllogs.admin.home_charts import Chart
 from calllogs.admin.words import clock_text
 from calllogs.filters import period_words
+from calllogs.missed import history
 from calllogs.models import CallLog
 from calllogs.patience import within
 from calllogs.periods import Period, day_of
-from calllogs.reports import Dimension, Figures
+from calllogs.reports import Departments, Dimension, Figures
 from settings_sync import desired
 
 OLD_S = 10.0  # while a worker counts what comes, a page does not
@@ -32,6 +33,14 @@ LEVELS = 5
 _ANSWERED: dict[str, Any] = {"statuses": (CallLog.Status.ANSWERED.value,)}
 # In pairs of about the same height.
 _KINDS = (Dimension.AGENT, Dimension.CIRCLE, Dimension.DEPARTMENT, Dimension.VIRTUAL_NUMBER)
+
+
+class Waiting(NamedTuple):
+    """Missed callers who wait for a call back, and how many did when the hour began in which the period before ended;
+    None if nobody counted then."""
+
+    now: int
+    then: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Part:
     title: str
     shown: list[Line]
     others: list[Line]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +95,45 @@ class Picture:
     tiles: list[Tile] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    left_out: str = ""
     heat: Heat | None = None
 
 
-def read(asked: Asked, *, names: Mapping[str, str], waiting: int | None) -> Picture:
-    """`names` of agents by number; `waiting`: how many missed callers do, None if nobody should know.
+def read(
+    asked: Asked, *, names: Mapping[str, str], waiting: Waiting | None, departments: Departments = None
+) -> Picture:
+    """`names` of agents by number; `waiting`: how many missed callers do, None if the person should not know.
 
-    Raises DatabaseError, and TookTooLong.
+    With `departments` only their calls count, and only the agents of `names` have rows. Raises DatabaseError, and
+    TookTooLong.
     """
     period, day = asked.period, min(asked.last, day_of(asked.period.now))
+    is_one_day = asked.first == asked.last
+    # Of agents, numbers and circles within some departments there are no counts, only the calls: a day of them is few.
+    kinds = _KINDS if departments is None or is_one_day else (Dimension.DEPARTMENT,)
     with reports.level(old_s=OLD_S) as is_level, within(READ_MS):
-        kinds = [(period, [Dimension.TOTAL, *_KINDS]), (period.before(), [Dimension.TOTAL])]
-        found, before = reports.several(kinds)
-        hours = reports.hourly(period, Period.days(day, day), *reports.same_days(day))
+        wanted = [(period, [Dimension.TOTAL, *kinds]), (period.before(), [Dimension.TOTAL])]
+        found, before = reports.several(wanted, departments)
+        hours = reports.hourly(
+            period, Period.days(day, day), *reports.same_days(day), departments=departments
+        )
         is_new = not found and not hours and not CallLog.objects.exists()
     total, former = (one.get((Dimension.TOTAL, ""), Figures()) for one in (found, before))
     if not total.calls:
         return Picture(asked, _compared(period), is_level, True, is_new)
-    links = Links(asked.first, asked.last)
+    links = Links(asked.first, asked.last, departments=departments)
     charts = [home_charts.by_hour(day, period.now, hours, links.on(day))]
-    is_one_day = asked.first == asked.last
     if not is_one_day:
         charts.append(home_charts.by_day(reports.days_of(period, hours), links))
     parts = [
-        _part(kind, {value: of for (k, value), of in found.items() if k == kind}, names, links)
-        for kind in _KINDS
+        _part(kind, _shown(kind, found, names, departments), names, links, is_whole=departments is None)
+        for kind in kinds
     ]
     heat = None if is_one_day else _heat(reports.heat_of(period, hours), links)
-    tiles = _tiles(total, former, links, waiting)
-    return Picture(asked, _compared(period), is_level, False, False, tiles, charts, parts, heat)
+    open_now = _still_open(waiting, period) if waiting else None
+    tiles = _tiles(total, former, links, open_now)
+    left_out = "" if len(kinds) == len(_KINDS) else _left_out()
+    return Picture(asked, _compared(period), is_level, False, False, tiles, charts, parts, left_out, heat)
 
 
 # --- tiles -----------------------------------------------------------------------------------------------
@@ -131,7 +151,25 @@ def _compared(period: Period) -> str:
     return _("compared with %(days)s, the last of them until %(time)s") % {"days": days, "time": clock}
 
 
-def _tiles(now: Figures, before: Figures, links: Links, waiting: int | None) -> list[Tile]:
+def _still_open(waiting: Waiting, period: Period) -> Tile:
+    """Now, against when the period before ended, to the hour: only if somebody counted then."""
+    then = history.hour_of(period.before().end)
+    note = _("missed callers, at this moment")
+    changed = None
+    if waiting.then is not None:
+        changed = change.of_count(waiting.now, waiting.then, Kind(_("more"), _("fewer"), is_good=False))
+        clock = date_format(localtime(then), "j M, H:i")
+        words = (
+            _("at this moment, against %(then)s")
+            if waiting.then
+            else _("at this moment; nobody waited %(then)s")
+        )
+        note = words % {"then": clock}
+    desk = reverse("admin:calllogs_missed")
+    return Tile(_("Still to call back"), intcomma(waiting.now), "phone_callback", desk, changed, note)
+
+
+def _tiles(now: Figures, before: Figures, links: Links, open_now: Tile | None) -> list[Tile]:
     more, fewer, longer, shorter = _("more"), _("fewer"), _("longer"), _("shorter")
     calls = change.of_count(now.calls, before.calls, Kind(more, fewer))
     rate = change.of_share(now.answer_rate, before.answer_rate, Kind(_("higher"), _("lower"), is_good=True))
@@ -139,10 +177,6 @@ def _tiles(now: Figures, before: Figures, links: Links, waiting: int | None) -> 
     wait = change.of_seconds(now.average_wait_s, before.average_wait_s, Kind(longer, shorter, is_good=False))
     talk = change.of_seconds(now.average_talk_s, before.average_talk_s, Kind(longer, shorter))
     nothing = _("No calls to compare with")
-    open_now = Tile(
-        _("Still to call back"), intcomma(waiting or 0), "phone_callback", reverse("admin:calllogs_missed"),
-        note=_("missed callers, at this moment"),
-    )  # fmt: skip
     return [
         Tile(_("Calls"), intcomma(now.calls), "call", links.to(), calls, "" if calls else nothing),
         Tile(
@@ -153,7 +187,7 @@ def _tiles(now: Figures, before: Figures, links: Links, waiting: int | None) -> 
             _("Missed calls"), intcomma(now.missed), "phone_missed", links.to(**MISSED), missed,
             "" if missed else _("None to compare with"),
         ),
-        *([open_now] if waiting is not None else []),
+        *([open_now] if open_now else []),
         Tile(_("Average wait"), _clock(now.average_wait_s), "hourglass_top", links.to(), wait, _("in the menu")),
         Tile(
             _("Average talk"), _clock(now.average_talk_s), "forum", links.to(**_ANSWERED), talk,
@@ -178,7 +212,29 @@ def _clock(seconds: float | None) -> str:
 # --- by agent, department, virtual number and circle ---------------------------------------------------------
 
 
-def _part(kind: str, found: dict[str, Figures], names: Mapping[str, str], links: Links) -> Part:
+def _shown(
+    kind: str,
+    found: Mapping[tuple[str, str], Figures],
+    names: Mapping[str, str],
+    departments: Departments,
+) -> dict[str, Figures]:
+    """Whoever sees some departments sees their agents; another's agent may have answered one of their calls."""
+    values = {value: of for (k, value), of in found.items() if k == kind}
+    if kind != Dimension.AGENT or departments is None:
+        return values
+    return {value: of for value, of in values.items() if not value or value in names}
+
+
+def _left_out() -> str:
+    return _(
+        "By agent, number called and circle: for a single day here; over more days these are shown to people who see "
+        "all departments."
+    )
+
+
+def _part(
+    kind: str, found: dict[str, Figures], names: Mapping[str, str], links: Links, *, is_whole: bool
+) -> Part:
     titles = {
         Dimension.AGENT.value: _("By agent"),
         Dimension.DEPARTMENT.value: _("By department"),
@@ -200,7 +256,8 @@ def _part(kind: str, found: dict[str, Figures], names: Mapping[str, str], links:
         )
         for row in rows
     ]
-    return Part(titles.get(kind, _("By circle")), lines[:SHOWN], lines[SHOWN:])
+    note = _("Only agents of these departments.") if kind == Dimension.AGENT and not is_whole else ""
+    return Part(titles.get(kind, _("By circle")), lines[:SHOWN], lines[SHOWN:], note)
 
 
 # --- heat ------------------------------------------------------------------------------------------------

@@ -11,7 +11,10 @@ from django.utils.translation import ngettext
 
 from calllogs.filters import period_words
 from calllogs.mailed import days as due_days
+from calllogs.mailed import write
 from calllogs.models import Letter, Report, ReportRun
+from calllogs.reports import departments_words
+from calllogs.sight import sight_of
 
 State = Letter.State
 
@@ -34,6 +37,24 @@ class Run:
 def person(user: Any) -> str:
     name = user.get_full_name() or user.username
     return f"{name} ({user.email})" if user.email else _("%(name)s (no e-mail address)") % {"name": name}
+
+
+def maker(report: Report) -> str:
+    """Empty if the account is gone."""
+    return report.maker.get_full_name() or report.maker.username if report.maker else ""
+
+
+def whose(report: Report) -> str:
+    """What it shows, which is what its maker may see."""
+    if not write.has_maker(report):
+        return _(
+            "Who made it may not see calls any more. Save it, and it is yours: it shows what you may see."
+        )
+    departments = departments_words(sight_of(report.maker).departments) or _("All departments")
+    return _("Made by %(name)s: it shows what this person may see when it is sent. %(departments)s.") % {
+        "name": maker(report),
+        "departments": departments,
+    }
 
 
 def rhythm(report: Report) -> str:

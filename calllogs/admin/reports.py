@@ -24,6 +24,7 @@ from calllogs import post, tasks
 from calllogs.admin import report_words
 from calllogs.mailed import compose, days, write
 from calllogs.models import CallLog, Report, ReportRun, SavedView
+from calllogs.sight import sight_of
 from settings_sync import theme
 
 SHOWN_RUNS = 20
@@ -56,7 +57,7 @@ class ReportAdmin(theme.ModelAdmin):
     list_before_template = "calllogs/reports_before.html"
     change_form_before_template = "calllogs/report_before.html"
     change_form_outer_after_template = "calllogs/report_after.html"  # has forms of its own
-    list_display = ["name", "shown_rhythm", "shown_people", "shown_last", "shown_next"]
+    list_display = ["name", "shown_rhythm", "shown_people", "shown_maker", "shown_last", "shown_next"]
     actions = None
     compressed_fields = False
 
@@ -79,11 +80,12 @@ class ReportAdmin(theme.ModelAdmin):
             ReportRun.objects.filter(report=OuterRef("report")).order_by("-made_at", "-id").values("pk")[:1]
         )
         runs = ReportRun.objects.filter(pk=Subquery(newest)).prefetch_related("letters")
-        return (
-            super()
-            .get_queryset(request)
-            .prefetch_related("people", Prefetch("runs", queryset=runs, to_attr="newest_runs"))
-        )
+        reports = super().get_queryset(request).select_related("maker")
+        if sight_of(
+            request.user
+        ).is_limited:  # others' may show more; and who can choose readers could choose himself
+            reports = reports.filter(maker=request.user.pk)
+        return reports.prefetch_related("people", Prefetch("runs", queryset=runs, to_attr="newest_runs"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {**_mail(), **(extra_context or {})})
@@ -95,6 +97,10 @@ class ReportAdmin(theme.ModelAdmin):
     @theme.display(description=gettext_lazy("To whom"))
     def shown_people(self, report: Report) -> str:
         return ", ".join(user.get_full_name() or user.username for user in report.people.all()) or "–"
+
+    @theme.display(description=gettext_lazy("Made by"))
+    def shown_maker(self, report: Report) -> str:
+        return report_words.maker(report) or "–"
 
     @theme.display(description=gettext_lazy("Last time"))
     def shown_last(self, report: Report) -> str:
@@ -124,7 +130,12 @@ class ReportAdmin(theme.ModelAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
-        """What is new, or means other days now, begins with the next that will be due."""
+        """What is new, or means other days now, begins with the next that will be due.
+
+        It stays with whoever made it, unless that person may not see calls any more.
+        """
+        if not write.has_maker(obj):
+            obj.maker = request.user  # type: ignore[assignment]
         if not change or {"rhythm", "weekday", "at", "is_on"} & set(form.changed_data):
             obj.on_since = timezone.now()
         super().save_model(request, obj, form, change)
@@ -139,7 +150,10 @@ class ReportAdmin(theme.ModelAdmin):
         context = _mail()
         report = self.get_object(request, object_id) if object_id else None
         if report is not None:
-            context |= self._runs(request, report) | {"next": report_words.next_words(report)}
+            context |= self._runs(request, report) | {
+                "next": report_words.next_words(report),
+                "whose": report_words.whose(report),
+            }
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def _runs(self, request: HttpRequest, report: Report) -> dict[str, Any]:
@@ -156,7 +170,7 @@ class ReportAdmin(theme.ModelAdmin):
 
     def runs(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The runs alone, for a page that looks again."""
-        report = get_object_or_404(Report, pk=pk)
+        report = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_view_permission(request, report):
             raise PermissionDenied
         return TemplateResponse(
@@ -170,7 +184,7 @@ class ReportAdmin(theme.ModelAdmin):
 
     def send(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Write it now: about the days that it was due for last, or those around `day`."""
-        report = get_object_or_404(Report, pk=pk)
+        report = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_change_permission(request, report):
             raise PermissionDenied
         back = redirect("admin:calllogs_report_change", pk)
@@ -202,7 +216,10 @@ class ReportAdmin(theme.ModelAdmin):
         """From a mail to the calls that it is about, behind sign-in."""
         if not request.user.has_perm(post.VIEW):
             raise PermissionDenied
-        run = get_object_or_404(ReportRun.objects.select_related("report__view"), pk=pk)
+        runs = ReportRun.objects.select_related("report__view", "report__maker")
+        if sight_of(request.user).is_limited:
+            runs = runs.filter(Q(report__maker=request.user.pk) | Q(letters__user=request.user.pk)).distinct()
+        run = get_object_or_404(runs, pk=pk)
         query = compose.wanted(run)[0].query()
         return redirect(f"{reverse(f'admin:{CallLog._meta.app_label}_calllog_changelist')}?{query}")
 

@@ -25,6 +25,7 @@ from calllogs.admin.desk_words import duration
 from calllogs.models import CallLog
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.models.call import STATUS_LOOK
+from calllogs.sight import sight_of
 from calllogs.wallboard import Team, Wall
 from settings_sync.phone import masked
 
@@ -64,7 +65,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 def page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    context = {**words(wallboard.read()), "title": _("Wall board")}
+    context = {**words(wallboard.read(sight_of(request.user))), "title": _("Wall board")}
     return TemplateResponse(request, "calllogs/wall.html", context)
 
 
@@ -79,7 +80,8 @@ def part(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
         return TemplateResponse(
             request, "calllogs/wall_signed_out.html", context, status=STOP_POLLING, headers=headers
         )
-    return TemplateResponse(request, "calllogs/wall_body.html", words(wallboard.read()), headers=headers)
+    board = words(wallboard.read(sight_of(request.user)))
+    return TemplateResponse(request, "calllogs/wall_body.html", board, headers=headers)
 
 
 def words(wall: Wall) -> dict[str, Any]:

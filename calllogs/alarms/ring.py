@@ -17,6 +17,7 @@ from calllogs import post
 from calllogs.alarms.judges import JUDGES
 from calllogs.models import Alarm, AlarmReader, Letter, Watch
 from calllogs.post import Content
+from calllogs.sight import sight_of
 
 logger = logging.getLogger(__name__)
 
@@ -84,14 +85,16 @@ def tell(now: dt.datetime) -> None:
                 .filter(pk=alarm.pk, mailed_at=alarm.mailed_at)
                 .update(mailed_at=now)
             ):
-                post.write(people, content(alarm), alarm=alarm)
+                for is_limited in (False, True):
+                    readers = [person for person in people if sight_of(person).is_limited == is_limited]
+                    post.write(readers, content(alarm, is_limited=is_limited), alarm=alarm)
 
 
-def content(alarm: Alarm) -> Content:
+def content(alarm: Alarm, *, is_limited: bool) -> Content:
     since = date_format(timezone.localtime(alarm.opened_at), "j F Y, H:i")
     context = {
         "kind": alarm.get_kind_display(),
-        "words": alarm.words,
+        "words": alarm.told(is_limited=is_limited),
         "since": since,
         "link": post.address(reverse("admin:alarms")),
     }

@@ -54,6 +54,9 @@ def lines(found: Comparison) -> list[str]:
     if found.department:
         words = _("Only calls of %(department)s count, the agent's department.")
         told.append(words % {"department": found.department})
+    elif found.among is not None:
+        names = ", ".join(sorted(found.among))
+        told.append(_("Only calls of the departments that you see count: %(names)s.") % {"names": names})
     if found.is_widened:
         told.append(_("The touched time is counted in whole hours, since so many days are compared."))
     if found.are_holidays:

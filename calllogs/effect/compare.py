@@ -19,6 +19,7 @@ from calllogs.effect.counts import DayCount
 from calllogs.effect.history import AGENT, HOURS, OTHER, Mark, Marks, Standing
 from calllogs.effect.spans import Span
 from calllogs.periods import Period
+from calllogs.rollups.reading import Departments
 from settings_sync import desired
 from settings_sync.models import OfficeHours
 
@@ -73,6 +74,7 @@ class Comparison:
     spans: tuple[Span, ...] = ()
     is_widened: bool = False  # the spans, to whole hours
     department: str = ""
+    among: Departments = None  # those whose calls count at all, if not all
     before: Side = field(default_factory=Side)
     after: Side = field(default_factory=Side)
     judged: Judged | None = None
@@ -91,9 +93,12 @@ class Comparison:
         return max(map(kinds.count, kinds), default=0)
 
 
-def compare(mark: Mark, around: Marks, period: Period) -> Comparison:
-    """`around`: what `history.read` found for the period in which the mark is. At most three queries."""
-    found = Comparison(mark)
+def compare(mark: Mark, around: Marks, period: Period, *, among: Departments = None) -> Comparison:
+    """`around`: what `history.read` found for the period in which the mark is. At most three queries.
+
+    `among`: departments beside which no call counts; None is all calls.
+    """
+    found = Comparison(mark, among=among)
     if mark.standing == Standing.NOT_THERE:
         found.problem = Problem.TAKEN_OFF if mark.fate.at else Problem.NOT_THERE
         return found
@@ -155,7 +160,7 @@ def _lasting(found: Comparison, asked: _Asked) -> None:
         found.since, found.until = reach.since, reach.until
         return
     if missing := [date for pair in pairs for date in pair if date not in likely]:
-        counts.add_parts(told, found.spans, missing)
+        counts.add_parts(told, found.spans, missing, among=found.among)
     _judge(found, [one for one, _other in pairs], [other for _one, other in pairs], told)
     if found.weeks < MOST_WEEKS:
         is_short_before = len(before) <= len(after)
@@ -256,10 +261,14 @@ def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
 
 
 def _counted(found: Comparison, dates: list[dt.date], period: Period, exact: list[dt.date]) -> Counts:
-    """An agent's change concerns the calls of the agent's department, if calls carry it."""
+    """An agent's change concerns the calls of the agent's department, if calls carry it and it is among those seen."""
     departments = {change.row.department for change in found.mark.changes} if found.mark.kind == AGENT else ()
     department = next(iter(departments)) if len(departments) == 1 else ""
-    told = counts.read(dates, period, spans=found.spans, exact=exact, department=department)
+    if found.among is not None and department not in found.among:
+        department = ""
+    told = counts.read(
+        dates, period, spans=found.spans, exact=exact, department=department, among=found.among
+    )
     found.department, found.days = told.department, told.days
     return told.dates
 

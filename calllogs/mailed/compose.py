@@ -1,5 +1,7 @@
 """What a report says: the figures of its days, each with its change, and the tables behind the charts.
 
+It says what its maker may see at this moment; whoever gets it gets no more than that.
+
 No whole telephone number goes into a mail (P9): of whoever has no name stand the last two digits, and a saved view is
 linked, never attached, by an address that names only the run; its filter may hold a caller's number.
 """
@@ -20,10 +22,12 @@ from django.utils.translation import gettext as _
 from calllogs import post, reports
 from calllogs.filters import CUSTOM, CallFilter, from_query, period_words
 from calllogs.missed import listing
-from calllogs.models import CallLog, ReportRun, SavedView
+from calllogs.models import ReportRun, SavedView
 from calllogs.periods import Period
 from calllogs.post import Content
-from calllogs.reports import Dimension, Figures
+from calllogs.reports import Departments, Dimension, Figures, Row
+from calllogs.sight import Sight, sight_of
+from settings_sync.models import Agent
 from settings_sync.phone import masked
 
 MOST_ROWS = 8
@@ -69,25 +73,27 @@ class Heat:
 
 
 def content(run: ReportRun) -> Content:
-    """The mail about these days; its link to the calls is written in by `signed`."""
-    period = Period.days(run.first, run.last)
+    """The mail about these days; its link to the calls is written in by `signed`. The report must have a maker."""
+    period, sight = Period.days(run.first, run.last), sight_of(run.report.maker)
+    departments = sight.departments
     with reports.level():
-        now, before = reports.figures(period), reports.figures(period.before())
-        tables = _tables(run, period)
-        heat = _heat(period) if run.first != run.last else None
+        now, before = (reports.figures(one, departments) for one in (period, period.before()))
+        tables = _tables(run, period, sight)
+        heat = _heat(period, departments) if run.first != run.last else None
     name, days = without_numbers(run.report.name), period_words(run.first, run.last)
     context: dict[str, Any] = {
         "name": name,
         "days": date_format(run.first, "l, j F Y") if run.first == run.last else days,
+        "whose": reports.departments_words(departments),
         "figures": _figures(now, before),
         "compared": period_words(period.before().first_day, period.before().last_day),
         "has_calls": now.calls > 0,
         "tables": tables,
         "heat": heat,
-        "waiting": listing.waiting(),
+        "waiting": listing.waiting_in(departments),
         "desk": post.address(reverse("admin:calllogs_missed")),
         "calls": PLACE,
-        "view": _view(run.report.view, run),
+        "view": _view(run.report.view, run, sight),
         "zone": timezone.get_default_timezone_name(),
         "made": date_format(timezone.localtime(run.made_at), "j F Y, H:i"),
     }
@@ -105,7 +111,10 @@ def wanted(run: ReportRun) -> tuple[CallFilter, str]:
     """Which calls the link leads to: those of the days, as the saved view wants them; and the view's whole query."""
     query = run.report.view.query if run.report.view else ""
     found = from_query(QueryDict(query))
-    return replace(found, period=CUSTOM, date_from=run.first, date_to=run.last, problems=()), query
+    seen = sight_of(run.report.maker).departments if run.report.maker else None
+    departments = found.departments or tuple(sorted(seen or ()))
+    found = replace(found, departments=departments, problems=())
+    return replace(found, period=CUSTOM, date_from=run.first, date_to=run.last), query
 
 
 def without_numbers(text: str) -> str:
@@ -162,20 +171,22 @@ def _seconds(now: float | None, before: float | None) -> str:
 # --- tables ------------------------------------------------------------------------------------------------
 
 
-def _tables(run: ReportRun, period: Period) -> list[Table]:
+def _tables(run: ReportRun, period: Period, sight: Sight) -> list[Table]:
     dimensions = [
         (Dimension.DEPARTMENT, _("By department"), _("Department")),
         (Dimension.AGENT, _("By agent"), _("Agent")),
         (Dimension.VIRTUAL_NUMBER, _("By number called"), _("Number")),
         (Dimension.CIRCLE, _("By circle"), _("Circle")),
     ]
-    found = [_by_hour(run.first, period) if run.first == run.last else _by_day(period)]
+    departments = sight.departments
+    of_time = (
+        _by_hour(run.first, period, departments) if run.first == run.last else _by_day(period, departments)
+    )
+    found = [of_time]
     for dimension, title, first in dimensions:
-        rows = reports.by(dimension, period)
+        rows = reports.by(dimension, period, departments)
         if dimension == Dimension.AGENT:
-            rows = [
-                row for row in rows if row.value
-            ]  # whom nobody answered has none, and would dwarf the others
+            rows = _of_agents(rows, sight)
         if len(rows) < 2:
             continue  # nothing to compare
         counts = [(without_numbers(row.label), row.figures.calls, row.figures.missed, "") for row in rows]
@@ -185,8 +196,17 @@ def _tables(run: ReportRun, period: Period) -> list[Table]:
     return found
 
 
-def _by_day(period: Period) -> Table:
-    bars = reports.by_day(period)
+def _of_agents(rows: list[Row], sight: Sight) -> list[Row]:
+    """Without calls that no agent had, which would dwarf the others; and without agents of other departments."""
+    rows = [row for row in rows if row.value]
+    if not sight.is_limited:
+        return rows
+    own = set(Agent.objects.filter(sight.condition()).values_list("number", flat=True))
+    return [row for row in rows if row.value in own]
+
+
+def _by_day(period: Period, departments: Departments) -> Table:
+    bars = reports.by_day(period, departments)
     return Table(
         _("By day"),
         _("Day"),
@@ -194,11 +214,11 @@ def _by_day(period: Period) -> Table:
     )
 
 
-def _by_hour(day: dt.date, period: Period) -> Table:
+def _by_hour(day: dt.date, period: Period, departments: Departments) -> Table:
     """The hours from the first to the last with calls, and what is usual then."""
-    weeks = reports.same_weekdays(day)
+    weeks = reports.same_weekdays(day, departments=departments)
     rows = []
-    for bar in reports.by_hour(period):
+    for bar in reports.by_hour(period, departments):
         local = timezone.localtime(bar.start, timezone.get_default_timezone())
         usual = sum(week.cells[local.hour].calls for week in weeks) / len(weeks) if weeks else 0.0
         rows.append((time_format(local, "H:i"), bar.calls, bar.missed, f"{usual:.0f}" if weeks else ""))
@@ -217,8 +237,8 @@ def _lines(rows: Iterable[tuple[str, int, int, str]]) -> list[Line]:
     ]
 
 
-def _heat(period: Period) -> Heat | None:
-    cells = reports.heat(period)
+def _heat(period: Period, departments: Departments) -> Heat | None:
+    cells = reports.heat(period, departments)
     used = [hour for hour in range(24) if any(row[hour].calls for row in cells)]
     if not used:
         return None
@@ -234,8 +254,8 @@ def _heat(period: Period) -> Heat | None:
     )
 
 
-def _view(view: SavedView | None, run: ReportRun) -> dict[str, str] | None:
+def _view(view: SavedView | None, run: ReportRun, sight: Sight) -> dict[str, str] | None:
     if view is None:
         return None
-    count = wanted(run)[0].apply(CallLog.objects.order_by()).count()
+    count = wanted(run)[0].apply(sight.calls().order_by()).count()
     return {"name": without_numbers(view.name), "count": f"{count:,}"}

@@ -23,7 +23,7 @@ def due(now: dt.datetime | None = None) -> int:
     """Write every report that is due and not written; how many. What one stumbles over, another does not."""
     now = now or timezone.now()
     count = 0
-    for report in Report.objects.filter(is_on=True).order_by("id"):
+    for report in Report.objects.filter(is_on=True).select_related("maker").order_by("id"):
         found = days.latest(report, now)
         if found.at <= report.on_since or _is_written(report, found.first, found.last):
             continue
@@ -44,6 +44,11 @@ def asked(report: Report, first: dt.date, last: dt.date, *, by: str) -> ReportRu
     return _write(report, first, last, again=0 if before is None else before + 1, asked_by=by)
 
 
+def has_maker(report: Report) -> bool:
+    """Whether there is somebody whose sight the report has: it shows what its maker may see."""
+    return report.maker is not None and report.maker.is_active and report.maker.has_perm(post.VIEW)
+
+
 def _is_written(report: Report, first: dt.date, last: dt.date) -> bool:
     return ReportRun.objects.filter(report=report, first=first, last=last).exists()
 
@@ -51,7 +56,7 @@ def _is_written(report: Report, first: dt.date, last: dt.date) -> bool:
 def _write(report: Report, first: dt.date, last: dt.date, *, again: int, asked_by: str) -> ReportRun | None:
     wanted = list(report.people.all())
     allowed = {user.pk for user in post.readers().filter(pk__in=[user.pk for user in wanted])}
-    people = [user for user in wanted if user.pk in allowed]
+    people = [user for user in wanted if user.pk in allowed] if has_maker(report) else []
     run = ReportRun(
         report=report,
         first=first,
@@ -59,7 +64,7 @@ def _write(report: Report, first: dt.date, last: dt.date, *, again: int, asked_b
         again=again,
         made_at=timezone.now(),
         asked_by=asked_by,
-        problem=_problem([user.get_username() for user in wanted if user.pk not in allowed], people),
+        problem=_problem(report, [user.get_username() for user in wanted if user.pk not in allowed], people),
     )
     said = compose.content(run) if people and post.is_set_up() else None
     try:
@@ -72,9 +77,13 @@ def _write(report: Report, first: dt.date, last: dt.date, *, again: int, asked_b
     return run
 
 
-def _problem(left_out: list[str], people: list) -> str:
+def _problem(report: Report, left_out: list[str], people: list) -> str:
     if not post.is_set_up():
         return _("E-mail is not set up.")
+    if not has_maker(report):
+        return _(
+            "Who made it may not see calls any more. Save it, and it is yours: it shows what you may see."
+        )
     if left_out:
         words = _("Not to %(names)s: no e-mail address, or may not see calls.")
         return (words % {"names": ", ".join(sorted(left_out))})[:300]

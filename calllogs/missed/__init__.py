@@ -9,4 +9,5 @@ that a person closed. The waiting time counts from the first of them.
     refresh  brings the open rows level with new calls, off the push path; and rebuilds them
     acts     what a person does: take, give back, call back, dismiss, open again
     listing  what the desk shows
+    history  how many waited when each hour began
 """

@@ -1,7 +1,7 @@
 """What the desk shows: a page of callers, what there is to filter by, and how many wait."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
@@ -107,6 +107,14 @@ def counted(found: Sequence[Facet], wanted: Wanted) -> int | None:
 def waiting() -> int:
     """How many wait, counted no further than MOST_COUNTED: for the navigation, on every page."""
     return MissedCaller.objects.filter(is_old=False).order_by()[:MOST_COUNTED].count()
+
+
+def waiting_in(departments: Collection[str] | None) -> int:
+    """How many of these departments wait; of all of them, if it is None."""
+    if departments is None:
+        return waiting()
+    rows = MissedCaller.objects.filter(is_old=False, department__in=departments)
+    return rows.order_by()[:MOST_COUNTED].count()
 
 
 def hidden() -> int:

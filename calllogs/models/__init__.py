@@ -1,6 +1,13 @@
 from calllogs.models.alarm import Alarm, AlarmReader, Watch
 from calllogs.models.call import CallLog
-from calllogs.models.desk import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
+from calllogs.models.desk import (
+    DeskClaim,
+    DeskEntry,
+    MissedCaller,
+    MissedHistory,
+    MissedProgress,
+    MissedRecheck,
+)
 from calllogs.models.export import Export
 from calllogs.models.key import PushKey
 from calllogs.models.letter import Letter
@@ -25,6 +32,7 @@ __all__ = [
     "Letter",
     "Listening",
     "MissedCaller",
+    "MissedHistory",
     "MissedProgress",
     "MissedRecheck",
     "Push",

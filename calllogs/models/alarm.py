@@ -1,6 +1,7 @@
 """What needs a person: opened and closed by machines, acknowledged by people."""
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -73,6 +74,10 @@ class Alarm(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {timezone.localtime(self.opened_at):%d %b %Y, %H:%M}"
 
+    def told(self, *, is_limited: bool) -> str:
+        """The sentence for a person; who sees some departments only is told no figure of calls of the others."""
+        return str(WITHOUT_FIGURES.get(self.kind, self.words)) if is_limited else self.words
+
     def is_quiet(self, now: dt.datetime) -> bool:
         return self.quiet_until is not None and self.quiet_until > now
 
@@ -89,6 +94,20 @@ ALARM_LOOK: dict[str, tuple[str, str, str]] = {
     Alarm.Kind.DAMAGED: ("warning", "heart_broken", ""),
     Alarm.Kind.INBOX: ("warning", "inbox", "calllogs_push_changelist"),
     Alarm.Kind.MAIL: ("warning", "unsubscribe", "calllogs_report_changelist"),
+}
+
+
+# Where the sentence counts calls or pushes of the whole office, or names reports about it. Settings are everybody's.
+WITHOUT_FIGURES: dict[str, Any] = {
+    Alarm.Kind.SILENCE: _("No call has come for longer than is likely at this time of the week."),
+    Alarm.Kind.SPOOL: _(
+        "Pushes of the provider wait on the disk of the server and do not get into the database."
+    ),
+    Alarm.Kind.DAMAGED: _(
+        "Pushes were damaged on the disk of the server and are set aside in the spool's folder."
+    ),
+    Alarm.Kind.INBOX: _("Pushes of the last hour could not be used. They wait in the inbox to be corrected."),
+    Alarm.Kind.MAIL: _("Not everybody got a report that is sent by mail."),
 }
 
 

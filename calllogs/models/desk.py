@@ -148,6 +148,26 @@ class MissedRecheck(models.Model):
         return str(self.pk)
 
 
+class MissedHistory(models.Model):
+    """How many callers waited when an hour of the portal's clocks began, so that today can be compared with then.
+
+    Written by `calllogs.missed.history` alone: a row for each department, and always one for no department, so that an
+    hour at which nobody waited is told from one that nobody looked at.
+    """
+
+    pk = models.CompositePrimaryKey("hour", "department")
+    hour = models.DateTimeField()
+    department = models.CharField(max_length=100, blank=True)
+    waiting = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("callers who waited")
+        verbose_name_plural = _("callers who waited")
+
+    def __str__(self) -> str:
+        return f"{self.hour:%d %b %Y, %H:%M}"
+
+
 class MissedProgress(ReadingProgress):
     """How far the open rows are level with calls and pushes."""
 

@@ -46,6 +46,15 @@ class Report(models.Model):
             "callers are never mailed."
         ),
     )
+    maker = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("made by"),
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="The report shows what this person may see when it is sent. Without one it is not sent.",
+    )
     is_on = models.BooleanField(_("switched on"), default=True)
     on_since = models.DateTimeField(
         editable=False, help_text="Periods that ended earlier are not sent by themselves."

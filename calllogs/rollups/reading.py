@@ -1,11 +1,15 @@
 """The counts of a period: of its whole days and hours as they are kept, and of what is left over from the calls.
 
 So whatever the edges of a period, its counts are what a GROUP BY over the calls says.
+
+`departments` are those whose calls count; None is all calls, also those without a department. Of agents, numbers and
+circles only the counts of all calls are kept: of some departments they are counted from the calls themselves, over the
+whole period, so they are to be asked only where that is cheap.
 """
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -85,6 +89,8 @@ def level(*, old_s: float = 0) -> Iterator[bool]:
 # The kept counts, under the names of the live ones.
 _KEPT = {f"n_{name}": Sum(name) for name in COUNTS}
 Asked = tuple[Period, Sequence[str]]  # and dimensions
+Departments = Collection[str] | None
+_OF_DEPARTMENTS = (Dimension.TOTAL, Dimension.DEPARTMENT)  # what the kept counts tell of some departments
 
 
 def _live() -> dict[str, Any]:
@@ -126,59 +132,85 @@ def _days(period: Period) -> tuple[Span, list[Span]]:
     return _cut(period, hours.day_start, lambda start: hours.days_after(start, 1))
 
 
-def _rows(dimensions: Sequence[str], spans: Iterable[tuple[str, Span]]) -> QuerySet[Rollup]:
+def _rows(
+    dimensions: Sequence[str], spans: Iterable[tuple[str, Span]], departments: Departments
+) -> QuerySet[Rollup]:
     where = Q(pk__in=[])
     for unit, span in spans:
         if span.first < span.next:
             where |= Q(unit=unit, starts_at__gte=span.first, starts_at__lt=span.next)
-    return Rollup.objects.filter(where, dimension__in=dimensions).order_by()
+    rows = Rollup.objects.filter(where, dimension__in=dimensions).order_by()
+    return rows if departments is None else rows.filter(value__in=departments)
 
 
-def _calls(span: Span) -> QuerySet[CallLog]:
-    return CallLog.objects.filter(started_at__gte=span.first, started_at__lt=span.next).order_by()
+def _calls(span: Span, departments: Departments) -> QuerySet[CallLog]:
+    calls = CallLog.objects.filter(started_at__gte=span.first, started_at__lt=span.next).order_by()
+    return calls if departments is None else calls.filter(department__in=departments)
 
 
-def counted(period: Period, dimension: str) -> dict[str, Figures]:
+def counted(period: Period, dimension: str, departments: Departments = None) -> dict[str, Figures]:
     """By value; what has no calls is not there."""
-    (found,) = several([(period, [dimension])])
+    (found,) = several([(period, [dimension])], departments)
     return {value: these for (_dimension, value), these in found.items()}
 
 
-def several(asked: Sequence[Asked]) -> list[dict[tuple[str, str], Figures]]:
+def several(asked: Sequence[Asked], departments: Departments = None) -> list[dict[tuple[str, str], Figures]]:
     """For each period the counts by dimension and value; what has no calls is not there. One query for all."""
-    queries = [query for number, one in enumerate(asked) for query in _queries(number, *one)]
+    queries = [query for number, one in enumerate(asked) for query in _queries(number, *one, departments)]
     found: list[dict[tuple[str, str], Figures]] = [defaultdict(Figures) for _one in asked]
     for number, dimension, value, *counts in queries[0].union(*queries[1:], all=True) if queries else ():
-        found[number][dimension, value] += Figures(*map(int, counts))
+        for key in _keys(dimension, value, asked[number][1], departments):
+            found[number][key] += Figures(*map(int, counts))
     return [{key: these for key, these in one.items() if these.calls} for one in found]
 
 
-def _queries(number: int, period: Period, dimensions: Sequence[str]) -> Iterator[QuerySet]:
+def _keys(
+    dimension: str, value: str, wanted: Sequence[str], departments: Departments
+) -> Iterator[tuple[str, str]]:
+    """What a row counts for: all calls of some departments are the sum of these departments."""
+    if dimension in wanted:
+        yield dimension, value
+    if departments is not None and dimension == Dimension.DEPARTMENT and Dimension.TOTAL in wanted:
+        yield Dimension.TOTAL.value, ""
+
+
+def _queries(
+    number: int, period: Period, dimensions: Sequence[str], departments: Departments
+) -> Iterator[QuerySet]:
     days, around = _days(period)
     spans, rests = [(Unit.DAY, days)], []
     for part in around:
         whole, few = _hours(Period(part.first, part.next))
         spans.append((Unit.HOUR, whole))
         rests += few
+    kept = list(dimensions) if departments is None else [Dimension.DEPARTMENT.value]
     mark = Value(number, IntegerField())
-    yield _rows(dimensions, spans).values_list(mark, "dimension", "value").annotate(**_KEPT)
-    for rest in rests:
-        for dimension in dimensions:
-            value = F(FIELD_OF[Dimension(dimension)]) if dimension in FIELD_OF else Value("", CharField())
-            kind = Value(str(dimension), CharField())
-            yield _calls(rest).values_list(mark, kind, value).annotate(**_live())
+    yield _rows(kept, spans, departments).values_list(mark, "dimension", "value").annotate(**_KEPT)
+    live = [(rest, dimension) for rest in rests for dimension in kept]
+    if departments is not None:
+        everything = Span(period.start, period.end)
+        live += [(everything, dimension) for dimension in dimensions if dimension not in _OF_DEPARTMENTS]
+    for span, dimension in live:
+        value = F(FIELD_OF[Dimension(dimension)]) if dimension in FIELD_OF else Value("", CharField())
+        kind = Value(str(dimension), CharField())
+        yield _calls(span, departments).values_list(mark, kind, value).annotate(**_live())
 
 
-def hourly(*periods: Period) -> dict[dt.datetime, Figures]:
+def hourly(*periods: Period, departments: Departments = None) -> dict[dt.datetime, Figures]:
     """By the moment at which the hour began, the first and last of a period only as far as they are of it.
 
     Several periods must be of whole hours.
     """
     cuts = [_hours(period) for period in periods]
-    rows = _rows([Dimension.TOTAL], [(Unit.HOUR, whole) for whole, _rests in cuts])
+    dimension = Dimension.TOTAL if departments is None else Dimension.DEPARTMENT
+    rows = _rows([dimension], [(Unit.HOUR, whole) for whole, _rests in cuts], departments)
     found: dict[dt.datetime, Figures] = defaultdict(Figures)
-    for start, *counts in rows.values_list("starts_at", *COUNTS):
-        found[start] = Figures(*counts)
+    by_hour = rows.values_list("starts_at", *COUNTS)  # of all calls there is one row for an hour
+    if departments is not None:
+        by_hour = rows.values_list("starts_at").annotate(**_KEPT)
+    for start, *counts in by_hour:
+        found[start] = Figures(*map(int, counts))
     for rest in (rest for _whole, rests in cuts for rest in rests):
-        found[hours.start_of(rest.first)] += Figures(*_calls(rest).aggregate(**_live()).values())
+        live = _calls(rest, departments).aggregate(**_live())
+        found[hours.start_of(rest.first)] += Figures(*live.values())
     return found

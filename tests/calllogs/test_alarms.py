@@ -11,7 +11,17 @@ from django.utils import timezone
 
 from calllogs import post, replay
 from calllogs.alarms import judges, ring, silence
-from calllogs.models import Alarm, AlarmReader, CallLog, Letter, Push, Report, ReportRun, Watch
+from calllogs.models import (
+    Alarm,
+    AlarmReader,
+    CallLog,
+    DepartmentLimit,
+    Letter,
+    Push,
+    Report,
+    ReportRun,
+    Watch,
+)
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
@@ -97,6 +107,40 @@ def unmailed():
         state="FAILED",
         made_at=timezone.now(),
     )
+
+
+@pytest.mark.parametrize("kind", sorted(judges.JUDGES))
+def test_who_is_limited_is_told_without_figures_of_other_departments(kind, client_for, reader):
+    """By mail and on the screens. Settings belong to everybody, so how many wait may be said."""
+    client = client_for(SUPERVISORS)
+    person = User.objects.get(username="supervisors")
+    User.objects.filter(pk=person.pk).update(email="limited@office.example")
+    DepartmentLimit.objects.create(person=person, department="Sales")
+    AlarmReader.objects.create(user=person)
+    is_about_settings = kind in ("BREAKER", "ACCOUNT", "REFUSED", "UNSENT", "NOBODY")
+    now = timezone.now()
+    ring.settle(kind, "4711 of Billing", now)
+    ring.tell(now)
+    said = {letter.user.username: f"{letter.text} {letter.html}" for letter in Letter.objects.all()}
+    assert "4711 of Billing" in said["asha"]
+    screens = [said["supervisors"], client.get("/admin/alarms/").text]
+    if kind != "NOBODY":  # which the home screen tells by itself
+        screens.append(client.get("/admin/").text)
+    ring.settle(kind, "", now)
+    screens.append(client.get("/admin/alarms/").text)
+    for text in screens:
+        assert ("4711" in text) == is_about_settings
+        assert str(Alarm.Kind(kind).label) in text
+
+
+def test_a_page_that_a_person_may_not_open_is_not_offered(client_for):
+    ring.settle("SILENCE", "No call.", timezone.now())
+    ring.settle("INBOX", "One push.", timezone.now())
+    page = client_for(OFFICE_MANAGERS).get("/admin/alarms/").text
+    assert "No call." in page
+    assert 'href="/admin/connect/"' not in page
+    assert "/admin/calllogs/push/" not in page
+    assert "/admin/calllogs/push/?outcome" in client_for(SUPERVISORS).get("/admin/alarms/").text
 
 
 def mend():

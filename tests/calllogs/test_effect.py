@@ -1,11 +1,13 @@
 """The effect of a change: marks from real histories, sides that are alike, counts as plain SQL has them, and words."""
 
 import datetime as dt
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
@@ -14,7 +16,7 @@ from calllogs.effect import Standing, basis, chance, history, marks, words
 from calllogs.effect.chance import Count, Verdict
 from calllogs.effect.compare import Problem, compare
 from calllogs.effect.spans import difference, edges, whole_hours
-from calllogs.models import CallLog
+from calllogs.models import CallLog, DepartmentLimit
 from calllogs.periods import Period
 from calllogs.rollups import level as rollup_level
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -90,7 +92,7 @@ def ring(day, missed, answered, *, time="10:00", department=""):
 CALLS: list[CallLog] = []
 
 
-def found(key=None, *, period=PERIOD, now=NOW) -> Any:
+def found(key=None, *, period=PERIOD, now=NOW, among=None) -> Any:
     """The comparison of a mark, the newest if none is named."""
     CallLog.objects.bulk_create(CALLS)
     CALLS.clear()
@@ -99,7 +101,7 @@ def found(key=None, *, period=PERIOD, now=NOW) -> Any:
         period = replace(period, now=now)
         whole = history.read(period)
         chosen = [mark for mark in whole.found if key in (None, mark.key)]
-        return compare(chosen[-1], whole, period)
+        return compare(chosen[-1], whole, period, among=among)
 
 
 def plain(days, *, spans=(("00:00", None),), department=None):
@@ -165,6 +167,63 @@ def test_the_sentence_can_be_read_off_and_its_counts_are_those_of_plain_sql():
         "Saturdays: 4 before it and 4 after it. Sat 3 Oct 2026, the day of the change"
         in basis.lines(result)[0]
     )
+
+
+@pytest.mark.parametrize("among", [("Sales",), ("Billing", "Sales"), ("Goa",)])
+def test_who_sees_some_departments_is_told_of_their_calls_alone(among):
+    saturday = hours_of(hours=("09:30", "18:00"))
+    change_hours(saturday, ("09:15", "18:30"), at(SATURDAY, "08:00"))
+    for week in (-3, -2, -1, 1, 2, 3):
+        day = SATURDAY + week * WEEK
+        for department, missed in (("Sales", 3), ("Billing", 5), ("", 7), ("Support", 20)):
+            ring(day, missed + week % 2, 9, department=department)  # ten o'clock
+            ring(day, missed, 2, time="09:14", department=department)  # not touched
+            ring(day, missed, 3, time="09:29", department=department)  # touched, within an hour
+            ring(day, missed, 1, time="18:00", department=department)
+    result = found(among=among)
+    if among == ("Goa",):
+        assert result.problem == Problem.NO_CALLS_BEFORE
+        return
+    assert result.before.days == tuple(SATURDAY - week * WEEK for week in (1, 2, 3))
+    spans = [("09:15", "09:30"), ("18:00", "18:30")]
+    for side in (result.before, result.after):
+        whole = [plain(side.days, department=name) for name in among]
+        touched = [plain(side.days, spans=spans, department=name) for name in among]
+        assert side.whole == chance.total(whole)
+        assert side.in_touched == chance.total(touched)
+    of_period = [
+        plain([PERIOD.first_day + DAY * n for n in range((NOW.date() - PERIOD.first_day).days + 1)], department=name)
+        for name in among
+    ]  # fmt: skip
+    assert sum(calls for _at, calls, _missed in result.days) == chance.total(of_period).calls
+    assert f"Only calls of the departments that you see count: {', '.join(among)}." in basis.lines(result)
+
+
+def test_another_department_s_agent_is_compared_by_the_calls_that_one_sees():
+    for place, department in enumerate(["Sales", "Billing"]):
+        agent = Agent(name="Asha", number=f"+91981234567{place}", department=department)
+        remember(Agent.objects.bulk_create([agent])[0], at(SATURDAY, f"0{8 + place}:00"), "+")
+    for week in (-2, -1, 1, 2):
+        ring(SATURDAY + week * WEEK, 3, 4, department="Sales")
+        ring(SATURDAY + week * WEEK, 5, 6, department="Billing")
+    keys = {mark.changes[0].row.department: mark.key for mark in marks(PERIOD).found}
+    for department in ("Sales", "Billing"):
+        result = found(keys[department], among=["Sales"])
+        assert result.department == ("Sales" if department == "Sales" else "")
+        assert result.before.whole == plain(result.before.days, department="Sales")
+
+
+def test_the_page_of_a_limited_person_counts_and_links_its_departments(client_for, lately):
+    _day, row = lately
+    client = client_for(SUPERVISORS)
+    DepartmentLimit.objects.create(person=User.objects.get(username="supervisors"), department="Sales")
+    page = client.get(f"{PAGE}?period=90d").text
+    assert "Departments: Sales" in page
+    assert "department=Sales" in page
+    calls = CallLog.objects.filter(department="Sales").count()
+    drawn = json.loads(re.search(r'id="effect-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    assert sum(drawn["calls"]) == calls == 160
+    assert "There are no calls before it" in client.get(f"{PAGE}?period=90d&change=hours-{row.pk}").text
 
 
 def test_touched_hours_begin_and_end_within_an_hour():

@@ -6,15 +6,18 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calllogs import reports
+from calllogs import reports, retention, tasks
 from calllogs.admin import home_asked, home_change, home_picture
+from calllogs.admin.home_picture import Waiting
 from calllogs.filters import from_query
-from calllogs.models import CallLog
+from calllogs.missed import history
+from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.reports import Period
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
@@ -52,9 +55,11 @@ def fill(seed=1):
     ])  # fmt: skip
 
 
-def picture(query, now=NOW):
+def picture(query, now=NOW, *, waiting=None, departments=None):
     asked = home_asked.from_query(QueryDict(query), now=now)
-    return home_picture.read(asked, names={RAVI: "Ravi"}, waiting=3)
+    return home_picture.read(
+        asked, names={RAVI: "Ravi"}, waiting=waiting or Waiting(3), departments=departments
+    )
 
 
 def number(text):
@@ -174,13 +179,13 @@ def test_a_period_is_read_from_the_address_and_written_there(query, first, last,
     assert (again.pick, again.period, again.problems) == (asked.pick, asked.period, ())
 
 
-@pytest.mark.parametrize("role", [None, OFFICE_MANAGERS, SUPERVISORS])
+@pytest.mark.parametrize("role", [None, OFFICE_MANAGERS, SUPERVISORS, "of Sales"])
 def test_the_whole_screen_takes_at_most_fifteen_queries(client_for, role):
     Agent.objects.create(name="Ravi", number=RAVI, department="Sales", availability="AVAIL")
     fill()
-    client = client_for(role)
+    client = limited(client_for, "Sales") if role == "of Sales" else client_for(role)
     reports.figures(Period.today())
-    for query in ("?period=90d", "?period=custom&from=2026-10-01&to=2026-11-01"):
+    for query in ("?period=90d", "?period=custom&from=2026-10-01&to=2026-11-01", f"?{ONE_DAY}"):
         client.get(f"/admin/{query}")
         store([call(MIDNIGHT)])  # which the worker has not counted yet
         with CaptureQueriesContext(connection) as queries:
@@ -190,7 +195,7 @@ def test_the_whole_screen_takes_at_most_fifteen_queries(client_for, role):
     text = page.text
     assert "Ravi" in text
     figures, office = text.index('id="home-figures"'), text.index('class="home-office"')
-    assert (office < figures) == (role != SUPERVISORS)
+    assert (office < figures) == (role in (None, OFFICE_MANAGERS))
 
 
 def test_empty_is_told_apart_from_no_calls_in_these_days(client_for):
@@ -223,6 +228,148 @@ def test_the_figures_alone_are_for_those_who_may_see_calls(client_for, django_us
     client.force_login(django_user_model.objects.create_user("nobody", is_staff=True))
     assert client.get("/admin/home/figures/").status_code == 403
     assert "home-figures" not in client.get("/admin/").text
+
+
+def limited(client_for, *departments):
+    client = client_for(SUPERVISORS)
+    person = User.objects.get(username="supervisors")
+    DepartmentLimit.objects.bulk_create(
+        DepartmentLimit(person=person, department=name) for name in departments
+    )
+    return client
+
+
+def test_who_sees_some_departments_sees_their_calls_and_no_other(client_for):
+    fill()
+    store([call(minutes(61), "MISSED", department="Billing", agentnumber="9800100009", number="9800200009")])
+    for departments in (["Sales"], ["Sales", "Support"]):
+        found = picture("period=7d", departments=departments)
+        period = found.asked.period
+        calls = CallLog.objects.filter(
+            started_at__gte=period.start, started_at__lt=period.end, department__in=departments
+        )
+        tiles = {tile.title: tile for tile in found.tiles}
+        assert number(tiles["Calls"].figure) == calls.count() == counted_by(tiles["Calls"].link)
+        missed = calls.filter(status="MISSED").count()
+        assert number(tiles["Missed calls"].figure) == missed == counted_by(tiles["Missed calls"].link)
+        by_hour, by_day = found.charts
+        of_day = [0 if cells[0] == "–" else number(cells[0]) for _words, _link, cells in by_hour.lines]
+        assert of_day == [counted_by(link) for _words, link, _cells in by_hour.lines]
+        assert sum(number(cells[0]) for *_, cells in by_day.lines) == calls.count()
+        assert [number(cells[0]) for *_, cells in by_day.lines] == [
+            counted_by(link) for _, link, _ in by_day.lines
+        ]
+        cells = [cell for _hour, row in found.heat.rows for cell in row]
+        assert sum(int(cell[1]) for cell in cells) == calls.count()
+        assert all(counted_by(link) == int(count) for _level, count, _missed, _words, link in cells if link)
+        (part,) = found.parts
+        assert {line.label for line in part.shown} == set(departments)
+        assert "shown to people who see all departments" in found.left_out
+
+
+def test_a_day_of_some_departments_is_told_by_agent_number_and_circle_from_the_calls(client_for):
+    fill()
+    store([
+        call(minutes(70), department="Sales", agentnumber="9800100002"),
+        call(minutes(70), department="Sales", agentnumber="9800100009", state="Goa"),  # lent by another department
+        call(minutes(70), department="Billing", agentnumber="9800100002", number="9800200009", state="Bihar"),
+    ])  # fmt: skip
+    found = picture(ONE_DAY, departments=["Sales"])
+    calls = CallLog.objects.filter(
+        started_at__gte=found.asked.period.start, started_at__lt=found.asked.period.end, department="Sales"
+    )
+    agents, circles, departments, numbers = found.parts
+    assert {line.label for line in agents.shown} == {"Ravi", "No agent"}
+    assert (agents.note, numbers.note) == ("Only agents of these departments.", "")
+    assert [line.label for line in departments.shown] == ["Sales"]
+    for part in (circles, departments, numbers):
+        assert sum(number(line.calls) for line in part.shown) == calls.count()
+    for part in found.parts:
+        assert [counted_by(line.link) for line in part.shown] == [number(line.calls) for line in part.shown]
+    assert not found.left_out
+
+
+def test_who_is_limited_reads_so_on_the_page_and_meets_no_other_department(client_for):
+    today = timezone.now()
+    store([call(today, "MISSED", department=name) for name in ("Sales", "Billing", "Billing", "")])
+    for department, count in (("Sales", 1), ("Billing", 4)):
+        for place in range(count):
+            waits(f"+9198123456{len(department)}{place}", department)
+    Agent.objects.create(name="Asha Nair", number="+919800100003", department="Billing")
+    client = limited(client_for, "Sales")
+    for address in ("/admin/", "/admin/home/figures/?period=7d", "/admin/?period=7d"):
+        text = client.get(address).text
+        assert "Departments: Sales" in text
+        assert "Billing" not in text
+        assert 'home-tile-figure">1<' in text
+        assert "Pushes that could not be used" not in text
+        assert "Asha Nair" not in text
+        assert "department=Sales" in text
+    assert 'home-tile-figure">4<' not in text
+
+
+def waits(caller, department):
+    now = timezone.now()
+    moments = {"first_at": now, "last_at": now}
+    MissedCaller.objects.create(
+        caller=caller, department=department, misses=1, last_call=1, why="OTHER", **moments
+    )
+
+
+def test_who_waits_now_is_compared_with_who_waited_when_the_period_before_ended():
+    store([call(NOW - dt.timedelta(hours=1))])
+    MissedProgress.objects.create(built_at=NOW)
+    for place, department in enumerate(["Sales", "Sales", "", "Billing"]):
+        waits(f"+91981234561{place}", department)
+    then = NOW - dt.timedelta(days=1)  # 10:20
+    assert not history.keep(then), "the hour is no longer young"
+    assert history.at(then) is None
+    assert history.keep(then - dt.timedelta(minutes=19))
+    assert not history.keep(then - dt.timedelta(minutes=18)), "once an hour"
+    MissedCaller.objects.all().delete()
+    assert history.keep(NOW - dt.timedelta(minutes=16))
+    assert [history.at(then, who) for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])] == [4, 2, 3, 0]
+    assert history.at(NOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("then", "note", "words"),
+    [
+        (None, "missed callers, at this moment", None),
+        (0, "at this moment; nobody waited 1 Nov, 10:00", None),
+        (4, "at this moment, against 1 Nov, 10:00", "\u221225 % fewer: better"),
+        (2, "at this moment, against 1 Nov, 10:00", "+50 % more: worse"),
+        (3, "at this moment, against 1 Nov, 10:00", "about the same"),
+    ],
+)
+def test_the_change_of_who_waits_is_said_in_words(then, note, words):
+    store([call(NOW - dt.timedelta(hours=1))])
+    (tile,) = [tile for tile in picture("", waiting=Waiting(3, then)).tiles if "call back" in tile.title]
+    assert (tile.figure, tile.note) == ("3", note)
+    assert (tile.change.words if tile.change else None) == words
+
+
+def test_a_page_knows_who_waited_and_a_worker_counts_them(client_for, monkeypatch):
+    now = timezone.now()
+    store([
+        call(now, "MISSED", department="Sales"),
+        call(now, department="Billing", callnumber="9812345679"),
+    ])  # fmt: skip
+    MissedProgress.objects.create(built_at=timezone.now())
+    monkeypatch.setattr(history, "YOUNG", dt.timedelta(hours=1))
+    tasks.refresh_missed()
+    assert dict(MissedHistory.objects.values_list("department", "waiting")) == {"": 0, "Sales": 1}
+    MissedHistory.objects.update(hour=history.hour_of(timezone.now() - dt.timedelta(days=1)))
+    client = limited(client_for, "Billing")
+    assert "nobody waited" in client.get("/admin/").text
+    DepartmentLimit.objects.update(department="Sales")
+    for address in ("/admin/", "/admin/home/figures/"):
+        assert "at this moment, against" in client.get(address).text
+    retention.delete_old(budget_s=5)
+    assert MissedHistory.objects.exists()
+    MissedHistory.objects.update(hour=NOW - dt.timedelta(days=500))
+    retention.delete_old(budget_s=5)
+    assert not MissedHistory.objects.exists()
 
 
 def test_the_future_of_today_is_not_drawn_as_no_calls():

@@ -14,10 +14,21 @@ from django.utils import timezone
 from calllogs import post
 from calllogs.alarms import ring
 from calllogs.mailed import compose, days, write
-from calllogs.models import Alarm, CallLog, Letter, Report, ReportRun, SavedView
+from calllogs.models import (
+    Alarm,
+    CallLog,
+    DepartmentLimit,
+    Letter,
+    MissedCaller,
+    Report,
+    ReportRun,
+    SavedView,
+)
 from calllogs.rollups import level
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync.models import Agent
 from tests.calllogs.mail_server import mail_server
+from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -43,8 +54,9 @@ def someone(name, **fields):
 
 def report(*people, **fields):
     values = {"name": "Morning figures", "at": dt.time(8), "on_since": MONDAY - 40 * DAY}
-    made = Report.objects.create(**values | fields)
-    made.people.set(people or [someone("asha")])
+    people = people or (someone("asha"),)
+    made = Report.objects.create(**{"maker": people[0]} | values | fields)
+    made.people.set(people)
     return made
 
 
@@ -189,6 +201,179 @@ def test_the_link_leads_to_the_calls_behind_sign_in(client_for, client):
     assert found == (
         "/admin/calllogs/calllog/?period=custom&from=2026-11-22&to=2026-11-22&status=MISSED&q=9812345678"
     )
+
+
+# --- whose calls -----------------------------------------------------------------------------------------
+
+
+def calls_of_departments():
+    """On the Sunday that a report of MONDAY is about: of Sales 1, of Billing 4, of no department 2."""
+    sunday = MONDAY - 20 * 60 * MINUTE
+    for place, department in enumerate(["Sales", "Billing", "Billing", "Billing", "Billing", "", ""]):
+        call(
+            sunday + place * MINUTE,
+            department=department,
+            agent_number=f"+91980010000{place}",
+            circle=department,
+        )
+    level.rebuild()
+
+
+def limited(person, *departments):
+    DepartmentLimit.objects.bulk_create(
+        DepartmentLimit(person=person, department=name) for name in departments
+    )
+    return person
+
+
+def supervisor(name, *departments):
+    return limited(make_user(name, SUPERVISORS), *departments)
+
+
+@pytest.mark.parametrize("rhythm", ["DAILY", "WEEKLY"])
+def test_a_report_shows_what_its_maker_may_see_and_nobody_gets_more(server, rhythm):
+    calls_of_departments()
+    for name in ("Sales", "Billing"):
+        MissedCaller.objects.create(
+            caller=f"+9198123456{name}"[:40], department=name, misses=1, first_at=MONDAY, last_at=MONDAY,
+            last_call=1, why="OTHER",
+        )  # fmt: skip
+    Agent.objects.create(name="Own", number="+919800100000", department="Sales")
+    view = SavedView.objects.create(name="All", query="period=today")
+    maker = supervisor("ravi", "Sales")
+    report(someone("asha"), someone("boss"), maker=maker, view=view, rhythm=rhythm, name="Mine")
+    report(
+        User.objects.get(username="asha"), maker=User.objects.get(username="boss"), view=view, name="Whole"
+    )
+    write.due(MONDAY + MINUTE)
+    letters = Letter.objects.filter(run__report__name="Mine")
+    assert letters.count() == 2
+    for letter in letters:
+        for text in (letter.text, letter.html):
+            assert "Departments: Sales" in text
+            assert "Billing" not in text
+            assert "1 missed caller waits" in text
+        assert "Calls: 1\n" in letter.text
+        assert "“All”: 1 calls of these days" in letter.text
+    whole = Letter.objects.get(run__report__name="Whole").text
+    assert "Departments:" not in whole
+    assert "Calls: 7\n" in whole
+    assert "2 missed callers wait" in whole
+    assert "Billing: 4 calls" in whole
+    # Somebody who sees all and changes it leaves it as it is: the next one is of what its maker may see by then.
+    limited(maker, "Billing")
+    sent = write.asked(Report.objects.get(name="Mine"), MONDAY.date() - DAY, MONDAY.date() - DAY, by="boss")
+    assert "Calls: 5\n" in sent.letters.first().text
+    assert "Departments: Billing, Sales" in sent.letters.first().text
+
+
+def test_by_agent_stand_only_those_of_the_maker_s_departments(server):
+    sunday = MONDAY - 20 * 60 * MINUTE
+    for place in range(3):
+        number = f"+91980010000{place}"
+        Agent.objects.create(
+            name=f"Agent {place}", number=number, department="Billing" if place == 2 else "Sales"
+        )
+        call(sunday + place * MINUTE, agent_number=number)  # a Sales call that Billing's agent took
+        call(sunday + (9 + place) * MINUTE, agent_number=number, department="Billing")
+    level.rebuild()
+    report(maker=supervisor("ravi", "Sales"))
+    write.due(MONDAY + MINUTE)
+    text = Letter.objects.get().text
+    assert "Agent 0: 1 call," in text
+    assert "Agent 1: 1 call," in text
+    assert "Agent 2" not in text
+
+
+@pytest.mark.parametrize("why", ["gone", "switched off", "no role"])
+def test_without_a_maker_it_is_not_sent_and_whoever_saves_it_takes_it_over(server, client_for, why):
+    maker = supervisor("ravi", "Sales")
+    made = report(someone("asha"), maker=maker)
+    if why == "gone":
+        maker.delete()
+    elif why == "switched off":
+        User.objects.filter(pk=maker.pk).update(is_active=False)
+    else:
+        maker.groups.clear()
+    write.due(MONDAY + MINUTE)
+    assert not Letter.objects.exists()
+    assert "may not see calls any more" in ReportRun.objects.get().problem
+    ring.look()
+    assert Alarm.objects.filter(kind="MAIL", closed_at=None).exists()
+    client = client_for(SUPERVISORS)
+    address = f"{PAGE}{made.pk}/change/"
+    assert "Save it, and it is yours" in client.get(address).text
+    form = {
+        "name": "M",
+        "rhythm": "DAILY",
+        "weekday": "0",
+        "at": "08:00",
+        "people": [made.people.get().pk],
+        "is_on": "on",
+    }
+    assert client.post(address, form).status_code == 302
+    made.refresh_from_db()
+    assert made.maker.username == "supervisors"
+    assert "All departments" in client.get(address).text
+    write.asked(made, MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
+    assert Letter.objects.count() == 1
+
+
+def test_who_is_limited_reaches_only_own_reports_and_cannot_add_himself_to_another_s(server, client_for):
+    other = report(someone("boss"), name="Whole office")
+    client = client_for(SUPERVISORS)
+    person = limited(User.objects.get(username="supervisors"), "Sales")
+    own = report(User.objects.get(username="boss"), name="Ours", maker=person)
+    page = client.get(PAGE).text
+    assert "Ours" in page
+    assert "Whole office" not in page
+    form = {
+        "name": "Taken",
+        "rhythm": "DAILY",
+        "weekday": "0",
+        "at": "08:00",
+        "people": [person.pk],
+        "is_on": "on",
+    }
+    before = Letter.objects.count()
+    for answer in (
+        client.post(f"{PAGE}{other.pk}/change/", form),
+        client.post(f"{PAGE}{other.pk}/delete/", {"post": "yes"}),
+        client.get(f"{PAGE}{other.pk}/history/"),
+    ):
+        assert answer.status_code == 302
+        assert answer.url == "/admin/"
+    for answer in (client.post(f"{PAGE}{other.pk}/send/"), client.get(f"{PAGE}{other.pk}/runs/")):
+        assert answer.status_code == 404
+    other.refresh_from_db()
+    assert (other.name, Letter.objects.count()) == ("Whole office", before)
+    assert "Departments: Sales" in client.get(f"{PAGE}{own.pk}/change/").text
+    made = client.post(
+        f"{PAGE}add/", form | {"name": "New", "people": [User.objects.get(username="boss").pk]}
+    )
+    assert made.status_code == 302
+    assert Report.objects.get(name="New").maker == person
+    # A colleague who sees all changes it, and it stays limited.
+    colleague = client_for(None)
+    form |= {"name": "Still ours", "people": [User.objects.get(username="boss").pk]}
+    assert colleague.post(f"{PAGE}{own.pk}/change/", form).status_code == 302
+    own.refresh_from_db()
+    assert (own.name, own.maker) == ("Still ours", person)
+
+
+def test_the_link_of_a_mail_says_the_departments_and_is_for_those_who_got_it(server, client_for):
+    maker = supervisor("ravi", "Sales")
+    view = SavedView.objects.create(name="Missed", query="status=MISSED&q=9812345678")
+    day = MONDAY.date() - DAY
+    theirs = write.asked(report(maker=maker, name="T"), day, day, by="x")
+    whole = write.asked(report(User.objects.get(username="asha"), view=view, name="W"), day, day, by="x")
+    assert "department=Sales" in client_for(None).get(f"{PAGE}runs/{theirs.pk}/calls/").url
+    client = client_for(SUPERVISORS)
+    person = limited(User.objects.get(username="supervisors"), "Billing")
+    for run in (theirs, whole):
+        assert client.get(f"{PAGE}runs/{run.pk}/calls/").status_code == 404
+    Letter.objects.filter(run=whole).update(user=person)
+    assert client.get(f"{PAGE}runs/{whole.pk}/calls/").status_code == 302
 
 
 # --- the mail server ---------------------------------------------------------------------------------------

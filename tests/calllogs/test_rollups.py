@@ -2,7 +2,7 @@
 
 import datetime as dt
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import product
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -251,6 +251,54 @@ def test_reports_are_what_the_calls_say_to_the_second():
         assert by == {name: n for name in ("", "Sales") if (n := calls.filter(department=name).count())}
     sunday = reports.heat(Period(MIDNIGHT, minutes(60)))[6][0]
     assert sunday.calls == CallLog.objects.filter(started_at__range=(MIDNIGHT, minutes(59.99))).count()
+
+
+def test_the_counts_of_some_departments_are_those_of_their_calls_to_the_second():
+    luck = random.Random(8)
+    store([
+        call(
+            minutes(number) + dt.timedelta(seconds=luck.choice([0, 59])),
+            luck.choice(["MISSED", "ANSWER", "DROPPED", "VOICEMAIL"]),
+            department=luck.choice(["", "Sales", "Support", "Billing"]),
+            agentnumber=luck.choice(["", "9800100001", "9800100002"]),
+            number=luck.choice(["9800200001", "9800200002"]),
+            state=luck.choice(["", "Kerala", "Delhi"]),
+            callduration=luck.choice(["", "00:01:10"]),
+            ivrduration=luck.choice(["", "00:00:07"]),
+        )
+        for number in luck.sample(range(-60 * 24 * 4, 60 * 24 * 2), 300)
+    ])  # fmt: skip
+    bring()
+    edges = [(-1440, 1440), (-600, 600), (-601, 333), (5, 50), (5, 65), (0, 0)]
+    for departments, (start, end) in product([["Sales"], ["Billing", "Support"], ["Nobody"]], edges):
+        period = Period(minutes(start), minutes(end))
+        calls = CallLog.objects.filter(
+            started_at__gte=period.start, started_at__lt=period.end, department__in=departments
+        )
+        found = reports.figures(period, departments)
+        assert (found.calls, found.missed) == (calls.count(), calls.filter(status="MISSED").count())
+        told = calls.exclude(ivr_seconds=None).values_list("ivr_seconds", flat=True)
+        assert (found.ivr_seconds, found.ivr_calls) == (sum(told), len(told))
+        talks = calls.filter(status="ANSWERED", talk_seconds__isnull=False)
+        talks = talks.values_list("talk_seconds", flat=True)
+        assert (found.talk_seconds, found.talk_calls) == (sum(talks), len(talks))
+        assert sum(bar.calls for bar in reports.by_hour(period, departments)) == found.calls
+        assert sum(bar.missed for bar in reports.by_day(period, departments)) == found.missed
+        cells = [cell for row in reports.heat(period, departments) for cell in row]
+        assert sum(cell.calls for cell in cells) == found.calls
+        for dimension, field in FIELD_OF.items():
+            plain = Counter(calls.values_list(field, flat=True))
+            rows = {row.value: row.figures for row in reports.by(dimension, period, departments)}
+            assert {value: of.calls for value, of in rows.items()} == plain
+            missed = Counter(calls.filter(status="MISSED").values_list(field, flat=True))
+            assert {value: of.missed for value, of in rows.items() if of.missed} == missed
+
+
+def test_the_curve_of_some_departments_has_no_other_call():
+    store([call(minutes(-7 * 1440 + 60 * 9), department=name) for name in ("Sales", "Support", "", "Sales")])
+    curves = reports.same_weekdays(dt.date(2026, 11, 1), departments=["Sales"])
+    assert [curve.cells[9] for curve in curves] == [(2, 0)]
+    assert reports.same_weekdays(dt.date(2026, 11, 1), departments=["Billing"]) == []
 
 
 def test_a_period_is_compared_with_one_of_its_kind():

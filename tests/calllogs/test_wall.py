@@ -3,10 +3,11 @@
 import datetime as dt
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from calllogs.models import Alarm, CallLog, MissedCaller
+from calllogs.models import Alarm, CallLog, DepartmentLimit, MissedCaller
 from ivrportal.roles import SUPERVISORS
 from settings_sync.models import Agent
 
@@ -57,6 +58,41 @@ def test_the_board_tells_today_and_no_whole_number(client_for, django_assert_max
     assert part["Cache-Control"] == "no-store"
 
 
+def test_who_sees_some_departments_has_a_board_of_these(client_for):
+    now = timezone.now()
+    for department, number in (("Sales", "+919800100001"), ("Billing", "+919800100002")):
+        Agent.objects.create(name=f"Agent of {department}", number=number, department=department)
+    for place, department in enumerate(["Sales", "Billing", "Billing", "Billing", ""]):
+        moments = dict.fromkeys(["started_at", "received_at", "told_at", "updated_at"], now)
+        CallLog.objects.create(
+            call_id=f"d{place}",
+            department=department,
+            status="ANSWERED",
+            caller=f"+9198123456{place}0",
+            agent_number="+919800100002",
+            **moments,
+        )
+        MissedCaller.objects.create(
+            caller=f"+9198123456{place}0",
+            department=department,
+            misses=1,
+            first_at=now - dt.timedelta(hours=place + 1),
+            last_at=now,
+            last_call=1,
+            why="OTHER",
+        )
+    client = client_for(SUPERVISORS)
+    assert "Calls today</dt><dd>5<" in client.get(PAGE).text
+    DepartmentLimit.objects.create(person=User.objects.get(), department="Sales")
+    for headers in ({}, HTMX):
+        page = client.get(PAGE, headers=headers).text
+        for words in ("Calls today</dt><dd>1<", "call back</dt><dd>1<", "the longest 1 h", "Departments: Sales",
+                      "Agent of Sales", "••••00"):  # fmt: skip
+            assert words in page, words
+        for words in ("Billing", "••••10", "of 2<"):
+            assert words not in page, words
+
+
 def test_an_empty_office_has_a_board_too(client_for):
     page = client_for(SUPERVISORS).get(PAGE).text
     assert "No call yet" in page
@@ -76,8 +112,6 @@ def test_who_is_signed_out_is_told_and_asked_no_more():
 def test_who_may_not_see_calls_sees_no_board(client_for):
     client = client_for(SUPERVISORS)
     client.get(PAGE)
-    from django.contrib.auth.models import User
-
     User.objects.get().groups.clear()
     assert client.get(PAGE).status_code == 403
     said = client.get(PAGE, headers=HTMX)
