@@ -15,7 +15,7 @@ def find_makers(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('calllogs', '0008_sight'),
+        ('calllogs', '0009_push_without_constraint'),
         ('admin', '0003_logentry_add_action_flag_choices'),
         ('contenttypes', '0002_remove_content_type_name'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
