@@ -252,6 +252,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=IVR_SWEEP_S),
         "options": {"expires": IVR_SWEEP_S},
     },
+    "forget who is erased": {
+        "task": "calllogs.tasks.go_on_erasing",
+        "schedule": timedelta(seconds=2),
+        "options": {"expires": 2},
+    },
     "who waits for a call back": {
         "task": "calllogs.tasks.refresh_missed",
         "schedule": timedelta(seconds=2),

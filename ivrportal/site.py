@@ -25,18 +25,22 @@ class PortalSite(theme.AdminSite):
             connect,
             desk,
             effect,
+            erasures,
             export_page,
             home,
             wall,
+            who_saw,
         )  # late: the admin modules register themselves with this very site
         from settings_sync.admin import changes, heard
 
         return [
             *connect.urls(self),
             *desk.urls(self),
+            *erasures.urls(self),
             *export_page.urls(self),
             *alarms.urls(self),
             *wall.urls(self),
+            *who_saw.urls(self),
             *effect.urls(self),
             *home.urls(self),
             *heard.urls(self),
@@ -168,6 +172,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
                 _item(_("Roles"), "group", "auth_group_changelist", "auth.view_group"),
+                _item(_("Who saw a number"), "visibility", "calllogs_who_saw", "calllogs.see_who_saw"),
+                _item(_("Erase a caller"), "delete_forever", "calllogs_erasures", "calllogs.erase_caller"),
             ],
         },
     ]

@@ -1,6 +1,7 @@
 from calllogs.models.alarm import Alarm, AlarmReader, Watch
 from calllogs.models.call import CallLog
 from calllogs.models.desk import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
+from calllogs.models.erasure import Erasure, ErasureProgress
 from calllogs.models.export import Export
 from calllogs.models.key import PushKey
 from calllogs.models.letter import Letter
@@ -21,6 +22,8 @@ __all__ = [
     "DepartmentLimit",
     "DeskClaim",
     "DeskEntry",
+    "Erasure",
+    "ErasureProgress",
     "Export",
     "Letter",
     "Listening",
