@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "calllogs",
 ]
 MIDDLEWARE = [
+    "ivrportal.security.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -103,6 +104,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["settings_sync.templatetags.signs"],
         },
     },
 ]
@@ -118,7 +120,7 @@ UNFOLD = {
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
-    "STYLES": [lambda _: static("portal/portal.css")],
+    "STYLES": [lambda _: static("portal/colors.css"), lambda _: static("portal/portal.css")],
     "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
     "COLORS": {
         "primary": {
@@ -307,6 +309,8 @@ PUSH_WAIT_S = env.float("PUSH_WAIT_S", default=2.0)
 PUSH_ERROR_STATUS = env.str("PUSH_ERROR_STATUS", default="real")
 CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", default=400)
 PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
+# What people and machines did: listening, exports, changes and attempts. The law asks for a year at least.
+DEED_RETENTION_DAYS = env.int("DEED_RETENTION_DAYS", default=1100)
 EXPORT_STREAM_ROWS = env.int("EXPORT_STREAM_ROWS", default=50_000)
 EXPORT_KEPT_DAYS = env.int("EXPORT_KEPT_DAYS", default=7)
 EXPORT_LEASE_S = env.float("EXPORT_LEASE_S", default=30.0)
@@ -385,7 +389,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+if not DEMO:
+    # A browser takes these names only with Secure, for this host alone and the whole of it: no sibling can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    LANGUAGE_COOKIE_NAME = "__Host-language"
+CSRF_FAILURE_VIEW = "ivrportal.errors.csrf_failure"
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_SSL_REDIRECT = not DEMO
 SECURE_REDIRECT_EXEMPT = [r"^api/PostCallLogs/?$", r"^healthz$", r"^readyz$", r"^metrics$"]
@@ -394,17 +405,22 @@ SECURE_HSTS_SECONDS = 0 if DEMO else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": ["'self'"],
-        # The theme's Alpine evaluates its attributes; nothing of ours runs inline.
+        "default-src": ["'none'"],
+        # The theme's Alpine evaluates its attributes; nothing of ours runs inline. The wall board does without.
         "script-src": ["'self'", "'unsafe-eval'"],
-        "style-src": ["'self'", "'unsafe-inline'"],
-        "img-src": ["'self'", "data:"],
+        # No style element either: the theme's colours are in portal/colors.css. Its bar of actions writes an attribute.
+        "style-src": ["'self'"],
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],  # the theme's icons
         "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "media-src": ["'self'"],
         "frame-ancestors": ["'none'"],
         "form-action": ["'self'"],
-        "base-uri": ["'self'"],
+        "base-uri": ["'none'"],
         "object-src": ["'none'"],
     }
 }

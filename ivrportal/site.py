@@ -51,7 +51,8 @@ class PortalSite(theme.AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason
 
-        return {**super().each_context(request), **banner.context(request)}
+        # The theme writes its colours into every page; they are in portal/colors.css, so that no style is inline.
+        return {**super().each_context(request), "colors": {}, **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from calllogs.admin import alarms, home  # late, for the same reason

@@ -17,7 +17,8 @@ def make(model: type[models.Model], /, **given: Any) -> Any:
         is_given = field.name in given or field.attname in given or isinstance(field, models.AutoField)
         if is_given or field.null or (field.has_default() and not field.is_relation):
             continue
-        if isinstance(field, models.CompositePrimaryKey):
+        may_be_empty = field.blank and isinstance(field, models.CharField | models.TextField)
+        if may_be_empty or isinstance(field, models.CompositePrimaryKey):
             continue
         setattr(row, field.name, _value(field))
     models.Model.save_base(row, force_insert=True)

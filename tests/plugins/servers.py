@@ -38,6 +38,7 @@ _FOREIGN = (
     "PORTAL_URL",
     "SILENCE_",
     "ALARM_",
+    "DEED_",
 )
 
 

@@ -1,4 +1,4 @@
-"""`sync_run` of the whole portal: delivers settings, writes the exports and goes on with the erasures that nobody has taken up."""
+"""`sync_run` of the whole portal: delivers settings, and does what exports and erasures nobody has taken up."""
 
 import threading
 from typing import Any
