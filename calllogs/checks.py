@@ -117,8 +117,8 @@ def deeds_are_kept_for_a_year(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             "DEED_RETENTION_DAYS is less than a year, or less than CALL_RETENTION_DAYS.",
-            hint="Set it to at least 365: India's DPDP Rules ask for logs of one year. Why a call was missed is read off"
-            " the history of settings, so it is kept as long as calls.",
+            hint="Set it to at least 365: India's DPDP Rules ask for logs of one year. Why a call was missed is read"
+            " off the history of settings, so it is kept as long as calls.",
             id="calllogs.W003",
         )
     ]

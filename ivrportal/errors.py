@@ -18,8 +18,8 @@ def denied(*_request: object, **_exception: object) -> HttpResponse:
 
 def csrf_failure(*_request: object, **_reason: object) -> HttpResponse:
     words = _(
-        "The page was open for too long, or cookies are switched off, so nothing was saved. Go back, load the page again"
-        " and repeat what you did."
+        "The page was open for too long, or cookies are switched off, so nothing was saved. Go back, load the page"
+        " again and repeat what you did."
     )
     return _page(403, _("Please try once more"), words)
 
