@@ -70,7 +70,7 @@ def _deeds(before: dt.datetime) -> list[tuple[QuerySet, str]]:
         (LogEntry.objects.filter(action_time__lt=before), "action_time"),
     ]
     for model in (Agent, Shift, Holiday, OfficeHours, OtherHours):
-        rows = model.history.filter(history_date__lt=before)  # type: ignore[attr-defined]
+        rows = model.history.filter(history_date__lt=before)
         later = rows.filter(id=OuterRef("id"), history_date__gt=OuterRef("history_date"))
         old.append((rows.filter(Exists(later)), "history_date"))
     attempts = Attempt.objects.filter(started_at__lt=before)
