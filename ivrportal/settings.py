@@ -411,8 +411,8 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'none'"],
         # The theme's Alpine evaluates its attributes; nothing of ours runs inline. The wall board does without.
         "script-src": ["'self'", "'unsafe-eval'"],
-        # No style element either: the theme's colours are in portal/colors.css. Two exceptions: what htmx writes, by its
-        # digest, and the attribute that the theme's bar of actions writes.
+        # No style element either: the theme's colours are in portal/colors.css. Two exceptions: what htmx writes, by
+        # its digest, and the attribute that the theme's bar of actions writes.
         "style-src": ["'self'", "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"],
         "style-src-attr": ["'unsafe-inline'"],
         "img-src": ["'self'", "data:"],  # the theme's icons
