@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import models
-from django.db.models import Exists, Q, QuerySet, Subquery
+from django.db.models import Exists, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
 from calllogs.arrival import understood
@@ -46,13 +46,16 @@ class Newest:
     call_id: int
 
 
-def pending(progress: type[ReadingProgress], noted: type[models.Model]) -> Pending | None:
-    """What there is to read for a copy; None if it is level. One query. `noted`: what is to be looked at again."""
+def pending(progress: type[ReadingProgress], noted: type[models.Model] | None) -> Pending | None:
+    """What there is to read for a copy; None if it is level. One query.
+
+    `noted`: what is to be looked at again, if there is such a thing.
+    """
     of_tables = {
         "newest_push": Subquery(Push.objects.order_by("-pk").values("pk")[:1]),
         "newest_call": Subquery(CallLog.objects.order_by("-pk").values("pk")[:1]),
         "oldest_call": Subquery(CallLog.objects.order_by("pk").values("pk")[:1]),
-        "is_noted": Exists(noted._default_manager.all()),
+        "is_noted": Exists(noted._default_manager.all()) if noted else Value(False),
     }
     only = progress._default_manager.filter(pk=progress.ONLY).annotate(**of_tables)
     row = only.values_list("push_id", "call_id", "built_at", "read_at", *of_tables).first()

@@ -108,3 +108,17 @@ def mail_is_set_up(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@checks.register()
+def deeds_are_kept_for_a_year(**_: Any) -> list[CheckMessage]:
+    if max(365, settings.CALL_RETENTION_DAYS) <= settings.DEED_RETENTION_DAYS:
+        return []
+    return [
+        Warning(
+            "DEED_RETENTION_DAYS is less than a year, or less than CALL_RETENTION_DAYS.",
+            hint="Set it to at least 365: India's DPDP Rules ask for logs of one year. Why a call was missed is read"
+            " off the history of settings, so it is kept as long as calls.",
+            id="calllogs.W003",
+        )
+    ]

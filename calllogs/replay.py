@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 
 from calllogs import recheck
 from calllogs.arrival import understood, unpacked
+from calllogs.erased import without_erased
 from calllogs.models import CallLog, Push
 from calllogs.spool import Drained, Spool
 from calllogs.store import as_received, store, store_each
@@ -40,7 +41,7 @@ def drain() -> Drained:
 
 def _store_records(records: list[bytes]) -> None:
     """Many in one transaction: pushes that come meanwhile are spooled too, so it must empty faster than it fills."""
-    arrivals = [unpacked(record) for record in records]
+    arrivals = without_erased([unpacked(record) for record in records])
     try:
         store(arrivals)
     except (OperationalError, InterfaceError):
@@ -50,7 +51,10 @@ def _store_records(records: list[bytes]) -> None:
 
 
 def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]:
-    """Try again the pushes that were not usable, as the parser is now and as they were mended: (usable, still not)."""
+    """Try again the pushes that were not usable, as the parser is now and as they were mended: (usable, still not).
+
+    What is about somebody who was erased meanwhile goes, and counts as neither.
+    """
     waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED).order_by("id")
     if reason:
         waiting = waiting.filter(reason=reason)
@@ -59,6 +63,9 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
     usable = unusable = 0
     for push in waiting.iterator(chunk_size=AT_ONCE):
         arrival = understood(as_received(push), mends=push.mends)
+        if not without_erased([arrival]):
+            push.delete()
+            continue
         told = arrival.call
         if told is None:
             unusable += 1

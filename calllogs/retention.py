@@ -4,8 +4,10 @@ import datetime as dt
 import time
 
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from calllogs import recheck
@@ -13,14 +15,19 @@ from calllogs.models import (
     Alarm,
     CallLog,
     DeskEntry,
+    Erasure,
+    Export,
     Letter,
+    Listening,
     MissedCaller,
     MissedHistory,
     Push,
     Refusals,
     ReportRun,
     Rollup,
+    SavedView,
 )
+from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, Shift
 
 AT_ONCE = 1000
 
@@ -40,6 +47,11 @@ def delete_old(*, budget_s: float) -> int:
         (Alarm.objects.filter(opened_at__lt=calls, closed_at__isnull=False), "opened_at"),
         (ReportRun.objects.filter(made_at__lt=calls), "made_at"),
         (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
+        (Session.objects.filter(expire_date__lt=now), "expire_date"),
+        # A view that nobody can open any more: its owner is gone, and it was never shared.
+        (SavedView.objects.filter(owner__isnull=True, shared=False), "pk"),
+        (Erasure.objects.filter(ended_at__lt=calls), "ended_at"),
+        *_deeds(now - dt.timedelta(days=settings.DEED_RETENTION_DAYS)),
     ]
     count = sum(_delete(rows, order, until) for rows, order in old)
     # Who still waits for calls that are gone, and what is counted of them, is worked out anew.
@@ -49,6 +61,27 @@ def delete_old(*, budget_s: float) -> int:
     )
     recheck.note(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
     return count
+
+
+def _deeds(before: dt.datetime) -> list[tuple[QuerySet, str]]:
+    """What people and machines did. Of a setting's history and attempts the last one before that day stays: what was in
+    force then is read off it. The audit trail is only ever added to.
+    """
+    old: list[tuple[QuerySet, str]] = [
+        (Listening.objects.filter(last_at__lt=before), "last_at"),
+        (Export.objects.filter(asked_at__lt=before, file="").exclude(state__in=Export.UNDER_WAY), "asked_at"),
+        (LogEntry.objects.filter(action_time__lt=before), "action_time"),
+    ]
+    for model in (Agent, Shift, Holiday, OfficeHours, OtherHours):
+        rows = model.history.filter(history_date__lt=before)
+        later = rows.filter(id=OuterRef("id"), history_date__gt=OuterRef("history_date"))
+        old.append((rows.filter(Exists(later)), "history_date"))
+    attempts = Attempt.objects.filter(started_at__lt=before)
+    later = attempts.filter(
+        address=OuterRef("address"), outcome=OuterRef("outcome"), started_at__gt=OuterRef("started_at")
+    )
+    old.append((attempts.filter(Exists(later)), "started_at"))
+    return old
 
 
 def _delete(rows: QuerySet, order: str, until: float) -> int:

@@ -1,4 +1,4 @@
-"""What beat asks for: spool drained, old deleted, exports written, recordings kept, desk level, alarms and mails.
+"""What beat asks for: spool drained, old deleted, exports written, the erased forgotten, desk level, alarms and mails.
 
 Any may be lost or doubled.
 """
@@ -10,6 +10,8 @@ from django.db import DatabaseError
 
 from calllogs import post, replay, retention
 from calllogs.alarms import ring
+from calllogs.erasing import jobs as erasures
+from calllogs.erasing import watch as erased_watch
 from calllogs.exports import jobs
 from calllogs.mailed import write
 from calllogs.missed import history, refresh
@@ -46,6 +48,25 @@ def write_export(*, export_id: int) -> None:
 @shared_task(soft_time_limit=EXPORT_LIMIT_S, time_limit=EXPORT_LIMIT_S + 60)
 def write_due_exports() -> None:
     jobs.run_due()
+
+
+@shared_task(soft_time_limit=EXPORT_LIMIT_S, time_limit=EXPORT_LIMIT_S + 60)
+def erase(*, erasure_id: int) -> None:
+    erasures.run(erasure_id)
+
+
+@shared_task(soft_time_limit=50, time_limit=55)
+def go_on_erasing() -> None:
+    """Every few seconds: what waits or was abandoned, and what came since about the erased."""
+    until = time.monotonic() + REFRESH_S
+    while erased_watch.look() and time.monotonic() < until:
+        pass
+    erasures.run_due(budget_s=20)
+
+
+def nudge_erasure(erasure_id: int) -> None:
+    """Have it gone on with at once; without a broker the sweep does."""
+    publish(erase, erasure_id=erasure_id)
 
 
 def nudge_export(export_id: int) -> None:

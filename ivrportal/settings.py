@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ivrportal.request_ids.named",  # first: every line of a request, and its answer, has its id
     "ivrportal.request_times.counted",
+    "ivrportal.security.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -112,6 +113,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["settings_sync.templatetags.signs"],
         },
     },
 ]
@@ -128,7 +130,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("admin:account")}]},
-    "STYLES": [lambda _: static("portal/portal.css")],
+    "STYLES": [lambda _: static("portal/colors.css"), lambda _: static("portal/portal.css")],
     "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
     "COLORS": {
         "primary": {
@@ -262,6 +264,11 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=IVR_SWEEP_S),
         "options": {"expires": IVR_SWEEP_S},
     },
+    "forget who is erased": {
+        "task": "calllogs.tasks.go_on_erasing",
+        "schedule": timedelta(seconds=2),
+        "options": {"expires": 2},
+    },
     "who waits for a call back": {
         "task": "calllogs.tasks.refresh_missed",
         "schedule": timedelta(seconds=2),
@@ -312,6 +319,8 @@ PUSH_WAIT_S = env.float("PUSH_WAIT_S", default=2.0)
 PUSH_ERROR_STATUS = env.str("PUSH_ERROR_STATUS", default="real")
 CALL_RETENTION_DAYS = env.int("CALL_RETENTION_DAYS", default=400)
 PUSH_RETENTION_DAYS = env.int("PUSH_RETENTION_DAYS", default=90)
+# What people and machines did: listening, exports, changes and attempts. The law asks for a year at least.
+DEED_RETENTION_DAYS = env.int("DEED_RETENTION_DAYS", default=1100)
 EXPORT_STREAM_ROWS = env.int("EXPORT_STREAM_ROWS", default=50_000)
 EXPORT_KEPT_DAYS = env.int("EXPORT_KEPT_DAYS", default=7)
 EXPORT_LEASE_S = env.float("EXPORT_LEASE_S", default=30.0)
@@ -423,7 +432,14 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=0 if DEMO else 60)
 
 # --- Security --------------------------------------------------------------------------------------------
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+if not DEMO:
+    # A browser takes these names only with Secure, for this host alone and the whole of it: no sibling can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    LANGUAGE_COOKIE_NAME = "__Host-language"
+CSRF_FAILURE_VIEW = "ivrportal.errors.csrf_failure"
 SECURE_SSL_REDIRECT = not DEMO
 SECURE_REDIRECT_EXEMPT = [r"^api/PostCallLogs/?$", r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
@@ -431,17 +447,23 @@ SECURE_HSTS_SECONDS = 0 if DEMO else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": ["'self'"],
-        # The theme's Alpine evaluates its attributes; nothing of ours runs inline.
+        "default-src": ["'none'"],
+        # The theme's Alpine evaluates its attributes; nothing of ours runs inline. The wall board does without.
         "script-src": ["'self'", "'unsafe-eval'"],
-        "style-src": ["'self'", "'unsafe-inline'"],
-        "img-src": ["'self'", "data:"],
+        # No style element either: the theme's colours are in portal/colors.css. Two exceptions: what htmx writes, by
+        # its digest, and the attribute that the theme's bar of actions writes.
+        "style-src": ["'self'", "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"],
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],  # the theme's icons
         "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "media-src": ["'self'"],
         "frame-ancestors": ["'none'"],
         "form-action": ["'self'"],
-        "base-uri": ["'self'"],
+        "base-uri": ["'none'"],
         "object-src": ["'none'"],
     }
 }

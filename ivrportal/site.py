@@ -26,9 +26,11 @@ class PortalSite(theme.AdminSite):
             connect,
             desk,
             effect,
+            erasures,
             export_page,
             home,
             wall,
+            who_saw,
         )  # late: the admin modules register themselves with this very site
         from ivrportal.signin import account, locks
         from settings_sync.admin import changes, heard
@@ -38,9 +40,11 @@ class PortalSite(theme.AdminSite):
             *locks.urls(self),
             *connect.urls(self),
             *desk.urls(self),
+            *erasures.urls(self),
             *export_page.urls(self),
             *alarms.urls(self),
             *wall.urls(self),
+            *who_saw.urls(self),
             *effect.urls(self),
             *home.urls(self),
             *heard.urls(self),
@@ -63,7 +67,8 @@ class PortalSite(theme.AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason
 
-        return {**super().each_context(request), **banner.context(request)}
+        # The theme writes its colours into every page; they are in portal/colors.css, so that no style is inline.
+        return {**super().each_context(request), "colors": {}, **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from calllogs.admin import alarms, home, home_asked  # late, for the same reason
@@ -196,6 +201,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "settings_sync.view_auditentry",
                 ),
                 _item(_("Locks"), "lock_clock", "locks", "auth.change_user"),
+                _item(_("Who saw a number"), "visibility", "calllogs_who_saw", "calllogs.see_who_saw"),
+                _item(_("Erase a caller"), "delete_forever", "calllogs_erasures", "calllogs.erase_caller"),
             ],
         },
     ]

@@ -17,3 +17,8 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
 ]
+
+handler400 = "ivrportal.errors.bad_request"
+handler403 = "ivrportal.errors.denied"
+handler404 = "ivrportal.errors.not_found"
+handler500 = "ivrportal.errors.server_error"

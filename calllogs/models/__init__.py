@@ -8,6 +8,7 @@ from calllogs.models.desk import (
     MissedProgress,
     MissedRecheck,
 )
+from calllogs.models.erasure import Erasure, ErasureProgress
 from calllogs.models.export import Export
 from calllogs.models.key import PushKey
 from calllogs.models.letter import Letter
@@ -28,6 +29,8 @@ __all__ = [
     "DepartmentLimit",
     "DeskClaim",
     "DeskEntry",
+    "Erasure",
+    "ErasureProgress",
     "Export",
     "Letter",
     "Listening",

@@ -176,6 +176,8 @@ def _fetch(recording: Recording, limits: Limits) -> bool:
     )  # fmt: skip
     if is_mine and old not in {"", name}:
         storage().delete(old)
+    if not is_mine and not Recording.objects.filter(pk=recording.pk).exists():
+        storage().delete(name)  # its caller was erased meanwhile: no row would ever name this file
     return bool(is_mine)
 
 

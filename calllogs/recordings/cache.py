@@ -81,6 +81,13 @@ def prune() -> None:
             path.unlink(missing_ok=True)
 
 
+def forget() -> None:
+    """Delete all that is whole: whose voice it is, only the address told."""
+    for path in _directory().iterdir():
+        if path.suffix != _WRITING:
+            path.unlink(missing_ok=True)
+
+
 def _directory() -> Path:
     path = settings.VAR_DIR / "recordings-cache"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from settings_sync.circuit import Shut
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
 from settings_sync.outcomes import Outcome
+from settings_sync.signs import shown
 
 REMIND_DAYS = 7
 
@@ -144,4 +145,4 @@ def _account_words(account: Account) -> str:
     return _(
         "The provider refuses our account since %(time)s: “%(reply)s”. Have the key and the customer id checked, "
         "then press Start sending."
-    ) % {"time": since, "reply": reason}
+    ) % {"time": since, "reply": shown(reason)}

@@ -12,6 +12,7 @@ from settings_sync import theme
 from settings_sync.admin import records
 from settings_sync.models import Attempt
 from settings_sync.outcomes import Outcome
+from settings_sync.signs import shown
 
 # What a person reads for each outcome, and its badge's colour. Empty: the request is under way.
 OUTCOMES: dict[str, tuple[Any, str]] = {
@@ -53,11 +54,11 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 @admin.register(Attempt)
 class AttemptAdmin(theme.ReadOnly, theme.ModelAdmin):
-    list_display = ["started_at", "said", "became", "reply", "took", "because"]
+    list_display = ["started_at", "said", "became", "replied", "took", "because"]
     list_filter = [OutcomeFilter]
     search_fields = ["address"]
     search_help_text = gettext_lazy("An agent's number, a holiday's date (2026-11-08) or a day (Monday)")
-    fields = ["started_at", "said", "became", "http_status", "reply", "took", "because"]
+    fields = ["started_at", "said", "became", "http_status", "replied", "took", "because"]
     readonly_fields = fields
 
     @theme.display(description=gettext_lazy("What we said"))
@@ -68,6 +69,10 @@ class AttemptAdmin(theme.ReadOnly, theme.ModelAdmin):
     def became(self, attempt: Attempt) -> str:
         colour = OUTCOMES.get(attempt.outcome, ("", "base"))[1]
         return render_to_string("components/badge.html", {"words": outcome_words(attempt), "colour": colour})
+
+    @theme.display(description=gettext_lazy("Reply"), ordering="reply")
+    def replied(self, attempt: Attempt) -> str:
+        return shown(attempt.reply) or "–"
 
     @theme.display(description=gettext_lazy("Took"), ordering="duration_ms")
     def took(self, attempt: Attempt) -> str:
@@ -103,7 +108,7 @@ def history(attempts: Any) -> list[dict[str, Any]]:
             "outcome": outcome_words(attempt),
             "colour": OUTCOMES.get(attempt.outcome, ("", "base"))[1],
             # Without a status nothing came back: then these are our words, and no quotation.
-            "reply": f"“{attempt.reply}”" if attempt.reply and attempt.http_status else attempt.reply,
+            "reply": f"“{shown(attempt.reply)}”" if attempt.reply and attempt.http_status else attempt.reply,
             "took": took_words(attempt),
             "because": trigger_words(attempt),
         }

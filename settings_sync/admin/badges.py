@@ -13,6 +13,7 @@ from settings_sync.admin import account
 from settings_sync.circuit import Shut
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
+from settings_sync.signs import shown
 
 
 def gate() -> Shut | None:
@@ -25,7 +26,7 @@ def words(setting: ProviderSetting, shut: Shut | None) -> str:
     if state == State.RETRYING and setting.next_attempt_at:
         return _("Retrying at %(time)s") % {"time": account.clock(setting.next_attempt_at)}
     if state == State.REFUSED:
-        return _("Refused: “%(reply)s”") % {"reply": setting.last_reply[:60]}
+        return _("Refused: “%(reply)s”") % {"reply": shown(setting.last_reply[:60])}
     if state == State.PAUSED and shut:
         return {
             "unconfigured": _("Paused: no provider set up"),

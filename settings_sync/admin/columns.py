@@ -8,6 +8,7 @@ from settings_sync.admin import account as accounts
 from settings_sync.admin import records
 from settings_sync.admin.account import Account
 from settings_sync.models import ProviderSetting
+from settings_sync.signs import shown
 
 
 def parts(setting: ProviderSetting, account: Account) -> dict[str, str]:
@@ -48,7 +49,7 @@ def next_try(setting: ProviderSetting, account: Account) -> str:
 
 def reply(setting: ProviderSetting) -> str:
     """As it came; without quotation marks, because it may be our own words about an answer that never came."""
-    return format_html("{}", setting.last_reply) if setting.last_reply else "–"
+    return format_html("{}", shown(setting.last_reply)) if setting.last_reply else "–"
 
 
 def live(setting: ProviderSetting, name: str, html: str) -> str:

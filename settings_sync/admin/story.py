@@ -14,6 +14,7 @@ from settings_sync.admin import attempts, badges, records
 from settings_sync.admin.account import Account
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import State
+from settings_sync.signs import shown
 
 SHOWN_ATTEMPTS = 50
 
@@ -58,7 +59,7 @@ def story(setting: ProviderSetting, account: Account) -> str:
     """What happened and what to do, for the state that the badge shows."""
     state = circuit.shown_state(setting, account.shut)
     facts = {
-        "reply": setting.last_reply,
+        "reply": shown(setting.last_reply),
         "next": accounts.clock(setting.next_attempt_at),
         "confirmed": accounts.clock(setting.confirmed_at),
         "failed": accounts.clock(setting.first_failed_at),

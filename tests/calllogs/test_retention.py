@@ -1,14 +1,118 @@
-"""What is too old goes, and leaves nothing that points at it."""
+"""Everything personal has a limit: what is older goes, a little at a time, and what is read off the past stays."""
 
+import datetime as dt
 import threading
 from uuid import uuid4
 
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core import checks
 from django.db import connection, transaction
+from django.utils import timezone
 
 from calllogs import retention
 from calllogs.arrival import receive, understood
-from calllogs.models import CallLog, Push
+from calllogs.models import CallLog, Export, Push, SavedView
 from calllogs.store import store
+from settings_sync.models import Agent, Attempt
+from tests.rows import make
+
+pytestmark = pytest.mark.django_db
+LONG_AGO, NOT_LONG = dt.timedelta(days=2000), dt.timedelta(days=30)
+
+
+def ago(span):
+    return timezone.now() - span
+
+
+@pytest.mark.parametrize(
+    ("label", "moment", "more"),
+    [
+        ("calllogs.CallLog", "started_at", {}),
+        ("calllogs.Push", "received_at", {}),
+        ("calllogs.DeskEntry", "at", {}),
+        ("calllogs.Letter", "made_at", {"state": "SENT"}),
+        ("calllogs.Alarm", "opened_at", {"closed_at": timezone.now()}),
+        ("calllogs.ReportRun", "made_at", {}),
+        ("calllogs.Listening", "last_at", {}),
+        ("calllogs.Export", "asked_at", {"state": "DONE"}),
+        ("calllogs.Erasure", "ended_at", {"state": "DONE"}),
+        ("admin.LogEntry", "action_time", {}),
+        ("sessions.Session", "expire_date", {"session_key": "k"}),
+    ],
+)
+def test_what_is_too_old_goes_and_what_is_not_stays(label, moment, more):
+    model = apps.get_model(label)
+    make(model, **{moment: ago(LONG_AGO), **more})
+    if model is not Session:
+        kept = make(model, **{moment: ago(NOT_LONG), **more})
+    retention.delete_old(budget_s=5)
+    assert list(model.objects.all()) == ([kept] if model is not Session else [])
+
+
+def test_of_a_settings_history_the_last_state_before_the_limit_stays():
+    agent = Agent.objects.create(name="Asha", number="+919812377889")
+    for name in ("Asha N", "Asha Nair"):
+        agent.name = name
+        agent.save()
+    rows = list(Agent.history.order_by("history_date"))
+    for days, row in zip((1500, 1400, 10), rows, strict=True):
+        Agent.history.filter(pk=row.pk).update(history_date=ago(dt.timedelta(days=days)))
+    retention.delete_old(budget_s=5)
+    assert list(Agent.history.order_by("history_date").values_list("name", flat=True)) == [
+        "Asha N",
+        "Asha Nair",
+    ]
+
+
+def test_of_attempts_the_last_of_each_outcome_before_the_limit_stays():
+    for days, value in ((1500, "old"), (1400, "last"), (10, "new")):
+        make(
+            Attempt,
+            address="hours:Monday",
+            value=value,
+            outcome="confirmed",
+            started_at=ago(dt.timedelta(days=days)),
+        )
+    make(
+        Attempt,
+        address="hours:Monday",
+        value="other",
+        outcome="refused",
+        started_at=ago(dt.timedelta(days=1450)),
+    )
+    retention.delete_old(budget_s=5)
+    assert set(Attempt.objects.values_list("value", flat=True)) == {"last", "new", "other"}
+
+
+def test_a_view_that_nobody_can_open_goes():
+    owner = User.objects.create_user("asha")
+    for name, shared in (("mine", False), ("ours", True)):
+        SavedView.objects.create(name=name, owner=owner, shared=shared)
+    owner.delete()
+    retention.delete_old(budget_s=5)
+    assert list(SavedView.objects.values_list("name", flat=True)) == ["ours"]
+
+
+def test_an_export_whose_file_is_kept_or_that_is_under_way_stays():
+    make(Export, asked_at=ago(LONG_AGO), file="a.csv", state="DONE")
+    make(Export, asked_at=ago(LONG_AGO), state="RUNNING")
+    retention.delete_old(budget_s=5)
+    assert Export.objects.count() == 2
+
+
+def test_no_more_than_the_time_allows():
+    make(Push, received_at=ago(LONG_AGO))
+    assert retention.delete_old(budget_s=0) == 0
+    assert Push.objects.exists()
+
+
+def test_records_are_kept_for_a_year_at_least(settings):
+    settings.DEED_RETENTION_DAYS = 100
+    assert "calllogs.W003" in [message.id for message in checks.run_checks()]
+
 
 OLD = "calllogid=old&callnumber=9812345678&date=2020-01-01&time=10:00:00"
 
@@ -17,14 +121,15 @@ def push(query: str = OLD) -> None:
     store([understood(receive(query.encode(), "127.0.0.1"))])
 
 
-def test_an_old_call_goes_and_its_young_push_stays(db, settings):
+def test_an_old_call_goes_and_its_young_push_stays():
     push()
     retention.delete_old(budget_s=5)
     assert not CallLog.objects.exists()
     assert Push.objects.get().call_id is None
 
 
-def test_a_push_that_comes_while_its_call_is_deleted_points_at_no_call_that_is_gone(transactional_db):
+@pytest.mark.django_db(transaction=True)
+def test_a_push_that_comes_while_its_call_is_deleted_points_at_no_call_that_is_gone():
     push()
     done = threading.Thread(target=_delete_old)
     with transaction.atomic():  # holds the call's row, with a push that nobody else sees yet

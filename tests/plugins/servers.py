@@ -40,6 +40,7 @@ _FOREIGN = (
     "PORTAL_URL",
     "SILENCE_",
     "ALARM_",
+    "DEED_",
 )
 
 

@@ -1,0 +1,484 @@
+"""A caller erased: out of every table and file, hidden at once, resumed after a crash, never back by a late push."""
+
+import base64
+import datetime as dt
+import json
+import re
+from contextlib import suppress
+from io import StringIO
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import models
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.urls import reverse
+from django.utils import timezone
+
+from calllogs import erased, replay, tasks
+from calllogs.arrival import Received, packed, understood
+from calllogs.erasing import files, jobs, people, tables, watch
+from calllogs.erasing.spelling import is_in, pattern_of, without
+from calllogs.erasure_asked import Refused, ask, number_of
+from calllogs.models import (
+    CallLog,
+    CallNote,
+    Erasure,
+    Export,
+    Listening,
+    MissedCaller,
+    Push,
+    Recording,
+    SavedView,
+)
+from calllogs.models.export import scope_of
+from calllogs.recordings import archive, cache
+from calllogs.store import store
+from ivrportal import roles
+from settings_sync import audit
+from settings_sync.models import Agent, AuditEntry
+from tests.rows import make
+
+CANARY, OTHER = "+919812377889", "+919812377880"
+DIGITS = CANARY.removeprefix("+91")
+PATTERN = pattern_of(CANARY)
+PUSH = "calllogid={id}&callnumber={number}&date={today}&time=00:00:01&callstatus=MISSED"
+
+
+@pytest.fixture(autouse=True)
+def _own_place(settings, tmp_path, no_broker):
+    settings.VAR_DIR = tmp_path
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    location = {"location": tmp_path / "recordings"}
+    disk = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": location}
+    settings.STORAGES = {**settings.STORAGES, "recordings": disk}
+
+
+def said(call_id, number):
+    return PUSH.format(id=call_id, number=number, today=timezone.localdate())
+
+
+def arrived(call_id="E1", number=CANARY, *, uid=None, ago=dt.timedelta(0), more=""):
+    raw = said(call_id, number.replace("+", "%2B")) + more
+    return understood(Received(uid or f"uid{call_id}", timezone.now() - ago, "203.0.113.9", raw))
+
+
+def erase(number=CANARY):
+    erasure, _ = ask(number)
+    jobs.run(erasure.pk)
+    erasure.refresh_from_db()
+    return erasure
+
+
+# --- everywhere ----------------------------------------------------------------------------------------------
+
+
+def holders():
+    """Every table that holds the number: the walk knows no table by name."""
+    found = []
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.managed or model._meta.proxy:
+            continue
+        for field in model._meta.concrete_fields:
+            if field.is_relation:
+                continue
+            texts = model._base_manager.annotate(as_text=Cast(field.attname, TextField()))
+            found += [
+                f"{model._meta.label}.{field.name}"
+                for value in texts.values_list("as_text", flat=True)
+                if value and (DIGITS in re.sub("[^0-9]", "", value) or is_in(value, PATTERN))
+            ]
+    return found
+
+
+def planted(model):
+    """The number in every text of a row that has room for it."""
+    values = {}
+    for name in tables.texts_of(model):
+        field = model._meta.get_field(name)
+        if isinstance(field, models.JSONField):
+            values[name] = {"words": [f"98123 {DIGITS[5:]}", {CANARY: 1}]}
+        elif not field.choices and (field.max_length or 100) >= 10:
+            values[name] = (
+                CANARY if (field.max_length or 100) < 30 or name == "caller" else f"ring 98123 {DIGITS[5:]}"
+            )
+            values[name] = values[name][-(field.max_length or 100) :]
+    days_ago = timezone.now() - dt.timedelta(days=2)
+    moments = [field.name for field in model._meta.concrete_fields if isinstance(field, models.DateTimeField)]
+    return dict.fromkeys(moments, days_ago) | values
+
+
+def plant_everywhere():
+    """One row in every table, also in those that another room will add; those in which it was planted."""
+    done = []
+    for model in tables.all_tables():
+        values = planted(model)
+        if model in (Agent, Session) or not set(values) & set(tables.texts_of(model)):
+            continue  # an agent's number is refused, a session is packed; both have tests of their own
+        make(model, **values)
+        done.append(model)
+    return done
+
+
+@pytest.mark.django_db
+def test_the_number_is_nowhere_in_any_table_afterwards(client_for):
+    client = client_for(roles.SUPERVISORS)
+    session = SessionStore(client.session.session_key)
+    session["note"] = f"98123 {DIGITS[5:]}"
+    session.save()
+    store([arrived(), arrived("E2"), arrived("E3", OTHER)])
+    make(CallNote, call=CallLog.objects.get(call_id="E1"), text="call her again")
+    done = plant_everywhere()
+    assert len(done) > 30
+    assert {found.rpartition(".")[0] for found in holders()} >= {model._meta.label for model in done}
+    audit.record(audit.Action.SAW_CALL, person="asha", callers=[CANARY])
+    erasure = erase()
+    assert erasure.state == Erasure.State.DONE
+    assert holders() == []
+    assert client.get("/admin/").status_code == 302  # the session that held it is over
+    # What stays: calls of nobody, other people's calls, and a digest for the question who saw it.
+    assert set(CallLog.objects.values_list("caller", flat=True)) >= {"", OTHER}
+    assert AuditEntry.objects.about_caller(audit.digests_of(CANARY)).count() == 2
+    assert erasure.counts["calls"] >= 3
+    assert erasure.counts["notes"] >= 1
+
+
+@pytest.mark.django_db
+def test_the_number_is_nowhere_on_the_disk_afterwards(tmp_path, settings):
+    call = make_call("F1", recording_url=f"https://r.example/{DIGITS}.mp3")
+    digest = cache.digest_of(call.recording_url)
+    with cache.writing() as file:
+        file.write(DIGITS.encode())
+        cache.keep(file, digest, "audio/mpeg")
+    name = archive.storage().save("2026/11/08/1.mp3", _file(DIGITS))
+    Recording.objects.create(call=call, state="KEPT", file=name, url_digest=digest, fetched_at=timezone.now())
+    replay.spool().append(packed(Received("s1", timezone.now(), "", said("S1", DIGITS))))
+    line = {"offset": 0, "note": "damaged", "base64": base64.b64encode(f"x{DIGITS}".encode()).decode()}
+    other = {**line, "base64": base64.b64encode(b"nobody").decode()}
+    (tmp_path / "spool" / "1-1-a.bad").write_text(json.dumps(line) + "\n" + json.dumps(other) + "\n")
+    whole, half = files.files.directory() / "a.csv", files.files.directory() / "b.csv.part"
+    for path in (whole, half):
+        path.write_text(CANARY)
+    make_export(file="a.csv")
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "1.log").write_text(f"98123 {DIGITS[5:]}")
+    erasure = erase()
+    assert erasure.state == Erasure.State.DONE
+    left = {
+        str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert [name for name, content in left.items() if is_in(content.decode("latin-1"), PATTERN)] == []
+    assert [name for name in left if name.startswith(("exports/", "recordings"))] == []
+    assert b"nobody" in b"".join(
+        map(base64.b64decode, re.findall(rb'base64": "(\S+)"', left["spool/1-1-a.bad"]))
+    )
+    assert Export.objects.get().file == ""
+    assert holders() == []
+
+
+def _file(text):
+    from django.core.files.base import ContentFile
+
+    return ContentFile(text.encode())
+
+
+def make_call(call_id, *, ago=dt.timedelta(hours=1), **more):
+    at = timezone.now() - ago
+    moments = dict.fromkeys(["started_at", "received_at", "told_at", "updated_at"], at)
+    return CallLog.objects.create(
+        **{"call_id": call_id, "caller": CANARY, "status": "MISSED", **moments, **more}
+    )
+
+
+def make_export(**more):
+    known = {
+        "who": "asha", "file_format": "csv", "way": "JOB", "zone": "Asia/Kolkata", "query": f"q=%2B91{DIGITS}",
+        "words": f"“{CANARY}”", "scope": scope_of("csv", f"q=%2B91{DIGITS}"), "state": "DONE",
+        "asked_at": timezone.now() - dt.timedelta(minutes=1),
+    }  # fmt: skip
+    return Export.objects.create(**known | more)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIGITS, CANARY, "98123 77889", "0" + DIGITS, "+91 98123 77889", "0091-98123-77889", "%2B91" + DIGITS,
+        "98123%2077889", "9812\u00a0377889", "(098123) 77889", "".join(f"%3{digit}" for digit in DIGITS), "9812_377889",
+    ],
+)  # fmt: skip
+def test_a_number_is_found_in_every_spelling(text):
+    assert is_in(f"call={text}&x", PATTERN)
+    assert without(text, PATTERN) in ("", "([erased]")
+    assert without(f"call {text} back", PATTERN).replace("(", "") == "call [erased] back"
+    assert not is_in(text.replace("77889", "77880").replace("%39", "%30"), PATTERN)
+
+
+@pytest.mark.django_db
+def test_the_databases_find_the_same_spellings():
+    for raw in (f"a={DIGITS}", "a=%2B91%2098123%2077889", "a=98123-77889", f"a={OTHER}"):
+        Push.objects.create(uid=raw[:32], received_at=timezone.now(), raw_query=raw, outcome="REJECTED")
+    assert Push.objects.filter(raw_query__regex=PATTERN).count() == 3
+
+
+# --- at once, and what stays ---------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_from_the_moment_of_asking_no_page_shows_the_caller(client_for):
+    client = client_for(None)
+    store([arrived(), arrived("E9", OTHER)])
+    unusable = f"callnumber={DIGITS}&date=never"
+    store([understood(Received("u1", timezone.now(), "", unusable))])
+    tasks.refresh_missed()
+    assert MissedCaller.objects.filter(caller=CANARY).exists()
+    shown = ["/admin/calllogs/calllog/", reverse("admin:calllogs_missed"), "/admin/calllogs/push/"]
+    assert all(is_in(client.get(page).content.decode(), PATTERN) for page in shown)
+    erasure, is_new = ask(CANARY)
+    assert is_new
+    assert erasure.is_under_way
+    assert [page for page in shown if is_in(client.get(page).content.decode(), PATTERN)] == []
+    assert not is_in(client.get(f"/admin/calllogs/calllog/?q={DIGITS}").content.decode().replace(f'"{DIGITS}"', ""),
+                     f"98123 {DIGITS[5:]}")  # fmt: skip
+    tasks.refresh_missed()
+    tasks.rebuild_missed()
+    assert list(MissedCaller.objects.values_list("caller", flat=True)) == [OTHER]
+
+
+@pytest.mark.django_db
+def test_a_call_stays_as_a_call_of_nobody_and_the_counts_stay():
+    call = make_call("F1", department="Sales", talk_seconds=75, recording_url="https://r.example/1.mp3")
+    user = make(User, username="asha")
+    Listening.objects.note(call, user=user, play="a")
+    erase()
+    call.refresh_from_db()
+    assert (call.caller, call.recording_url, call.department, call.talk_seconds) == ("", "", "Sales", 75)
+    assert call.call_id == erased.id_of("F1") != "F1"
+    assert Listening.objects.get().call_uid == call.call_id
+
+
+@pytest.mark.django_db
+def test_what_is_about_others_keeps_its_row_without_the_number():
+    other = make_call(
+        "X-" + DIGITS, caller=OTHER, agent_number=CANARY, recording_url=f"https://r.example/{DIGITS}"
+    )
+    make(CallNote, call=other, text="her sister is 98123 77889, call there", author_name="asha")
+    SavedView.objects.create(name="mine", query=f"q=%2B91{DIGITS}&status=MISSED")
+    export = make_export()
+    erase()
+    other.refresh_from_db()
+    assert (other.caller, other.agent_number, other.recording_url) == (OTHER, "", "")
+    assert CallNote.objects.get().text == "her sister is [erased], call there"
+    assert SavedView.objects.get().query == "q=[erased]&status=MISSED"
+    export.refresh_from_db()
+    assert export.scope == scope_of("csv", export.query) != scope_of("csv", f"q=%2B91{DIGITS}")
+
+
+@pytest.mark.django_db
+def test_numbers_that_are_no_callers_are_refused():
+    Agent.objects.create(name="Asha", number=CANARY)
+    with pytest.raises(Refused, match="agent"):
+        ask(DIGITS)
+    with pytest.raises(Refused, match="whole"):
+        ask("12345")
+    make_call("F1", caller=OTHER, virtual_number="+918012345678")
+    tasks.rebuild_rollups()
+    with pytest.raises(Refused, match="office"):
+        ask("+918012345678")
+    User.objects.create_user(OTHER)
+    with pytest.raises(Refused, match="signs in"):
+        number_of(OTHER)
+    assert not Erasure.objects.exists()
+
+
+@pytest.mark.django_db
+def test_who_asks_twice_joins_the_first():
+    make_call("F1")
+    first, is_new = ask(CANARY)
+    again, is_new_again = ask(f"0{DIGITS}")
+    assert (first.pk, is_new, is_new_again) == (again.pk, True, False)
+
+
+# --- cut short -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_an_erasure_that_is_cut_short_anywhere_goes_on_where_it_was(monkeypatch):
+    monkeypatch.setattr(people, "AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "CALLS_AT_BEGIN", 2)
+    for number in range(5):
+        make_call(f"F{number}")
+    erasure, _ = ask(CANARY)
+    assert CallLog.objects.filter(caller=CANARY).count() == 3
+    write, written = jobs._write, []
+
+    def killed(row):
+        written.append(row.step)
+        if len(written) % 2:
+            raise KeyboardInterrupt  # in the place of a kill: the transaction is gone, the lease is still held
+        write(row)
+
+    monkeypatch.setattr(jobs, "_write", killed)
+    runs = 0
+    while Erasure.objects.get().is_under_way:
+        Erasure.objects.update(lease_until=None)  # its time is over
+        with suppress(KeyboardInterrupt):
+            jobs.run(erasure.pk)
+        runs += 1
+        assert runs < 200
+    assert runs > 30
+    erasure.refresh_from_db()
+    assert erasure.counts["calls"] == 5
+    assert (erasure.number, erasure.state) == ("", Erasure.State.DONE)
+    assert holders() == []
+
+
+@pytest.mark.django_db
+def test_only_one_leads_an_erasure_and_the_sweep_takes_up_what_was_left():
+    make_call("F1")
+    erasure, _ = ask(CANARY)
+    assert jobs._claim(erasure.pk)
+    assert not jobs.run(erasure.pk)
+    Erasure.objects.update(lease_until=timezone.now() - dt.timedelta(seconds=1))
+    assert jobs.run_due(budget_s=5) == 0  # just asked for: whoever was nudged has it
+    Erasure.objects.update(asked_at=timezone.now() - dt.timedelta(minutes=1))
+    assert jobs.run_due(budget_s=60) == 1
+
+
+@pytest.mark.django_db
+def test_a_storage_that_does_not_delete_leaves_the_erasure_under_way(monkeypatch):
+    call = make_call("F1", recording_url="https://r.example/1.mp3")
+    Recording.objects.create(call=call, state="KEPT", file="1.mp3", url_digest="x", fetched_at=timezone.now())
+
+    def broken(name):
+        raise OSError
+
+    monkeypatch.setattr(archive.storage().__class__, "delete", lambda self, name: broken(name))
+    erasure = erase()
+    assert erasure.is_under_way
+    monkeypatch.undo()
+    Erasure.objects.update(lease_until=None)
+    assert jobs.run(erasure.pk)
+
+
+# --- what comes afterwards -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_late_repeat_of_an_erased_call_brings_no_number_back():
+    store([arrived()])
+    erase()
+    store([arrived(uid="late", more="&state=Kerala")])
+    assert CallLog.objects.filter(caller=CANARY).exists()  # for a moment
+    tasks.go_on_erasing()
+    assert CallLog.objects.count() == 1
+    assert not Push.objects.exists()
+    tasks.refresh_missed()
+    assert holders() == []
+
+
+@pytest.mark.django_db
+def test_what_was_on_its_way_when_the_caller_was_erased_is_forgotten_too():
+    erase()
+    store([arrived("E5", ago=dt.timedelta(minutes=1))])
+    tasks.go_on_erasing()
+    assert list(CallLog.objects.values_list("call_id", "caller")) == [(erased.id_of("E5"), "")]
+    assert not Push.objects.exists()
+
+
+@pytest.mark.django_db
+def test_who_rings_again_afterwards_is_a_new_caller():
+    store([arrived()])
+    erase()
+    store([arrived("E7")])
+    tasks.go_on_erasing()
+    tasks.refresh_missed()
+    assert CallLog.objects.filter(caller=CANARY).count() == 1
+    Erasure.objects.update(state="RUNNING", number=CANARY, step="", after=None, lease_until=None)
+    jobs.run(Erasure.objects.get().pk)  # even while an erasure is still under way
+    assert CallLog.objects.filter(caller=CANARY).count() == 1
+    assert Push.objects.filter(call__caller=CANARY).count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("call_id", ["E1", "E8"])
+def test_a_push_that_lay_in_the_spool_brings_no_number_back(call_id):
+    store([arrived()])
+    before = arrived(call_id, uid="spooled", ago=dt.timedelta(minutes=1))
+    erase()
+    replay.spool().append(packed(Received(*before[:4])))
+    replay.drain()
+    assert holders() == []
+    assert not Push.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_inbox_brings_no_number_back():
+    """An unusable push of an erased call, mended: the number was not even in it."""
+    store([arrived()])
+    erase()
+    raw = "calllogid=E1&callnumber=&date=&time=10:15:00"
+    mends = {"caller": CANARY, "date": "2026-11-08"}
+    Push.objects.create(uid="r", received_at=timezone.now(), raw_query=raw, outcome="REJECTED", mends=mends)
+    assert replay.replay() == (0, 0)
+    assert not Push.objects.exists()
+    assert not CallLog.objects.filter(caller=CANARY).exists()
+
+
+@pytest.mark.django_db
+def test_a_late_push_is_known_after_the_secret_key_has_changed(settings):
+    store([arrived()])
+    erase()
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret"
+    store([arrived(uid="late")])
+    tasks.go_on_erasing()
+    assert CallLog.objects.count() == 1
+    assert not CallLog.objects.exclude(caller="").exists()
+
+
+@pytest.mark.django_db
+def test_where_nobody_was_erased_the_watch_asks_once(django_assert_num_queries):
+    store([arrived()])
+    with django_assert_num_queries(1):
+        watch.look()
+
+
+@pytest.mark.django_db
+def test_a_recording_that_is_fetched_while_its_caller_is_erased_is_not_kept(monkeypatch):
+    call = make_call("F1", recording_url="https://r.example/1.mp3")
+    Recording.objects.create(
+        call=call, url_digest=cache.digest_of(call.recording_url), next_try_at=timezone.now()
+    )
+
+    def fetched(url, file, *, limits):
+        erase()
+        file.write(b"voice")
+        from calllogs.recordings.fetch import Got
+
+        return Got(start=0, size=5, total=5, kind="audio/mpeg")
+
+    monkeypatch.setattr(archive, "fetch", fetched)
+    archive.fetch_due(until=float("inf"), limits=lambda: None)
+    assert not Recording.objects.exists()
+    assert [path for path in archive.storage().base_location.rglob("*") if path.is_file()] == []
+
+
+# --- the command ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_command_erases_and_says_what():
+    store([arrived()])
+    out = StringIO()
+    call_command("erase_caller", f"98123 {DIGITS[5:]}", stdout=out)
+    assert out.getvalue().startswith("Erased: ")
+    assert "1 calls" in out.getvalue()
+    assert holders() == []
+    entry = AuditEntry.objects.get(action="ERASED")
+    assert (entry.person, entry.count) == ("command line", 1)
+    assert "••••89" in entry.what
+    with pytest.raises(CommandError, match="whole"):
+        call_command("erase_caller", "123")
