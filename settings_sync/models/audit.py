@@ -6,7 +6,6 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-
 SEARCHED = 200_000  # entries whose scope a search reads: more would take seconds
 
 
