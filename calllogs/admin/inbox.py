@@ -24,7 +24,7 @@ from calllogs.replay import replay
 from calllogs.vocabulary import BLANKS
 from settings_sync import audit, theme
 from settings_sync.audit import Action
-from settings_sync.phone import for_people, to_e164
+from settings_sync.phone import for_people, masked, to_e164
 
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
 
@@ -175,6 +175,8 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
 
     def _record_mend(self, request: HttpRequest, push: Push, values: dict[str, list[str]]) -> None:
         changes = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+        if "caller" in changes:  # also one that is too short to be known as a number
+            changes["caller"] = [masked(value) for value in changes["caller"]]
         audit.record(
             Action.MENDED if changes else Action.REPLAYED,
             request=request,

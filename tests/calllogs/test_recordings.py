@@ -17,6 +17,7 @@ from calllogs.recordings.causes import Cause
 from calllogs.recordings.words import WORDS, words_of
 from ivrportal.embedded import free_port
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
 from settings_sync.simulator.tones import tone
 from tests.settings_sync.raw_server import answer, hold, read_request, saying, serving
@@ -221,6 +222,10 @@ def test_a_play_is_one_row_before_the_first_byte_however_many_ranges_it_takes(cl
         assert Listening.objects.count() == 3
         plays("x" * 4000, 0)  # a name that no page of ours gave
         assert Listening.objects.filter(play="").count() == 1
+    entries = AuditEntry.objects.filter(
+        action="LISTENED", person="supervisors", subject=f"calllogs.calllog:{call.pk}"
+    )
+    assert entries.count() == Listening.objects.count() == 4, "an entry for each play"
     page = client_for(None).get("/admin/calllogs/listening/").text
     assert page.count("supervisors") >= 4
     CallLog.objects.all().delete()
