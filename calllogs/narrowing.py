@@ -6,10 +6,11 @@ addresses keep the filter as the person chose it.
 
 from dataclasses import replace
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from calllogs import searching
-from calllogs.filters import NOTHING, CallFilter
+from calllogs.filters import NOTHING, CallFilter, from_query
 from calllogs.sight import Sight
 
 NOWHERE = "\x1f"  # a department of no call: the parser keeps no such sign
@@ -82,6 +83,14 @@ def departments_words(sight: Sight) -> str:
 def shown(wanted: CallFilter, sight: Sight) -> CallFilter:
     """What another person chose, for this one to read: a view or an export."""
     return wanted if sight.sees_numbers or not wanted.q else replace(wanted, q=searching.shortened(wanted.q))
+
+
+def shown_words(words: str, query: str, sight: Sight) -> str:
+    """The words of another person's filter, which were written down with the search in them."""
+    if sight.sees_numbers:
+        return words
+    search = from_query(QueryDict(query)).q
+    return sight.text(words.replace(search, searching.shortened(search)) if search else words)
 
 
 def scope_words(words: str, sight: Sight) -> str:
