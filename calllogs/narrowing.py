@@ -43,13 +43,13 @@ def told(wanted: CallFilter, sight: Sight) -> list[str]:
         else:
             words = _("You may see calls of %(seen)s only; the other departments of the filter are left out.")
         sentences.append(words % {"seen": departments_words(sight)})
-    if wanted.q and not sight.sees_numbers and (words := _search_words(wanted.q)):
+    if wanted.q and not sight.sees_numbers and (words := search_words(wanted.q)):
         sentences.append(words)
     return sentences
 
 
-def _search_words(text: str) -> str:
-    """Empty if the search says no more than is seen, or is none for a number."""
+def search_words(text: str) -> str:
+    """For a person who sees half numbers: empty if the search says no more than is seen, or is none for a number."""
     if searching.DOT in text or sum(sign.isdigit() for sign in text) < 3:
         return ""
     looks = searching.looks(text)
