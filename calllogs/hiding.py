@@ -5,8 +5,8 @@ stay as they are.
 """
 
 import re
-from collections.abc import Collection, Iterator
-from urllib.parse import unquote_plus
+from collections.abc import Callable, Collection, Iterator
+from urllib.parse import unquote, unquote_plus
 
 from calllogs.vocabulary import FIELD_OF_KEY, normal_key
 from settings_sync.phone import half_hidden, to_e164
@@ -28,20 +28,28 @@ def digits_of(number: str) -> str:
 
 
 def in_text(text: str, *, callers: Collection[str] = (), known: Collection[str] = ()) -> str:
-    """A text that people or the provider wrote. `callers` are hidden also if they are short."""
+    """A text that people or the provider wrote. `callers` are hidden also if they are short.
+
+    What is encoded as in an address is shown decoded if something in it is hidden: else it could be decoded again.
+    """
+    plain = _decoded(text, unquote)
+    shown = _hidden(plain, callers, known)
+    return text if shown == plain else shown
+
+
+def _hidden(text: str, callers: Collection[str], known: Collection[str]) -> str:
     office = {digits_of(number) for number in known if number}
 
     def hidden(match: re.Match[str]) -> str:
         digits = _NO_DIGIT.sub("", match[0])
-        number = to_e164(match[0]) or digits
+        number = to_e164(match[0]) or ("+" if match[0][0] == "+" else "") + digits
         return match[0] if {digits, digits_of(number)} & office else half_hidden(number)
 
-    text = _NUMBER.sub(hidden, text)
     for caller in callers:
         digits = digits_of(caller)
         if len(digits) >= _SHORTEST_IN_TEXT and digits not in office:
             text = text.replace(digits, half_hidden(caller))
-    return text
+    return _NUMBER.sub(hidden, text)
 
 
 def in_call_id(call_id: str, caller: str) -> str:
@@ -53,7 +61,7 @@ def in_call_id(call_id: str, caller: str) -> str:
 
 
 def in_query(raw_query: str, *, callers: Collection[str] = (), known: Collection[str] = ()) -> str:
-    """A push as it came. A value in which something is hidden is shown decoded: encoding would hide it from us."""
+    """A push as it came."""
     return "&".join(_hidden_pieces(raw_query, callers, known))
 
 
@@ -74,9 +82,9 @@ def _hidden_pieces(raw_query: str, callers: Collection[str], known: Collection[s
         # else it may belong to the caller's number before it
 
 
-def _decoded(text: str) -> str:
+def _decoded(text: str, decode: Callable[[str], str] = unquote_plus) -> str:
     for _time in range(_DECODED_AT_MOST):
-        plain = unquote_plus(text)
+        plain = decode(text)
         if plain == text:
             break
         text = plain

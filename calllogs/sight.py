@@ -81,5 +81,5 @@ def _read(user: Any) -> Sight:
     limits = list(
         DepartmentLimit.objects.filter(person_id=user.pk).order_by().values_list("department", flat=True)
     )
-    # A limit without a name is a limit still, and lets nothing through.
-    return Sight(user.has_perm(NUMBERS), frozenset(filter(None, limits)) if limits else None)
+    # A limit to what is no name (a dash stands for none, `filters.NOTHING`) is a limit still, and lets nothing through.
+    return Sight(user.has_perm(NUMBERS), frozenset(limits) - {"", "-"} if limits else None)

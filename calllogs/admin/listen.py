@@ -1,6 +1,5 @@
 """A recording, played through the portal; and who listened."""
 
-import mimetypes
 import secrets
 from typing import Any
 from wsgiref.util import FileWrapper
@@ -8,7 +7,7 @@ from wsgiref.util import FileWrapper
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +25,7 @@ from calllogs.recordings import archive, play
 from calllogs.recordings.cache import digest_of
 from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.ranges import Wish, wish_of
+from calllogs.recordings.sounds import ENDINGS
 from calllogs.recordings.words import words_of
 from calllogs.sight import Sight, sight_of
 from settings_sync import audit, theme
@@ -121,7 +121,7 @@ def _download(request: HttpRequest, call: CallLog) -> HttpResponseBase:
         response = _whole(request, call)
     except NotAvailable as error:
         return _none(error)
-    ending = mimetypes.guess_extension(response.headers["Content-Type"]) or ""
+    ending = ENDINGS.get(response.headers["Content-Type"], "")
     name = f"call-{timezone.localtime(call.started_at):%Y-%m-%d-%H%M}-{call.pk}{ending}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     del response["Accept-Ranges"]
@@ -191,7 +191,6 @@ def _must_be_allowed(request: HttpRequest) -> None:
 
 @admin.register(Listening)
 class ListeningAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
-    fields = ["user_name", "at", "last_at"]
     list_display = ["user_name", "at", "last_at"]
     list_display_links = None
     list_filter = [("at", theme.RangeDateFilter)]
@@ -202,6 +201,10 @@ class ListeningAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
     search_help_text = gettext_lazy("User name, or call id")
     show_full_result_count = False
     paginator = FirstPages
+
+    def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The list tells all; a page of its own would be named after the call's id."""
+        raise Http404
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Listening]:
         return super().get_queryset(request).filter(sight_of(request.user).condition("call__department"))
