@@ -25,7 +25,7 @@ class WholeOffice:
         inherited: Any = super()
         return inherited.has_view_permission(request, obj) and sees_all(request)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         inherited: Any = super()
         return inherited.has_add_permission(request) and sees_all(request)
 
