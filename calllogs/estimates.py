@@ -36,7 +36,7 @@ def of_period(meant: Q) -> Count:
             with within(2 * COUNT_MS["sqlite"]):
                 return Count(calls.count(), is_exact=True)
         except TookTooLong:
-            return Count(_sampled_calls(meant), is_about=True)
+            return Count(_sampled_calls(meant)[0], is_about=True)
     plan: list[dict[str, Any]] = json.loads(calls.explain(format="json") or "[]")
     expected = int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
     if expected > 2 * COUNTED:
@@ -49,8 +49,10 @@ def of_period(meant: Q) -> Count:
 
 def of_many(meant: Q) -> Count:
     """For a filter that calls are met with at every turn."""
-    expected = _sampled_calls(meant) if connection.vendor == "sqlite" else _sampled_pages(meant)
+    expected, is_all = _sampled_calls(meant) if connection.vendor == "sqlite" else _sampled_pages(meant)
     if expected <= COUNTED:
+        if is_all:  # few calls are looked at as a whole, so that is counted already
+            return Count(expected, is_exact=True)
         try:
             with within(COUNT_MS[connection.vendor]):
                 number = _up_to_limit(meant)
@@ -76,8 +78,8 @@ def _up_to_limit(meant: Q) -> int:
     return CallLog.objects.filter(meant).order_by().values("pk")[: COUNTED + 1].count()
 
 
-def _sampled_pages(meant: Q) -> int:
-    """From some pages of the table, which are always the same ones.
+def _sampled_pages(meant: Q) -> tuple[int, bool]:
+    """From some pages of the table, which are always the same ones; and whether these are all.
 
     The planner would take the filters for independent of each other: a third of the answered calls without a
     recording, though hardly one is.
@@ -89,12 +91,19 @@ def _sampled_pages(meant: Q) -> int:
         f"FROM {table}", f"FROM {table} TABLESAMPLE SYSTEM (100 * {share}) REPEATABLE (1)", 1
     )
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) / {share} FROM ({sampled}) AS sampled", [table, table, *parameters])
-        return round(cursor.fetchone()[0])
+        cursor.execute(
+            f"SELECT count(*) / {share}, {share} = 1 FROM ({sampled}) AS sampled",
+            [table, table, table, *parameters],
+        )
+        number, is_all = cursor.fetchone()
+        return round(number), is_all
 
 
-def _sampled_calls(meant: Q) -> int:
-    """From calls at even distances; ids have few gaps but where old calls were deleted, which is at the beginning."""
+def _sampled_calls(meant: Q) -> tuple[int, bool]:
+    """From calls at even distances, and whether these are all.
+
+    Ids have few gaps but where old calls were deleted, which is at the beginning.
+    """
     table = connection.ops.quote_name(CallLog._meta.db_table)
     sql, parameters = CallLog.objects.filter(meant).order_by().values("pk").query.sql_with_params()
     first_id, last_id = f"(SELECT min(id) FROM {table})", f"(SELECT max(id) FROM {table})"
@@ -108,7 +117,7 @@ def _sampled_calls(meant: Q) -> int:
         cursor.execute(f"SELECT count(*), {first_id}, {last_id} FROM ({sampled})", [steps, *parameters])
         found, first, last = cursor.fetchone()
     if first is None:
-        return 0
+        return 0, True
     step = max(1, (last - first) // SAMPLED_CALLS)
     looked_at = (last - first) // step + 1
-    return round(found * (last - first + 1) / looked_at)
+    return round(found * (last - first + 1) / looked_at), step == 1

@@ -8,27 +8,43 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from calllogs import tasks
+from calllogs import narrowing, tasks
 from calllogs.filters import CallFilter
 from calllogs.models import Export
 from calllogs.models.export import scope_of
+from calllogs.sight import EVERYTHING, Sight, sight_of
 from settings_sync import audit
 from settings_sync.audit import COMMAND_LINE, Action
+
+DOWNLOAD = "calllogs.download_recording"
+_HIDES = ["", Export.Hides.RECORDINGS, Export.Hides.NUMBERS]  # each hides what those before it hide, and more
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who wants which calls, and how. Without a user it is the command line. `request`: where from, for the trail."""
+    """Who wants which calls, and how. Without a user it is the command line, which sees everything.
+
+    `request`: where from, for the audit trail.
+    """
 
     user: Any
     wanted: CallFilter
     file_format: str
     request: HttpRequest | None = None
 
+    @property
+    def sight(self) -> Sight:
+        return sight_of(self.user) if self.user else EVERYTHING
+
+    @property
+    def meant(self) -> CallFilter:
+        """For queries: as far as this person may see."""
+        return narrowing.narrowed(self.wanted, self.sight)
+
     def record(self, way: str, state: str, **more: Any) -> Export:
         """Committed before the first byte: who exported what is known, whatever happens then."""
         now = timezone.now()
-        query = self.wanted.query()
+        query, sight = self.wanted.query(), self.sight
         with transaction.atomic():
             export = Export.objects.create(
                 person=self.user,
@@ -38,8 +54,9 @@ class Asked:
                 way=way,
                 zone=settings.PORTAL_TIME_ZONE,
                 query=query,
-                words=self.wanted.words(now=now),
-                scope=scope_of(self.file_format, query),
+                words=narrowing.scope_words(self.wanted.words(now=now), sight),
+                **_limits(self),
+                scope=scope_of(self.file_format, query, **_limits(self)),
                 state=state,
                 **more,
             )
@@ -54,6 +71,32 @@ class Asked:
         return export
 
 
+def _limits(asked: Asked) -> dict[str, Any]:
+    """What the file will hold for ever of what the person may see at this moment."""
+    sight = asked.sight
+    return {
+        "hides": hidden_from(asked.user) if asked.user else "",
+        "departments": None if sight.departments is None else sorted(sight.departments),
+    }
+
+
+def hidden_from(user: Any) -> str:
+    """What the cells of this person's exports do not tell (Export.Hides)."""
+    if not sight_of(user).sees_numbers:
+        return Export.Hides.NUMBERS.value
+    return "" if user.has_perm(DOWNLOAD) else Export.Hides.RECORDINGS.value
+
+
+def still_may(user: Any, export: Export) -> bool:
+    """Whether the person may see today what is in the file: rights can be taken away after it was written."""
+    sight = sight_of(user)
+    if _HIDES.index(export.hides) < _HIDES.index(hidden_from(user)):
+        return False
+    if sight.departments is None:
+        return True
+    return export.departments is not None and sight.departments.issuperset(export.departments)
+
+
 def begin_job(asked: Asked) -> tuple[Export, bool]:
     """The job that writes this export, and whether it is new: who asks twice joins the first."""
     try:
@@ -62,7 +105,7 @@ def begin_job(asked: Asked) -> tuple[Export, bool]:
             transaction.on_commit(lambda: tasks.nudge_export(export.pk), robust=True)
             return export, True
     except IntegrityError:
-        scope = scope_of(asked.file_format, asked.wanted.query())
+        scope = scope_of(asked.file_format, asked.wanted.query(), **_limits(asked))
         first = Export.objects.jobs().under_way().filter(person=asked.user, scope=scope).first()
         # It may have ended in this very moment: then there is room for a new one.
         return (first, False) if first else begin_job(asked)

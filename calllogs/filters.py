@@ -67,6 +67,9 @@ class CallFilter:
     talk_from: int | None = None
     talk_to: int | None = None
     q: str = ""
+    hides_numbers: bool = (
+        False  # for whom the search finds only by what is seen of a number; stands in no address
+    )
     problems: tuple[str, ...] = field(default=(), compare=False)
 
     def days(self, *, now: dt.datetime | None = None) -> tuple[dt.date | None, dt.date | None]:
@@ -110,7 +113,9 @@ class CallFilter:
             wanted &= office_time.condition(is_open=self.office == "in", first=first, last=last)
         if self.weekday or self.hour:
             wanted &= office_time.at_clock(weekday=self.weekday, hour=self.hour, first=first, last=last)
-        return wanted & searching.condition(self.q, by_index=by_index) if self.q else wanted
+        if not self.q:
+            return wanted
+        return wanted & searching.condition(self.q, by_index=by_index, hides_numbers=self.hides_numbers)
 
     def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
         """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true.

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
+from calllogs import hiding
 from calllogs.models import CallLog, DepartmentLimit
 from settings_sync.phone import for_people, half_hidden
 
@@ -32,6 +33,14 @@ class Sight:
     def number(self, number: str) -> str:
         """A caller's number as this person may read it: `98123 45678`, or `98••• ••678`; empty stays empty."""
         return for_people(number) if self.sees_numbers else half_hidden(number)
+
+    def text(self, text: str, *callers: str, known: Iterable[str] = ()) -> str:
+        """What somebody wrote, without whole numbers: of these callers, or of anybody but the office (`known`)."""
+        return text if self.sees_numbers else hiding.in_text(text, callers=callers, known=tuple(known))
+
+    def call_id(self, call_id: str, caller: str) -> str:
+        """The id of a call, which the provider may have made of the caller's number."""
+        return call_id if self.sees_numbers else hiding.in_call_id(call_id, caller)
 
     def condition(self, field: str = "department") -> Q:
         """For `filter`: what of the rows with this field the person may see."""
@@ -69,7 +78,8 @@ def require_unlimited(user: Any) -> None:
 def _read(user: Any) -> Sight:
     if user.is_active and user.is_superuser:
         return EVERYTHING
-    limits = frozenset(
+    limits = list(
         DepartmentLimit.objects.filter(person_id=user.pk).order_by().values_list("department", flat=True)
     )
-    return Sight(user.has_perm(NUMBERS), limits or None)
+    # A limit to what is no name (a dash stands for none, `filters.NOTHING`) is a limit still, and lets nothing through.
+    return Sight(user.has_perm(NUMBERS), frozenset(limits) - {"", "-"} if limits else None)

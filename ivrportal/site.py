@@ -103,6 +103,12 @@ def _may(permission: str) -> Any:
     return lambda request: request.user.has_perm(permission)
 
 
+def _whole(item: dict[str, Any]) -> dict[str, Any]:
+    """Of a page about the whole office: not for who is limited to departments."""
+    may = item["permission"]
+    return {**item, "permission": lambda request: may(request) and not sight_of(request.user).is_limited}
+
+
 def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, Any]:
     return {
         "title": title,
@@ -115,7 +121,7 @@ def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, An
 def _missed(request: HttpRequest) -> Any:
     from calllogs.admin import desk  # late: the admin modules register themselves with this very site
 
-    return desk.badge(getattr(request, _COUNTED, None))
+    return desk.badge(request.user, getattr(request, _COUNTED, None))
 
 
 def _shown(request: HttpRequest, item: dict[str, Any]) -> dict[str, Any]:
@@ -184,9 +190,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(
                     _("Attempts"), "history", "settings_sync_attempt_changelist", "settings_sync.view_attempt"
                 ),
-                _item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push"),
-                _item(_("Connect the provider"), "cable", "connect", "calllogs.view_pushkey"),
-                _item(_("Push keys"), "key", "calllogs_pushkey_changelist", "calllogs.view_pushkey"),
+                _whole(_item(_("Inbox"), "inbox", "calllogs_push_changelist", "calllogs.view_push")),
+                _whole(_item(_("Connect the provider"), "cable", "connect", "calllogs.view_pushkey")),
+                _whole(_item(_("Push keys"), "key", "calllogs_pushkey_changelist", "calllogs.view_pushkey")),
             ],
         },
         {

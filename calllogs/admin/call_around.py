@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from calllogs.admin.call_story import lasting
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
+from calllogs.sight import Sight
 from settings_sync.models import Agent
 from settings_sync.phone import for_people
 
@@ -68,17 +69,17 @@ def _rows(calls: QuerySet[CallLog]) -> QuerySet[CallLog, Any]:
     )
 
 
-def of_caller(call: CallLog) -> Caller:
+def of_caller(call: CallLog, sight: Sight) -> Caller:
     """In one query. Somebody who hid the number is many people: of them nothing is told."""
     if not call.caller:
         return Caller()
-    found = list(_rows(CallLog.objects.filter(caller=call.caller))[: MOST_OF_CALLER + 1])
+    found = list(_rows(sight.calls().filter(caller=call.caller))[: MOST_OF_CALLER + 1])
     has_more, rows = len(found) > MOST_OF_CALLER, found[:MOST_OF_CALLER]
     counts = Counter(row["status"] for row in rows)
     place = next((index for index, row in enumerate(rows) if row["pk"] == call.pk), None)
     near = [] if place is None else rows[max(0, place - AFTER) : place + BEFORE + 1]
     return Caller(
-        lines=[_line(row, by_agent=True, this=call.pk) for row in near],
+        lines=[_line(row, sight, by_agent=True, this=call.pk) for row in near],
         newer=rows[place - 1]["pk"] if place else None,
         older=rows[place + 1]["pk"] if place is not None and place + 1 < len(rows) else None,
         count=len(rows),
@@ -90,22 +91,25 @@ def of_caller(call: CallLog) -> Caller:
     )
 
 
-def of_agent_and_department(call: CallLog) -> tuple[list[Other], list[Other]]:
+def of_agent_and_department(call: CallLog, sight: Sight) -> tuple[list[Other], list[Other]]:
     """The latest of each before this call, in one query."""
     if not (call.agent_number or call.department):
         return [], []
     earlier = CallLog.objects.filter(started_at__lte=call.started_at)
-    rows = [row for row in _rows(earlier)[:LOOKED_AT] if row["pk"] != call.pk]
+    # What a person may not see is left out afterwards: so the look stays as short for everybody.
+    rows = [
+        row for row in _rows(earlier)[:LOOKED_AT] if row["pk"] != call.pk and sight.covers(row["department"])
+    ]
     agents = (row for row in rows if call.agent_number and row["agent_number"] == call.agent_number)
     departments = (row for row in rows if call.department and row["department"] == call.department)
-    return _first(agents, by_agent=False), _first(departments, by_agent=True)
+    return _first(agents, sight, by_agent=False), _first(departments, sight, by_agent=True)
 
 
-def _first(rows: Iterable[dict[str, Any]], *, by_agent: bool) -> list[Other]:
-    return [_line(row, by_agent=by_agent) for row, _n in zip(rows, range(LATEST), strict=False)]
+def _first(rows: Iterable[dict[str, Any]], sight: Sight, *, by_agent: bool) -> list[Other]:
+    return [_line(row, sight, by_agent=by_agent) for row, _n in zip(rows, range(LATEST), strict=False)]
 
 
-def _line(row: dict[str, Any], *, by_agent: bool, this: int | None = None) -> Other:
+def _line(row: dict[str, Any], sight: Sight, *, by_agent: bool, this: int | None = None) -> Other:
     colour, icon = STATUS_LOOK[row["status"]]
     agent = (
         row["agent"] or for_people(row["agent_number"]) or row["department"]
@@ -116,7 +120,7 @@ def _line(row: dict[str, Any], *, by_agent: bool, this: int | None = None) -> Ot
         str(CallLog.Status(row["status"]).label),
         colour,
         icon,
-        (agent if by_agent else for_people(row["caller"])) or "–",
+        (agent if by_agent else sight.number(row["caller"])) or "–",
         lasting(row["talk_seconds"]) if row["talk_seconds"] else "–",
         row["pk"] == this,
     )

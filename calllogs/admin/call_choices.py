@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from calllogs.filters import NOTHING, CallFilter
 from calllogs.models import CallLog
+from calllogs.sight import Sight
 from settings_sync.phone import for_people
 
 FIELDS = ("department", "virtual_number", "circle")
@@ -67,8 +68,13 @@ def _read() -> Known:
     return found
 
 
-def offered(wanted: CallFilter, *, agents: dict[str, str], departments: set[str]) -> dict[str, Any]:
-    """For each list of the page its choices; what is chosen is always among them."""
+def offered(
+    wanted: CallFilter, *, agents: dict[str, str], departments: set[str], sight: Sight
+) -> dict[str, Any]:
+    """For each list of the page its choices; what is chosen is always among them.
+
+    Of departments only the person's own. Numbers and circles are the office's and the country's, and no secret.
+    """
     values = known(may_renew=wanted == CallFilter())  # a page that has little else to do
     people = sorted(agents.items(), key=lambda agent: agent[1].casefold())
     return {
@@ -79,13 +85,15 @@ def offered(wanted: CallFilter, *, agents: dict[str, str], departments: set[str]
             [*people, *((number, for_people(number)) for number in wanted.agents if number not in agents)],
             wanted.agents,
         ),
-        "departments": _texts(values["department"] | departments, wanted.departments),
+        "departments": _texts(set(sight.among(values["department"] | departments)), wanted.departments),
         "numbers": _texts(values["virtual_number"], wanted.virtual_numbers, words=for_people),
         "circles": _texts(values["circle"], wanted.circles),
     }
 
 
-def gone(wanted: CallFilter, *, agents: dict[str, str], departments: set[str], is_empty: bool) -> list[str]:
+def gone(
+    wanted: CallFilter, *, agents: dict[str, str], departments: set[str], sight: Sight, is_empty: bool
+) -> list[str]:
     """A sentence for each thing that the filter names and the portal does not have."""
     sentences = [
         _("%(number)s is no agent here any more; the calls on that number are still found.")
@@ -97,7 +105,8 @@ def gone(wanted: CallFilter, *, agents: dict[str, str], departments: set[str], i
         return sentences
     values = known(may_renew=False)
     named = [
-        (_("department"), wanted.departments, values["department"] | departments),
+        # Who is limited is told of the limits (`narrowing.told`), not of what else there is.
+        (_("department"), sight.among(wanted.departments), values["department"] | departments),
         (_("virtual number"), wanted.virtual_numbers, values["virtual_number"]),
         (_("circle"), wanted.circles, values["circle"]),
     ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from calllogs.admin.words import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
+from calllogs.sight import Sight
 from settings_sync.phone import for_people
 
 PARAMETER, REMEMBER = "column", "remember"
@@ -31,6 +32,7 @@ class Drawing:
 
     agents: dict[str, str]
     badges: dict[str, str]
+    sight: Sight
 
 
 Cell = Callable[[CallLog, Drawing], str]
@@ -56,7 +58,9 @@ def _moment(value: Any) -> str:
 COLUMNS = [
     Column("started_at", _("Started at"), lambda call, _drawing: _moment(call.started_at), is_number=True),
     Column("status", _("Status"), lambda call, drawing: drawing.badges[call.status]),
-    Column("caller", _("Caller"), lambda call, _drawing: for_people(call.caller) or "–", is_number=True),
+    Column(
+        "caller", _("Caller"), lambda call, drawing: drawing.sight.number(call.caller) or "–", is_number=True
+    ),
     Column("agent", _("Agent"), _agent),
     Column("department", _("Department"), lambda call, _drawing: call.department or "–"),
     Column("talk", _("Talk"), lambda call, _drawing: clock_text(call.talk_seconds), is_number=True),
@@ -80,7 +84,12 @@ COLUMNS = [
         "raw_status", _("Status as received"), lambda call, _drawing: call.raw_status or "–", is_usual=False
     ),
     Column("received_at", _("Told at"), lambda call, _drawing: _moment(call.received_at), is_usual=False),
-    Column("call_id", _("Call id"), lambda call, _drawing: call.call_id, is_usual=False),
+    Column(
+        "call_id",
+        _("Call id"),
+        lambda call, drawing: drawing.sight.call_id(call.call_id, call.caller),
+        is_usual=False,
+    ),
 ]
 USUAL = tuple(column.name for column in COLUMNS if column.is_usual)
 
@@ -99,9 +108,11 @@ def remember(request: HttpRequest) -> None:
     request.session[_SESSION] = named(request.GET.getlist(PARAMETER))
 
 
-def rows(calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str]) -> list[dict[str, Any]]:
-    """For each call its key, and label, text and look of each cell."""
-    drawing = Drawing(agents, {status: badge(status) for status in CallLog.Status.values})
+def rows(
+    calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str], sight: Sight
+) -> list[dict[str, Any]]:
+    """For each call its key, and label, text and look of each cell, as the person may see them."""
+    drawing = Drawing(agents, {status: badge(status) for status in CallLog.Status.values}, sight)
     columns = [column for column in COLUMNS if column.name in names]
     return [
         {"pk": call.pk, "cells": [(column, column.cell(call, drawing)) for column in columns]}

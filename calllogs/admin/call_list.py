@@ -17,13 +17,14 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calllogs import pages
+from calllogs import narrowing, pages
 from calllogs.admin import call_choices, call_columns, call_views
 from calllogs.admin.words import clock_text
 from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.pages import Page, Place
 from calllogs.patience import again_if_stopped
+from calllogs.sight import sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.models import Agent
@@ -83,8 +84,8 @@ def column_pairs(request: HttpRequest) -> _Pairs:
 
 
 def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
-    place = pages.place_of(request.GET.get(PLACE, ""))
-    page = pages.read(wanted, place or Place())
+    place, sight = pages.place_of(request.GET.get(PLACE, "")), sight_of(request.user)
+    page = pages.read(narrowing.narrowed(wanted, sight), place or Place())
     known = list(Agent.objects.order_by().values_list("number", "name", "department"))
     agents = {number: name for number, name, _department in known}
     departments = {department for _number, _name, department in known if department}
@@ -96,18 +97,23 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
     return {
         "wanted": wanted,
         "problems": problems,
-        "notices": call_choices.gone(wanted, agents=agents, departments=departments, is_empty=not page.calls),
+        "notices": [
+            *narrowing.told(wanted, sight),
+            *call_choices.gone(
+                wanted, agents=agents, departments=departments, sight=sight, is_empty=not page.calls
+            ),
+        ],
         "columns": [column for column in call_columns.COLUMNS if column.name in columns],
         "all_columns": [(column, column.name in columns) for column in call_columns.COLUMNS],
         "seen": page.calls,
         "seen_words": wanted.words(agents=agents),
-        "rows": call_columns.rows(page.calls, columns, agents=agents),
+        "rows": call_columns.rows(page.calls, columns, agents=agents, sight=sight),
         "count": count_words(page.count),
         "span": _span(page),
         "stopped_at": page.stopped_at,
         "is_beyond": _is_beyond(page, place),
         "chips": [(part.words(agents=agents), address(rest, pairs)) for part, rest in wanted.parts()],
-        "choices": call_choices.offered(wanted, agents=agents, departments=departments),
+        "choices": call_choices.offered(wanted, agents=agents, departments=departments, sight=sight),
         "periods": PERIODS.items(),
         "talk_from": clock_text(wanted.talk_from) if wanted.talk_from is not None else "",
         "talk_to": clock_text(wanted.talk_to) if wanted.talk_to is not None else "",

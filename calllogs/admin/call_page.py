@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -20,6 +20,8 @@ from calllogs.admin import call_around, call_story, listen, remarks
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
+from calllogs.searching import shortened
+from calllogs.sight import Sight, sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.models import Agent
@@ -36,7 +38,8 @@ def urls(model_admin: Any) -> list[URLPattern]:
         """Gives a view the call that its address names."""
 
         def with_call(request: HttpRequest, pk: int, **rest: Any) -> HttpResponseBase:
-            call = _find(pk) if model_admin.has_view_permission(request) else None
+            may_view = model_admin.has_view_permission(request)
+            call = _find(pk, sight_of(request.user)) if may_view else None
             if call is None:
                 return _not_here(request, model_admin)
             return view(request, call, **rest)
@@ -68,41 +71,47 @@ def change_view(request: HttpRequest, model_admin: Any, object_id: str) -> HttpR
     if request.method not in {"GET", "HEAD"}:
         raise PermissionDenied
     is_id = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
-    call = _find(int(object_id)) if is_id and model_admin.has_view_permission(request) else None
+    may_view = is_id and model_admin.has_view_permission(request)
+    call = _find(int(object_id), sight_of(request.user)) if may_view else None
     return page(request, model_admin, call) if call else _not_here(request, model_admin)
 
 
 def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "") -> HttpResponse:
     """`note`: the text of a note that could not be kept, to be mended."""
     user: Any = request.user
+    sight = sight_of(user)
     name = getattr(call, "agent_name", None) or ""
     agent = call_story.person(name, call.agent_number)
     why = call_story.why_missed(call) if call.status in MISSED else ""
-    told, quarrels = call_story.pushes_of(call) if user.has_perm("calllogs.view_push") else ([], [])
-    latest_of_agent, latest_of_department = call_around.of_agent_and_department(call)
+    told, quarrels = call_story.pushes_of(call, sight) if user.has_perm("calllogs.view_push") else ([], [])
+    latest_of_agent, latest_of_department = call_around.of_agent_and_department(call, sight)
+    call_id = sight.call_id(call.call_id, call.caller)
     local = timezone.localtime(call.started_at)
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": _("Call of %(time)s") % {"time": date_format(local, "j M Y, H:i")},
         "call": call,
-        "caller": for_people(call.caller) or _("Number withheld"),
+        "call_id": call_id,
+        "caller": sight.number(call.caller) or _("Number withheld"),
+        "sees_numbers": sight.sees_numbers,
+        "opens_pushes": not sight.is_limited,
         "badge": badge_of(call),
         "when": date_format(local, "l, j F Y, H:i:s"),
         "virtual_number": for_people(call.virtual_number),
         "agent": agent,
         "agent_name": name or for_people(call.agent_number),
-        "steps": call_story.steps(call, agent=agent, why=why),
-        "details": call_story.details(call, agent=agent),
+        "steps": call_story.steps(call, sight, agent=agent, why=why),
+        "details": call_story.details(call, sight, agent=agent),
         "player": listen.context(call, user),
         "told": told,
         "quarrels": quarrels,
-        "of_caller": call_around.of_caller(call),
+        "of_caller": call_around.of_caller(call, sight),
         "latest_of_agent": latest_of_agent,
         "latest_of_department": latest_of_department,
         "looked_at": call_around.LOOKED_AT,
         "most_of_caller": call_around.MOST_OF_CALLER,
-        "all_of_caller": _list_of(q=call.caller),
+        "all_of_caller": _list_of(q=call.caller if sight.sees_numbers else shortened(call.caller)),
         "all_of_agent": _list_of(agent=call.agent_number),
         "back": _back(request),
         "note": note,
@@ -111,8 +120,10 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "may_note": user.has_perm(remarks.ADD_NOTE),
         "may_tag": user.has_perm(remarks.ADD_TAG),
         "may_see_listenings": user.has_perm("calllogs.view_listening"),
-        "all_listenings": f"{reverse('admin:calllogs_listening_changelist')}?{urlencode({'q': call.call_id})}",
-        "left": remarks.left_behind(call, user, with_listenings=user.has_perm("calllogs.view_listening")),
+        "all_listenings": _listenings_of(call) if call_id == call.call_id else "",
+        "left": remarks.left_behind(
+            call, user, sight, with_listenings=user.has_perm("calllogs.view_listening")
+        ),
     }
     audit.record(
         Action.SAW_CALL,
@@ -130,17 +141,23 @@ def badge_of(call: CallLog) -> str:
     return render_to_string("components/badge.html", look)
 
 
-def _find(pk: int) -> CallLog | None:
+def _find(pk: int, sight: Sight) -> CallLog | None:
     name = Agent.objects.filter(number=OuterRef("agent_number")).order_by().values("name")
-    calls = CallLog.objects.select_related("recording").annotate(agent_name=Subquery(name))
+    calls = sight.calls().select_related("recording").annotate(agent_name=Subquery(name))
     return calls.filter(pk=pk).first()
 
 
 def _not_here(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
+    if sight_of(request.user).is_limited:
+        raise Http404  # the same for a call that is not theirs and for one that never was
     messages.warning(request, _("This call is not here: it was deleted after its days, or never was."))
     return redirect(LIST)
+
+
+def _listenings_of(call: CallLog) -> str:
+    return f"{reverse('admin:calllogs_listening_changelist')}?{urlencode({'q': call.call_id})}"
 
 
 def _list_of(**wanted: str) -> str:

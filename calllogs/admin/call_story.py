@@ -10,9 +10,11 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs.admin.understood import fields_of
+from calllogs import hiding
+from calllogs.admin.understood import caller_of, fields_of
 from calllogs.admin.words import outcome_badge, remark_words, to_the_second
 from calllogs.models import CallLog, Push
+from calllogs.sight import Sight
 from calllogs.vocabulary import FIELD_OF_KEY, normal_key
 from settings_sync import desired
 from settings_sync.models import Holiday, OfficeHours, OtherHours
@@ -51,11 +53,11 @@ def person(name: str, number: str) -> str:
 # --- what happened -----------------------------------------------------------------------------------------
 
 
-def steps(call: CallLog, *, agent: str, why: str) -> list[Step]:
+def steps(call: CallLog, sight: Sight, *, agent: str, why: str) -> list[Step]:
     """In order. Moments after the first are worked out from the durations that the provider tells."""
     menu_ends = call.started_at + dt.timedelta(seconds=call.ivr_seconds or 0)
     ends = menu_ends + dt.timedelta(seconds=call.talk_seconds or 0)
-    told = [Step("start", "phone_in_talk", _clock(call.started_at), _rang(call))]
+    told = [Step("start", "phone_in_talk", _clock(call.started_at), _rang(call, sight))]
     if call.ivr_seconds:
         in_menu = _("In the menu for %(time)s") % {"time": lasting(call.ivr_seconds)}
         told.append(Step("menu", "dialpad", _clock(call.started_at), in_menu))
@@ -72,8 +74,8 @@ def _clock(moment: dt.datetime) -> str:
     return time_format(timezone.localtime(moment), "H:i:s")
 
 
-def _rang(call: CallLog) -> str:
-    facts = {"caller": for_people(call.caller), "number": for_people(call.virtual_number)}
+def _rang(call: CallLog, sight: Sight) -> str:
+    facts = {"caller": sight.number(call.caller), "number": for_people(call.virtual_number)}
     if not call.caller:
         return (
             _("Somebody without a number rang %(number)s") % facts
@@ -149,29 +151,44 @@ class Quarrel:
     said: list[tuple[str, str]]
 
 
-def pushes_of(call: CallLog) -> tuple[list[Told], list[Quarrel]]:
+def pushes_of(call: CallLog, sight: Sight) -> tuple[list[Told], list[Quarrel]]:
     """Its pushes in the order in which they came, and what they disagree about, in one query."""
     pushes = list(Push.objects.filter(call=call).order_by("received_at", "id")[:MOST_PUSHES])
+    office = (call.agent_number, call.virtual_number)
+    # Pushes may disagree about the caller as well.
+    callers = [] if sight.sees_numbers else [call.caller, *map(caller_of, pushes)]
+
+    def raw(push: Push) -> str:
+        shown = without_recording(push.raw_query)
+        return shown if sight.sees_numbers else hiding.in_query(shown, callers=callers, known=office)
+
     told = [
         Told(
             push.pk,
             to_the_second(push.received_at),
             outcome_badge(push),
             remark_words(push),
-            without_recording(push.raw_query),
+            raw(push),
         )
         for push in pushes
     ]
-    return told, _quarrels(pushes) if call.has_conflict else []
+    return told, _quarrels(pushes, sight, callers) if call.has_conflict else []
 
 
-def _quarrels(pushes: list[Push]) -> list[Quarrel]:
+def _quarrels(pushes: list[Push], sight: Sight, callers: list[str]) -> list[Quarrel]:
     said: dict[str, tuple[str, list[tuple[str, str, str]]]] = {}
     for push in pushes:
         for field in fields_of(push):
             if not field.value:
                 continue
-            shown = _("a recording") if field.name == "recording_url" else field.meaning or field.value
+            if field.name == "recording_url":
+                shown = _("a recording")
+            elif field.name == "caller":
+                shown = sight.number(caller_of(push)) or field.value
+            elif field.name in {"agent_number", "virtual_number"}:
+                shown = field.meaning or field.value
+            else:
+                shown = sight.text(field.meaning or field.value, *callers)
             said.setdefault(field.name, (field.words, []))[1].append(
                 (to_the_second(push.received_at), shown, field.meaning or field.value)
             )
@@ -201,13 +218,13 @@ def without_recording(raw_query: str) -> str:
 # --- for a support ticket ----------------------------------------------------------------------------------
 
 
-def details(call: CallLog, *, agent: str) -> str:
+def details(call: CallLog, sight: Sight, *, agent: str) -> str:
     """Plain text for a mail to the provider's support. Without the recording's address, which may hold a token."""
     local = timezone.localtime(call.started_at)
     lines = [
-        (_("Call id"), call.call_id),
+        (_("Call id"), sight.call_id(call.call_id, call.caller)),
         (_("Started"), f"{date_format(local, 'j F Y, H:i:s')} ({local:%Z}, UTC{local:%z})"),
-        (_("Caller"), call.caller or "–"),
+        (_("Caller"), (call.caller if sight.sees_numbers else sight.number(call.caller)) or "–"),
         (_("Circle"), call.circle or "–"),
         (_("Virtual number"), call.virtual_number or "–"),
         (_("Status"), f"{call.get_status_display()} ({_('as received')}: {call.raw_status or '–'})"),

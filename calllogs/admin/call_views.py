@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from calllogs import narrowing
 from calllogs.admin import call_columns
 from calllogs.filters import CallFilter, from_query
 from calllogs.models import SavedView
+from calllogs.sight import EVERYTHING, Sight, sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 
@@ -28,15 +30,24 @@ def query_of(wanted: CallFilter, columns: list[tuple[str, str]]) -> str:
 
 
 def context(request: HttpRequest, wanted: CallFilter, columns: list[tuple[str, str]]) -> dict[str, Any]:
-    views = SavedView.objects.seen_by(request.user)
-    query = query_of(wanted, columns)
-    found = [(view, view.query == query, view.owner_id == request.user.pk) for view in views]
+    sight, query = sight_of(request.user), query_of(wanted, columns)
+    found = [
+        (_as_seen(view, sight), view.query == query, view.owner_id == request.user.pk)
+        for view in SavedView.objects.seen_by(request.user)
+    ]
     return {
         "own_views": [(view, is_shown) for view, is_shown, is_own in found if is_own],
         "shared_views": [(view, is_shown) for view, is_shown, is_own in found if not is_own],
         "view_query": query,
         "longest_name": LONGEST_NAME,
     }
+
+
+def _as_seen(view: SavedView, sight: Sight) -> SavedView:
+    """Name and search may hold a number that another person typed."""
+    if not sight.sees_numbers:
+        view.name, view.query = sight.text(view.name), _clean(view.query, sight)
+    return view
 
 
 @require_POST
@@ -46,6 +57,7 @@ def change(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     with transaction.atomic():
         told, is_good = _done(request)
+    told = sight_of(request.user).text(told)
     messages.add_message(request, messages.SUCCESS if is_good else messages.WARNING, told)
     query = _clean(request.POST.get("query", ""))
     return redirect(f"{reverse('admin:calllogs_calllog_changelist')}?{query}".rstrip("?"))
@@ -129,8 +141,9 @@ def _own(request: HttpRequest) -> SavedView | None:
     return view if is_orphan else None
 
 
-def _clean(query: str) -> str:
+def _clean(query: str, sight: Sight = EVERYTHING) -> str:
     """As the list itself would write it, whatever was sent."""
     params = QueryDict(query[:100_000])
     names = call_columns.named(params.getlist(call_columns.PARAMETER))
-    return query_of(from_query(params), [(call_columns.PARAMETER, name) for name in names])
+    wanted = narrowing.shown(from_query(params), sight)
+    return query_of(wanted, [(call_columns.PARAMETER, name) for name in names])

@@ -3,17 +3,23 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from calllogs.admin import call_page
 from calllogs.admin.call_list import CallList
+from calllogs.admin.kept_history import NumbersInHistory
 from calllogs.models import CallLog
+from calllogs.sight import sight_of
 from settings_sync import theme
 
 
 @admin.register(CallLog)
-class CallLogAdmin(CallList, theme.ReadOnly, theme.ModelAdmin):
+class CallLogAdmin(NumbersInHistory, CallList, theme.ReadOnly, theme.ModelAdmin):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallLog]:
+        return super().get_queryset(request).filter(sight_of(request.user).condition())
+
     def get_urls(self) -> list[Any]:
         return [*call_page.urls(self), *super().get_urls()]
 

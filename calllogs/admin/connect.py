@@ -24,6 +24,7 @@ from calllogs.admin.understood import caller_of
 from calllogs.admin.words import FIELD_WORDS, outcome_badge, reason_words, to_the_second, use_words
 from calllogs.arrival import receive
 from calllogs.models import CallLog, Push, PushKey
+from calllogs.sight import require_unlimited
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from calllogs.writer import Kept
 from settings_sync import audit
@@ -229,3 +230,4 @@ def _last() -> list[dict[str, Any]]:
 def _require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
+    require_unlimited(request.user)

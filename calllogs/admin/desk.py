@@ -22,12 +22,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from calllogs import narrowing
 from calllogs.admin import desk_acts, desk_caller, desk_words
 from calllogs.admin.desk_access import ACT, DESK, VIEW
 from calllogs.missed import acts, listing, refresh
 from calllogs.missed.listing import Facet, Wanted
-from calllogs.models import CallLog
 from calllogs.models.desk import Why
+from calllogs.sight import Sight, sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.phone import for_people
@@ -60,8 +61,8 @@ class Asked:
         return any(getattr(self, name) for name in FILTERS)
 
     def wanted(self, request: HttpRequest) -> Wanted:
-        mine = request.user.pk if self.mine else None
-        return Wanted(self.show == OLD, self.department, self.number, self.why, self.q, mine)
+        mine, sight = request.user.pk if self.mine else None, sight_of(request.user)
+        return Wanted(self.show == OLD, self.department, self.number, self.why, self.q, mine, sight)
 
     def query(self, **changed: str) -> str:
         values = {name: getattr(self, name) for name in KEPT} | changed
@@ -98,9 +99,13 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
     ]
 
 
-def badge(counted: int | None = None) -> Any:
-    """How many wait, for the navigation; nothing if nobody does. Counted no further than is read at a glance."""
-    count = listing.waiting() if counted is None else counted
+def badge(user: Any, counted: int | None = None) -> Any:
+    """How many wait, for the navigation; nothing if nobody does. Counted no further than is read at a glance.
+
+    `counted`: of the whole office, if it is known; it is of no use to who is limited.
+    """
+    sight = sight_of(user)
+    count = listing.waiting(sight) if counted is None or sight.is_limited else counted
     # No plain text: the theme takes that for the name of a function.
     return count if count < listing.MOST_COUNTED else gettext_lazy("999+")
 
@@ -117,7 +122,7 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         **_context(request, desk),
         "title": _("Missed callers"),
-        "hidden": listing.hidden() if asked.show == WAITING else 0,
+        "hidden": listing.hidden(sight_of(request.user)) if asked.show == WAITING else 0,
         "hidden_most": listing.MOST_COUNTED,
     }
     return TemplateResponse(request, "calllogs/desk.html", context)
@@ -142,24 +147,24 @@ def answer(
 
 def read(request: HttpRequest, asked: Asked) -> Desk:
     """Five queries, and some more if there are new calls to read."""
-    desk = Desk(asked)
+    desk, sight = Desk(asked), sight_of(request.user)
     _level(desk)
     now = timezone.now()
     if asked.show == DONE:
-        found = listing.closings(after=asked.after, before=asked.before)
+        found = listing.closings(sight, after=asked.after, before=asked.before)
         desk.callers = [entry.caller for entry in found.rows]
-        calls = _calls_of(desk.callers)
-        desk.rows = [desk_words.done(entry, calls.get(entry.caller), now=now) for entry in found.rows]
+        calls = _calls_of(desk.callers, sight)
+        desk.rows = [desk_words.done(entry, calls.get(entry.caller), sight, now=now) for entry in found.rows]
         ends = [str(entry.pk) for entry in found.rows]
     else:
-        desk.facets = listing.facets(is_old=asked.show == OLD)
+        desk.facets = listing.facets(sight, is_old=asked.show == OLD)
         wanted = asked.wanted(request)
         desk.count = None if asked.problem else listing.counted(desk.facets, wanted)
         found = listing.Page([], False, False) if asked.problem else _callers(asked, wanted)
         desk.callers = [row.caller for row in found.rows]
         claims = acts.claims(desk.callers) if desk.callers else {}
         me = request.user.pk or 0
-        desk.rows = [desk_words.row(row, claims.get(row.caller), me=me, now=now) for row in found.rows]
+        desk.rows = [desk_words.row(row, claims.get(row.caller), sight, me=me, now=now) for row in found.rows]
         ends = [listing.place(row) for row in found.rows]
     if ends and found.has_before:
         desk.older = "?" + asked.query(before=ends[0], after="")
@@ -187,8 +192,8 @@ def _callers(asked: Asked, wanted: Wanted) -> listing.Page:
     return found
 
 
-def _calls_of(callers: list[str]) -> dict[str, int]:
-    rows = CallLog.objects.filter(caller__in=set(callers)).order_by().values_list("caller")
+def _calls_of(callers: list[str], sight: Sight) -> dict[str, int]:
+    rows = sight.calls().filter(caller__in=set(callers)).order_by().values_list("caller")
     return dict(rows.annotate(newest=Max("pk")))
 
 
@@ -230,6 +235,9 @@ def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     return {
         "desk": desk,
         "asked": asked,
+        "notice": narrowing.search_words(asked.q)
+        if asked.q and not sight_of(request.user).sees_numbers
+        else "",
         "version": hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),
         "look": f"{reverse(f'admin:{DESK}')}?{asked.query()}",
         "back": asked.query(),

@@ -25,9 +25,9 @@ from calllogs.admin import desk_words
 from calllogs.admin.desk_access import ACT, DESK
 from calllogs.missed import acts
 from calllogs.models import DeskEntry, MissedCaller
+from calllogs.sight import sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.phone import for_people
 
 Answer = Callable[..., HttpResponse]
 CLOSING = {
@@ -58,9 +58,17 @@ def urls(site: admin.AdminSite, *, answer: Answer) -> list[URLPattern]:
     ]
 
 
+def _row(request: HttpRequest, pk: int) -> MissedCaller | None:
+    """The open row; None if nobody waits there any more. Raises Http404 for one that this person may not see."""
+    row = MissedCaller.objects.filter(pk=pk).first()
+    if row is not None and not sight_of(request.user).covers(row.department):
+        raise Http404
+    return row
+
+
 def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
     """Take a caller; `over` names the person who is known to have it. GET asks, with that person's name."""
-    row = MissedCaller.objects.filter(pk=pk).first()
+    row = _row(request, pk)
     if row is None:
         return _gone(request, answer, acts.Gone())
     person = _person(request)
@@ -77,14 +85,17 @@ def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
         name = _name(taken.claim.person) if taken.claim else _("Somebody else")
         words = _("%(name)s was a moment quicker and has %(caller)s now.")
         return _say(
-            request, answer, words % {"name": name, "caller": for_people(row.caller)}, messages.WARNING
+            request,
+            answer,
+            words % {"name": name, "caller": sight_of(request.user).number(row.caller)},
+            messages.WARNING,
         )
     words = _("You have %(caller)s now; the others see it.")
-    return _say(request, answer, words % {"caller": for_people(row.caller)})
+    return _say(request, answer, words % {"caller": sight_of(request.user).number(row.caller)})
 
 
 def give_back(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
-    row = MissedCaller.objects.filter(pk=pk).first()
+    row = _row(request, pk)
     try:
         with transaction.atomic():
             if acts.release(pk, person=_person(request)) and row is not None:
@@ -99,7 +110,7 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
     kind = CLOSING.get(how)
     if kind is None:
         raise Http404
-    row = MissedCaller.objects.filter(pk=pk).first()
+    row = _row(request, pk)
     if row is None:
         return _gone(request, answer, acts.Gone())
     if request.method == "GET":
@@ -118,7 +129,7 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
             _record(request, kind, row.caller, entry=closed.entry)
     except acts.Gone as gone:
         return _gone(request, answer, gone)
-    caller = for_people(row.caller)
+    caller = sight_of(request.user).number(row.caller)
     if closed.still is not None:
         words = ngettext(
             "Noted. But %(caller)s has called again meanwhile, and waits still.",
@@ -135,7 +146,9 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
 
 
 def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
-    entry = DeskEntry.objects.filter(pk=pk).first()
+    entry, sight = DeskEntry.objects.filter(pk=pk).first(), sight_of(request.user)
+    if entry is not None and not sight.covers(entry.department):
+        raise Http404
     try:
         with transaction.atomic():
             row = acts.reopen(pk, person=_person(request))
@@ -145,7 +158,7 @@ def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse
         return _say(request, answer, _("It is open again already."), messages.WARNING)
     if row is None:
         return _say(request, answer, _("Taken back. But the caller was answered since, and waits no more."))
-    return _say(request, answer, _("%(caller)s is open again.") % {"caller": for_people(row.caller)})
+    return _say(request, answer, _("%(caller)s is open again.") % {"caller": sight.number(row.caller)})
 
 
 # --- asking ---------------------------------------------------------------------------------------------
@@ -165,7 +178,7 @@ def _ask_take(request: HttpRequest, row: MissedCaller) -> HttpResponse:
     context = {"lines": lines, "over": over, "button": _("Take over") if over else _("I call back")}
     title = _("Take over %(caller)s?") if over else _("Take %(caller)s?")
     action = reverse("admin:calllogs_missed_take", args=[row.pk])
-    return _ask(request, title % {"caller": for_people(row.caller)}, action, context)
+    return _ask(request, title % {"caller": sight_of(request.user).number(row.caller)}, action, context)
 
 
 def _ask_close(
@@ -191,7 +204,7 @@ def _ask_close(
     }
     title = _("Dismiss %(caller)s?") if is_dismissal else _("Was %(caller)s called back?")
     action = reverse("admin:calllogs_missed_close", args=[row.pk, how])
-    return _ask(request, title % {"caller": for_people(row.caller)}, action, context)
+    return _ask(request, title % {"caller": sight_of(request.user).number(row.caller)}, action, context)
 
 
 def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any]) -> HttpResponse:

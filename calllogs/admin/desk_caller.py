@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -18,6 +18,7 @@ from calllogs.admin.desk_access import ACT, DESK, VIEW
 from calllogs.missed import acts
 from calllogs.models import CallLog, DeskEntry, MissedCaller
 from calllogs.models.call import STATUS_LOOK
+from calllogs.sight import Sight, sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.phone import for_people
@@ -49,20 +50,23 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """By a call of that caller, so that no number stands in an address."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    caller = CallLog.objects.filter(pk=pk).values_list("caller", flat=True).first()
+    sight = sight_of(request.user)
+    caller = sight.calls().filter(pk=pk).values_list("caller", flat=True).first()
+    if caller is None and sight.is_limited:
+        raise Http404
     if not caller:
         messages.warning(request, _("This call is not kept any more, or came without a number."))
         return redirect(f"admin:{DESK}")
     now = timezone.now()
-    missed = MissedCaller.objects.filter(caller=caller).first()
+    missed = MissedCaller.objects.filter(sight.condition(), caller=caller).first()
     claim = acts.claims([caller]).get(caller) if missed else None
-    rows = [desk_words.row(missed, claim, me=request.user.pk or 0, now=now)] if missed else []
+    rows = [desk_words.row(missed, claim, sight, me=request.user.pk or 0, now=now)] if missed else []
     context = {
         **admin.site.each_context(request),
-        "title": for_people(caller),
-        "tel": caller,
+        "title": sight.number(caller),
+        "tel": caller if sight.sees_numbers else "",
         "row": desk_words.drawn(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
-        "events": events(caller, may_open=request.user.has_perm("calllogs.view_calllog")),
+        "events": events(caller, sight, may_open=request.user.has_perm("calllogs.view_calllog")),
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),
     }
@@ -76,10 +80,11 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     return TemplateResponse(request, "calllogs/desk_caller.html", context)
 
 
-def events(caller: str, *, may_open: bool) -> list[Event]:
+def events(caller: str, sight: Sight, *, may_open: bool) -> list[Event]:
     """The newest calls and entries of a caller, the newest first."""
-    calls = list(CallLog.objects.filter(caller=caller).order_by("-started_at", "-pk")[:MOST])
-    entries = list(DeskEntry.objects.filter(caller=caller).select_related("undoes")[:MOST])
+    calls = list(sight.calls().filter(caller=caller).order_by("-started_at", "-pk")[:MOST])
+    noted = DeskEntry.objects.filter(sight.condition(), caller=caller)
+    entries = list(noted.select_related("undoes")[:MOST])
     story: list[tuple[dt.datetime, Any]] = [(call.started_at, call) for call in calls]
     story += [(entry.at, entry) for entry in entries]
     found: list[Event] = []
@@ -89,7 +94,7 @@ def events(caller: str, *, may_open: bool) -> list[Event]:
             event = _of_call(item, is_open=is_open, may_open=may_open)
             is_open = item.status != CallLog.Status.ANSWERED
         else:
-            event = _of_entry(item)
+            event = _of_entry(item, sight)
             is_open = item.until is None and (is_open or item.undoes is not None)
         found.append(event)
     return found[::-1]
@@ -114,9 +119,9 @@ def _of_call(call: CallLog, *, is_open: bool, may_open: bool) -> Event:
     )
 
 
-def _of_entry(entry: DeskEntry) -> Event:
+def _of_entry(entry: DeskEntry, sight: Sight) -> Event:
     colour, icon = ENTRY_LOOK[entry.kind]
-    note = entry.note
+    note = sight.text(entry.note, entry.caller)
     if entry.kind == DeskEntry.Kind.TAKEN_OVER:
         note = _("from %(name)s") % {"name": entry.note}
     return Event(entry.at, str(entry.get_kind_display()), colour, icon, who=entry.person_name, note=note)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.desk import WHY_LOOK, Why
+from calllogs.sight import Sight
 from settings_sync import desired
 from settings_sync.phone import for_people
 
@@ -38,7 +39,7 @@ class Row:
     pk: int
     place: str  # below it are the addresses of what a person may do
     caller: str
-    tel: str
+    tel: str  # what to dial; empty for who may not see it
     link: str
     waited: str
     urgency: str
@@ -81,14 +82,14 @@ def place_of(missed: MissedCaller) -> str:
     return f"{reverse('admin:calllogs_missed')}{missed.pk}/"
 
 
-def row(missed: MissedCaller, claim: DeskClaim | None, *, me: int, now: dt.datetime) -> Row:
+def row(missed: MissedCaller, claim: DeskClaim | None, sight: Sight, *, me: int, now: dt.datetime) -> Row:
     waited = now - missed.first_at
     urgency = "calm" if waited < SOON else "soon" if waited < LONG else "long"
     return Row(
         missed.pk,
         place_of(missed),
-        for_people(missed.caller),
-        missed.caller,
+        sight.number(missed.caller),
+        missed.caller if sight.sees_numbers else "",
         reverse("admin:calllogs_missed_caller", args=[missed.last_call]),
         duration(waited),
         urgency,
@@ -175,7 +176,7 @@ class Done:
     undone: str
 
 
-def done(entry: DeskEntry, call: int | None, *, now: dt.datetime) -> Done:
+def done(entry: DeskEntry, call: int | None, sight: Sight, *, now: dt.datetime) -> Done:
     undone: DeskEntry | None = getattr(entry, "undone_by", None)
     words = _("Opened again by %(name)s") % {"name": undone.person_name} if undone else ""
     calls = ngettext("%(n)d call", "%(n)d calls", entry.misses or 1) % {"n": entry.misses or 1}
@@ -185,12 +186,12 @@ def done(entry: DeskEntry, call: int | None, *, now: dt.datetime) -> Done:
     }
     return Done(
         entry.pk,
-        for_people(entry.caller),
+        sight.number(entry.caller),
         reverse("admin:calllogs_missed_caller", args=[call]) if call else "",
         entry.get_kind_display(),
         entry.person_name,
         moment(entry.at, now),
         waited,
-        entry.note,
+        sight.text(entry.note, entry.caller),
         words,
     )

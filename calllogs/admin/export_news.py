@@ -6,7 +6,9 @@ Every page asks for them once it is there, so that none has to wait for them its
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from calllogs import narrowing
 from calllogs.models import Export
+from calllogs.sight import sight_of
 
 MOST_SHOWN = 5
 
@@ -18,6 +20,8 @@ def fragment(request: HttpRequest) -> HttpResponse:
     if but.isascii() and but.isdigit() and len(but) < 19:
         news = news.exclude(pk=int(but))
     exports = list(news[:MOST_SHOWN])
+    for export in exports:
+        export.words = narrowing.shown_words(export.words, export.query, sight_of(request.user))
     context = {
         "exports": exports,
         "is_moving": any(export.is_under_way for export in exports),

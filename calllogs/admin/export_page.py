@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from calllogs import filters
+from calllogs import filters, narrowing
 from calllogs.admin import export_news
-from calllogs.export_asked import Asked, begin_job
+from calllogs.export_asked import Asked, begin_job, hidden_from
 from calllogs.exports.columns import COLUMNS
 from calllogs.exports.facts import facts_of
 from calllogs.exports.pieces import CONTENT_TYPES
@@ -24,6 +24,7 @@ from calllogs.exports.size import size_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import sent
 from calllogs.models import CallLog, Export
+from calllogs.sight import sight_of
 
 MAY = "calllogs.export_calls"
 
@@ -56,14 +57,17 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
         request.method == "POST" and is_clear
     ):  # else the page says what is not: more would be exported than was meant
         return _begin(request, Asked(request.user, wanted, request.POST["format"], request))
-    now = timezone.now()
+    now, sight = timezone.now(), sight_of(request.user)
     context = {
         **site.each_context(request),
         "title": _("Export calls"),
-        "words": wanted.words(now=now),
+        "words": narrowing.scope_words(wanted.words(now=now), sight),
         "query": wanted.query(),
-        "problems": wanted.problems,
-        "size": size_of(wanted.condition(now=now), exact_up_to=settings.EXPORT_STREAM_ROWS),
+        "problems": [*wanted.problems, *narrowing.told(wanted, sight)],
+        "hides": Export(hides=hidden_from(request.user)).get_hides_display(),
+        "size": size_of(
+            narrowing.narrowed(wanted, sight).condition(now=now), exact_up_to=settings.EXPORT_STREAM_ROWS
+        ),
         "stream_rows": settings.EXPORT_STREAM_ROWS,
         "kept_days": settings.EXPORT_KEPT_DAYS,
         "zone": settings.PORTAL_TIME_ZONE,
@@ -77,7 +81,7 @@ def _begin(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     limit = settings.EXPORT_STREAM_ROWS
     snapshot = Snapshot(ZoneInfo(settings.PORTAL_TIME_ZONE))
     try:
-        calls = asked.wanted.apply(CallLog.objects.all())
+        calls = asked.meant.apply(CallLog.objects.all())
         rows = snapshot.count(calls, at_most=limit + 1)
         if rows <= limit:
             record = asked.record(Export.Way.SCREEN, Export.State.RUNNING, rows_expected=rows)

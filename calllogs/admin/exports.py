@@ -6,7 +6,8 @@ from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -17,13 +18,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs import export_asked
+from calllogs import export_asked, narrowing
 from calllogs.admin.export_page import MAY, headers
+from calllogs.admin.kept_history import NumbersInHistory
 from calllogs.admin.words import to_the_second
 from calllogs.exports import files
 from calllogs.exports.pieces import CONTENT_TYPES
+from calllogs.filters import from_query
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
+from calllogs.sight import sight_of
 from settings_sync import audit, theme
 from settings_sync.audit import Action
 
@@ -46,9 +50,9 @@ def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) 
 
 
 @admin.register(Export)
-class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
+class ExportAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
     list_before_template = "calllogs/exports_before.html"
-    list_display = ["asked_at", "who", "words", "file_format", "shown_rows", "shown_state"]
+    list_display = ["asked_at", "who", "file_format", "shown_rows", "shown_state"]
     list_filter = [("state", theme.ChoicesDropdownFilter), ("asked_at", theme.RangeDateFilter)]
     list_filter_submit = True
     list_fullwidth = True
@@ -58,17 +62,32 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
 
     # --- the list ---
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Export]:
+        """Who is limited sees no scope of other departments: only the own exports."""
+        exports = super().get_queryset(request)
+        return exports.filter(person_id=request.user.pk) if sight_of(request.user).is_limited else exports
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """The words of an export may hold a number: not for those who would find it by trying."""
+        return self.search_fields if sight_of(request.user).sees_numbers else ["who"]
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """The last column differs from person to person: everybody fetches their own files only."""
+        """Two columns differ from person to person: everybody fetches their own files only."""
+
+        @theme.display(description=gettext_lazy("Which calls"), ordering="words")
+        def words(export: Export) -> str:
+            return narrowing.shown_words(export.words, export.query, sight_of(request.user))
 
         @theme.display(description=gettext_lazy("File"))
         def file(export: Export) -> str:
-            if not (export.can_be_downloaded and is_own(request, export)):
+            may_have = is_own(request, export) and export_asked.still_may(request.user, export)
+            if not (export.can_be_downloaded and may_have):
                 return "–"
             address = reverse("admin:calllogs_export_file", args=[export.pk])
             return format_html('<a class="in-link" href="{}">{}</a>', address, _("Download"))
 
-        return [*self.list_display, file]
+        first, who, *others = self.list_display
+        return [first, who, words, *others, file]
 
     @theme.display(description=gettext_lazy("Rows"), ordering="rows")
     def shown_rows(self, export: Export) -> str:
@@ -115,12 +134,14 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of the page that renews itself."""
-        context = self._shown(request, get_object_or_404(Export, pk=pk))
+        context = self._shown(request, get_object_or_404(self.get_queryset(request), pk=pk))
         return TemplateResponse(request, "calllogs/export_progress.html", context)
 
     def file(self, request: HttpRequest, pk: int) -> FileResponse:
         """The file, if it is whole and still kept."""
         export = self._own(request, pk)
+        if not export_asked.still_may(request.user, export):
+            raise PermissionDenied
         if not export.can_be_downloaded:
             raise Http404
         try:
@@ -146,13 +167,16 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
         return redirect("admin:calllogs_export_change", pk)
 
     def again(self, request: HttpRequest, pk: int) -> HttpResponse:
+        export = self._own(request, pk)
+        if not export_asked.still_may(request.user, export):
+            raise PermissionDenied
         with transaction.atomic():
-            export = export_asked.try_again(self._own(request, pk))
+            export = export_asked.try_again(export)
             _record(Action.EXPORTED, request, export)
         return redirect("admin:calllogs_export_change", export.pk)
 
     def _own(self, request: HttpRequest, pk: int) -> Export:
-        export = get_object_or_404(Export, pk=pk)
+        export = get_object_or_404(self.get_queryset(request), pk=pk)
         if not is_own(request, export):
             raise PermissionDenied
         return export
@@ -162,7 +186,15 @@ class ExportAdmin(theme.ReadOnly, theme.ModelAdmin):
         if not self.has_view_permission(request, export):
             raise PermissionDenied
         self._note_seen(request, export)
-        return {"export": export, "badge": self.shown_state(export), "is_own": is_own(request, export)}
+        sight = sight_of(request.user)
+        return {
+            "export": export,
+            "words": narrowing.shown_words(export.words, export.query, sight),
+            "list_query": narrowing.shown(from_query(QueryDict(export.query)), sight).query(),
+            "badge": self.shown_state(export),
+            "is_own": is_own(request, export),
+            "may_have": export_asked.still_may(request.user, export),
+        }
 
     def _note_seen(self, request: HttpRequest, export: Export) -> None:
         if export.person_id == request.user.pk and export.seen_at is None and not export.is_under_way:

@@ -17,14 +17,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from calllogs.admin.understood import Field, caller_of, fields_of, unknown_parameters
+from calllogs.admin import push_shown
+from calllogs.admin.kept_history import NumbersInHistory
+from calllogs.admin.understood import Field, caller_of, fields_of
+from calllogs.admin.whole_office import WholeOffice
 from calllogs.admin.words import REASON_WORDS, outcome_badge, reason_words, remark_words, to_the_second
 from calllogs.models import Push
 from calllogs.replay import replay
+from calllogs.sight import EVERYTHING, Sight, sight_of
 from calllogs.vocabulary import BLANKS
 from settings_sync import audit, theme
 from settings_sync.audit import Action
-from settings_sync.phone import for_people, masked, to_e164
+from settings_sync.phone import masked, to_e164
 
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
 
@@ -43,10 +47,10 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Push)
-class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
+class PushAdmin(WholeOffice, NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
     change_form_template = "calllogs/push.html"
     list_before_template = "calllogs/inbox_before.html"
-    list_display = ["came_at", "shown_outcome", "noticed", "caller", "shown_call", "remote_addr"]
+    list_display = ["came_at", "shown_outcome", "noticed", "remote_addr"]
     list_filter = ["outcome", ReasonFilter]
     list_select_related = ["call"]
     list_fullwidth = True
@@ -57,15 +61,21 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
     actions = ["replay_chosen"]
 
     def has_mend_permission(self, request: HttpRequest) -> bool:
-        """Mending and replaying: the admin's own form stays shut, for what came is never changed."""
-        return bool(request.user.has_perm("calllogs.change_push"))
+        """The admin's own form stays shut, for what came is never changed. Who mends reads what came, numbers too."""
+        user: Any = request.user
+        may = user.has_perm("calllogs.change_push") and self.has_view_permission(request)
+        return may and sight_of(user).sees_numbers
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        user: Any = request.user
+        return user.has_perm("calllogs.replay_push") and self.has_view_permission(request)
 
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         most = theme.FirstPages.most
         waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:most].count()
-        context = {"waiting": waiting, "may_mend": self.has_mend_permission(request), "most": most}
+        context = {"waiting": waiting, "may_replay": self.has_replay_permission(request), "most": most}
         response = super().changelist_view(request, {**context, **(extra_context or {})})
         listed = (getattr(response, "context_data", None) or {}).get("cl")
         if listed is not None:
@@ -92,19 +102,26 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
         first, *more = [words for words in (reason_words(push), *remark_words(push)) if words] or ["–"]
         return f"{first} (+{len(more)})" if more else first
 
-    @theme.display(description=gettext_lazy("Caller"))
-    def caller(self, push: Push) -> str:
-        return for_people(_number_of(push)) or "–"
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Two columns differ from person to person."""
+        sight = sight_of(request.user)
 
-    @theme.display(description=gettext_lazy("Call"))
-    def shown_call(self, push: Push) -> str:
-        return _call_link(push, longest=16) or "–"
+        @theme.display(description=gettext_lazy("Caller"))
+        def caller(push: Push) -> str:
+            return sight.number(push.call.caller if push.call else caller_of(push)) or "–"
+
+        @theme.display(description=gettext_lazy("Call"))
+        def shown_call(push: Push) -> str:
+            return _call_link(push, sight, longest=16) or "–"
+
+        *first, address = self.list_display
+        return [*first, caller, shown_call, address]
 
     # --- one push ---
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
         push = kwargs["obj"]
-        is_unusable = push.outcome == Push.Outcome.REJECTED
+        sight, is_unusable = sight_of(request.user), push.outcome == Push.Outcome.REJECTED
         context |= {
             "title": _("Push of %(time)s") % {"time": to_the_second(push.received_at)},
             "subtitle": None,
@@ -112,9 +129,11 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
             "badge": outcome_badge(push),
             "reason": reason_words(push),
             "remarks": remark_words(push),
-            "call_link": _call_link(push),
-            "rows": fields_of(push),
-            "unknown_parameters": unknown_parameters(push),
+            "call_link": _call_link(push, sight),
+            "player": reverse("admin:calllogs_calllog_change", args=[push.call.pk]) if push.call else "",
+            "rows": push_shown.fields(push, sight),
+            "raw": push_shown.raw(push, sight),
+            "unknown_parameters": push_shown.unknown(push, sight),
             "may_mend": is_unusable and self.has_mend_permission(request),
         }
         number = _number_of(push)
@@ -187,7 +206,7 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
         )
 
     def replay_all(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_mend_permission(request):
+        if not self.has_replay_permission(request):
             raise PermissionDenied
         waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)
         if reason := request.POST.get("reason", ""):
@@ -195,7 +214,7 @@ class PushAdmin(theme.ReadOnly, theme.ModelAdmin):
         self._replay_and_say(request, waiting)
         return redirect("admin:calllogs_push_changelist")
 
-    @admin.action(description=gettext_lazy("Try again"), permissions=["mend"])
+    @admin.action(description=gettext_lazy("Try again"), permissions=["replay"])
     def replay_chosen(self, request: HttpRequest, queryset: QuerySet) -> None:
         self._replay_and_say(request, queryset.filter(outcome=Push.Outcome.REJECTED))
 
@@ -262,10 +281,9 @@ def _printable(value: str) -> None:
         raise ValidationError(_("Letters, digits and signs only."), code="unprintable")
 
 
-def _call_link(push: Push, *, longest: int = 200) -> str:
+def _call_link(push: Push, sight: Sight = EVERYTHING, *, longest: int = 200) -> str:
     if push.call is None:
         return ""
     address = reverse("admin:calllogs_calllog_change", args=[push.call.pk])
-    return format_html(
-        '<a href="{}" class="in-link">{}</a>', address, Truncator(push.call.call_id).chars(longest)
-    )
+    call_id = sight.call_id(push.call.call_id, push.call.caller)
+    return format_html('<a href="{}" class="in-link">{}</a>', address, Truncator(call_id).chars(longest))

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from calllogs.admin import connect
+from calllogs.admin.whole_office import WholeOffice
 from calllogs.admin.words import use_words
 from calllogs.models import PushKey
 from settings_sync import theme
@@ -48,7 +49,7 @@ def rotation() -> dict[str, Any] | None:
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(theme.ModelAdmin):
+class PushKeyAdmin(WholeOffice, theme.ModelAdmin):
     list_before_template = "calllogs/keys_before.html"
     change_form_before_template = "calllogs/key_before.html"
     list_display = ["shown_name", "standing", "use", "created_at", "steps"]

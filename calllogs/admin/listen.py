@@ -7,7 +7,8 @@ from wsgiref.util import FileWrapper
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -18,16 +19,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
+from calllogs.admin.kept_history import NumbersInHistory
 from calllogs.models import CallLog, Listening, Recording
 from calllogs.recordings import archive, play
 from calllogs.recordings.cache import digest_of
 from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.ranges import Wish, wish_of
+from calllogs.recordings.sounds import ENDINGS
 from calllogs.recordings.words import words_of
+from calllogs.sight import Sight, sight_of
 from settings_sync import audit, theme
 from settings_sync.audit import Action
 
-LISTEN = "calllogs.listen_recording"
+LISTEN, DOWNLOAD = "calllogs.listen_recording", "calllogs.download_recording"
 _PLAY_LENGTH = 32
 _AT_ONCE = 64 * 1024
 # A recording is a person's voice: no browser and no proxy keeps it. And whatever it is, it is never run as a page.
@@ -44,11 +48,14 @@ def context(call: CallLog, user: Any) -> dict[str, Any]:
     """What the player of a call's page needs; without a query if `recording` came with the call."""
     if not call.recording_url:
         return {"kind": "none", "words": _("No recording came with this call.")}
-    if not user.has_perm(LISTEN):
-        return {"kind": "none", "words": _("There is a recording. Listening to it is for supervisors.")}
     address = reverse("admin:calllogs_recording", args=[call.pk])
+    download = f"{address}?download=1" if user.has_perm(DOWNLOAD) else ""
+    if not user.has_perm(LISTEN):
+        words = _("There is a recording. Listening to it is for supervisors.")
+        return {"kind": "none", "words": words, "download": download}
     return {
         "kind": "player",
+        "download": download,
         "src": f"{address}?play={secrets.token_hex(8)}",
         "look": reverse("admin:calllogs_recording_look", args=[call.pk]),
         "seconds": call.talk_seconds or 0,
@@ -86,16 +93,17 @@ def look(request: HttpRequest, call: CallLog) -> JsonResponse:
 def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     """The sound, or the range of it that a player asks for; `?play=` is the same for all requests of one page.
 
-    That this person listens is committed before the first byte goes out.
+    That this person listens is committed before the first byte goes out. `?download=1` is another right, and gives
+    the whole as a file to keep.
     """
+    if "download" in request.GET:
+        return _download(request, call)
     _must_be_allowed(request)
     wish = wish_of(request.headers.get("Range", "")) if request.method == "GET" else None
     try:
         response = _whole(request, call) if wish is None else _part(request, call, wish)
     except NotAvailable as error:
-        return HttpResponse(
-            words_of(error.cause), status=404, content_type="text/plain; charset=utf-8", headers=_HEADERS
-        )
+        return _none(error)
     except OutOfRange as error:
         headers = {**_HEADERS, "Content-Range": f"bytes */{error.total}"}
         return HttpResponse(status=416, content_type="text/plain; charset=utf-8", headers=headers)
@@ -112,6 +120,35 @@ def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
                     callers=[call.caller],
                 )
     return response
+
+
+def _download(request: HttpRequest, call: CallLog) -> HttpResponseBase:
+    """Its name tells of no number, for it lies around in people's folders. Recorded before the first byte."""
+    if not request.user.has_perm(DOWNLOAD):
+        raise PermissionDenied
+    try:
+        response = _whole(request, call)
+    except NotAvailable as error:
+        return _none(error)
+    ending = ENDINGS.get(response.headers["Content-Type"], "")
+    name = f"call-{timezone.localtime(call.started_at):%Y-%m-%d-%H%M}-{call.pk}{ending}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    del response["Accept-Ranges"]
+    if request.method == "GET":
+        at = date_format(timezone.localtime(call.started_at), "j M Y, H:i:s")
+        audit.record(
+            audit.Action.DOWNLOADED,
+            request=request,
+            what=_("the recording of the call of %(time)s") % {"time": at},
+            subject=f"calllogs.calllog:{call.pk}",
+            callers=[call.caller],
+        )
+    return response
+
+
+def _none(error: NotAvailable) -> HttpResponse:
+    words = words_of(error.cause)
+    return HttpResponse(words, status=404, content_type="text/plain; charset=utf-8", headers=_HEADERS)
 
 
 def _part(request: HttpRequest, call: CallLog, wish: Wish) -> HttpResponseBase:
@@ -162,8 +199,8 @@ def _must_be_allowed(request: HttpRequest) -> None:
 
 
 @admin.register(Listening)
-class ListeningAdmin(theme.ReadOnly, theme.ModelAdmin):
-    list_display = ["user_name", "at", "last_at", "shown_call"]
+class ListeningAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
+    list_display = ["user_name", "at", "last_at"]
     list_display_links = None
     list_filter = [("at", theme.RangeDateFilter)]
     list_filter_submit = True
@@ -174,10 +211,44 @@ class ListeningAdmin(theme.ReadOnly, theme.ModelAdmin):
     show_full_result_count = False
     paginator = theme.FirstPages
 
-    @theme.display(description=gettext_lazy("Call"))
-    def shown_call(self, listening: Listening) -> str:
-        words = Truncator(listening.call_uid).chars(40)
-        if listening.call_id is None:
-            return words
-        address = reverse("admin:calllogs_calllog_change", args=[listening.call_id])
-        return format_html('<a href="{}" class="in-link">{}</a>', address, words)
+    def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The list tells all; a page of its own would be named after the call's id."""
+        raise Http404
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Listening]:
+        return super().get_queryset(request).filter(sight_of(request.user).condition("call__department"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Listening], search_term: str
+    ) -> tuple[QuerySet[Listening], bool]:
+        """By an id that the person sees whole only: in another one, trying would find the caller's number."""
+        found, has_duplicates = super().get_search_results(request, queryset, search_term)
+        sight = sight_of(request.user)
+        if search_term and not sight.sees_numbers:
+            one = Listening.objects.select_related("call").filter(call_uid=search_term.strip()).first()
+            if one is not None and _uid(one, sight) != one.call_uid:
+                found = found.filter(user_name__iexact=search_term.strip())
+        return found, has_duplicates
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The last column differs from person to person."""
+
+        @theme.display(description=gettext_lazy("Call"))
+        def shown_call(listening: Listening) -> str:
+            words = Truncator(_uid(listening, sight_of(request.user))).chars(40)
+            if listening.call_id is None:
+                return words
+            address = reverse("admin:calllogs_calllog_change", args=[listening.call_id])
+            return format_html('<a href="{}" class="in-link">{}</a>', address, words)
+
+        return [*self.list_display, shown_call]
+
+
+def _uid(listening: Listening, sight: Sight) -> str:
+    """The call's own id, as far as this person may read it. Of a call that is deleted nobody knows the caller."""
+    call = listening.call
+    return (
+        sight.text(sight.call_id(listening.call_uid, ""))
+        if call is None
+        else sight.call_id(listening.call_uid, call.caller)
+    )

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from calllogs.admin.words import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
+from calllogs.sight import Sight, sight_of
 from settings_sync import audit
 from settings_sync.audit import Action
 
@@ -37,8 +38,8 @@ class Left:
     is_mine: bool
 
 
-def left_behind(call: CallLog, user: Any, *, with_listenings: bool) -> dict[str, list[Left]]:
-    """Notes and tags, oldest first, and who listened, newest first, in one query."""
+def left_behind(call: CallLog, user: Any, sight: Sight, *, with_listenings: bool) -> dict[str, list[Left]]:
+    """Notes and tags, oldest first, and who listened, newest first, in one query. People write numbers into them."""
 
     def arm(name: str, rows: Any, text: Any, who: str, owner: str) -> Any:
         kind = Value(name, output_field=CharField())
@@ -54,7 +55,8 @@ def left_behind(call: CallLog, user: Any, *, with_listenings: bool) -> dict[str,
     found: dict[str, list[Left]] = {"notes": [], "tags": [], "heard": []}
     for name, pk, words, person, at, owner in sorted(rows, key=lambda row: (row[4], row[1])):
         is_mine = owner == user.pk or user.is_superuser
-        found[name].append(Left(pk, words, person, to_the_second(at), is_mine))
+        text = sight.text(words, call.caller, known=(call.agent_number, call.virtual_number))
+        found[name].append(Left(pk, text, person, to_the_second(at), is_mine))
     found["heard"].reverse()
     return found
 
@@ -133,7 +135,11 @@ def delete_tag(request: HttpRequest, call: CallLog, *, tag: int) -> HttpResponse
 def suggest_tags(request: HttpRequest) -> JsonResponse:
     """`?q=` the beginning of a word: words that other calls were tagged with lately."""
     _must_have(request, ADD_TAG)
-    found = CallTag.objects.suggestions(request.GET.get("q", "")[:LONGEST_TAG].strip(), most=SUGGESTED)
+    sight, beginning = sight_of(request.user), request.GET.get("q", "")[:LONGEST_TAG].strip()
+    tags = CallTag.objects.filter(sight.condition("call__department"))
+    found = tags.suggestions(beginning, most=SUGGESTED)
+    if not sight.sees_numbers:  # the beginning of a number would bring its rest
+        found = [word for word in found if sight.text(word) == word]
     return JsonResponse({"words": found}, headers={"Cache-Control": "no-store"})
 
 

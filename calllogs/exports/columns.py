@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from calllogs import hiding
+from calllogs.models import Export
 from settings_sync.cells import DIGITS, RUNS_AS_FORMULA, safe
+from settings_sync.phone import half_hidden
 
 
 class Call(NamedTuple):
@@ -110,6 +113,53 @@ DEFINITIONS = (
 COLUMNS = tuple(column.name for column in DEFINITIONS)
 
 
-def cells(call: Call, setting: Setting) -> list[str | int | None]:
+def cells(call: Call, setting: Setting, columns: tuple[Column, ...] = DEFINITIONS) -> list[str | int | None]:
     """One row; None and an empty text are an empty cell."""
-    return [column.cell(call, setting) for column in DEFINITIONS]
+    return [column.cell(call, setting) for column in columns]
+
+
+# --- for people who do not see everything ----------------------------------------------------------------
+
+# `half_hidden` and `hiding.in_call_id`, in PostgreSQL. A mobile has thirteen signs with its country's code.
+_IS_MOBILE_SQL = "length(call.caller) = 13 AND left(call.caller, 3) = '+91'"
+_HALF_HIDDEN_SQL = f"""CASE
+    WHEN {_IS_MOBILE_SQL} THEN substr(call.caller, 4, 2) || '••• ••' || right(call.caller, 3)
+    WHEN length(call.caller) >= 10
+        THEN left(call.caller, 2) || repeat('•', length(call.caller) - 5) || right(call.caller, 3)
+    WHEN length(call.caller) > 3
+        THEN repeat('•', greatest(3, length(call.caller) - 2)) || right(call.caller, 2)
+    ELSE repeat('•', length(call.caller)) END"""
+_DIGITS_SQL = """CASE WHEN left(call.caller, 3) = '+91' THEN substr(call.caller, 4)
+    ELSE replace(call.caller, '+', '') END"""
+_HIDDEN_ID_SQL = f"""CASE
+    WHEN left(call.call_id, {len(hiding.DERIVED)}) = '{hiding.DERIVED}' THEN '{hiding.HIDDEN_ID}'
+    WHEN length({_DIGITS_SQL}) >= {hiding.SHORTEST_IN_ID}
+        THEN replace(call.call_id, {_DIGITS_SQL}, {_HALF_HIDDEN_SQL})
+    ELSE call.call_id END"""
+
+
+def _hidden(name: str, cell: Callable[[Call], str], sql: str) -> Column:
+    return Column(name, lambda call, _: safe(cell(call)), _safe_sql(f"({sql})"), f"({sql})")
+
+
+_WITHOUT_RECORDINGS = {"recording_url": Column("recording_url", lambda _call, _setting: "", "''", "''")}
+_WITHOUT_NUMBERS = _WITHOUT_RECORDINGS | {
+    "call_id": _hidden("call_id", lambda call: hiding.in_call_id(call.call_id, call.caller), _HIDDEN_ID_SQL),
+    "caller": _hidden("caller", lambda call: half_hidden(call.caller), _HALF_HIDDEN_SQL),
+}
+
+
+_INSTEAD: dict[str, dict[str, Column]] = {
+    "": {},
+    Export.Hides.RECORDINGS: _WITHOUT_RECORDINGS,
+    Export.Hides.NUMBERS: _WITHOUT_NUMBERS,
+}
+
+
+def columns_of(hides: str) -> tuple[Column, ...]:
+    """The columns of an export that hides this (Export.Hides).
+
+    An address of a recording is for who may download it, and sees whole numbers: providers write them into it.
+    """
+    instead = _INSTEAD[hides]
+    return tuple(instead.get(column.name, column) for column in DEFINITIONS)

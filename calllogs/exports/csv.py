@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from calllogs.exports.columns import COLUMNS, DEFINITIONS, cells
+from calllogs.exports.columns import COLUMNS, DEFINITIONS, Column, cells
 from calllogs.exports.facts import Tally
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
@@ -17,9 +17,12 @@ BOM = "\ufeff"
 ROWS_IN_A_PIECE = 1000
 
 
-def pieces(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally) -> Iterator[bytes]:
+def pieces(
+    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...] = DEFINITIONS
+) -> Iterator[bytes]:
     """The file in whole lines; memory does not grow with its length."""
-    lines = _copied(snapshot, calls, tally) if snapshot.can_copy else _written(snapshot, calls, tally)
+    write = _copied if snapshot.can_copy else _written
+    lines = write(snapshot, calls, tally, columns)
     head = (BOM + _text([COLUMNS])).encode()
     for piece in lines:
         yield head + piece
@@ -33,9 +36,11 @@ def told(text: str) -> bytes:
     return _text([[text]]).encode()
 
 
-def _copied(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally) -> Iterator[bytes]:
+def _copied(
+    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...]
+) -> Iterator[bytes]:
     """Every line comes by itself and ends in a bare newline; one inside of a cell stays what it is."""
-    lines = snapshot.copy(calls, (column.sql for column in DEFINITIONS), options="FORMAT csv")
+    lines = snapshot.copy(calls, (column.sql for column in columns), options="FORMAT csv")
     while piece := list(islice(lines, ROWS_IN_A_PIECE)):
         tally.rows += len(piece)
         whole = b"".join(piece)
@@ -45,8 +50,10 @@ def _copied(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally) -> Itera
             yield whole.replace(b"\n", b"\r\n")
 
 
-def _written(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally) -> Iterator[bytes]:
-    rows = (cells(call, snapshot.setting) for call in snapshot.calls(calls))
+def _written(
+    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...]
+) -> Iterator[bytes]:
+    rows = (cells(call, snapshot.setting, columns) for call in snapshot.calls(calls))
     while piece := list(islice(rows, ROWS_IN_A_PIECE)):
         tally.rows += len(piece)
         yield _text(piece).encode()

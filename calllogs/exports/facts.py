@@ -25,16 +25,18 @@ class Facts:
     asked_at: dt.datetime
     words: str
     zone: ZoneInfo
+    hides: str = ""  # in words
 
     def lines(self, *, rows: int) -> list[tuple[str, Any]]:
         """(what it is, its value), for the sheet "About this export"."""
-        return [
+        lines = [
             (_("Exported by"), self.who),
             (_("Asked for at"), moment(self.asked_at, self.zone)),
             (_("Which calls"), self.words),
             (_("Time zone"), self.zone.key),
             (_("Rows"), rows),
         ]
+        return [*lines, (_("Left out"), self.hides)] if self.hides else lines
 
     def headers(self, *, rows: int) -> dict[str, str]:
         """The same for a response; percent-encoded, because a header is ASCII and a name need not be."""
@@ -48,4 +50,6 @@ class Facts:
 
 
 def facts_of(export: Export) -> Facts:
-    return Facts(export.who, export.asked_at, export.words, ZoneInfo(export.zone))
+    return Facts(
+        export.who, export.asked_at, export.words, ZoneInfo(export.zone), str(export.get_hides_display())
+    )

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from calllogs import filters
+from calllogs import filters, narrowing
 from calllogs.exports import csv, xlsx
+from calllogs.exports.columns import columns_of
 from calllogs.exports.facts import Tally, facts_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
+from calllogs.sight import Sight
 
 CONTENT_TYPES = {
     Export.Format.CSV: "text/csv; charset=utf-8",
@@ -19,12 +21,18 @@ CONTENT_TYPES = {
 
 def calls_of(export: Export) -> QuerySet[CallLog]:
     """The calls of its filter; "today" is the day on which it was asked for, however late it is written."""
-    wanted = filters.from_query(QueryDict(export.query))
+    wanted = narrowing.narrowed(filters.from_query(QueryDict(export.query)), sight_of(export))
     return wanted.apply(CallLog.objects.all(), now=export.asked_at)
+
+
+def sight_of(export: Export) -> Sight:
+    """What its person was allowed to see at the moment of asking."""
+    departments = None if export.departments is None else frozenset(export.departments)
+    return Sight(export.hides != Export.Hides.NUMBERS, departments)
 
 
 def pieces(export: Export, snapshot: Snapshot, tally: Tally) -> Iterator[bytes]:
     """The file, piece by piece; an empty piece means that there is none yet."""
     if export.file_format == Export.Format.XLSX:
-        return xlsx.pieces(snapshot, calls_of(export), tally, facts_of(export))
-    return csv.pieces(snapshot, calls_of(export), tally)
+        return xlsx.pieces(snapshot, calls_of(export), tally, facts_of(export), columns_of(export.hides))
+    return csv.pieces(snapshot, calls_of(export), tally, columns_of(export.hides))

@@ -14,10 +14,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from django.db.models import QuerySet
 
 from calllogs.exports import workbook
-from calllogs.exports.columns import DEFINITIONS, cells
+from calllogs.exports.columns import DEFINITIONS, Column, cells
 from calllogs.exports.facts import Facts, Tally
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
+
+Columns = tuple[Column, ...]
 
 ROWS_IN_A_PIECE = 1000
 BYTES_IN_A_PIECE = 1 << 18
@@ -27,19 +29,23 @@ MOST_BYTES = 2_000_000_000
 COMPRESSION = 1
 
 
-def pieces(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts) -> Iterator[bytes]:
+def pieces(
+    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts, columns: Columns = DEFINITIONS
+) -> Iterator[bytes]:
     """The file. An empty piece means that there is none yet."""
     write = _streamed if snapshot.can_copy else _written
-    return write(snapshot, calls, tally, facts)
+    return write(snapshot, calls, tally, facts, columns)
 
 
 # --- SQLite: a library writes it -------------------------------------------------------------------------
 
 
-def _written(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts) -> Iterator[bytes]:
+def _written(
+    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts, columns: Columns
+) -> Iterator[bytes]:
     with TemporaryDirectory() as scratch, TemporaryFile(dir=scratch) as file:
         book = workbook.Book(file, scratch)
-        rows = (cells(call, snapshot.setting) for call in snapshot.calls(calls))
+        rows = (cells(call, snapshot.setting, columns) for call in snapshot.calls(calls))
         for row in chain([next(rows, None)], rows):
             line = tally.rows % (workbook.MOST_ROWS - 1) + 1
             if line == 1:
@@ -76,10 +82,12 @@ class _Outlet(RawIOBase):
         return taken
 
 
-def _streamed(snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts) -> Iterator[bytes]:
+def _streamed(
+    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts, columns: Columns
+) -> Iterator[bytes]:
     around = workbook.parts(facts, sheets=2, rows=0)
     style = workbook.sheet_of(around, 1).text_style
-    lines: Iterator[bytes] = snapshot.copy(calls, [_row_sql(style)], options=_BARE)
+    lines: Iterator[bytes] = snapshot.copy(calls, [_row_sql(style, columns)], options=_BARE)
     outlet = _Outlet()
     with ZipFile(outlet, "w", ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
         for sheets in count(1):
@@ -124,22 +132,22 @@ _LOOKS_LIKE_CONTROL = "_(?=x[0-9a-fA-F]{4}_)"
 _IS_SPECIAL = f"{_CONTROL}|\\n|{_LOOKS_LIKE_CONTROL}|(^|\\|)\\s|\\s(\\||$)"
 
 
-def _row_sql(style: int) -> str:
+def _row_sql(style: int, columns: Columns) -> str:
     """The XML of a row, as an expression. Neither row nor cells say where they are: they follow one another."""
-    written = ", ".join(column.written_sql for column in DEFINITIONS if column.written_sql)
-    plain = _cells_sql(f'<c s="{style}" t="inlineStr"><is><t>', special=False)
-    special = _cells_sql(f'<c s="{style}" t="inlineStr"><is><t xml:space="preserve">', special=True)
+    written = ", ".join(column.written_sql for column in columns if column.written_sql)
+    plain = _cells_sql(f'<c s="{style}" t="inlineStr"><is><t>', columns, special=False)
+    special = _cells_sql(f'<c s="{style}" t="inlineStr"><is><t xml:space="preserve">', columns, special=True)
     return f"CASE WHEN concat_ws('|', {written}) ~ '{_IS_SPECIAL}' THEN {special} ELSE {plain} END"
 
 
-def _cells_sql(start: str, *, special: bool) -> str:
+def _cells_sql(start: str, columns: Columns, *, special: bool) -> str:
     """Neighbouring texts are put together first and escaped at once, which is much faster than one by one."""
     groups = []
-    for is_number, columns in groupby(DEFINITIONS, key=lambda column: column.is_number):
+    for is_number, these in groupby(columns, key=lambda column: column.is_number):
         if is_number:
-            groups += [f"coalesce('<c><v>' || {column.sql} || '</v></c>', '<c/>')" for column in columns]
+            groups += [f"coalesce('<c><v>' || {column.sql} || '</v></c>', '<c/>')" for column in these]
         else:
-            texts = [_spelled_sql(column.sql) if special else column.sql for column in columns]
+            texts = [_spelled_sql(column.sql) if special else column.sql for column in these]
             joined = _escaped_sql(f"concat_ws({_BETWEEN}, {', '.join(texts)})", special=special)
             groups.append(f"'{start}' || replace({joined}, {_BETWEEN}, '{_END}{start}') || '{_END}'")
     return f"replace('<row>' || {' || '.join(groups)} || '</row>', '{start}{_END}', '<c/>')"

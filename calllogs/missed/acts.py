@@ -67,14 +67,14 @@ def claim(row_id: int, *, person: User, over: int | None = None) -> DeskClaim:
             pass  # longer, not anew
         elif before is not None and is_held:
             _add(
-                row.caller,
+                row,
                 DeskEntry.Kind.TAKEN_OVER,
                 person=person,
                 now=now,
                 note=before.person.get_username(),
             )
         else:
-            _add(row.caller, DeskEntry.Kind.CLAIMED, person=person, now=now)
+            _add(row, DeskEntry.Kind.CLAIMED, person=person, now=now)
         return DeskClaim.objects.get(caller=row.caller)
 
 
@@ -92,7 +92,7 @@ def release(row_id: int, *, person: User) -> bool:
         row = _open_row(row_id)
         gone, _ = DeskClaim.objects.filter(caller=row.caller, person=person).delete()
         if gone:
-            _add(row.caller, DeskEntry.Kind.RELEASED, person=person, now=database_now())
+            _add(row, DeskEntry.Kind.RELEASED, person=person, now=database_now())
         return gone > 0
 
 
@@ -104,7 +104,7 @@ def close(row_id: int, *, how: str, person: User, seen: dt.datetime, note: str =
         if seen < row.first_at:
             raise Gone(_last_closing(row.caller))
         entry = _add(
-            row.caller, how, person=person, now=database_now(), note=note,
+            row, how, person=person, now=database_now(), note=note,
             until=min(seen, row.last_at), misses=row.misses, first_at=row.first_at,
         )  # fmt: skip
         DeskClaim.objects.filter(caller=row.caller).delete()
@@ -119,7 +119,7 @@ def reopen(entry_id: int, *, person: User) -> MissedCaller | None:
         entry = DeskEntry.objects.filter(pk=entry_id, until__isnull=False, undone_by=None).first()
         if entry is None:
             raise Gone
-        _add(entry.caller, DeskEntry.Kind.REOPENED, person=person, now=database_now(), undoes=entry)
+        _add(entry, DeskEntry.Kind.REOPENED, person=person, now=database_now(), undoes=entry)
         settle([entry.caller])
         return MissedCaller.objects.filter(caller=entry.caller).first()
 
@@ -150,8 +150,11 @@ def _last_closing(caller: str) -> DeskEntry | None:
     return DeskEntry.objects.filter(caller=caller, until__isnull=False).first()
 
 
-def _add(caller: str, kind: str, *, person: User, now: dt.datetime, **facts: object) -> DeskEntry:
+def _add(
+    about: MissedCaller | DeskEntry, kind: str, *, person: User, now: dt.datetime, **facts: object
+) -> DeskEntry:
     name = person.get_full_name() or person.get_username()
+    whose = {"caller": about.caller, "department": about.department}
     return DeskEntry.objects.create(
-        caller=caller, kind=kind, person=person, person_name=name[:150], at=now, **facts
+        **whose, kind=kind, person=person, person_name=name[:150], at=now, **facts
     )

@@ -8,8 +8,10 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
+from calllogs import searching
 from calllogs.missed.refresh import oldest_waiting
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
+from calllogs.sight import EVERYTHING, Sight
 from settings_sync.phone import to_e164
 
 PER_PAGE = 25
@@ -21,7 +23,10 @@ HIDDEN = ("", *_WORDS, *map(str.capitalize, _WORDS), *map(str.upper, _WORDS))
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which callers to show; "" is all. `mine`: the id of the person whose claims are wanted."""
+    """Which callers to show; "" is all. `mine`: the id of the person whose claims are wanted.
+
+    `sight`: of whom; nobody is found beyond it, and by nothing that it hides.
+    """
 
     is_old: bool = False
     department: str = ""
@@ -29,6 +34,7 @@ class Wanted:
     why: str = ""
     q: str = ""
     mine: int | None = None
+    sight: Sight = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,9 @@ def place(row: MissedCaller) -> str:
     return f"{row.first_at.isoformat()}~{row.pk}"
 
 
-def closings(*, after: str = "", before: str = "") -> Page:
+def closings(sight: Sight = EVERYTHING, *, after: str = "", before: str = "") -> Page:
     """What people closed, newest first; `after` and `before` are ids."""
-    rows = DeskEntry.objects.filter(until__isnull=False).select_related("undone_by")
+    rows = DeskEntry.objects.filter(sight.condition(), until__isnull=False).select_related("undone_by")
     if _is_id(before):
         found = list(rows.filter(pk__gt=int(before)).order_by("pk")[: PER_PAGE + 1])
         return Page(found[:PER_PAGE][::-1], len(found) > PER_PAGE, True)
@@ -81,10 +87,10 @@ def closings(*, after: str = "", before: str = "") -> Page:
     return Page(found[:PER_PAGE], _is_id(after), len(found) > PER_PAGE)
 
 
-def facets(*, is_old: bool) -> list[Facet]:
+def facets(sight: Sight = EVERYTHING, *, is_old: bool) -> list[Facet]:
     """Read off one index, which holds nothing else."""
     by = (
-        MissedCaller.objects.filter(is_old=is_old)
+        MissedCaller.objects.filter(sight.condition(), is_old=is_old)
         .order_by()
         .values_list("department", "virtual_number", "why")
     )
@@ -104,27 +110,27 @@ def counted(found: Sequence[Facet], wanted: Wanted) -> int | None:
     )
 
 
-def waiting() -> int:
+def waiting(sight: Sight = EVERYTHING) -> int:
     """How many wait, counted no further than MOST_COUNTED: for the navigation, on every page."""
-    return MissedCaller.objects.filter(is_old=False).order_by()[:MOST_COUNTED].count()
+    rows = MissedCaller.objects.filter(sight.condition(), is_old=False)
+    return rows.order_by()[:MOST_COUNTED].count()
 
 
 def waiting_in(departments: Collection[str] | None) -> int:
     """How many of these departments wait; of all of them, if it is None."""
-    if departments is None:
-        return waiting()
-    rows = MissedCaller.objects.filter(is_old=False, department__in=departments)
-    return rows.order_by()[:MOST_COUNTED].count()
+    return waiting(
+        Sight(sees_numbers=False, departments=None if departments is None else frozenset(departments))
+    )
 
 
-def hidden() -> int:
+def hidden(sight: Sight = EVERYTHING) -> int:
     """Calls of the last days that did not get through and named nobody to call back; no further than MOST_COUNTED."""
-    calls = CallLog.objects.filter(caller__in=HIDDEN, started_at__gte=oldest_waiting())
+    calls = sight.calls().filter(caller__in=HIDDEN, started_at__gte=oldest_waiting())
     return calls.exclude(status=CallLog.Status.ANSWERED).order_by()[:MOST_COUNTED].count()
 
 
 def _filtered(wanted: Wanted) -> QuerySet[MissedCaller]:
-    rows = MissedCaller.objects.filter(is_old=wanted.is_old)
+    rows = MissedCaller.objects.filter(wanted.sight.condition(), is_old=wanted.is_old)
     if wanted.department:
         rows = rows.filter(department=wanted.department)
     if wanted.number:
@@ -132,13 +138,20 @@ def _filtered(wanted: Wanted) -> QuerySet[MissedCaller]:
     if wanted.why:
         rows = rows.filter(why=wanted.why)
     if wanted.q:
-        number = to_e164(wanted.q)
-        digits = "".join(sign for sign in wanted.q if sign.isdigit())
-        rows = rows.filter(caller=number) if number else rows.filter(caller__contains=digits)
+        rows = _searched(rows, wanted)
     if wanted.mine is not None:
         held = DeskClaim.objects.filter(person_id=wanted.mine, expires_at__gt=Now())
         rows = rows.filter(caller__in=held.values("caller"))
     return rows
+
+
+def _searched(rows: QuerySet[MissedCaller], wanted: Wanted) -> QuerySet[MissedCaller]:
+    if not wanted.sight.sees_numbers:
+        by_look = searching.of_looks(searching.looks(wanted.q))
+        return rows.none() if by_look is None else rows.filter(by_look)
+    number = to_e164(wanted.q)
+    digits = "".join(sign for sign in wanted.q if sign.isdigit())
+    return rows.filter(caller=number) if number else rows.filter(caller__contains=digits)
 
 
 def _place(text: str) -> tuple[dt.datetime, int] | None:

@@ -81,6 +81,8 @@ class DeskEntry(models.Model):
         REOPENED = "REOPENED", _("Opened again")
 
     caller = models.CharField(_("caller"), max_length=40)
+    # Of the open row. Empty where nobody noted it: then only who sees all departments sees the entry.
+    department = models.CharField(_("department"), max_length=100, blank=True, db_default="")
     kind = models.CharField(_("what"), max_length=11, choices=Kind)
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"

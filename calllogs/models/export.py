@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import json
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-def scope_of(file_format: str, query: str) -> str:
+def scope_of(file_format: str, query: str, *, hides: str = "", departments: list[str] | None = None) -> str:
     """A short name of what an export holds: two with the same one are the same export."""
-    return hashlib.sha256(f"{file_format}?{query}".encode()).hexdigest()
+    limits = json.dumps([hides, departments]) if hides or departments is not None else ""
+    return hashlib.sha256(f"{file_format}?{query}{limits}".encode()).hexdigest()
 
 
 class ExportQuerySet(models.QuerySet["Export"]):
@@ -57,6 +59,10 @@ class Export(models.Model):
         CANCELLED = "CANCELLED", _("Cancelled")
         FAILED = "FAILED", _("Failed")
 
+    class Hides(models.TextChoices):
+        NUMBERS = "NUMBERS", _("whole numbers of callers, and addresses of recordings")
+        RECORDINGS = "RECORDINGS", _("addresses of recordings")
+
     UNDER_WAY = (State.WAITING, State.RUNNING)
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -67,7 +73,12 @@ class Export(models.Model):
     zone = models.CharField(_("time zone"), max_length=64)
     query = models.TextField(blank=True, help_text="The filter, as the list's address has it.")
     words = models.TextField(_("which calls"))
-    scope = models.CharField(max_length=64, help_text="Digest of format and filter.")
+    scope = models.CharField(max_length=64, help_text="Digest of format, filter and limits.")
+    # What the person was allowed to see when asking, whenever it is written.
+    hides = models.CharField(
+        max_length=20, blank=True, db_default="", choices=Hides, help_text="What its cells do not tell."
+    )
+    departments = models.JSONField(null=True, blank=True, help_text="The only ones in it; null: all.")
 
     state = models.CharField(_("state"), max_length=9, choices=State)
     rows = models.PositiveBigIntegerField(_("rows"), default=0)

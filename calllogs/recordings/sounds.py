@@ -18,6 +18,11 @@ _BEGINNINGS = (
     (re.compile(rb"FORM....AIF[FC]", re.DOTALL), "audio/aiff"),
     (re.compile(rb"\.snd"), "audio/basic"),
 )
+# Of a file, by the media type; others get none.
+ENDINGS = {
+    "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg", "audio/flac": ".flac", "audio/aac": ".aac",
+    "audio/mp4": ".m4a", "audio/amr": ".amr", "audio/webm": ".webm", "audio/aiff": ".aiff", "audio/basic": ".au",
+}  # fmt: skip
 _TYPE = re.compile(r"audio/[a-z0-9][a-z0-9.+-]{0,60}")
 # What servers say that do not know; then the bytes must tell.
 _UNKNOWN = {

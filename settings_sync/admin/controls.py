@@ -25,7 +25,7 @@ from settings_sync.audit import Action
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 
-CONTROL = "settings_sync.change_providersetting"
+CONTROL, STOP = "settings_sync.change_providersetting", "settings_sync.stop_sending"
 SCREEN = "admin:settings_sync_providersetting_changelist"
 RESEND_REST = dt.timedelta(minutes=10)
 SENT_AGAIN = "Sent everything again."  # how the log names it; also read back, to rest between two of them
@@ -37,14 +37,20 @@ def may_control(request: HttpRequest) -> bool:
     return bool(request.user.has_perm(CONTROL))
 
 
-def _controlling(view: View) -> View:
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not may_control(request):
-            raise PermissionDenied
-        return view(request, *args, **kwargs)
+def _guarded(permission: str) -> Callable[[View], View]:
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.has_perm(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
 
-    return guarded
+        return guarded
+
+    return guard
+
+
+_controlling, _stopping = _guarded(CONTROL), _guarded(STOP)
 
 
 def _ask(request: HttpRequest, model_admin: Any, **words: Any) -> TemplateResponse:
@@ -53,7 +59,7 @@ def _ask(request: HttpRequest, model_admin: Any, **words: Any) -> TemplateRespon
     return TemplateResponse(request, "settings_sync/ask.html", context)
 
 
-@_controlling
+@_stopping
 def stop(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if request.method != "POST":
         return _ask(
@@ -77,7 +83,7 @@ def stop(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return redirect(SCREEN)
 
 
-@_controlling
+@_stopping
 def start(request: HttpRequest, model_admin: Any) -> HttpResponse:
     waiting = ProviderSetting.objects.moving().count()
     if request.method != "POST":

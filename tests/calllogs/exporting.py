@@ -12,7 +12,7 @@ from openpyxl.utils.escape import unescape
 
 from calllogs import filters
 from calllogs.export_asked import Asked
-from calllogs.exports.columns import COLUMNS, Call, Setting, cells
+from calllogs.exports.columns import COLUMNS, Call, Setting, cells, columns_of
 from calllogs.exports.facts import Tally
 from calllogs.exports.pieces import pieces
 from calllogs.exports.snapshot import Snapshot
@@ -48,21 +48,23 @@ def asked(user=None, query="", file_format="csv"):
     return Asked(user, filters.from_query(QueryDict(query)), file_format)
 
 
-def written(calls_query, file_format, *, zone):
+def written(calls_query, file_format, *, zone, hides=""):
     """The whole file of a filter, and how many rows it says to have."""
     export = asked(query=calls_query, file_format=file_format).record(
         Export.Way.COMMAND, Export.State.RUNNING
     )
+    export.hides = hides
     tally = Tally()
     with Snapshot(zone) as snapshot:
         return b"".join(pieces(export, snapshot, tally)), tally.rows
 
 
-def expected(calls, *, zone, names=None):
+def expected(calls, *, zone, names=None, hides=""):
     """What the columns say of these calls, in Python."""
     setting = Setting(zone, names or {})
     rows = calls.order_by("-started_at", "-id").values_list(*Call._fields)
-    return [[_none(cell) for cell in cells(Call._make(row), setting)] for row in rows]
+    columns = columns_of(hides)
+    return [[_none(cell) for cell in cells(Call._make(row), setting, columns)] for row in rows]
 
 
 def csv_rows(content):

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from calllogs.admin import call_around, call_story
 from calllogs.models import CallLog, CallNote, CallTag, Listening
+from calllogs.sight import EVERYTHING
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, Holiday, OfficeHours
 
@@ -33,7 +34,7 @@ def page(call, part="change/"):
 
 
 def told(call, *, agent="", why=""):
-    return [(step.time, step.words) for step in call_story.steps(call, agent=agent, why=why)]
+    return [(step.time, step.words) for step in call_story.steps(call, EVERYTHING, agent=agent, why=why)]
 
 
 def test_an_answered_call_is_told_in_order():
@@ -85,7 +86,7 @@ def test_pushes_that_disagree_are_shown_side_by_side_and_no_recording_s_address_
     )
     call = CallLog.objects.get()
     assert call.recording_url.endswith("canary")
-    _told, quarrels = call_story.pushes_of(call)
+    _told, quarrels = call_story.pushes_of(call, EVERYTHING)
     assert [(str(each.words), [said for _, said in each.said]) for each in quarrels] == [
         ("Status", ["Missed", "Answered"]),
         ("Recording", ["a recording", "a recording"]),
@@ -125,21 +126,21 @@ def test_neighbours_counts_agent_and_department(client_for, monkeypatch):
         "other", at=AT + dt.timedelta(hours=1), caller="+919800000001", department="Sales", status="DROPPED"
     )
     call = CallLog.objects.get(call_id="C2")
-    found = call_around.of_caller(call)
+    found = call_around.of_caller(call, EVERYTHING)
     assert (found.older, found.newer, found.count, found.answered, found.has_more) == (
         calls[1].pk, calls[3].pk, 8, 8, False,
     )  # fmt: skip
     assert [line.pk for line in found.lines] == [calls[n].pk for n in (5, 4, 3, 2, 1, 0)]
-    agent, department = call_around.of_agent_and_department(call)
+    agent, department = call_around.of_agent_and_department(call, EVERYTHING)
     assert [line.pk for line in agent] == [calls[1].pk, calls[0].pk]
     assert len(department) == 3
     shown = client_for(SUPERVISORS).get(page(call)).text
     assert "Asha Nair: latest 5 before this call" in shown
     assert f'href="{page(calls[3])}"' in shown
     make_call("C9", at=AT + dt.timedelta(hours=9))
-    far = call_around.of_caller(calls[0])
+    far = call_around.of_caller(calls[0], EVERYTHING)
     assert (far.is_far, far.has_more, far.lines) == (True, True, [])
-    assert call_around.of_caller(make_call("hidden", caller="")).count == 0
+    assert call_around.of_caller(make_call("hidden", caller=""), EVERYTHING).count == 0
 
 
 def test_the_page_takes_twelve_queries_at_most_however_much_it_shows(client_for, push):
@@ -233,7 +234,7 @@ def test_the_details_for_a_ticket_hold_what_support_needs_and_no_address(client_
     call = make_call(
         status="ANSWERED", raw_status="ANSWER", ivr_seconds=0, recording_url=TOKEN, circle="Delhi"
     )
-    text = call_story.details(call, agent="Asha Nair (98001 00001)")
+    text = call_story.details(call, EVERYTHING, agent="Asha Nair (98001 00001)")
     for words in (
         "Call id: C1", "Started: 9 November 2026, 10:15:00 (IST, UTC+0530)", "Caller: +919812345678",
         "Status: Answered (as received: ANSWER)", "Seconds in the IVR: 0", "Seconds of talk: –", "Recording: yes",

@@ -19,7 +19,7 @@ from calllogs import filters
 from calllogs.exports import csv, snapshot, workbook
 from calllogs.exports.columns import COLUMNS
 from calllogs.exports.facts import Tally
-from calllogs.models import CallLog
+from calllogs.models import CallLog, Export
 from settings_sync.cells import safe
 from settings_sync.models import Agent
 from tests.calllogs.exporting import NASTY, csv_rows, expected, make_calls, sheets, written, xlsx_rows
@@ -42,12 +42,18 @@ def nasty():
     return names
 
 
+@pytest.mark.parametrize("hides", ["", *Export.Hides.values])
 @pytest.mark.parametrize(
     ("file_format", "zone"), [("csv", "Asia/Kolkata"), ("csv", "America/New_York"), ("xlsx", "Asia/Kolkata")]
 )
-def test_every_cell_is_what_the_columns_say(nasty, file_format, zone):
-    content, rows = written("", file_format, zone=ZoneInfo(zone))
-    wanted = expected(CallLog.objects.all(), zone=ZoneInfo(zone), names=nasty)
+def test_every_cell_is_what_the_columns_say(nasty, file_format, zone, hides):
+    CallLog.objects.filter(caller="+919812345678").update(call_id="rec-919812345678.9812345678")
+    CallLog.objects.filter(caller="'quoted").update(caller="+441632960961", call_id="441632960961@x")
+    CallLog.objects.filter(caller="plain").update(call_id="derived-0123456789abcdef")
+    content, rows = written("", file_format, zone=ZoneInfo(zone), hides=hides)
+    wanted = expected(CallLog.objects.all(), zone=ZoneInfo(zone), names=nasty, hides=hides)
+    told = [row for row in wanted if "9812345678" in f"{row[0]} {row[2]}"]
+    assert bool(told) is (hides != Export.Hides.NUMBERS)
     assert READ[file_format](content) == wanted
     assert rows == len(wanted) == CallLog.objects.count()
 

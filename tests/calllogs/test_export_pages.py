@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import DatabaseError
 from django.test import Client
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from calllogs import export_asked, tasks
 from calllogs.exports import files, jobs, pieces, streaming
-from calllogs.models import CallLog, Export
+from calllogs.models import CallLog, DepartmentLimit, Export
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from tests.calllogs.exporting import asked, csv_rows, make_calls, sheets, xlsx_rows
 from tests.conftest import make_user
@@ -233,3 +233,70 @@ def test_the_command_s_exports_are_on_record_too():
     assert (record.who, record.way, record.state, record.rows) == ("command line", "COMMAND", State.DONE, 1)
     assert CallLog.objects.count() == 1
     assert pieces.calls_of(record).count() == 1
+
+
+# --- what a person may see ---------------------------------------------------------------------------------
+
+
+def again(client):
+    return client.get(url("file", Export.objects.get()))
+
+
+@pytest.fixture
+def limited(client_for):
+    client = client_for(SUPERVISORS)
+    client.person = User.objects.get()
+    DepartmentLimit.objects.create(person=client.person, department="Sales")
+    make_calls(["a"], department="Sales", caller="+919812345210")
+    make_calls(["b"], department="Billing", caller="+919812345210")
+    return client
+
+
+def test_a_file_that_is_written_later_holds_what_was_allowed_at_the_moment_of_asking(limited, settings):
+    settings.EXPORT_STREAM_ROWS = 0
+    post(limited)
+    export = Export.objects.get()
+    assert (export.departments, export.hides, export.words) == (["Sales"], "", "all calls (only of Sales)")
+    DepartmentLimit.objects.all().delete()
+    assert jobs.run_due(patience_s=0) == 1
+    assert [row[4] for row in csv_rows(body(again(limited)))] == ["Sales"]
+
+
+@pytest.mark.parametrize("lost", ["see_numbers", "download_recording", "department"])
+def test_a_right_that_is_lost_since_keeps_the_file_back(limited, settings, lost):
+    settings.EXPORT_STREAM_ROWS = 0
+    post(limited)
+    jobs.run_due(patience_s=0)
+    assert len(csv_rows(body(again(limited)))) == 1
+    if lost == "department":
+        DepartmentLimit.objects.update(department="Billing")
+    else:
+        Group.objects.get(name=SUPERVISORS).permissions.remove(Permission.objects.get(codename=lost))
+    assert again(limited).status_code == 403
+    assert "is not handed out" in limited.get(url("change", Export.objects.get())).text
+    assert 'href="' + url("file", Export.objects.get()) not in limited.get("/admin/calllogs/export/").text
+    assert limited.post(url("again", Export.objects.get())).status_code == 403
+
+
+def test_rights_that_changed_begin_another_job(limited, settings):
+    settings.EXPORT_STREAM_ROWS = 0
+    post(limited)
+    DepartmentLimit.objects.create(person=limited.person, department="Billing")
+    post(limited)
+    post(limited)
+    assert sorted(Export.objects.values_list("departments", flat=True), key=len) == [
+        ["Sales"], ["Billing", "Sales"],
+    ]  # fmt: skip
+
+
+def test_who_is_limited_sees_no_other_person_s_exports(limited):
+    export = asked(make_user("admin", None), "department=Billing").record(Export.Way.JOB, State.WAITING)
+    assert "Billing" not in limited.get("/admin/calllogs/export/").text
+    assert limited.get(url("progress", export)).status_code == 404
+
+
+def test_the_workbook_says_what_is_left_out(limited):
+    Group.objects.get(name=SUPERVISORS).permissions.remove(Permission.objects.get(codename="see_numbers"))
+    about = sheets(body(post(limited, file_format="xlsx")))["About this export"]
+    assert ["Left out", "whole numbers of callers, and addresses of recordings"] in about
+    assert "whole numbers of callers" in limited.get(PAGE).text

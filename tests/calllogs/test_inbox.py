@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
@@ -372,3 +373,35 @@ def test_who_changes_addresses_is_counted_under_none_beyond_the_cap(push, monkey
         push(GOOD.format(1), key="wrong", REMOTE_ADDR=f"203.0.113.{number}")
     counts = dict(Refusals.objects.values_list("remote_addr", "count"))
     assert counts == {"203.0.113.0": 1, "203.0.113.1": 1, "": 3}
+
+
+# --- rights ------------------------------------------------------------------------------------------------
+
+
+def test_replaying_and_mending_are_two_rights(supervisor, push):
+    push(NOT_A_DATE)
+    waiting = Push.objects.get()
+    group = Group.objects.get(name=SUPERVISORS)
+    group.permissions.remove(Permission.objects.get(codename="replay_push"))
+    assert "Try again" not in supervisor.get(INBOX).text
+    assert supervisor.post(f"{INBOX}replay/").status_code == 403
+    assert "It is a call now" in mend(supervisor, waiting, date="2026-11-08")
+    push(NOT_A_DATE.replace("M-1", "M-2"))
+    group.permissions.add(Permission.objects.get(codename="replay_push"))
+    group.permissions.remove(Permission.objects.get(codename="change_push"))
+    assert supervisor.post(f"{INBOX}replay/").status_code == 302
+    waiting = Push.objects.get(outcome="REJECTED")
+    assert supervisor.post(f"{INBOX}{waiting.pk}/mend/", {"date": "2026-11-08"}).status_code == 403
+
+
+def test_a_recording_is_played_and_its_address_is_not_told(supervisor, push):
+    url = "recordingurl=https%3A%2F%2Fr.test%2Fcanary%3Ftoken%3D1"
+    push(f"{GOOD.format(1)}&{url}")
+    push(f"{NOT_A_DATE}&{url}")
+    heard, waiting = Push.objects.order_by("pk")
+    page = supervisor.get(f"{INBOX}{heard.pk}/change/").text
+    assert f'href="/admin/calllogs/calllog/{heard.call_id}/change/">Play it' in page
+    assert "canary" not in page
+    assert "canary" not in supervisor.get(f"{INBOX}{waiting.pk}/change/").text
+    assert "It is a call now" in mend(supervisor, waiting, date="2026-11-08")
+    assert CallLog.objects.get(call_id="M-1").recording_url == "https://r.test/canary?token=1"

@@ -17,6 +17,7 @@ from calllogs.recordings.causes import Cause
 from calllogs.recordings.words import WORDS, words_of
 from ivrportal.embedded import free_port
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from settings_sync import audit
 from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
 from settings_sync.simulator.tones import tone
@@ -425,3 +426,27 @@ def test_the_demo_s_provider_has_recordings_to_play(client_for):
             reply = supervisor.get(address(each), headers={"range": "bytes=0-3"})
             assert (reply.status_code, reply.content) == (206, b"RIFF")
         assert "token" not in json.dumps(provider.state())
+
+
+# --- a file to keep ----------------------------------------------------------------------------------------
+
+
+def test_a_download_is_a_right_of_its_own_and_on_record(client_for):
+    with serving(saying(answer(SOUND, head=AUDIO))) as url:
+        call = make_call(url)
+        CallLog.objects.update(caller="+919812345210")
+        supervisor, manager = client_for(SUPERVISORS), client_for(OFFICE_MANAGERS)
+        assert manager.get(address(call), {"download": "1"}).status_code == 403
+        assert not AuditEntry.objects.exists()
+        reply = supervisor.get(address(call), {"download": "1"}, headers={"Range": "bytes=0-9"})
+        assert b"".join(reply.streaming_content) == SOUND
+    name = f"call-{timezone.localtime(call.started_at):%Y-%m-%d-%H%M}-{call.pk}.wav"
+    assert reply["Content-Disposition"] == f'attachment; filename="{name}"'
+    entry = AuditEntry.objects.get(action="DOWNLOADED")
+    assert (entry.person, entry.subject) == ("supervisors", f"calllogs.calllog:{call.pk}")
+    assert entry.callers == [audit.digest_of("+919812345210")]
+    page = f"/admin/calllogs/calllog/{call.pk}/change/"
+    assert "?download=1" in supervisor.get(page).text
+    assert "?download=1" not in manager.get(page).text
+    supervisor.head(address(call), {"download": "1"})
+    assert AuditEntry.objects.count() == 1

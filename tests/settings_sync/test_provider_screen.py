@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -81,6 +82,18 @@ def test_stop_is_asked_done_by_post_named_and_shown_on_every_page(manager, simul
         ("office-managers", "Stopped sending."),
         ("office-managers", "Started sending."),
     ]
+
+
+def test_stopping_is_a_right_of_its_own(manager, simulator, asha):
+    stopping = Permission.objects.get(codename="stop_sending")
+    Group.objects.get(name=OFFICE_MANAGERS).permissions.remove(stopping)
+    page = manager.get(SCREEN).text
+    assert "Stop sending" not in page
+    assert "Send everything again" in page
+    for path in ("stop/", "start/"):
+        assert manager.get(f"{SCREEN}{path}").status_code == 403
+        assert manager.post(f"{SCREEN}{path}").status_code == 403
+    assert Circuit.only().stopped_by == ""
 
 
 def test_a_refused_account_is_told_with_the_providers_words(manager, simulator, asha):

@@ -1,0 +1,65 @@
+"""A filter, narrowed to what a person may see."""
+
+import pytest
+from django.http import QueryDict
+
+from calllogs import narrowing, searching
+from calllogs.filters import CallFilter, from_query
+from calllogs.sight import EVERYTHING, Sight
+
+SALES = Sight(True, frozenset({"Sales"}))
+HALF = Sight(False)
+
+
+def test_who_sees_everything_asks_the_very_filter():
+    wanted = CallFilter(q="9812345210", departments=("Sales",))
+    assert narrowing.narrowed(wanted, EVERYTHING) == wanted
+    assert narrowing.narrowed(CallFilter(), HALF) == CallFilter()
+    assert narrowing.told(wanted, EVERYTHING) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left", "told"),
+    [
+        ((), ("Sales",), ""),
+        (("Sales",), ("Sales",), ""),
+        (("Sales", "Billing"), ("Sales",), "the other departments of the filter are left out"),
+        (("Billing",), (narrowing.NOWHERE,), "asks for other ones, so no call fits"),
+        (("-",), (narrowing.NOWHERE,), "asks for other ones, so no call fits"),
+    ],
+)
+def test_departments_are_those_of_both(chosen, left, told):
+    wanted = CallFilter(departments=chosen)
+    assert narrowing.narrowed(wanted, SALES).departments == left
+    assert told in " ".join(narrowing.told(wanted, SALES))
+
+
+def test_a_limit_to_nothing_finds_nothing():
+    for limits in (frozenset(), frozenset({"-"}), frozenset({""})):
+        assert narrowing.narrowed(CallFilter(), Sight(True, limits)).departments == (narrowing.NOWHERE,)
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "told"),
+    [
+        ("9812345210", "98••• ••210", "begin with 98 and end in 210"),
+        ("+91 98123", "98•", "begin with 98"),
+        ("45210", "45•|•210", "begin with 45 or end in 210"),
+        ("210", "•210", "end in 210"),
+        ("98", "98•|•98", ""),
+        ("98••• ••210", "98••• ••210", ""),
+        ("C-1", "C-1", ""),
+    ],
+)
+def test_a_search_says_what_it_is_shortened_to(typed, shown, told):
+    assert searching.shortened(typed) == shown
+    assert searching.shortened(shown) == shown
+    assert told in " ".join(narrowing.told(CallFilter(q=typed), HALF))
+    assert bool(narrowing.told(CallFilter(q=typed), HALF)) is bool(told)
+
+
+def test_what_others_looked_for_is_shown_shortened():
+    assert narrowing.shown(from_query(QueryDict("q=9812345210")), HALF).q == "98••• ••210"
+    words = narrowing.shown_words("missed, “98123452”", "status=MISSED&q=98123452", HALF)
+    assert words == "missed, “98•|•452”"
+    assert narrowing.shown_words("“98123452”", "q=98123452", EVERYTHING) == "“98123452”"
