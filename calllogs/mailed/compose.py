@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs import post, reports
+from calllogs import narrowing, post, reports
 from calllogs.filters import CUSTOM, CallFilter, from_query, period_words
 from calllogs.missed import listing
 from calllogs.models import ReportRun, SavedView
@@ -257,5 +257,5 @@ def _heat(period: Period, departments: Departments) -> Heat | None:
 def _view(view: SavedView | None, run: ReportRun, sight: Sight) -> dict[str, str] | None:
     if view is None:
         return None
-    count = wanted(run)[0].apply(sight.calls().order_by()).count()
+    count = narrowing.narrowed(wanted(run)[0], sight).apply(sight.calls().order_by()).count()
     return {"name": without_numbers(view.name), "count": f"{count:,}"}
