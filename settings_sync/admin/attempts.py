@@ -70,7 +70,7 @@ class AttemptAdmin(theme.ReadOnly, theme.ModelAdmin):
         colour = OUTCOMES.get(attempt.outcome, ("", "base"))[1]
         return render_to_string("components/badge.html", {"words": outcome_words(attempt), "colour": colour})
 
-    @theme.display(description=gettext_lazy("Reply"), ordering="reply")
+    @theme.display(description=gettext_lazy("Answer"), ordering="reply")
     def replied(self, attempt: Attempt) -> str:
         return shown(attempt.reply) or "–"
 
