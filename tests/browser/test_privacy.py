@@ -12,6 +12,7 @@ SCREENS = [(1366, "light"), (390, "dark"), (1366, "dark"), (390, "light")]
 def open_a_call(page):
     page.goto("/admin/calllogs/calllog/?q=%2B91")
     page.locator("a.calls-link").first.click()
+    expect(page.locator(".call-who")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
@@ -31,6 +32,7 @@ def test_a_caller_is_erased_from_a_calls_page(page_of, width, theme):
     serious += looked_at(page, "erased")
     assert number[:11] not in page.content()
     page.get_by_role("link", name="Erase a caller").last.click()
+    expect(page.get_by_role("heading", name="Somebody wants to be forgotten")).to_be_visible()
     serious += looked_at(page, "erasures")
     assert serious == []
 
