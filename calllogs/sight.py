@@ -16,7 +16,7 @@ from calllogs.models import CallLog, DepartmentLimit
 from settings_sync.phone import for_people, half_hidden
 
 NUMBERS = "calllogs.see_numbers"
-_KEPT = "_calllogs_sight"
+_KEPT, _LIMITS = "_calllogs_sight", "_calllogs_limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,17 @@ EVERYTHING = Sight(sees_numbers=True)
 
 
 def sight_of(user: Any) -> Sight:
-    """One query for whoever is no superuser, once for each request: it is kept with the user."""
+    """A query at most, once for each request: it is kept with the user."""
     kept = getattr(user, _KEPT, None)
     if kept is None:
         kept = _read(user)
         setattr(user, _KEPT, kept)
     return kept
+
+
+def lay_beside(user: Any, departments: list[str]) -> None:
+    """For who has read the limits of this person already, with something else."""
+    setattr(user, _LIMITS, departments)
 
 
 def require_unlimited(user: Any) -> None:
@@ -78,8 +83,12 @@ def require_unlimited(user: Any) -> None:
 def _read(user: Any) -> Sight:
     if user.is_active and user.is_superuser:
         return EVERYTHING
-    limits = list(
-        DepartmentLimit.objects.filter(person_id=user.pk).order_by().values_list("department", flat=True)
-    )
+    sees_numbers = user.has_perm(
+        NUMBERS
+    )  # first: who reads the permissions may have read the limits with them
+    limits = getattr(user, _LIMITS, None)
+    if limits is None:
+        rows = DepartmentLimit.objects.filter(person_id=user.pk).order_by()
+        limits = list(rows.values_list("department", flat=True))
     # A limit to what is no name (a dash stands for none, `filters.NOTHING`) is a limit still, and lets nothing through.
-    return Sight(user.has_perm(NUMBERS), frozenset(limits) - {"", "-"} if limits else None)
+    return Sight(sees_numbers, frozenset(limits) - {"", "-"} if limits else None)

@@ -1,8 +1,12 @@
-"""A person's permissions, read at once: Django asks for a person's own and for those of the groups one by one."""
+"""A person's permissions, and the limits to departments, read at once: Django alone would ask three times."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.db.models import CharField, QuerySet, Value
+
+from calllogs import sight
+from calllogs.models import DepartmentLimit
 
 
 class PermissionsAtOnce(ModelBackend):
@@ -16,5 +20,13 @@ class PermissionsAtOnce(ModelBackend):
                 rows.values_list("content_type__app_label", "codename").order_by()
                 for rows in (self._get_user_permissions(user_obj), self._get_group_permissions(user_obj))
             )
-            user_obj._perm_cache = {f"{app}.{name}" for app, name in own.union(of_groups)}
+            found = list(own.union(of_groups, _limits_of(user_obj)))
+            user_obj._perm_cache = {f"{app}.{name}" for app, name in found if app}
+            sight.lay_beside(user_obj, [name for app, name in found if not app])
         return user_obj._perm_cache
+
+
+def _limits_of(person: Any) -> QuerySet:
+    """As permissions of no application: those have one."""
+    mark = Value("", output_field=CharField(max_length=100))
+    return DepartmentLimit.objects.filter(person=person).order_by().values_list(mark, "department")

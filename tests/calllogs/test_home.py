@@ -318,7 +318,7 @@ def waits(caller, department):
 
 def test_who_waits_now_is_compared_with_who_waited_when_the_period_before_ended():
     store([call(NOW - dt.timedelta(hours=1))])
-    MissedProgress.objects.create(built_at=NOW)
+    MissedProgress.objects.create(pk=MissedProgress.ONLY, built_at=NOW)
     for place, department in enumerate(["Sales", "Sales", "", "Billing"]):
         waits(f"+91981234561{place}", department)
     then = NOW - dt.timedelta(days=1)  # 10:20
@@ -355,7 +355,7 @@ def test_a_page_knows_who_waited_and_a_worker_counts_them(client_for, monkeypatc
         call(now, "MISSED", department="Sales"),
         call(now, department="Billing", callnumber="9812345679"),
     ])  # fmt: skip
-    MissedProgress.objects.create(built_at=timezone.now())
+    MissedProgress.objects.create(pk=MissedProgress.ONLY, built_at=timezone.now())
     monkeypatch.setattr(history, "YOUNG", dt.timedelta(hours=1))
     tasks.refresh_missed()
     assert dict(MissedHistory.objects.values_list("department", "waiting")) == {"": 0, "Sales": 1}

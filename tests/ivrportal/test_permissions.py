@@ -4,6 +4,8 @@ import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
+from calllogs.models import DepartmentLimit
+from calllogs.sight import sight_of
 from ivrportal import roles
 from ivrportal.permissions import PermissionsAtOnce
 
@@ -56,9 +58,19 @@ def test_they_are_one_query_once_for_each_request(people, django_assert_num_quer
         assert person.has_perm("calllogs.listen_recording")
         assert not person.has_perm("auth.delete_user")
         assert person.has_module_perms("calllogs")
+        assert sight_of(person).departments is None
 
 
-def test_a_password_opens_as_it_did(client):
-    user_of("asha", password="a good long password")
-    assert client.login(username="asha", password="a good long password")
-    assert not client.login(username="asha", password="another")
+def test_the_departments_come_with_them(people, django_assert_num_queries):
+    person = User.objects.get(username="both")
+    DepartmentLimit.objects.create(person=person, department="Sales")
+    with django_assert_num_queries(1):
+        assert sight_of(person).departments == {"Sales"}
+    assert "Sales" not in str(person.get_all_permissions())
+
+
+def test_a_password_opens_as_it_did(rf):
+    person = user_of("asha", password="a good long password")
+    backend, request = PermissionsAtOnce(), rf.post("/")
+    assert backend.authenticate(request, username="asha", password="a good long password") == person
+    assert backend.authenticate(request, username="asha", password="another") is None
