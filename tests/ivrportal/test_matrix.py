@@ -31,7 +31,8 @@ from tests.ivrportal import matrix_world  # noqa: E402
 from tests.ivrportal.matrix_world import WHO, World  # noqa: E402
 
 # Some seven hundred requests a role: eleven seconds, on a busy machine a minute.
-pytestmark = [pytest.mark.usefixtures("no_broker"), pytest.mark.timeout(600)]
+# "whole": what is answered to whom does not depend on the database, so it is walked on one.
+pytestmark = [pytest.mark.usefixtures("no_broker"), pytest.mark.timeout(600), pytest.mark.whole]
 TABLE = Path(__file__).parent / "matrix.txt"
 METHODS = ("GET", "POST", "PUT", "DELETE")
 HEAD = """\
