@@ -28,16 +28,13 @@ stop() {
 
 {
     trap 'stop; exit 143' TERM
-    failed=0
-    part "The whole portal and its pages in a browser, on PostgreSQL" test-whole.txt postgres \
-        "not long and (browser or whole)" "$@" || failed=1
-    part "The tests of the databases, on SQLite" test-sqlite.txt sqlite \
-        "database and not long and not browser and not whole" "$@" || failed=1
-    exit "$failed"
+    part "The whole portal and its pages in a browser, on PostgreSQL" test-whole.txt postgres "not long and (browser or whole)" "$@"
 } &
 whole=$!
 trap 'stop; exit 130' INT TERM
 failed=0
 part "Everything else, on PostgreSQL" test-postgres.txt postgres "not long and not browser and not whole" "$@" || failed=1
+part "The tests of the databases, on SQLite" test-sqlite.txt sqlite "database and not long and not browser and not whole" "$@" ||
+    failed=1
 wait "$whole" || failed=1
 exit "$failed"
