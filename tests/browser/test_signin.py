@@ -90,6 +90,7 @@ def looks(page, name, found):
     """Wide and light, narrow and dark; the page stays as it is, so it is told the look as the theme's switch does."""
     for width, is_dark in LOOKS:
         page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_function("document.documentElement && document.readyState === 'complete'")
         page.evaluate(f"document.documentElement.classList.toggle('dark', {str(is_dark).lower()})")
         found += looked_at(page, f"{name} {width} {'dark' if is_dark else 'light'}")
     page.set_viewport_size({"width": 1366, "height": 844})

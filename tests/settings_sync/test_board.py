@@ -253,15 +253,26 @@ def test_the_page_says_who_switched_the_agent(manager, asha):
 
 
 # --- what it costs ---------------------------------------------------------------------------------------
+# How often a number is cut up takes 150 ms where a machine is as quick as the ones that the limit was set on; another
+# machine, or a slow moment, stretches both.
+WORK = 140_000
+
+
 @pytest.mark.parametrize("path", ["", "list/", "board/look/"])
 def test_with_500_agents_a_page_is_quick_and_asks_little(client_for, path, django_assert_max_num_queries):
     many()
     client = client_for(OFFICE_MANAGERS)
     client.get(BOARD + path)
-    times = []
+    pages, works = [], []
     for _ in range(5):
-        started = time.process_time()  # the machine has others to serve, too
         with django_assert_max_num_queries(15):
-            assert client.get(BOARD + path).status_code == 200
-        times.append(time.process_time() - started)
-    assert min(times) < 0.15
+            pages.append(_processor_s(lambda: client.get(BOARD + path)))
+        works.append(_processor_s(lambda: [str(number).split("0") for number in range(WORK)]))
+    assert min(pages) < min(works)
+
+
+def _processor_s(work):
+    """Processor time, because the machine has others to serve, too."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
