@@ -40,5 +40,10 @@ def server_error(*_request: object) -> HttpResponse:
 
 def _page(status: int, title: str, words: str) -> HttpResponse:
     """Without the request, so that no part of it can be on the page, and nobody asks who is signed in."""
-    content = loader.get_template("error.html").render({"title": title, "words": words, "status": status})
-    return HttpResponse(content, status=status, headers={"Content-Security-Policy": NOTHING})
+    headers = {"Content-Security-Policy": NOTHING}
+    try:
+        content = loader.get_template("error.html").render({"title": title, "words": words, "status": status})
+    except ValueError:  # the static files are not collected, which is told at the start; the words matter more
+        plain = "text/plain; charset=utf-8"
+        return HttpResponse(f"{title}\n\n{words}\n", status=status, headers=headers, content_type=plain)
+    return HttpResponse(content, status=status, headers=headers)
