@@ -43,7 +43,8 @@ def _page(status: int, title: str, words: str) -> HttpResponse:
     headers = {"Content-Security-Policy": NOTHING}
     try:
         content = loader.get_template("error.html").render({"title": title, "words": words, "status": status})
-    except ValueError:  # the static files are not collected, which is told at the start; the words matter more
+    except ValueError:
+        # The static files are not collected. Whoever reads this needs the words, not the look.
         plain = "text/plain; charset=utf-8"
         return HttpResponse(f"{title}\n\n{words}\n", status=status, headers=headers, content_type=plain)
     return HttpResponse(content, status=status, headers=headers)
