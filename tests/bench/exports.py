@@ -152,11 +152,11 @@ class Bench:
             while piece := response.read1(1 << 20):
                 pieces.append(piece)
             seconds = time.perf_counter() - began
-            peak_mb = max(peak_mb(process.pid) for process in server.processes())
+            peak = max(peak_mb(process.pid) for process in server.processes())
             connection.close()
         assert int(response.headers["X-Export-Rows"]) == self.rows
         assert _rows_of(b"".join(pieces), file_format) == self.rows
-        return Took(seconds, first_s, peak_mb, self.rows)
+        return Took(seconds, first_s, peak, self.rows)
 
     def say(self, text: str) -> None:
         print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
