@@ -3,8 +3,6 @@
 import datetime as dt
 import json
 import logging
-import os
-import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from django.utils import timezone
 
 from calllogs import parsing
 from calllogs.parsing import ParsedCall
+from settings_sync.ids import new_id_in_time
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +44,7 @@ class Arrival(NamedTuple):
 
 def receive(raw: bytes, address: str) -> Received:
     """A push that comes now, with the id under which it is stored once. Who stores it reads what it says."""
-    return Received(_new_uid(), timezone.now(), address, as_text(raw))
-
-
-def _new_uid() -> str:
-    """Thirty-two hexadecimal digits, the moment first: neighbours in time are neighbours in the index."""
-    return f"{time.time_ns() // 1000:016x}{os.urandom(8).hex()}"
+    return Received(new_id_in_time(), timezone.now(), address, as_text(raw))
 
 
 def understood(push: Received, *, mends: Mapping[str, str] | None = None) -> Arrival:

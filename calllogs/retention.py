@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 
+from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
@@ -30,6 +31,8 @@ from calllogs.models import (
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, Shift
 
 AT_ONCE = 1000
+LOCK_ENDED = dt.timedelta(days=1)  # longer by far than anybody who failed to sign in has to wait
+KNOWN_PLACE = dt.timedelta(days=31)  # from where somebody signed in: it is asked for thirty days back
 
 
 def delete_old(*, budget_s: float) -> int:
@@ -48,6 +51,8 @@ def delete_old(*, budget_s: float) -> int:
         (ReportRun.objects.filter(made_at__lt=calls), "made_at"),
         (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
         (Session.objects.filter(expire_date__lt=now), "expire_date"),
+        (AccessAttempt.objects.filter(attempt_time__lt=now - LOCK_ENDED), "attempt_time"),
+        (AccessLog.objects.filter(attempt_time__lt=now - KNOWN_PLACE), "attempt_time"),
         # A view that nobody can open any more: its owner is gone, and it was never shared.
         (SavedView.objects.filter(owner__isnull=True, shared=False), "pk"),
         (Erasure.objects.filter(ended_at__lt=calls), "ended_at"),

@@ -5,7 +5,6 @@ any middleware; a line about one has the push's own id.
 """
 
 import re
-import uuid
 from collections.abc import Callable, Iterator
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from structlog.contextvars import bound_contextvars
 
+from settings_sync.ids import new_id
 from settings_sync.network import is_in_networks
 
 HEADER = "X-Request-ID"
@@ -43,7 +43,7 @@ def id_of(request: HttpRequest) -> str:
         request.META.get("REMOTE_ADDR", ""), settings.TRUSTED_PROXIES
     ):
         return given
-    return uuid.uuid4().hex
+    return new_id()
 
 
 def _within(request_id: str, pieces: Iterator[bytes]) -> Iterator[bytes]:

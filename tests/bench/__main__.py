@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench import machine, report
 
-MODULES = ("pushes", "settings", "calls", "missed", "exports", "home")
+MODULES = ("pushes", "settings", "calls", "missed", "exports", "home", "office")
 
 
 def main() -> None:

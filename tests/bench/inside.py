@@ -20,12 +20,14 @@ from tests.bench.report import Options
 CALLS, QUICK_CALLS = 5_000_000, 50_000
 
 
-def found_by(module: str, options: Options, *, name: str) -> dict[str, Any]:
-    """What `python -m MODULE REPEATS` printed in its last line, as JSON, on a database with calls."""
+def found_by(module: str, options: Options, *, name: str, calls: int = CALLS) -> dict[str, Any]:
+    """What `python -m MODULE REPEATS` printed in its last line, as JSON, on a database with so many calls."""
+    if options.quick:
+        calls = min(calls, QUICK_CALLS)
     with tempfile.TemporaryDirectory(prefix="ivrportal-bench-") as made:
         directory = Path(made)
         directory.chmod(0o711)  # PostgreSQL may run as another user below it
-        with with_calls(directory, QUICK_CALLS if options.quick else CALLS, name=name) as url:
+        with with_calls(directory, calls, name=name) as url:
             # As in the demo: pages then need no collected files. The work on the server is the same.
             env = dict(environment(url, directory / "var")) | {"PORTAL_MODE": "demo"}
             command = [sys.executable, "-m", module, "5" if options.quick else "40"]

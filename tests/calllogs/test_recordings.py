@@ -31,7 +31,7 @@ SOUND = tone(7)
 @pytest.fixture(autouse=True)
 def _own_place(settings, tmp_path):
     settings.VAR_DIR = tmp_path
-    settings.RECORDING_DEADLINE_S = 0.6
+    settings.RECORDING_DEADLINE_S = 20.0
     location = {"location": tmp_path / "recordings", "file_permissions_mode": 0o600}
     disk = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": location}
     settings.STORAGES = {**settings.STORAGES, "recordings": disk}
@@ -159,7 +159,9 @@ def test_an_address_that_was_played_lately_is_not_fetched_again(client_for):
         (saying(answer(b"", status="404 Not Found")), Cause.GONE),
     ],
 )
-def test_what_is_not_available_is_told_in_words_and_is_no_listening(client_for, caplog, act, cause):
+def test_what_is_not_available_is_told_in_words_and_is_no_listening(client_for, settings, caplog, act, cause):
+    if act is hold:
+        settings.RECORDING_DEADLINE_S = 0.6
     with serving(act) as url:
         call, supervisor = make_call(f"{url}/?token=canary"), client_for(SUPERVISORS)
         answered = supervisor.get(address(call, "look/"))
@@ -181,13 +183,16 @@ def test_every_cause_has_words_and_a_call_without_a_recording_says_so(client_for
 @pytest.mark.django_db(transaction=True)
 def test_hosts_that_hang_leave_threads_for_others(client_for, monkeypatch):
     monkeypatch.setattr(play, "_WAIT_S", 0.05)
-    with serving(hold) as url:
+    released, supervisor = threading.Event(), client_for(SUPERVISORS)
+    with serving(lambda connection: released.wait(20)) as url:
         calls = [make_call(f"{url}/{n}", call_id=f"R{n}") for n in range(play.AT_ONCE + 1)]
         fetches = [threading.Thread(target=_try, args=(call,)) for call in calls[:-1]]
         for fetch in fetches:
             fetch.start()
-        time.sleep(0.2)
-        words = client_for(SUPERVISORS).get(address(calls[-1], "look/")).json()["words"]
+        while play._fetching._value:
+            time.sleep(0.01)
+        words = supervisor.get(address(calls[-1], "look/")).json()["words"]
+        released.set()
         for fetch in fetches:
             fetch.join()
     assert words == str(WORDS[Cause.BUSY])

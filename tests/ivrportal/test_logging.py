@@ -17,6 +17,7 @@ from structlog.contextvars import get_contextvars
 from ivrportal import request_ids
 from ivrportal.embedded import HOST, free_port
 from ivrportal.logging import RedactingFormatter, redact
+from settings_sync.ids import new_id, new_id_in_time
 from tests.bench.databases import environment
 from tests.faults import canaries
 
@@ -71,6 +72,14 @@ def test_no_spelling_of_a_number_stays_whole(spelling):
 )
 def test_what_is_no_number_of_a_telephone_stays(text):
     assert redact(text) == text
+
+
+@pytest.mark.parametrize("make", [new_id, new_id_in_time])
+def test_an_id_of_ours_is_never_taken_for_a_number(make):
+    made = [make() for _ in range(500)]
+    assert [redact(each) for each in made] == made
+    assert made == sorted(made) or make is new_id
+    assert {len(each) for each in made} == {32}
 
 
 def test_long_texts_are_redacted_in_no_time():

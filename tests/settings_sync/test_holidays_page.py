@@ -2,12 +2,8 @@
 
 import datetime as dt
 import re
-import time
 
 import pytest
-from django.contrib.admin import site
-from django.contrib.auth.models import User
-from django.test import RequestFactory
 from django.utils import timezone
 
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -229,9 +225,7 @@ def test_next_years_suggestions_are_offered_from_december_on(manager, monkeypatc
     assert "are not entered yet" not in manager.get(PAGE).text
 
 
-def test_four_hundred_holidays_need_few_queries_and_little_time(
-    manager, simulator, today, django_assert_max_num_queries
-):
+def test_four_hundred_holidays_need_few_queries(manager, simulator, today, django_assert_max_num_queries):
     Holiday.objects.bulk_create(
         Holiday(date=today + dt.timedelta(days=2 * n - 100), name=f"Holiday {n}") for n in range(400)
     )
@@ -241,21 +235,3 @@ def test_four_hundred_holidays_need_few_queries_and_little_time(
         response = manager.get(PAGE)
     assert (len(response.context["upcoming"]), response.context["upcoming_count"]) == (100, 350)
     assert len(manager.get(PAGE, {"all": ""}).context["upcoming"]) == 350
-
-
-def test_drawing_four_hundred_holidays_takes_little_time(client_for, today):
-    """Without the test client's copies of every template's context, and counted on our own processor time."""
-    Holiday.objects.bulk_create(
-        Holiday(date=today + dt.timedelta(days=2 * n - 100), name=f"Holiday {n}") for n in range(400)
-    )
-    ledger.repair()
-    client_for(OFFICE_MANAGERS)
-    request = RequestFactory().get(PAGE)
-    request.user = User.objects.get()
-    request.session = {}
-    took = []
-    for _ in range(5):
-        start = time.process_time()
-        site._registry[Holiday].changelist_view(request).render()
-        took.append(time.process_time() - start)
-    assert min(took) < 0.15

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-import time
 
 import pytest
 from django.utils import timezone
@@ -242,9 +241,7 @@ def test_the_next_dates_begin_after_today_and_are_of_that_weekday(day):
     assert today < dates[0] <= today + dt.timedelta(days=7)
 
 
-def test_the_page_is_quick_with_few_queries_however_much_there_is(
-    manager, nine_to_six, django_assert_max_num_queries
-):
+def test_the_page_asks_few_queries_however_much_there_is(manager, nine_to_six, django_assert_max_num_queries):
     Agent.objects.bulk_create(Agent(name=f"Agent {n}", number=f"+91981234{n:04d}") for n in range(500))
     start = dt.date.today()
     Holiday.objects.bulk_create(Holiday(date=start + dt.timedelta(days=n)) for n in range(1, 401))
@@ -256,9 +253,3 @@ def test_the_page_is_quick_with_few_queries_however_much_there_is(
         manager.get(path)  # the first of all visits builds the counts of calls
         with django_assert_max_num_queries(15):
             assert manager.get(path).status_code == 200
-        taken = []
-        for _ in range(5):
-            began = time.process_time()
-            manager.get(path)
-            taken.append(time.process_time() - began)
-        assert min(taken) < 0.15, path

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from settings_sync import delivery, desired, intent, past
@@ -47,8 +48,10 @@ def test_what_was_saved_is_what_the_provider_had_only_once_it_said_so(simulator,
         Then(OPEN_NOW, OPEN_NOW),
     ]  # fmt: skip
     # Long afterwards, when only the newest answer stands in the setting itself.
-    Attempt.objects.update(started_at=now - dt.timedelta(days=90))
-    ProviderSetting.objects.update(first_sent_at=now - dt.timedelta(days=90))
+    Attempt.objects.update(started_at=F("started_at") - dt.timedelta(days=90))
+    ProviderSetting.objects.update(first_sent_at=F("first_sent_at") - dt.timedelta(days=90))
+    assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)], "confirmed again since: the requests remember"
+    ProviderSetting.objects.update(confirmed_at=F("confirmed_at") - dt.timedelta(days=90))
     assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)]
 
 

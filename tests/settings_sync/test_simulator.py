@@ -185,7 +185,7 @@ def test_one_connection_serves_many_requests(provider: Simulator) -> None:
         connection.request("GET", path)
         connection.getresponse().read()
     assert connection.sock is used
-    assert time.monotonic() - started < 2, "a delayed ACK came between head and body"
+    assert time.monotonic() - started < 3.5, "a delayed ACK came between head and body"
     connection.close()
 
 

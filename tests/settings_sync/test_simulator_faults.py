@@ -152,7 +152,7 @@ def test_a_stalled_provider_neither_answers_nor_keeps_anybody_from_stopping_it()
             switch_off(simulator, timeout=0.2)
         threading.Thread(target=_ignoring_errors, args=(simulator,), daemon=True).start()
         until(lambda: simulator.state()["requests"] == 2)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def _ignoring_errors(simulator: Simulator) -> None:

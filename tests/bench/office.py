@@ -1,0 +1,32 @@
+"""The office manager's pages with 500 agents, 400 holidays and 20,000 changes."""
+
+from tests.bench.inside import found_by
+from tests.bench.report import Figure, Options, Section, table
+
+PAGE_MS, QUERIES, CALLS = 150, 15, 20_000
+
+
+def run(options: Options) -> Section:
+    return _section(found_by("tests.bench.office_inside", options, name="bench_office", calls=CALLS))
+
+
+def _section(pages: dict) -> Section:
+    slowest = max(pages, key=lambda name: pages[name]["median"])
+    median, most = pages[slowest]["median"], max(page["queries"] for page in pages.values())
+    rows = [
+        Figure(f"The slowest page ({slowest}), median", median, "ms",
+               target=f"< {PAGE_MS} ms", met=median < PAGE_MS),
+        Figure("Queries of a page, most", most, target=f"< {QUERIES}", met=most < QUERIES),
+    ]  # fmt: skip
+    intro = (
+        f"Server time of a page, from the request to the last byte, signed in as an office manager, {CALLS:,} calls"
+        " beside; measured in one process with a client that needs no network."
+    )
+    cells = [
+        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", f"{page['cpu']:.1f}", str(page["queries"])]
+        for name, page in pages.items()
+    ]
+    text = "### Pages\n\n" + table(
+        ["page", "median ms", "worst ms", "CPU of the web process, ms", "queries"], cells
+    )
+    return Section("The office's pages", intro, rows, text)
