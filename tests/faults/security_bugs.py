@@ -1,4 +1,4 @@
-"""Ten deliberate security bugs, and for each the test that must find it. Nothing of this is in the product.
+"""Deliberate security bugs, and for each the test that must find it. Nothing of this is in the product.
 
 As a plugin of pytest (`-p tests.faults.security_bugs`) it plants the bug that `FAULT_BUG` names before the tests run.
 """
@@ -11,6 +11,7 @@ SECURITY = "tests/ivrportal/test_security.py"
 PAGES = "tests/ivrportal/test_pages.py"
 ERASING = "tests/calllogs/test_erasing.py"
 FETCHING = "tests/calllogs/test_recordings_fetch.py"
+SIGHT = "tests/calllogs/test_sight_pages.py"
 
 
 def recordings_for_all() -> None:
@@ -110,6 +111,52 @@ def anybody_erases() -> None:
     erasures._must_be_allowed = lambda request: None
 
 
+def numbers_for_everybody() -> None:
+    """Who may not see whole numbers reads them all the same."""
+    from calllogs import sight
+
+    sight.half_hidden = sight.for_people
+
+
+def departments_for_everybody() -> None:
+    """Who is limited to a department finds the calls of all."""
+    from django.db.models import Q
+
+    from calllogs.sight import Sight
+
+    Sight.condition = lambda self, field="department": Q()
+
+
+def guesses_without_end() -> None:
+    """Wrong passwords are not counted."""
+    from ivrportal.signin.throttle import Handler
+
+    Handler.get_failures = lambda self, request, credentials=None: 0
+
+
+def password_is_enough() -> None:
+    """Who has a second factor is not asked for it."""
+    from ivrportal.signin import factor
+
+    factor.device_of = lambda person: None
+
+
+def changed_entries_hold() -> None:
+    """The audit trail is verified by what stands in it."""
+    from settings_sync import audit
+
+    audit._chained = lambda entry, before, key: entry.digest
+
+
+def looks_unrecorded() -> None:
+    """Who looks at the list of calls leaves no entry."""
+    from types import SimpleNamespace
+
+    from calllogs.admin import call_list
+
+    call_list.audit = SimpleNamespace(record=lambda *given, **more: None)
+
+
 # The bug, and the test that finds it.
 BUGS: dict[str, tuple[Callable[[], None], str]] = {
     "recordings for all": (
@@ -137,6 +184,27 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
         f"{ERASING}::test_a_late_repeat_of_an_erased_call_brings_no_number_back",
     ),
     "anybody erases": (anybody_erases, "tests/calllogs/test_erasing_page.py::test_only_administrators_erase"),
+    "numbers for everybody": (
+        numbers_for_everybody,
+        f"{SIGHT}::test_who_sees_no_numbers_finds_none_in_any_answer",
+    ),
+    "departments for everybody": (
+        departments_for_everybody,
+        f"{SIGHT}::test_who_is_limited_finds_other_departments_nowhere",
+    ),
+    "guesses without end": (
+        guesses_without_end,
+        "tests/ivrportal/test_throttle.py::test_five_failures_lock_the_account_at_this_address_with_a_sentence",
+    ),
+    "password is enough": (
+        password_is_enough,
+        "tests/ivrportal/test_second_factor.py::test_with_the_password_alone_no_page_gives_anything",
+    ),
+    "changed entries hold": (changed_entries_hold, "tests/settings_sync/test_audit.py::test_tampering_shows"),
+    "looks unrecorded": (
+        looks_unrecorded,
+        "tests/ivrportal/test_audited.py::test_what_tells_of_callers_is_an_entry_that_holds_their_digests",
+    ),
 }
 
 

@@ -263,7 +263,7 @@ def test_a_supervisor_reads_the_history_and_puts_nothing_back(client_for, manage
 
 
 # --- what it costs ---------------------------------------------------------------------------------------
-def test_with_20_000_changes_a_page_asks_little(manager, simulator, django_assert_max_num_queries):
+def test_with_thousands_of_changes_a_page_asks_little(manager, simulator, django_assert_max_num_queries):
     agents = bulk_create_with_history(
         [Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", department="Sales") for n in range(500)],
         Agent,
@@ -277,7 +277,7 @@ def test_with_20_000_changes_a_page_asks_little(manager, simulator, django_asser
     bulk_create_with_history(
         [Shift(agent=agents[n], day=0, starts_at=dt.time(9), ends_at=dt.time(18)) for n in range(5)], Shift
     )
-    for turn in range(38):
+    for turn in range(6):  # how long a page takes after twenty thousand is in the benchmark of the office
         for agent in agents:
             agent.availability = "OFF" if turn % 2 else "AVAIL"
         bulk_update_with_history(agents, Agent, ["availability"])
@@ -289,7 +289,7 @@ def test_with_20_000_changes_a_page_asks_little(manager, simulator, django_asser
     for query in (
         "",
         "?page=2",
-        "?page=300",
+        "?page=50",
         f"?record=agent:{agents[0].pk}",
         "?kind=agent&person=itself&first=2020-01-01",
     ):
