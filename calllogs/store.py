@@ -10,6 +10,7 @@ that store pushes of one call at the same time cannot lose a field.
 import datetime as dt
 import logging
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -228,6 +229,10 @@ def _sqlite_rows(rows: list[Row], columns: Iterable[str]) -> list[list[Any]]:
     ]
 
 
+@lru_cache(maxsize=1024)
 def _sqlite_moment(value: dt.datetime) -> str:
-    """As Django's backend writes a moment there: in UTC, as all of ours are, and without saying so."""
+    """As Django's backend writes a moment there: in UTC, as all of ours are, and without saying so.
+
+    Kept, because the nine moments of a push are three different ones.
+    """
     return value.isoformat(" ").removesuffix("+00:00")

@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy
 
 
 class PortalAdminConfig(AdminConfig):
@@ -18,6 +19,8 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from ivrportal import checks, logging, signin, signing  # noqa: F401  (checks register themselves)
 
+        # As in the navigation; Django's own word is for engineers.
+        apps.get_app_config("auth").verbose_name = gettext_lazy("People")
         logging.catch_the_rest()
         signing.connect()
         signin.begin_listening()

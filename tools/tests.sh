@@ -23,18 +23,21 @@ part() {
 }
 
 stop() {
-    kill ${running:+"$running"} ${whole:+"$whole"} 2>/dev/null
+    kill ${running:+"$running"} ${beside:+"$beside"} 2>/dev/null
 }
 
 {
     trap 'stop; exit 143' TERM
-    part "The whole portal and its pages in a browser, on PostgreSQL" test-whole.txt postgres "not long and (browser or whole)" "$@"
+    bad=0
+    part "The portal's pages in a browser, on PostgreSQL" test-browser.txt postgres "not long and browser" "$@" || bad=1
+    part "The tests of the databases, on SQLite" test-sqlite.txt sqlite "database and not long and not browser and not whole" "$@" ||
+        bad=1
+    exit "$bad"
 } &
-whole=$!
+beside=$!
 trap 'stop; exit 130' INT TERM
 failed=0
-part "Everything else, on PostgreSQL" test-postgres.txt postgres "not long and not browser and not whole" "$@" || failed=1
-part "The tests of the databases, on SQLite" test-sqlite.txt sqlite "database and not long and not browser and not whole" "$@" ||
-    failed=1
-wait "$whole" || failed=1
+part "Everything but the browser, on PostgreSQL" test-postgres.txt postgres "not long and not browser and not whole" "$@" || failed=1
+part "The whole portal, as it is started and killed" test-whole.txt postgres "not long and whole and not browser" "$@" || failed=1
+wait "$beside" || failed=1
 exit "$failed"

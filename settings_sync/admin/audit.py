@@ -126,7 +126,7 @@ class AuditEntryAdmin(theme.ReadOnly, theme.ModelAdmin):
             "may_export": request.user.has_perm(audit_export.EXPORT),
             "query": request.GET.urlencode(),
             "most": MOST_FOUND if request.GET.get("q") else theme.FirstPages.most,
-            "title": self.opts.verbose_name_plural.capitalize(),
+            "title": _("Audit trail"),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 

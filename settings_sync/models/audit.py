@@ -93,7 +93,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name = _("entry of the audit trail")
-        verbose_name_plural = _("audit trail")
+        verbose_name_plural = _("entries of the audit trail")
         ordering = ["-number"]
         default_permissions = ("view",)
         permissions = [("export_auditentry", _("Can export the audit trail"))]

@@ -1,5 +1,6 @@
 """A real browser against the whole portal as `make run` starts it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.plugins import chromium
-from tests.plugins.demo import PASSWORD, Demo, start_demo
+from tests.plugins.demo import PASSWORD, Demo, migrate_in, start_demo
 
 # A machine that is busy is slow, not wrong.
 expect.set_options(timeout=20_000)
@@ -22,12 +23,20 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": executable, "args": QUIET}
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated portal, to be copied."""
+    var = tmp_path_factory.mktemp("migrated") / "var"
+    migrate_in(var)
+    return var
+
+
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def portal(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Demo]:
     """One for each module: its tests share an office, and do not meet what another module left in it."""
-    running = start_demo(
-        Path(tmp_path_factory.mktemp("portal")) / "var", IVR_RATE_PER_S="50", DEMO_CALLS="200"
-    )
+    var = Path(tmp_path_factory.mktemp("portal")) / "var"
+    shutil.copytree(migrated, var)
+    running = start_demo(var, IVR_RATE_PER_S="50", DEMO_CALLS="200")
     yield running
     running.stop()
 

@@ -91,9 +91,7 @@ def launch_demo(var: Path, **environment: str) -> Demo:
 
     `environment` changes what it is given, e.g. PORT.
     """
-    foreign = {"DATABASE_URL", "REDIS_URL", "IVR_API_URL"}
-    env = {name: value for name, value in os.environ.items() if name not in foreign}
-    env |= {"PORTAL_MODE": "demo", "VAR_DIR": str(var), "DEMO_CALLS": "50", "DEMO_PASSWORD": PASSWORD}
+    env = _environment(var) | {"DEMO_CALLS": "50", "DEMO_PASSWORD": PASSWORD}
     env |= {"PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())} | environment
     process = subprocess.Popen(
         [sys.executable, "manage.py", "portal"],
@@ -110,6 +108,12 @@ def launch_demo(var: Path, **environment: str) -> Demo:
     return demo
 
 
+def _environment(var: Path) -> dict[str, str]:
+    foreign = {"DATABASE_URL", "REDIS_URL", "IVR_API_URL"}
+    env = {name: value for name, value in os.environ.items() if name not in foreign}
+    return env | {"PORTAL_MODE": "demo", "VAR_DIR": str(var)}
+
+
 def start_demo(var: Path, **environment: str) -> Demo:
     """As `launch_demo`, and wait until it says that it is ready."""
     demo = launch_demo(var, **environment)
@@ -119,6 +123,17 @@ def start_demo(var: Path, **environment: str) -> Demo:
         demo.stop()
         raise
     return demo
+
+
+def migrate_in(var: Path) -> None:
+    """What a portal's first start does to its database: most of the time of that start."""
+    var.mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+        cwd=ROOT,
+        env=_environment(var),
+        check=True,
+    )
 
 
 def _collect(demo: Demo) -> None:
