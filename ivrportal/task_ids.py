@@ -11,13 +11,14 @@ from celery.signals import task_postrun, task_prerun
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from settings_sync import meters
+from settings_sync.ids import in_letters
 
 _began: ContextVar[float] = ContextVar("_began")
 
 
 @task_prerun.connect
 def _begins(*, task_id: str, task: Any, **_: Any) -> None:
-    bind_contextvars(task=task.name, task_id=task_id)
+    bind_contextvars(task=task.name, task_id=in_letters(task_id))
     _began.set(time.perf_counter())
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as portal
@@ -17,7 +18,7 @@ from structlog.contextvars import get_contextvars
 from ivrportal import request_ids
 from ivrportal.embedded import HOST, free_port
 from ivrportal.logging import RedactingFormatter, redact
-from settings_sync.ids import new_id, new_id_in_time
+from settings_sync.ids import in_letters, new_id, new_id_in_time
 from tests.bench.databases import environment
 from tests.faults import canaries
 
@@ -74,12 +75,17 @@ def test_what_is_no_number_of_a_telephone_stays(text):
     assert redact(text) == text
 
 
-@pytest.mark.parametrize("make", [new_id, new_id_in_time])
+@pytest.mark.parametrize("make", [new_id, new_id_in_time, lambda: in_letters(str(uuid4()))])
 def test_an_id_of_ours_is_never_taken_for_a_number(make):
     made = [make() for _ in range(500)]
     assert [redact(each) for each in made] == made
-    assert made == sorted(made) or make is new_id
-    assert {len(each) for each in made} == {32}
+    assert {len(each) for each in made} <= {32, 36}
+    assert len(set(made)) == 500
+
+
+def test_ids_in_time_are_in_order():
+    made = [new_id_in_time()[:16] for _ in range(500)]
+    assert made == sorted(made)
 
 
 def test_long_texts_are_redacted_in_no_time():
