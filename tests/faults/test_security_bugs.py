@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from tests.faults.planted import NO_BUG, Done, assert_found, runs_of
+from tests.faults.planted import Done, assert_found, runs_of
 from tests.faults.security_bugs import BUGS
 
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]  # others use the machine too
@@ -13,12 +13,6 @@ pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]  # others use the mac
 @pytest.fixture(scope="module")
 def runs() -> dict[str, Future[Done]]:
     return runs_of("tests.faults.security_bugs", BUGS)
-
-
-def test_there_are_ten_and_more_and_without_a_bug_their_tests_pass(runs: dict[str, Future[Done]]) -> None:
-    done = runs[NO_BUG].result()
-    assert len(BUGS) >= 10
-    assert done.returncode == 0, done.stdout[-3000:]
 
 
 @pytest.mark.parametrize("bug", BUGS)
