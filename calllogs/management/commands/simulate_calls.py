@@ -49,7 +49,7 @@ class Command(BaseCommand):
         target = _target(options["url"])
         _check(options)
         seed = time.time_ns() if options["seed"] is None else options["seed"]
-        now = timezone.localtime().replace(microsecond=0)
+        now = _now()
         made = calls(
             f"pushed {seed}",
             options["count"],
@@ -64,6 +64,10 @@ class Command(BaseCommand):
         self.stdout.write(_summary(tally, count=options["count"]))
         if tally.refused:
             raise CommandError(f"{tally.refused} of {tally.pushed} pushes were not answered with 2xx.")
+
+
+def _now() -> dt.datetime:
+    return timezone.localtime().replace(microsecond=0)
 
 
 def pushes(
