@@ -172,7 +172,7 @@ def test_a_redirect_is_not_followed_and_is_a_loss(portal: Portal) -> None:
     portal.default = (301, "")
     with pytest.raises(CommandError, match="6 of 6"):
         simulate(portal.url, 5, duplicates=0, seed=2)
-    assert len(portal.lines) == 5
+    assert len(portal.lines) == 6
 
 
 def test_nobody_listening_is_no_reply_and_no_traceback() -> None:

@@ -13,6 +13,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -235,10 +236,13 @@ def _end_of(people: subprocess.Popen[str]) -> str:
 def _settled(scene: Scene) -> dict[str, Any]:
     """Everybody lives and goes on living; what is wanted, and how it stands when nothing moves any more."""
     people = _people(scene, "settled", str(SETTLE_S))
-    while people.poll() is None:
-        scene.keep_up()
-        time.sleep(0.5)
-    return json.loads(_end_of(people).splitlines()[-1])
+    with ThreadPoolExecutor(1) as reader:
+        # Read while it is written: after half an hour it is more than a pipe holds.
+        ending = reader.submit(_end_of, people)
+        while not ending.done():
+            scene.keep_up()
+            time.sleep(0.5)
+    return json.loads(ending.result().splitlines()[-1])
 
 
 # --- what is looked at -----------------------------------------------------------------------------------
