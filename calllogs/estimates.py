@@ -1,11 +1,12 @@
 """How many calls a filter means: exactly where that is cheap, else an honest estimate."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from calllogs.models import CallLog
 from calllogs.patience import TookTooLong, within
@@ -26,6 +27,12 @@ class Count:
 
 
 UNKNOWN = Count()
+
+
+def sql_of(calls: QuerySet[Any, Any]) -> tuple[str, Sequence[Any]]:
+    """The text of a query and its parameters; also of one by which, as Django sees, nothing can be found."""
+    sql, parameters = calls.query.get_compiler(connection=connection, elide_empty=False).as_sql()
+    return sql, parameters
 
 
 def of_period(meant: Q) -> Count:
@@ -85,7 +92,7 @@ def _sampled_pages(meant: Q) -> tuple[int, bool]:
     recording, though hardly one is.
     """
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    sql, parameters = CallLog.objects.filter(meant).order_by().values("pk").query.sql_with_params()
+    sql, parameters = sql_of(CallLog.objects.filter(meant).order_by().values("pk"))
     share = f"least(1.0, {SAMPLED_PAGES}.0 / greatest(1, (SELECT relpages FROM pg_class WHERE oid = %s::regclass)))"
     sampled = sql.replace(
         f"FROM {table}", f"FROM {table} TABLESAMPLE SYSTEM (100 * {share}) REPEATABLE (1)", 1
@@ -105,7 +112,7 @@ def _sampled_calls(meant: Q) -> tuple[int, bool]:
     Ids have few gaps but where old calls were deleted, which is at the beginning.
     """
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    sql, parameters = CallLog.objects.filter(meant).order_by().values("pk").query.sql_with_params()
+    sql, parameters = sql_of(CallLog.objects.filter(meant).order_by().values("pk"))
     first_id, last_id = f"(SELECT min(id) FROM {table})", f"(SELECT max(id) FROM {table})"
     # The limit only keeps SQLite from taking another index than that of the ids.
     under = f"""SELECT * FROM {table} WHERE id IN (

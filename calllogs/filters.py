@@ -85,10 +85,20 @@ class CallFilter:
         """Those of `calls` that are meant; brings no order. Reads the office hours if they matter."""
         return calls.filter(self.condition(now=now))
 
-    def condition(self, *, now: dt.datetime | None = None, by_index: bool = False) -> Q:
+    def office_condition(self, *, now: dt.datetime | None = None) -> Q:
+        """What is meant of office hours, which are read for it; for `condition`, if that is asked for twice."""
+        if not self.office:
+            return Q()
+        first, last = self.days(now=now)
+        return office_time.condition(is_open=self.office == "in", first=first, last=last)
+
+    def condition(
+        self, *, now: dt.datetime | None = None, by_index: bool = False, office: Q | None = None
+    ) -> Q:
         """The same for `filter`: whoever asks several times about the same calls keeps it.
 
-        `by_index`: few are expected among all calls, so SQLite is shown the way.
+        `by_index`: few are expected among all calls, so SQLite is shown the way. `office`: `office_condition`'s, if
+        it was asked for before.
         """
         first, last = self.days(now=now)
         wanted = Q()
@@ -109,8 +119,7 @@ class CallFilter:
             wanted &= Q(
                 status__in=CallLog.Status.values
             )  # the index of talks begins with it; SQLite does not skip
-        if self.office:
-            wanted &= office_time.condition(is_open=self.office == "in", first=first, last=last)
+        wanted &= self.office_condition(now=now) if office is None else office
         if self.weekday or self.hour:
             wanted &= office_time.at_clock(weekday=self.weekday, hour=self.hour, first=first, last=last)
         if not self.q:

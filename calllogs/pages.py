@@ -90,7 +90,8 @@ def place_of(text: str) -> Place | None:
 
 def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) -> Page:
     """The calls of a page, the newest first, and how many are meant in all."""
-    meant, beyond, period = wanted.condition(now=now), _beyond(place), _only_period(wanted)
+    office = wanted.office_condition(now=now)
+    meant, beyond, period = wanted.condition(now=now, office=office), _beyond(place), _only_period(wanted)
     if period == wanted:
         page = _page(_in_order(meant & beyond, place.is_down), place)
         return _counted(page, lambda: estimates.of_period(meant))
@@ -107,7 +108,8 @@ def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) ->
         return _stopped(page, place, *reached[0])
     try:
         with within(GATHER_MS):
-            few = wanted.condition(now=now, by_index=True) if connection.vendor == "sqlite" else meant
+            is_shown_the_way = connection.vendor == "sqlite"
+            few = wanted.condition(now=now, office=office, by_index=True) if is_shown_the_way else meant
             found, number = _gathered(few, beyond, place.is_down)
         return replace(_page(found, place), count=Count(number, is_exact=True))
     except TookTooLong:
@@ -125,8 +127,8 @@ def _in_order(meant: Q, is_down: bool) -> list[CallLog]:
 def _walked(meant: Q, edge: QuerySet[CallLog]) -> list[CallLog]:
     """The calls among those of the edge. The walk is laid under the filter, so that no planner can leave it."""
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    under, first = edge.query.sql_with_params()
-    sql, parameters = CallLog.objects.filter(meant).order_by().query.sql_with_params()
+    under, first = estimates.sql_of(edge)
+    sql, parameters = estimates.sql_of(CallLog.objects.filter(meant).order_by())
     sql = sql.replace(f"FROM {table}", f"FROM ({under}) AS {table}", 1)
     return list(CallLog.objects.raw(f"{sql} LIMIT {PER_PAGE + 1}", [*first, *parameters]))
 

@@ -30,7 +30,7 @@ class AgentAdmin(SyncedAdmin):
     inlines = [ShiftInline]
     list_display = ["name", "shown_number", "department", "availability", "at_provider"]
     list_editable = ["availability"]
-    list_per_page = 50  # each row is a small form
+    list_per_page = 25  # each row is a small form
     list_filter = ["availability", "department"]
     search_fields = ["name", "number", "department"]
     search_help_text = _("Name, number or department")

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from calllogs import pages
 from calllogs.admin.call_list import count_words
 from calllogs.estimates import Count
 from calllogs.models import CallLog, SavedView
@@ -146,6 +147,27 @@ def test_a_page_asks_the_database_little(client_for, calls, django_assert_max_nu
     for query in ("", "period=7d", "office=in&circle=Delhi", "office=out&status=MISSED", "q=345678"):
         with django_assert_max_num_queries(12):
             supervisor.get(f"{CALLS}?{query}")
+
+
+@pytest.mark.parametrize("query", ["", "&q=98", "&status=MISSED&period=7d", "&talk_from=5"])
+def test_an_office_that_never_closes_has_no_calls_out_of_its_hours(client_for, calls, query):
+    page = text_of(client_for(SUPERVISORS).get(f"{CALLS}?office=out{query}"))
+    assert "No call fits" in page
+
+
+def test_a_page_of_rare_calls_asks_little_too(client_for, calls, monkeypatch, django_assert_max_num_queries):
+    """It is walked for, in vain, and then gathered."""
+    OfficeHours.objects.create(day="Monday", opens_at=dt.time(9), closes_at=dt.time(18))
+    for name in ("WALK", "FAR"):
+        monkeypatch.setattr(pages, name, dict.fromkeys(("postgresql", "sqlite"), 1))
+    gathered, seen = pages._gathered, []
+    monkeypatch.setattr(pages, "_gathered", lambda *given: seen.append(1) or gathered(*given))
+    client = client_for(SUPERVISORS)
+    for query in ("?office=out", "?office=out&talk_from=5&q=98"):
+        client.get(CALLS + query)
+        with django_assert_max_num_queries(12):
+            assert client.get(CALLS + query).status_code == 200
+    assert len(seen) == 4
 
 
 def test_counts_are_said_no_more_exactly_than_they_are_known():
