@@ -1,5 +1,6 @@
 """A screen measured over many calls: outside, a process on a database with them; inside, what a page takes."""
 
+import gc
 import json
 import statistics
 import subprocess
@@ -44,6 +45,8 @@ def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
         assert client.get(url).status_code == 200, url
 
     get()
+    gc.collect()
+    gc.freeze()  # as `ivrportal.wsgi` does: what is loaded by now is not looked through again and again
     with CaptureQueriesContext(connection) as queries:
         get()
     count = len(queries)  # now: the next request forgets them
