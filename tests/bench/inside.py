@@ -16,7 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.bench.databases import ROOT, environment, with_calls
-from tests.bench.report import Options
+from tests.bench.report import Options, table
 
 CALLS, QUICK_CALLS = 5_000_000, 50_000
 
@@ -51,6 +51,16 @@ def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
         get()
     count = len(queries)  # now: the next request forgets them
     return {**times(get, repeats), "queries": count}
+
+
+def table_of(pages: dict[str, dict[str, Any]]) -> str:
+    """What `measured` found, as Markdown."""
+    cells = [
+        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", f"{page['cpu']:.1f}", str(page["queries"])]
+        for name, page in pages.items()
+    ]
+    head = ["page", "median ms", "worst ms", "CPU of the web process, ms", "queries"]
+    return f"### Pages\n\n{table(head, cells)}"
 
 
 def times(act: Callable[[], Any], repeats: int) -> dict[str, float]:

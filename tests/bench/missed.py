@@ -4,8 +4,8 @@
 its open rows are made anew; its calls are not touched.
 """
 
-from tests.bench.inside import found_by
-from tests.bench.report import Figure, Options, Section, table
+from tests.bench.inside import found_by, table_of
+from tests.bench.report import Figure, Options, Section
 
 PAGE_MS, WORST_MS = 100, 300
 
@@ -37,11 +37,4 @@ def _section(found: dict) -> Section:
         " that needs no network. The baseline is the same answer worked out from all calls. After the runs the open"
         f" rows were compared with all calls: {found['differences']} differences."
     )
-    cells = [
-        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", f"{page['cpu']:.1f}", str(page["queries"])]
-        for name, page in pages.items()
-    ]
-    text = "### Pages\n\n" + table(
-        ["page", "median ms", "worst ms", "CPU of the web process, ms", "queries"], cells
-    )
-    return Section("The missed-call desk", intro, rows, text)
+    return Section("The missed-call desk", intro, rows, table_of(pages))

@@ -1,7 +1,7 @@
 """The office manager's pages with 500 agents, 400 holidays and 20,000 changes."""
 
-from tests.bench.inside import found_by
-from tests.bench.report import Figure, Options, Section, table
+from tests.bench.inside import found_by, table_of
+from tests.bench.report import Figure, Options, Section
 
 PAGE_MS, QUERIES, CALLS = 150, 15, 20_000
 
@@ -22,11 +22,4 @@ def _section(pages: dict) -> Section:
         f"Server time of a page, from the request to the last byte, signed in as an office manager, {CALLS:,} calls"
         " beside; measured in one process with a client that needs no network."
     )
-    cells = [
-        [name, f"{page['median']:.1f}", f"{page['worst']:.1f}", f"{page['cpu']:.1f}", str(page["queries"])]
-        for name, page in pages.items()
-    ]
-    text = "### Pages\n\n" + table(
-        ["page", "median ms", "worst ms", "CPU of the web process, ms", "queries"], cells
-    )
-    return Section("The office's pages", intro, rows, text)
+    return Section("The office's pages", intro, rows, table_of(pages))
