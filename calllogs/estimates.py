@@ -29,9 +29,9 @@ class Count:
 UNKNOWN = Count()
 
 
-def sql_of(calls: QuerySet[Any, Any]) -> tuple[str, Sequence[Any]]:
-    """The text of a query and its parameters; also of one by which, as Django sees, nothing can be found."""
-    sql, parameters = calls.query.get_compiler(connection=connection, elide_empty=False).as_sql()
+def sql_of(calls: QuerySet[Any, Any], *, at: Any = connection) -> tuple[str, Sequence[Any]]:
+    """The text of a query for a connection, and its parameters; also where Django sees that nothing can be found."""
+    sql, parameters = calls.query.get_compiler(connection=at, elide_empty=False).as_sql()
     return sql, parameters
 
 

@@ -106,10 +106,11 @@ def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) ->
         return _counted(page, lambda: estimates.of_few(meant))
     if place.is_far:
         return _stopped(page, place, *reached[0])
+    few = meant
+    if connection.vendor == "sqlite":
+        few = wanted.condition(now=now, office=office, by_index=True)
     try:
         with within(GATHER_MS):
-            is_shown_the_way = connection.vendor == "sqlite"
-            few = wanted.condition(now=now, office=office, by_index=True) if is_shown_the_way else meant
             found, number = _gathered(few, beyond, place.is_down)
         return replace(_page(found, place), count=Count(number, is_exact=True))
     except TookTooLong:

@@ -83,9 +83,8 @@ def require_unlimited(user: Any) -> None:
 def _read(user: Any) -> Sight:
     if user.is_active and user.is_superuser:
         return EVERYTHING
-    sees_numbers = user.has_perm(
-        NUMBERS
-    )  # first: who reads the permissions may have read the limits with them
+    # First: who reads the permissions may have read the limits with them.
+    sees_numbers = user.has_perm(NUMBERS)
     limits = getattr(user, _LIMITS, None)
     if limits is None:
         rows = DepartmentLimit.objects.filter(person_id=user.pk).order_by()

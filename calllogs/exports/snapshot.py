@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from psycopg import pq
 from psycopg.errors import error_from_result
 
+from calllogs.estimates import sql_of
 from calllogs.exports.columns import FIELDS, Call, Setting
 from calllogs.models import CallLog
 from settings_sync.cells import safe
@@ -58,7 +59,7 @@ class Snapshot:
 
     def count(self, calls: QuerySet[CallLog], *, at_most: int | None = None) -> int:
         """How many they are; `at_most` if there are more."""
-        rows, parameters = self._compiled(calls.order_by().values("pk")[:at_most])
+        rows, parameters = sql_of(calls.order_by().values("pk")[:at_most], at=self._own)
         with self._own.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({rows}) AS counted", parameters)
             (self._counted,) = cursor.fetchone()
@@ -73,7 +74,7 @@ class Snapshot:
 
         They may name `call` and `agent`, as those of the columns do.
         """
-        rows, parameters = self._compiled(calls.order_by().values("id", *FIELDS))
+        rows, parameters = sql_of(calls.order_by().values("id", *FIELDS), at=self._own)
         chosen = (
             f"SELECT {', '.join(cells)} FROM ({rows}) AS call CROSS JOIN (SELECT %s::jsonb AS names) AS agent"
             " ORDER BY call.started_at DESC, call.id DESC"
@@ -100,10 +101,6 @@ class Snapshot:
     def _read(self, rows: Any) -> Iterator[Any]:
         compiler = rows.query.get_compiler(connection=self._own)
         return compiler.results_iter(tuple_expected=True, chunked_fetch=True, chunk_size=2000)
-
-    def _compiled(self, calls: Any) -> tuple[str, list[Any]]:
-        sql, parameters = calls.query.get_compiler(connection=self._own, elide_empty=False).as_sql()
-        return sql, list(parameters)
 
 
 def _copied(pgconn: pq.abc.PGconn, statement: bytes) -> Iterator[bytes]:
