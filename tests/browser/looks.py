@@ -4,10 +4,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 
+def wait_for_document(page: Page) -> None:
+    """A page that has just been left for another has none for a moment."""
+    page.wait_for_function("document.documentElement && document.readyState === 'complete'")
+
+
 def looked_at(page: Page, name: str) -> list[str]:
     """What axe calls serious there, a line each. Fails at once where the page is too wide for its screen."""
-    # A page that has just been left for another has no document for a moment.
-    page.wait_for_function("document.documentElement && document.readyState === 'complete'")
+    wait_for_document(page)
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, f"{name} is {overflow} pixels too wide at {(page.viewport_size or {}).get('width')}"
     return serious(page, name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
+from tests.browser.looks import looked_at, wait_for_document
 from tests.ivrportal.signing_in import code_of
 from tests.plugins.demo import PASSWORD, start_demo
 
@@ -90,7 +90,7 @@ def looks(page, name, found):
     """Wide and light, narrow and dark; the page stays as it is, so it is told the look as the theme's switch does."""
     for width, is_dark in LOOKS:
         page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_function("document.documentElement && document.readyState === 'complete'")
+        wait_for_document(page)
         page.evaluate(f"document.documentElement.classList.toggle('dark', {str(is_dark).lower()})")
         found += looked_at(page, f"{name} {width} {'dark' if is_dark else 'light'}")
     page.set_viewport_size({"width": 1366, "height": 844})
