@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
-from calllogs.vocabulary import BLANKS, FIELD_OF_KEY, KEY_PARAMETER, OTHER, STATUSES, normal_key
+from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, KEY_PARAMETER, OTHER, STATUSES, normal_key
 from settings_sync.phone import to_e164
 
 MAX_ID, MAX_TEXT, MAX_URL = 128, 100, 2000
@@ -99,16 +99,50 @@ def parse(raw: bytes, *, zone: ZoneInfo, mends: Mapping[str, str] | None = None)
 
 def fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
     """`{our field: value}` with blanks left out, and the remarks. The first non-empty value wins."""
+    tidy = _tidy(raw)
+    if tidy is not None:
+        return tidy, []
+    return _untidy(raw)
+
+
+def _tidy(raw: bytes) -> dict[str, str] | None:
+    """All values of a push in which nothing is to be doubted or remarked, as most are; None of any other.
+
+    Decoded as a whole, which takes half the time of doing it value by value: where no `&` and no `=` is encoded, the
+    pieces are the same.
+    """
+    if b"+" in raw or b"://" in raw or b"%26" in raw or b"%3D" in raw or b"%3d" in raw:
+        return None
+    decoded = unquote_to_bytes(raw) if b"%" in raw else raw
+    if not decoded.isascii() or not (text := decoded.decode()).isprintable():
+        return None
+    values: dict[str, str] = {}
+    for piece in text.split("&"):
+        name, equals, value = piece.partition("=")
+        field = _FIELD_OF_NAME.get(name)
+        if not field or not equals or value[:1] == " " or value[-1:] == " ":
+            return None
+        if value.casefold() in BLANKS:
+            continue
+        if field in values:
+            return None
+        values[field] = value
+    return values
+
+
+# As a sender who follows the provider's document writes them.
+_FIELD_OF_NAME = {name: field for field, names in FIELD_NAMES.items() for name in names}
+
+
+def _untidy(raw: bytes) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
     flags: list[str] = []
     for field, piece in _pieces(raw):
         if not piece:
             continue
-        value = _plain(piece)
-        if value is None:
-            read = _decoded if len(piece) < SHORT else _decoded.__wrapped__
-            value, remarks = read(piece, field == "recording_url")
-            flags += remarks
+        read = _decoded if len(piece) < SHORT else _decoded.__wrapped__
+        value, remarks = read(piece, field == "recording_url")
+        flags += remarks
         if value.casefold() in BLANKS:
             continue
         if field in values:
@@ -117,14 +151,6 @@ def fields(raw: bytes) -> tuple[dict[str, str], list[str]]:
             continue
         values[field] = value
     return values, flags
-
-
-def _plain(piece: bytes) -> str | None:
-    """The text of a value in which nothing is encoded and nothing is to be remarked, as most are; None of another."""
-    if b"%" in piece or b"+" in piece or not piece.isascii():
-        return None
-    text = piece.decode()
-    return text if text.isprintable() and text[0] != " " and text[-1] != " " else None
 
 
 def _pieces(raw: bytes) -> list[tuple[str, bytes]]:

@@ -9,8 +9,10 @@ that store pushes of one call at the same time cannot lose a field.
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -183,10 +185,10 @@ def _on_postgresql() -> str:
 
 def _on_sqlite() -> tuple[str, str, str]:
     def record(columns: dict[str, str]) -> str:
-        return f"(SELECT {', '.join(f'%s AS {name}' for name in columns)})"
+        return f"(SELECT {', '.join(f'? AS {name}' for name in columns)})"
 
     told = "calllogs_calllog"
-    pushes = "(SELECT value ->> 0 AS told, value ->> 1 AS last_at FROM json_each(%s))"
+    pushes = "(SELECT value ->> 0 AS told, value ->> 1 AS last_at FROM json_each(?))"
     return (
         _KEEP_CALLS.format(calls=record(CALL_COLUMNS)),
         _KEEP_PUSHES.format(pushes=record(PUSH_COLUMNS), told=told),
@@ -207,7 +209,8 @@ def _write(calls: list[Row], pushes: list[Row]) -> list[int]:
             cursor.execute(POSTGRESQL, [_json(pushes), _json(calls)])
             return [pk for (pk,) in cursor.fetchall()]
     keep_calls, keep_pushes, late = SQLITE
-    with transaction.atomic(), connection.cursor() as cursor:
+    # The driver's own cursor here too: Django's looks through the statements, which are long, for its placeholders.
+    with transaction.atomic(), CursorWrapper(sqlite3.Cursor(connection.connection), connection) as cursor:
         cursor.executemany(keep_calls, _sqlite_rows(calls, CALL_COLUMNS))
         cursor.executemany(keep_pushes, _sqlite_rows(pushes, PUSH_COLUMNS))
         told = [[push["told"], _sqlite_moment(push["last_at"])] for push in pushes if push["told"]]
@@ -219,20 +222,16 @@ def _json(rows: list[Any]) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _sqlite_rows(rows: list[Row], columns: Iterable[str]) -> list[list[Any]]:
-    return [
-        [
-            _sqlite_moment(value) if isinstance(value, dt.datetime) else value
-            for value in map(row.get, columns)
-        ]
-        for row in rows
-    ]
+def _sqlite_rows(rows: list[Row], columns: Mapping[str, str]) -> list[tuple[Any, ...]]:
+    moments = [name for name, kind in columns.items() if kind == "timestamptz"]
+    in_order = itemgetter(*columns)
+    return [in_order(row | {name: _sqlite_moment(row[name]) for name in moments}) for row in rows]
 
 
 @lru_cache(maxsize=1024)
-def _sqlite_moment(value: dt.datetime) -> str:
+def _sqlite_moment(value: dt.datetime | None) -> str | None:
     """As Django's backend writes a moment there: in UTC, as all of ours are, and without saying so.
 
     Kept, because the nine moments of a push are three different ones.
     """
-    return value.isoformat(" ").removesuffix("+00:00")
+    return None if value is None else value.isoformat(" ").removesuffix("+00:00")

@@ -5,7 +5,7 @@ import json
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from calllogs import parsing
@@ -123,6 +123,41 @@ def test_any_fields_are_a_call_that_every_database_takes_or_a_rejection(pairs):
         assert len(value) <= longest
         assert value.isprintable()
         value.encode("utf-8")
+
+
+_NAMES = st.sampled_from(
+    ["date", "state", "recordingurl", "recording_url", "dat%65", "state%3D", "st%26ate", "Date", "x"]
+)
+_MARKS = st.sampled_from(
+    ["&", "=", "%26", "%3D", "%3d", "%2B", "+", "%20", " ", "%", "%4", "%00", "%C3%A9", "null", "-", "://", "%3A//", "?",
+     "a", "%25", "%64", "\u00e9", "\u0660", "7"]
+)  # fmt: skip
+_WRITTEN = st.tuples(_NAMES, st.just("="), st.lists(_MARKS, max_size=3).map("".join)).map("".join)
+
+
+@given(st.lists(_WRITTEN, max_size=4).map("&".join).map(str.encode))
+@example(b"state=a%26date=7")
+@example(b"state%3D=7")
+@example(b"state%3d=7")
+@example(b"recordingurl=http://a/%20b")
+@example(b"state=a+b")
+@example(b"state=7%20")
+@example(b"state=%20%2B")
+@example(b"state=7&date")
+@example(b"state=7&state=8")
+@example(b"state=7&x=8")
+@example(b"state=%C3%A9")
+@example(b"state=a%00")
+def test_a_tidy_push_reads_the_same_value_by_value(raw):
+    tidy = parsing._tidy(raw)
+    assert tidy is None or (tidy, []) == parsing._untidy(raw)
+
+
+def test_most_pushes_are_tidy():
+    assert parsing._tidy((PUSHES / "sample_url.query").read_bytes()) is not None
+    assert parsing._tidy(b"state=Tamil%20Nadu&callnumber=%2B919800000001&time=10%3A15%3A00&department=&agentnumber=-") == {
+        "circle": "Tamil Nadu", "caller": "+919800000001", "time": "10:15:00"
+    }  # fmt: skip
 
 
 def test_a_value_can_be_mended_or_emptied():
