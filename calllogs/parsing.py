@@ -120,9 +120,9 @@ def _tidy(raw: bytes) -> dict[str, str] | None:
     for piece in text.split("&"):
         name, equals, value = piece.partition("=")
         field = _FIELD_OF_NAME.get(name)
-        if not field or not equals or value[:1] == " " or value[-1:] == " ":
+        if not field or not equals or value != value.strip():
             return None
-        if value.casefold() in BLANKS:
+        if value[:1] in _FIRST_OF_BLANKS and value.casefold() in BLANKS:
             continue
         if field in values:
             return None
@@ -130,6 +130,8 @@ def _tidy(raw: bytes) -> dict[str, str] | None:
     return values
 
 
+# With the empty text, which stands before any other.
+_FIRST_OF_BLANKS = frozenset(sign for blank in BLANKS for sign in (blank[:1], blank[:1].upper()))
 # As a sender who follows the provider's document writes them.
 _FIELD_OF_NAME = {name: field for field, names in FIELD_NAMES.items() for name in names}
 

@@ -10,8 +10,9 @@ that store pushes of one call at the same time cannot lose a field.
 import datetime as dt
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -28,6 +29,7 @@ from calllogs.models import CallLog, Push
 
 logger = logging.getLogger(__name__)
 
+ROWS_AT_ONCE = 32  # in one statement of SQLite's: its text is kept for each number of rows
 Row = dict[str, Any]
 
 CALL_COLUMNS = {
@@ -183,20 +185,26 @@ def _on_postgresql() -> str:
     )
 
 
-def _on_sqlite() -> tuple[str, str, str]:
-    def record(columns: dict[str, str]) -> str:
-        return f"(SELECT {', '.join(f'? AS {name}' for name in columns)})"
-
-    told = "calllogs_calllog"
-    pushes = "(SELECT value ->> 0 AS told, value ->> 1 AS last_at FROM json_each(?))"
-    return (
-        _KEEP_CALLS.format(calls=record(CALL_COLUMNS)),
-        _KEEP_PUSHES.format(pushes=record(PUSH_COLUMNS), told=told),
-        _LATE.format(pushes=pushes, told=told),
-    )
+def _records(columns: Mapping[str, str], rows: int) -> str:
+    one = f"SELECT {', '.join('?' * len(columns))}"
+    named = f"SELECT {', '.join(f'? AS {name}' for name in columns)}"
+    return f"({' UNION ALL '.join([named, *[one] * (rows - 1)])})"
 
 
-POSTGRESQL, SQLITE = _on_postgresql(), _on_sqlite()
+@lru_cache(maxsize=ROWS_AT_ONCE)
+def _calls_on_sqlite(rows: int) -> str:
+    return _KEEP_CALLS.format(calls=_records(CALL_COLUMNS, rows))
+
+
+@lru_cache(maxsize=ROWS_AT_ONCE)
+def _pushes_on_sqlite(rows: int) -> str:
+    return _KEEP_PUSHES.format(pushes=_records(PUSH_COLUMNS, rows), told="calllogs_calllog")
+
+
+POSTGRESQL = _on_postgresql()
+LATE_ON_SQLITE = _LATE.format(
+    told="calllogs_calllog", pushes="(SELECT value ->> 0 AS told, value ->> 1 AS last_at FROM json_each(?))"
+)
 
 
 def _write(calls: list[Row], pushes: list[Row]) -> list[int]:
@@ -208,14 +216,21 @@ def _write(calls: list[Row], pushes: list[Row]) -> list[int]:
         with CursorWrapper(psycopg.RawCursor(connection.connection), connection) as cursor:
             cursor.execute(POSTGRESQL, [_json(pushes), _json(calls)])
             return [pk for (pk,) in cursor.fetchall()]
-    keep_calls, keep_pushes, late = SQLITE
     # The driver's own cursor here too: Django's looks through the statements, which are long, for its placeholders.
     with transaction.atomic(), CursorWrapper(sqlite3.Cursor(connection.connection), connection) as cursor:
-        cursor.executemany(keep_calls, _sqlite_rows(calls, CALL_COLUMNS))
-        cursor.executemany(keep_pushes, _sqlite_rows(pushes, PUSH_COLUMNS))
+        _insert(cursor, _calls_on_sqlite, _sqlite_rows(calls, CALL_COLUMNS))
+        _insert(cursor, _pushes_on_sqlite, _sqlite_rows(pushes, PUSH_COLUMNS))
         told = [[push["told"], _sqlite_moment(push["last_at"])] for push in pushes if push["told"]]
-        cursor.execute(late, [_json(told)])
+        cursor.execute(LATE_ON_SQLITE, [_json(told)])
         return [pk for (pk,) in cursor.fetchall()]
+
+
+def _insert(cursor: CursorWrapper, statement: Callable[[int], str], rows: list[tuple[Any, ...]]) -> None:
+    """Many rows with one statement: with each statement the driver gives the interpreter away and has to get it back
+    from the threads that take new pushes in."""
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[first : first + ROWS_AT_ONCE]
+        cursor.execute(statement(len(part)), list(chain.from_iterable(part)))
 
 
 def _json(rows: list[Any]) -> str:

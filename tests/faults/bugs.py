@@ -39,7 +39,9 @@ def blank_overwrites() -> None:
 
     careless = ", ".join(f"{name} = excluded.{name}" for name in store.CALL_COLUMNS if name != "call_id")
     store.POSTGRESQL = store.POSTGRESQL.replace(MERGE, careless)
-    store.SQLITE = tuple(statement.replace(MERGE, careless) for statement in store.SQLITE)
+    store._KEEP_CALLS = store._KEEP_CALLS.replace(
+        MERGE, careless
+    )  # of which SQLite's are made, when they are needed
 
 
 def no_per_row_fallback() -> None:
