@@ -1,12 +1,13 @@
 """The provider's door. It checks, hands over, answers.
 
 The door stands before Django's own handler: a push must not fail for a `Host` header that nobody told the
-provider, must never be redirected, and costs a fraction of a page. Django's URLs lead to the same function.
+provider, must never be redirected, and costs a fraction of a page. It is ASGI, because a push is mostly waiting: for
+others who share its commit, and for the disk. A thread for each that waits cost more than the push. Django's URL leads
+to a view that answers the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -14,15 +15,18 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from calllogs import auth, writer
-from calllogs.arrival import receive
-from calllogs.writer import Kept
+from calllogs.arrival import Received, receive
+from calllogs.waiting import Kept
 from settings_sync import network
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
 SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid Data", "Failure"
 MAX_BODY = 64 * 1024  # bytes of a form; the longest push that was seen has one
 
-Wsgi = Callable[..., Iterable[bytes]]  # (environ, start_response)
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 _ANSWERS = {
@@ -34,29 +38,21 @@ _ANSWERS = {
 }
 
 
-_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-
-
-def answer(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> tuple[int, str]:
-    """One push, by GET or as a form: status and body, to the contract's letter."""
+def _without_storing(method: str) -> tuple[int, str] | None:
+    """Status and body for a request that is no push."""
     if method in {"HEAD", "OPTIONS"}:
         return 200, ""
-    if method not in {"GET", "POST"}:
-        return 405, FAILURE
-    raw = _raw(method, meta, read)
-    address = network.client_address(meta)
+    return None if method in {"GET", "POST"} else (405, FAILURE)
+
+
+def _received(query: bytes, form: bytes, meta: Mapping[str, str]) -> tuple[Received, str]:
+    """The push without its key, and the key's digest. Raw bytes: never Django's own reading of them."""
+    raw = query + b"&" + form if query and form else query or form
     bare, digest = auth.parted(raw)
+    address = network.client_address(meta)
     if not auth.is_address_allowed(address):
         digest = auth.NO_KEY  # refused, whatever key it carries
-    return _ANSWERS[writer.submit(receive(bare, address), digest)]
-
-
-def _raw(method: str, meta: Mapping[str, str], read: Callable[[int], bytes]) -> bytes:
-    """The query as bytes, and behind it the form, if any; never Django's own reading of them."""
-    query = meta.get("QUERY_STRING", "").encode("latin-1", "replace")
-    if method != "POST":
-        return query
-    return b"&".join(part for part in (query, read(MAX_BODY)) if part)
+    return receive(bare, address), digest
 
 
 @lru_cache(maxsize=32)
@@ -77,22 +73,62 @@ def shown_status(status: int) -> int:
 
 @csrf_exempt
 def post_call_logs(request: HttpRequest) -> HttpResponse:
-    status, body = answer(request.method or "", request.META, request.read)
+    method = request.method or ""
+    said = _without_storing(method)
+    if said is None:
+        form = request.read(MAX_BODY) if method == "POST" else b""
+        push, digest = _received(
+            request.META.get("QUERY_STRING", "").encode("latin-1", "replace"), form, request.META
+        )
+        said = _ANSWERS[writer.submit(push, digest)]
+    status, body = said
     return HttpResponse(body, status=shown_status(status), headers=dict(headers_of(status, len(body))))
 
 
-def with_door(application: Wsgi) -> Wsgi:
+def with_door(application: Asgi) -> Asgi:
     """The application with the provider's door before it."""
 
     writer.start()
 
-    def door(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") not in PATHS:
-            return application(environ, start_response)
-        status, text = answer(environ["REQUEST_METHOD"], environ, environ["wsgi.input"].read)
-        body = text.encode()
-        shown = shown_status(status)
-        start_response(_LINES[shown], headers_of(status, len(body)))
-        return [body]
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in PATHS:
+            await application(scope, receive, send)
+            return
+        method = scope["method"]
+        said = _without_storing(method)
+        if said is None:
+            form = await _form(receive) if method == "POST" else b""
+            push, digest = _received(scope["query_string"], form, _meta(scope))
+            said = _ANSWERS[await writer.asubmit(push, digest)]
+        status, text = said
+        await send(_start(shown_status(status), status, len(text)))
+        await send({"type": "http.response.body", "body": text.encode()})
 
     return door
+
+
+def _meta(scope: Scope) -> dict[str, str]:
+    """What tells where a push came from, by the names that Django uses."""
+    meta = {"REMOTE_ADDR": scope["client"][0] if scope["client"] else ""}
+    if settings.TRUSTED_PROXIES:
+        meta["HTTP_X_FORWARDED_FOR"] = ",".join(
+            value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+        )
+    return meta
+
+
+async def _form(receive: Receive) -> bytes:
+    """The beginning of a form; whatever is longer is no push."""
+    form = b""
+    while len(form) < MAX_BODY:
+        message = await receive()
+        form += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return form[:MAX_BODY]
+
+
+@lru_cache(maxsize=64)
+def _start(shown: int, status: int, length: int) -> dict[str, Any]:
+    headers = [(name.lower().encode(), value.encode()) for name, value in headers_of(status, length)]
+    return {"type": "http.response.start", "status": shown, "headers": headers}

@@ -6,6 +6,7 @@ the database, so a database that stalls can hold it and nobody else: a request w
 puts its push in the spool. A push that was both spooled and, late, committed is one push: its id is the same.
 """
 
+import asyncio
 import atexit
 import logging
 import os
@@ -13,17 +14,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from enum import StrEnum
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from calllogs import auth, refusals, replay
+from calllogs import waiting as waiters
 from calllogs.arrival import Arrival, Received, packed, understood
 from calllogs.models import PushKey
 from calllogs.spool import SpoolFull
 from calllogs.store import store, store_each
+from calllogs.waiting import Kept, Room, Waiting
 from settings_sync import meters
 
 logger = logging.getLogger(__name__)
@@ -35,29 +37,14 @@ LOOK_S = 5.0  # how often a writer that is never idle looks whether something wa
 LAST_USE_S = 60.0  # how exactly "last used" is told
 
 
-class Kept(StrEnum):
-    COMMITTED = "committed"  # on the database's disk
-    UNUSABLE = "unusable"  # there too, but only as it came: no call could be made of it
-    SPOOLED = "spooled"  # on our own
-    REFUSED = "refused"  # no live key
-    NOWHERE = "nowhere"
-
-
-class _Waiting:
-    """One request that waits. A bare lock is its bell: an Event would cost as much as the rest of the way here."""
-
-    __slots__ = ("bell", "digest", "given_up", "kept", "push")
-
-    def __init__(self, push: Received, digest: str) -> None:
-        self.push, self.digest = push, digest
-        self.kept, self.given_up = Kept.NOWHERE, False
-        self.bell = threading.Lock()
-        self.bell.acquire()
-
-
 def submit(push: Received, digest: str) -> Kept:
     """Keep one push that carries the key of this digest; returns within PUSH_WAIT_S, and a sync of the spool."""
     return _writer().submit(push, digest)
+
+
+async def asubmit(push: Received, digest: str) -> Kept:
+    """The same for a coroutine; its loop is held by nothing."""
+    return await _writer().asubmit(push, digest)
 
 
 def start() -> None:
@@ -74,27 +61,42 @@ def stop() -> None:
 class Writer:
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._busy_since = 0.0  # monotonic; 0 while nothing is asked of the database
         self._is_silent = False
         self._stopping = False
         self._last_uses: dict[str, float] = {}
+        self._room: Room | None = None  # of the loop that the server runs in this process
         self._thread = threading.Thread(target=self._run, name="push-writer", daemon=True)
         self._thread.start()
 
     # --- the requests' side ---
 
     def submit(self, push: Received, digest: str) -> Kept:
-        if self._is_silent or self._is_stalled() or self._stopping:
+        if self._takes_nothing():
             return self._aside(push, digest)
-        waiting = _Waiting(push, digest)
+        waiting = waiters.Thread(push, digest)
         self._queue.put(waiting)
         until = time.monotonic() + settings.PUSH_WAIT_S
-        while not waiting.bell.acquire(timeout=self._patience_s(until)):
-            if time.monotonic() >= until or self._is_stalled():
+        while not waiting.bell.acquire(timeout=max(0.0, self._ends(until) - time.monotonic())):
+            if self._ends(until) <= time.monotonic():
                 waiting.given_up = True
                 return self._aside(push, digest)
         return waiting.kept
+
+    async def asubmit(self, push: Received, digest: str) -> Kept:
+        if not self._takes_nothing():
+            waiting = self._room_here().enter(push, digest, patience_s=settings.PUSH_WAIT_S)
+            self._queue.put(waiting)
+            if await waiting.told:
+                return waiting.kept
+        return await asyncio.to_thread(self._aside, push, digest)
+
+    def _room_here(self) -> Room:
+        loop = asyncio.get_running_loop()
+        if self._room is None or self._room.loop is not loop:
+            self._room = Room(loop, self._ends)
+        return self._room
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -104,11 +106,14 @@ class Writer:
         self._queue.put(None)
         self._thread.join(timeout=5)
 
-    def _patience_s(self, until: float) -> float:
-        """No longer than until the writer itself counts as stalled: who comes late into a stall may have waited for a
-        thread of the server as long as those before it waited here."""
+    def _takes_nothing(self) -> bool:
+        return self._is_silent or self._is_stalled() or self._stopping
+
+    def _ends(self, until: float) -> float:
+        """When to give up: no later than when the writer itself counts as stalled, for who comes late into a stall may
+        have waited for the server as long as those before it waited here."""
         since = self._busy_since
-        return max(0.0, min(until, since + settings.PUSH_WAIT_S if since else until) - time.monotonic())
+        return min(until, since + settings.PUSH_WAIT_S) if since else until
 
     def _is_stalled(self) -> bool:
         since = self._busy_since
@@ -151,7 +156,7 @@ class Writer:
                 looked_at = time.monotonic()
         connection.close()
 
-    def _gather(self) -> list[_Waiting] | None:
+    def _gather(self) -> list[Waiting] | None:
         """What has gathered; empty when nothing came for a while; None: stop."""
         try:
             first = self._queue.get(timeout=PROBE_S if self._is_silent else IDLE_S)
@@ -159,8 +164,8 @@ class Writer:
             return []
         if first is None:
             return None
-        batch: list[_Waiting] = []
-        waiting: _Waiting | None = first
+        batch: list[Waiting] = []
+        waiting: Waiting | None = first
         while waiting is not None:
             batch.append(waiting)
             if len(batch) >= MAX_BATCH:
@@ -172,7 +177,7 @@ class Writer:
         self._queue.put(None)  # the wish to stop comes again after the last batch
         return batch
 
-    def _commit(self, batch: list[_Waiting]) -> None:
+    def _commit(self, batch: list[Waiting]) -> None:
         self._busy_since = time.monotonic()
         try:
             live = self._judge(batch)
@@ -195,10 +200,9 @@ class Writer:
             self._all_aside(batch)
         finally:
             self._busy_since = 0.0
-            for waiting in batch:
-                waiting.bell.release()
+            waiters.tell(batch)
 
-    def _all_aside(self, batch: list[_Waiting]) -> None:
+    def _all_aside(self, batch: list[Waiting]) -> None:
         """Each is kept nowhere until it is: what goes wrong with one must not vouch for the next."""
         for waiting in batch:
             waiting.kept = Kept.NOWHERE
@@ -206,7 +210,7 @@ class Writer:
             if not waiting.given_up:
                 waiting.kept = self._aside(waiting.push, waiting.digest)
 
-    def _judge(self, batch: list[_Waiting]) -> set[str]:
+    def _judge(self, batch: list[Waiting]) -> set[str]:
         """The digests of live keys in the batch; who carries another is refused, counted and noted."""
         digests = {waiting.digest for waiting in batch}
         any_unknown = not all(auth.is_live(digest) for digest in digests)
@@ -234,7 +238,7 @@ class Writer:
             unusable |= store_each(arrivals)
         return unusable
 
-    def _note_uses(self, good: list[_Waiting]) -> None:
+    def _note_uses(self, good: list[Waiting]) -> None:
         now = time.monotonic()
         used = {waiting.digest for waiting in good}
         due = [digest for digest in used if now - self._last_uses.get(digest, -LAST_USE_S) >= LAST_USE_S]
@@ -267,7 +271,7 @@ class Writer:
             self._busy_since = 0.0
 
 
-def _count(batch: list[_Waiting]) -> None:
+def _count(batch: list[Waiting]) -> None:
     """In the metrics, once for each batch and not for each push. What was put aside counts where that is done."""
     meters.observe("ivrportal_push_batch_pushes", len(batch))
     waited = timezone.now() - batch[0].push.received_at

@@ -19,11 +19,10 @@ from kombu.exceptions import KombuError
 
 from ivrportal.celery import app
 from ivrportal.embedded import HOST, Broker, answers, is_free, prepare_broker
+from ivrportal.serving import PORTAL, web_server
 from ivrportal.supervisor import Part, Stopped, Supervisor
 
 PROBE_S = 0.5
-# The longest request line that we promise is 16 KiB; headers share this buffer. The server answers 414 beyond 64 KiB.
-REQUEST_HEAD_BYTES = 64 * 1024
 
 
 class Refusal(Exception):
@@ -80,16 +79,9 @@ def _servers() -> Iterator[Part]:
 
 def _portal() -> Iterator[Part]:
     port = settings.PORT
-    web = [
-        *("granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", HOST, "--port", str(port)),
-        # One process: SQLite has one writer, and a second would start no sooner. No access log: it holds the push key.
-        *("--workers", "1", "--blocking-threads", str(_web_threads())),
-        # A process that dies is replaced; one that is told to stop while it still starts would never hear of it.
-        *("--respawn-failed-workers", "--workers-kill-timeout", "8"),
-        *("--log-level", "warning", "--no-access-log", "--http1-buffer-size", str(REQUEST_HEAD_BYTES)),
-        "ivrportal.wsgi:application",
-    ]
-    yield Part("web", [sys.executable, "-m", *web], lambda _: _page_answers(port, "/healthz"))
+    # One process: SQLite has one writer, and a second would start no sooner. One that dies is replaced.
+    web = web_server(PORTAL, port, workers=1, more=["--respawn-failed-workers"])
+    yield Part("web", web, lambda _: _page_answers(port, "/healthz"))
     name = f"demo-{port}@portal"
     worker = ["worker", "--concurrency", "2", "--hostname", name]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -98,11 +90,6 @@ def _portal() -> Iterator[Part]:
     yield Part("beat", _celery("beat", "--schedule", str(schedule)), _written_since(schedule))
     # Delivers straight from the database, so that a demo with a dead broker still reaches the provider.
     yield Part("sync", _manage("sync_run", "--loop"), lambda _: True)
-
-
-def _web_threads() -> int:
-    """Eight, or as many as the server takes without a warning."""
-    return min(8, 2 * (os.cpu_count() or 1) + 1)
 
 
 def _use(broker: Broker) -> None:

@@ -26,7 +26,7 @@ from calllogs.arrival import receive
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.sight import require_unlimited
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
-from calllogs.writer import Kept
+from calllogs.waiting import Kept
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.network import client_address

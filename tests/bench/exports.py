@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import psycopg
 
 from ivrportal.embedded import HOST
+from ivrportal.serving import PORTAL
 from tests.bench.databases import ROOT, environment, manage, on_postgres
 from tests.bench.memory import peak_mb
 from tests.bench.report import Figure, Options, Section, table
@@ -139,7 +140,7 @@ class Bench:
     def served(self, file_format: str) -> Took:
         """One export by a fresh server, as a browser asks for it; all its rows are counted."""
         log = self.directory / "web.log"
-        with Server("ivrportal.wsgi:application", Shape(1, 4), env=self.env, log=log) as server:
+        with Server(PORTAL, Shape(1), env=self.env, log=log) as server:
             connection = http.client.HTTPConnection(HOST, server.port, timeout=600)
             connection.request("GET", PAGE, headers=self._headers(server.port))  # what a person sees first
             connection.getresponse().read()

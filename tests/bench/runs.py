@@ -3,12 +3,13 @@
 import statistics
 from dataclasses import dataclass, field
 
+from ivrportal.serving import PORTAL
 from tests.bench.load import Load
 from tests.bench.report import Figure, number, table
 from tests.bench.serving import Shape
 
 TIMES_DRF, TIMES_MODELFORM, SHARE_OF_LIMIT, AIM_OF_LIMIT, P99_MS = 10, 5, 0.2, 0.35, 30
-BASELINE, PRODUCT = "tests.bench.baseline.wsgi:application", "ivrportal.wsgi:application"
+BASELINE = "tests.bench.baseline.wsgi:application"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Way:
 
     @property
     def application(self) -> str:
-        return BASELINE if self.urls else PRODUCT
+        return BASELINE if self.urls else PORTAL
 
 
 DRF = Way("drf", "REST framework view", "tests.bench.baseline.drf")

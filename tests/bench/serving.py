@@ -12,9 +12,9 @@ from types import TracebackType
 
 import psutil
 
-from ivrportal.demo import REQUEST_HEAD_BYTES
 from ivrportal.embedded import HOST, free_port
 from ivrportal.processes import end, start_tied
+from ivrportal.serving import ASGI, web_server
 from tests.bench.databases import ROOT
 
 START_S = 60.0
@@ -22,13 +22,13 @@ START_S = 60.0
 
 @dataclass(frozen=True)
 class Shape:
-    """How many processes, and how many requests each works on at once."""
+    """How many processes, and how many requests each works on at once: 0 for a loop, which works on any number."""
 
     workers: int
-    threads: int
+    threads: int = 0
 
     def __str__(self) -> str:
-        return f"{self.workers} × {self.threads}"
+        return f"{self.workers} × {self.threads or 'a loop'}"
 
 
 class Server:
@@ -41,23 +41,9 @@ class Server:
 
     def __enter__(self) -> "Server":
         self.port = free_port()
-        command = [
-            *(
-                sys.executable,
-                "-m",
-                "granian",
-                "--interface",
-                "wsgi",
-                "--http",
-                "1",
-                "--no-ws",
-                "--host",
-                HOST,
-            ),
-            *("--port", str(self.port), "--workers", str(self.shape.workers)),
-            *("--blocking-threads", str(self.shape.threads), "--log-level", "warning", "--no-access-log"),
-            *("--http1-buffer-size", str(REQUEST_HEAD_BYTES), self.application),
-        ]
+        threads = self.shape.threads
+        interface = ("wsgi", "--blocking-threads", str(threads)) if threads else ASGI
+        command = web_server(self.application, self.port, workers=self.shape.workers, interface=interface)
         with self._log.open("wb") as log:
             self._process = start_tied(command, env=self._env, cwd=ROOT, output=log)
         try:

@@ -1,12 +1,12 @@
 """`python -m tests.bench.stages KEY PUSHES`: where the time of a push goes, as Markdown.
 
-Calls the product's WSGI application in its own process, without a web server: first from one thread, so that nothing
-waits for anything, then from 16, as a web server would. The stages are timed by wrapping them, which costs less than
-a profiler and can follow the writer's thread; a profiler then names the dearest functions.
+Calls the product's ASGI application in its own process, without a web server: first one push after the other, so that
+nothing waits for anything, then 16 at once, as a web server would. The stages are timed by wrapping them, which costs
+less than a profiler and can follow the writer's thread; a profiler then names the dearest functions.
 """
 
+import asyncio
 import cProfile
-import io
 import itertools
 import os
 import pstats
@@ -15,8 +15,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -28,18 +27,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
 # After set-up, because these need the applications.
-from calllogs import arrival, auth, parsing, store, views, writer  # noqa: E402
-from ivrportal.wsgi import application  # noqa: E402
+from calllogs import arrival, auth, parsing, store, views, waiting  # noqa: E402
+from ivrportal.asgi import application  # noqa: E402
 from settings_sync import network  # noqa: E402
 from tests.bench.load import CONNECTIONS, requests  # noqa: E402
 from tests.bench.report import table  # noqa: E402
 
 TOP, BATCH, BATCHES = 10, 16, 300
+Scope = dict[str, Any]
 STAGES: list[tuple[str, Any, str]] = [
-    ("the whole push", views, "answer"),
+    ("the loop: taking a push in", views, "_received"),
     ("– sender's address", network, "client_address"),
     ("– push and key apart", auth, "parted"),
-    ("– handing over, until it is kept", writer, "submit"),
+    ("the loop: into the line, with what ends its patience", waiting.Room, "enter"),
+    ("the loop: telling a batch", waiting.Room, "_told"),
     ("writer's thread: understanding a push", arrival, "understood"),
     ("– parsing", parsing, "parse"),
     ("writer's thread: reading the keys", auth, "read_keys"),
@@ -74,41 +75,51 @@ class Clock:
 
 
 def main(key: str, pushes: int) -> None:
-    environs = _environs(key)
-    for environ in itertools.islice(environs, 200):
-        push(environ)  # warm-up
-    profile = _profile(environs, pushes // 4)
+    scopes = _scopes(key)
+    asyncio.run(_all(itertools.islice(scopes, 200)))  # warm-up
+    profile = _profile(scopes, pushes // 4)
     clocks = Clock(), Clock()
     for stage, owner, name in STAGES:
         _wrap(clocks, stage, owner, name)
-    _use(clocks[0])
-    for environ in itertools.islice(environs, pushes):
-        push(environ)
-    _use(clocks[1])
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        parts = [list(itertools.islice(environs, pushes // CONNECTIONS)) for _ in range(CONNECTIONS)]
-        began = time.perf_counter()
-        list(pool.map(lambda part: [push(environ) for environ in part], parts))
-    took = time.perf_counter() - began
-    print(_text(clocks, pushes=pushes, took=took, profile=profile))
+    spent = []
+    for clock, at_once in zip(clocks, (1, CONNECTIONS), strict=True):
+        _use(clock)
+        parts = [list(itertools.islice(scopes, pushes // at_once)) for _ in range(at_once)]
+        wall, cpu = time.perf_counter(), time.process_time()
+        asyncio.run(_at_once(parts))
+        spent.append((time.perf_counter() - wall, time.process_time() - cpu))
+    print(_text(clocks, spent, pushes=pushes, profile=profile))
 
 
-def push(environ: dict[str, Any]) -> None:
-    said: list[str] = []
-    body = b"".join(application(environ, lambda status, headers: said.append(status)))
-    assert (said, body) == (["200 OK"], b"Successful"), (said, body)
+async def push(scope: Scope) -> None:
+    said: list[Any] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message.get("status", message.get("body")))
+
+    await application(scope, None, send)
+    assert said == [200, b"Successful"], said
 
 
-def _environs(key: str) -> Iterator[dict[str, Any]]:
+async def _all(scopes: Iterable[Scope]) -> None:
+    for scope in scopes:
+        await push(scope)
+
+
+async def _at_once(parts: list[list[Scope]]) -> None:
+    await asyncio.gather(*[_all(part) for part in parts])
+
+
+def _scopes(key: str) -> Iterator[Scope]:
     for request in requests(key=key, tag="stages"):
-        path, _, query = request.split(b" ", 2)[1].decode("latin-1").partition("?")
+        path, _, query = request.split(b" ", 2)[1].partition(b"?")
         yield {
-            "REQUEST_METHOD": "GET",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": "127.0.0.1",
-            "wsgi.input": io.BytesIO(),
+            "type": "http",
+            "method": "GET",
+            "path": path.decode(),
+            "query_string": query,
+            "client": ("127.0.0.1", 1),
+            "headers": [(b"host", b"127.0.0.1")],
         }
 
 
@@ -135,19 +146,18 @@ def _wrap(clocks: tuple[Clock, ...], stage: str, owner: Any, name: str) -> None:
             setattr(module, name, chosen)
 
 
-def _profile(environs: Iterator[dict[str, Any]], pushes: int) -> str:
+def _profile(scopes: Iterator[Scope], pushes: int) -> str:
     """The dearest functions of a push by itself, and of storing a batch of them."""
     alone, batches = cProfile.Profile(time.thread_time), cProfile.Profile(time.thread_time)
-    for environ in itertools.islice(environs, pushes):
-        alone.runcall(push, environ)
+    alone.runcall(asyncio.run, _all(itertools.islice(scopes, pushes)))
     for _ in range(BATCHES):
-        raws = [environ["QUERY_STRING"].encode() for environ in itertools.islice(environs, BATCH)]
+        raws = [scope["query_string"] for scope in itertools.islice(scopes, BATCH)]
         batches.runcall(
             store.store,
             [arrival.understood(arrival.receive(auth.parted(raw)[0], "127.0.0.1")) for raw in raws],
         )
     return (
-        f"The dearest functions by their own CPU time, of the request's thread:\n\n{_dearest(alone)}\n"
+        f"The dearest functions by their own CPU time, of the loop's thread:\n\n{_dearest(alone)}\n"
         f"and of storing pushes by {BATCH} at once:\n\n{_dearest(batches)}"
     )
 
@@ -169,7 +179,7 @@ def _name(text: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", text).rpartition("/")[2].replace("~", "")
 
 
-def _text(clocks: tuple[Clock, ...], *, pushes: int, took: float, profile: str) -> str:
+def _text(clocks: tuple[Clock, ...], spent: list[tuple[float, float]], *, pushes: int, profile: str) -> str:
     rows = []
     for stage, _, _ in STAGES:
         cells = [stage]
@@ -177,10 +187,11 @@ def _text(clocks: tuple[Clock, ...], *, pushes: int, took: float, profile: str) 
             calls, wall, cpu = clock.spent[stage]
             cells += [f"{calls / pushes:.2f}", f"{wall / pushes / 1000:,.0f}", f"{cpu / pushes / 1000:,.0f}"]
         rows.append(cells)
-    head = ["stage", "calls", "µs", "CPU µs", f"{CONNECTIONS} threads: calls", "µs", "CPU µs"]
+    head = ["stage", "calls", "µs", "CPU µs", f"{CONNECTIONS} at once: calls", "µs", "CPU µs"]
+    one, many = [f"{pushes / wall:,.0f}/s, {cpu / pushes * 1e6:,.0f} µs of CPU" for wall, cpu in spent]
     return (
-        f"Where the time goes, for each of {pushes:,} pushes in one process without a web server: from one thread,"
-        f" and from {CONNECTIONS} ({pushes / took:,.0f} pushes/s). Stages with a dash are part of the one above."
+        f"Where the time goes, for each of {pushes:,} pushes in one process without a web server: one after the other"
+        f" ({one} a push), and {CONNECTIONS} at once ({many}). Stages with a dash are part of the one above."
         " Microseconds are the clock's and so include waiting for the interpreter, the disk and each other.\n\n"
         f"{table(head, rows)}\n{profile}"
     )

@@ -10,7 +10,7 @@ from calllogs import auth, views, writer
 from calllogs.admin import connect
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.vocabulary import SAMPLE_URL_NAMES, TABLE_NAMES
-from calllogs.writer import Kept
+from calllogs.waiting import Kept
 from tests.conftest import PUSHES
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,7 +1,10 @@
 """The provider's door: its answers, to the contract's letter."""
 
+import asyncio
+
 import pytest
 
+from calllogs import views
 from calllogs.models import CallLog, Push, Refusals
 from tests.conftest import PUSHES
 
@@ -81,17 +84,70 @@ def test_errors_can_be_answered_with_200_for_senders_that_need_it(push, settings
     assert (response.status_code, response.content) == (200, b"Failure")
 
 
-def test_the_door_does_not_ask_for_the_host_name(push_key):
-    from calllogs.views import with_door
+def at_the_door(method, query, *, form=(), path="/api/PostCallLogs", headers=(), client=("127.0.0.1", 1)):
+    """One request to the door itself: status, headers and body; None where it let the request through."""
+    pieces = list(form) or [b""]
+    said = []
 
-    seen = []
-    environ = {
-        "PATH_INFO": "/api/PostCallLogs", "REQUEST_METHOD": "GET", "HTTP_HOST": "unknown.example",
-        "QUERY_STRING": f"key={push_key}&{SAMPLE.decode()}", "REMOTE_ADDR": "127.0.0.1", "wsgi.input": None,
+    async def receive():
+        piece = pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+
+    async def send(message):
+        said.append(message)
+
+    async def portal(scope, receive, send):
+        said.append(None)
+
+    scope = {
+        "type": "http", "method": method, "path": path, "query_string": query, "client": client,
+        "headers": [(b"host", b"unknown.example"), *headers],
     }  # fmt: skip
-    environ["wsgi.input"] = __import__("io").BytesIO()
-    body = with_door(lambda *_: [b"the portal"])(
-        environ, lambda status, headers: seen.append((status, headers))
-    )
-    assert list(body) == [b"Successful"]
-    assert seen[0][0] == "200 OK"
+    asyncio.run(views.with_door(portal)(scope, receive, send))
+    if said == [None]:
+        return None
+    start, body = said
+    return start["status"], dict(start["headers"]), body["body"]
+
+
+def test_the_door_does_not_ask_for_the_host_name(push_key):
+    status, headers, body = at_the_door("GET", b"key=%s&%s" % (push_key.encode(), SAMPLE))
+    assert (status, body) == (200, b"Successful")
+    assert headers[b"content-type"] == b"text/plain; charset=utf-8"
+    assert (headers[b"cache-control"], headers[b"content-length"]) == (b"no-store", b"10")
+    assert Push.objects.get().remote_addr == "127.0.0.1"
+
+
+def test_the_door_reads_a_form_that_comes_in_pieces(push_key):
+    status, _, body = at_the_door("POST", b"key=" + push_key.encode(), form=[SAMPLE[:50], SAMPLE[50:]])
+    assert (status, body) == (200, b"Successful")
+    assert CallLog.objects.get().call_id == "C-1001"
+
+
+def test_the_door_reads_no_more_of_a_form_than_a_push_can_have(push_key):
+    endless = [SAMPLE + b"&x=" + b"x" * views.MAX_BODY, *[b"x" * 1000] * 10]
+    assert at_the_door("POST", b"key=" + push_key.encode(), form=endless)[0] == 200
+    assert len(Push.objects.get().raw_query) <= views.MAX_BODY
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("OPTIONS", 200), ("PUT", 405)])
+def test_a_look_at_the_door_stores_nothing(push_key, method, status):
+    assert at_the_door(method, b"key=%s&%s" % (push_key.encode(), SAMPLE))[0] == status
+    assert not Push.objects.exists()
+
+
+def test_the_door_answers_for_nothing_but_pushes():
+    assert at_the_door("GET", b"", path="/api/PostCallLog") is None
+
+
+def test_the_door_sees_who_is_behind_a_proxy_that_is_trusted(push_key, settings):
+    settings.TRUSTED_PROXIES = ["127.0.0.0/8"]
+    hops = [(b"x-forwarded-for", b"198.51.100.9, 203.0.113.7")]
+    at_the_door("GET", b"key=%s&%s" % (push_key.encode(), SAMPLE), headers=hops)
+    assert Push.objects.get().remote_addr == "203.0.113.7"
+
+
+def test_a_refusal_at_the_door_is_told_the_way_the_sender_needs(push_key, settings):
+    assert at_the_door("GET", b"key=wrong")[0] == 403
+    settings.PUSH_ERROR_STATUS = "ok"
+    assert at_the_door("GET", b"key=wrong")[::2] == (200, b"Failure")

@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -17,17 +16,17 @@ from typing import IO, Any
 import psutil
 import psycopg
 
-from ivrportal.demo import REQUEST_HEAD_BYTES
-from ivrportal.embedded import HOST, free_port
+from ivrportal.embedded import free_port
 from ivrportal.processes import kill_group, start_tied
+from ivrportal.serving import PORTAL, web_server
 from tests.bench.databases import ROOT, Databases, OnPostgres, environment, manage, on_postgres, on_sqlite
 from tests.faults.pushes_clients import Answer, head_is_answered
 
-PRODUCT = "ivrportal.wsgi:application"
-FAULTY = "tests.faults.pushes_wsgi:application"  # the product with a fault or a bug, as its environment says
+PRODUCT = PORTAL
+FAULTY = "tests.faults.pushes_asgi:application"  # the product with a fault or a bug, as its environment says
 START_S, STOP_S = 60.0, 20.0
 DEATH = b"this process kills itself\n"  # a line of that one's in the log, to be counted
-WORKERS, THREADS = 2, 8
+WORKERS = 2
 
 
 @dataclass
@@ -70,13 +69,8 @@ class Stand:
 
     def start(self, *, wait: bool = True) -> None:
         self.port = self.port or free_port()
-        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"]
-        command += ["--host", HOST, "--port", str(self.port), "--no-access-log", "--log-level", "warning"]
-        command += ["--workers", str(WORKERS), "--blocking-threads", str(THREADS)]
-        command += ["--http1-buffer-size", str(REQUEST_HEAD_BYTES)]
-        # A worker that is told to end while it still imports does not hear it, and the server waits without end.
-        command += ["--workers-kill-timeout", "8"]
-        command += ["--respawn-failed-workers", "--respawn-interval", "0.1", self.application]
+        more = ["--respawn-failed-workers", "--respawn-interval", "0.1"]
+        command = web_server(self.application, self.port, workers=WORKERS, more=more)
         # Through us, because a full disk of the server's must not be a full disk of its log.
         self._process = start_tied(command, env=self.environment(), cwd=ROOT, output=subprocess.PIPE)
         self._copier = threading.Thread(target=_copy, args=(self._process.stdout, self.log), daemon=True)

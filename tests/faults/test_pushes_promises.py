@@ -18,7 +18,7 @@ from calllogs import replay, writer
 from calllogs.arrival import Arrival, Received, receive, understood
 from calllogs.models import CallLog, Push, Refusals
 from calllogs.models.key import digest_of
-from calllogs.writer import Kept
+from calllogs.waiting import Kept
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALL = "calllogid=C1&date=2026-11-08&time=12:00:00"

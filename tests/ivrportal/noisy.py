@@ -15,6 +15,7 @@ from ivrportal.wsgi import application as portal  # first: it sets Django up
 
 # isort: split
 from ivrportal import health
+from ivrportal.bridge import in_threads
 from ivrportal.celery import app
 
 CANARIES = json.loads(os.environ["PLANTED"])
@@ -34,10 +35,13 @@ def fails():
     raise ValueError(EVERYTHING)
 
 
-def application(environ, start_response):
-    if environ["PATH_INFO"] == "/readyz":
-        return portal(environ, start_response)
-    raise ValueError(EVERYTHING)
+pages = in_threads(portal, 2)
+
+
+async def application(scope, receive, send):
+    if scope["path"] != "/readyz":
+        raise ValueError(EVERYTHING)
+    await pages(scope, receive, send)
 
 
 health.measures = SimpleNamespace(spool=fails, readiness=dict)

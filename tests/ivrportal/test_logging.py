@@ -18,6 +18,7 @@ from structlog.contextvars import get_contextvars
 from ivrportal import request_ids
 from ivrportal.embedded import HOST, free_port
 from ivrportal.logging import RedactingFormatter, redact
+from ivrportal.serving import web_server
 from settings_sync.ids import in_letters, new_id, new_id_in_time
 from tests.bench.databases import environment
 from tests.faults import canaries
@@ -165,21 +166,10 @@ def test_no_canary_leaves_a_process_by_any_sink(tmp_path, mode):
 @pytest.mark.whole
 def test_a_request_that_fails_is_one_line_of_the_server_with_its_id_and_without_its_query(tmp_path):
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "granian",
-        "--interface",
-        "wsgi",
-        "--http",
-        "1",
-        "--no-ws",
-        "--no-access-log",
-    ]
-    command += ["--host", HOST, "--port", str(port), "--log-level", "warning", "--blocking-threads", "2"]
+    command = web_server("tests.ivrportal.noisy:application", port, workers=1)
     env = environment_with_canaries(tmp_path) | {"TRUSTED_PROXIES": "127.0.0.0/8"}
     server = subprocess.Popen(
-        [*command, "tests.ivrportal.noisy:application"],
+        command,
         cwd=portal.BASE_DIR,
         env=env,
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as portal
 
-from calllogs.writer import Kept
+from calllogs.waiting import Kept
 from settings_sync import meter_files, meters
 from settings_sync.outcomes import Outcome
 

@@ -10,7 +10,7 @@ import signal
 import threading
 from typing import Any
 
-from ivrportal.wsgi import application
+from ivrportal.asgi import application
 from tests.faults.pushes_stand import DEATH
 
 __all__ = ["application"]
