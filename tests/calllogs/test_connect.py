@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from calllogs import auth, views, writer
+from calllogs import auth, writer
 from calllogs.admin import connect
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.vocabulary import SAMPLE_URL_NAMES, TABLE_NAMES
@@ -116,12 +116,12 @@ def test_without_a_live_key_the_test_push_is_refused_as_the_provider_is(admin):
 
 
 @pytest.mark.parametrize("kept", [Kept.SPOOLED, Kept.NOWHERE])
-def test_the_reply_is_the_one_that_the_provider_gets(admin, push_key, monkeypatch, kept):
+def test_the_reply_is_the_one_that_the_provider_gets(admin, push, monkeypatch, kept):
     monkeypatch.setattr(writer, "submit", lambda arrival, digest: kept)
-    status, text = views.answer("GET", {"QUERY_STRING": SAMPLE.decode()}, lambda _: b"")
+    reply = push(SAMPLE)
     page = admin.post(CONNECT + "test/").text
-    assert f"The portal replied: {text}" in page
-    assert f"(HTTP {status})" in page
+    assert f"The portal replied: {reply.text}" in page
+    assert f"(HTTP {reply.status_code})" in page
 
 
 def test_what_the_portal_carries_for_itself_is_no_key_for_others(push):
