@@ -147,11 +147,14 @@ DATABASES: dict[str, Any] = {
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE, because transactions that read before they write lock each other out otherwise;
-    # FULL, because we acknowledge pushes and saves as being on the disk.
+    # FULL, because we acknowledge pushes and saves as being on the disk. The log is brought in eight times more rarely
+    # than by default: a page of an index that many pushes touch is then written to the file once for all of them.
+    # What is deleted is overwritten, because somebody may have asked to be erased.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;"
+        " PRAGMA wal_autocheckpoint=8000; PRAGMA secure_delete=ON;",
     }
     # Tests in a file as well: threads that share a database in memory do not wait for each other's locks.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}

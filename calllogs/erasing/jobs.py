@@ -26,6 +26,7 @@ from settings_sync.phone import masked
 
 LEASE = dt.timedelta(seconds=60)
 CALLS_AT_BEGIN = 5000  # hidden in the moment of asking; more than that take some seconds longer
+LOG_TRIES = dt.timedelta(hours=1)
 PATIENCE = dt.timedelta(seconds=3)  # one that is younger is left to whoever was nudged
 
 # What a step makes of the key from which to go on: the next key, or None at its end; and what is gone.
@@ -66,22 +67,24 @@ def run(erasure_id: int, *, until: float | None = None) -> bool:
     erasure = _claim(erasure_id)
     if erasure is None:
         return False
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten in the file
     try:
         while erasure.is_under_way and (until is None or time.monotonic() < until):
             _one_piece(erasure)
     except (Lost, files.NotYet):
         return False
     Erasure.objects.filter(pk=erasure.pk, lease_token=erasure.lease_token).update(lease_until=None)
+    if not erasure.is_under_way:
+        _empty_the_log()
     return not erasure.is_under_way
 
 
 def run_due(*, budget_s: float) -> int:
     """Everything that waits or was abandoned, for at most that long; how many are complete now."""
     until = time.monotonic() + budget_s
-    return sum(run(pk, until=until) for pk in list(_due().order_by("id").values_list("pk", flat=True)))
+    done = sum(run(pk, until=until) for pk in list(_due().order_by("id").values_list("pk", flat=True)))
+    if Erasure.objects.filter(ended_at__gte=timezone.now() - LOG_TRIES).exists():
+        _empty_the_log()
+    return done
 
 
 def are_due() -> bool:
@@ -110,6 +113,21 @@ def steps(erasure: Erasure) -> dict[str, Step]:
         "calls again": Step(partial(_calls, number, asked_at)),
         "recordings again": _on_disk(files.forget_recordings),
     }
+
+
+def _empty_the_log() -> None:
+    """SQLite's file and its log hold pages as they were until the log is brought in, which may be days later.
+
+    Where a reader is in the way it is left as it is: the sweep comes again for an hour.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 200")  # pushes wait meanwhile
+        try:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            cursor.execute("PRAGMA busy_timeout = 20000")
 
 
 # --- pieces ------------------------------------------------------------------------------------------------

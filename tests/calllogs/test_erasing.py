@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import suppress
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -13,7 +14,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import models
+from django.db import connection, models
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
@@ -178,6 +179,32 @@ def test_the_number_is_nowhere_on_the_disk_afterwards(tmp_path, settings):
     )
     assert Export.objects.get().file == ""
     assert holders() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("led_by", ["the worker", "the sweep"])
+def test_the_number_is_nowhere_in_the_files_of_the_embedded_database_afterwards(led_by, monkeypatch):
+    if connection.vendor != "sqlite":
+        return  # a server's files are the server's: docs/privacy.md
+    store([arrived(), *[arrived(f"O{number}", OTHER) for number in range(50)]])
+    assert DIGITS.encode() in in_files_of_the_database()
+    if led_by == "the sweep":
+        monkeypatch.setattr(jobs, "_empty_the_log", lambda: None)  # as when a reader was in the way
+    assert erase().state == Erasure.State.DONE
+    if led_by == "the sweep":
+        assert DIGITS.encode() in in_files_of_the_database()
+        monkeypatch.undo()
+        jobs.run_due(budget_s=5)
+    assert CallLog.objects.count() == 51
+    assert DIGITS.encode() not in in_files_of_the_database()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        assert cursor.fetchone() == (20000,)
+
+
+def in_files_of_the_database():
+    path = Path(connection.settings_dict["NAME"])
+    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
 
 
 def _file(text):
