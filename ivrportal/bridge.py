@@ -128,11 +128,11 @@ class _Line:
 
     def send(self, piece: bytes, *, more: bool) -> None:
         """Returns once the piece before is taken, so that the next can be made while this one is on its way."""
-        if self._under_way is not None:
-            self._under_way.result()
+        self.wait()
         self._under_way = asyncio.run_coroutine_threadsafe(self._sent(piece, more), self.loop)
 
-    def end(self) -> None:
+    def wait(self) -> None:
+        """Until the last piece is taken. Raises what went wrong with it."""
         if self._under_way is not None:
             self._under_way.result()
 
@@ -159,7 +159,7 @@ def _respond(application: WSGIApplication, request: dict[str, Any], line: _Line)
             _stream(response, line)
         else:
             line.send(b"".join(response), more=False)
-        line.end()
+        line.wait()
     finally:
         if hasattr(response, "close"):
             response.close()

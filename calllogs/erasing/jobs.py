@@ -82,8 +82,7 @@ def run_due(*, budget_s: float) -> int:
     """Everything that waits or was abandoned, for at most that long; how many are complete now."""
     until = time.monotonic() + budget_s
     done = sum(run(pk, until=until) for pk in list(_due().order_by("id").values_list("pk", flat=True)))
-    if Erasure.objects.filter(ended_at__gte=timezone.now() - LOG_TRIES).exists():
-        _empty_the_log()
+    _empty_the_log()
     return done
 
 
@@ -122,12 +121,16 @@ def _empty_the_log() -> None:
     """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return
+    if not Erasure.objects.filter(ended_at__gte=timezone.now() - LOG_TRIES).exists():
+        return
     with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        (patience_ms,) = cursor.fetchone()
         cursor.execute("PRAGMA busy_timeout = 200")  # pushes wait meanwhile
         try:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            cursor.execute("PRAGMA busy_timeout = 20000")
+            cursor.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
 
 # --- pieces ------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def measured(client: Client, url: str, repeats: int) -> dict[str, Any]:
 
     get()
     gc.collect()
-    gc.freeze()  # as `ivrportal.wsgi` does: what is loaded by now is not looked through again and again
+    gc.freeze()  # as `ivrportal.asgi` does: what is loaded by now is not looked through again and again
     with CaptureQueriesContext(connection) as queries:
         get()
     count = len(queries)  # now: the next request forgets them

@@ -39,9 +39,8 @@ def blank_overwrites() -> None:
 
     careless = ", ".join(f"{name} = excluded.{name}" for name in store.CALL_COLUMNS if name != "call_id")
     store.POSTGRESQL = store.POSTGRESQL.replace(MERGE, careless)
-    store._KEEP_CALLS = store._KEEP_CALLS.replace(
-        MERGE, careless
-    )  # of which SQLite's are made, when they are needed
+    # SQLite's are made of this one, when they are needed.
+    store._KEEP_CALLS = store._KEEP_CALLS.replace(MERGE, careless)
 
 
 def no_per_row_fallback() -> None:
