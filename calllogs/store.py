@@ -15,12 +15,24 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
+from weakref import WeakSet
 
 import orjson
 import psycopg
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 from calllogs import recheck
 from calllogs.arrival import Arrival, Received, understood
@@ -209,23 +221,52 @@ LATE_ON_SQLITE = _LATE.format(
 
 def _write(calls: list[Row], pushes: list[Row]) -> list[int]:
     """Write the rows in one transaction; the ids of calls that are late."""
-    if connection.vendor == "postgresql":
-        connection.ensure_connection()
-        # The driver's own cursor inside Django's: Django's alone writes the parameters into the text, which is then
-        # parsed and planned anew for each batch. That took three times as long as to execute it.
-        with CursorWrapper(psycopg.RawCursor(connection.connection), connection) as cursor:
-            cursor.execute(POSTGRESQL, [_json(pushes), _json(calls)])
-            return [pk for (pk,) in cursor.fetchall()]
+    database = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks it up again for each of its names
+    database.ensure_connection()
+    on_this = _write_on_postgresql if database.vendor == "postgresql" else _write_on_sqlite
+    return on_this(database, calls, pushes)
+
+
+_prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()  # the connections that know the statement
+
+
+def _write_on_postgresql(database: BaseDatabaseWrapper, calls: list[Row], pushes: list[Row]) -> list[int]:
+    """Below the cursors: Django's has each batch parsed and planned anew, which takes three times as long as to execute
+    it; the driver's own costs the interpreter as much as all the rest here."""
+    if database.in_atomic_block:
+        with database.cursor() as cursor:
+            cursor.execute(
+                "SELECT"
+            )  # the driver begins a transaction with the first statement that it sends itself
+    server: PGconn = database.connection.pgconn
+    with database.wrap_database_errors:
+        if database.connection not in _prepared:
+            _done(server, server.prepare(b"store", POSTGRESQL.encode()))
+            _prepared.add(database.connection)
+        late = _done(server, server.exec_prepared(b"store", [orjson.dumps(pushes), orjson.dumps(calls)]))
+    return [int(late.get_value(row, 0) or 0) for row in range(late.ntuples)]
+
+
+def _done(server: PGconn, result: PGresult) -> PGresult:
+    """The result; what went wrong is raised as the driver would."""
+    if server.status == ConnStatus.BAD:
+        raise psycopg.OperationalError("the connection is lost")
+    if result.status not in {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}:
+        raise error_from_result(result)
+    return result
+
+
+def _write_on_sqlite(database: BaseDatabaseWrapper, calls: list[Row], pushes: list[Row]) -> list[int]:
     # The driver's own cursor here too: Django's looks through the statements, which are long, for its placeholders.
-    with transaction.atomic(), CursorWrapper(sqlite3.Cursor(connection.connection), connection) as cursor:
+    with transaction.atomic(), CursorWrapper(sqlite3.Cursor(database.connection), database) as cursor:
         _insert(cursor, _calls_on_sqlite, _sqlite_rows(calls, CALL_COLUMNS))
         _insert(cursor, _pushes_on_sqlite, _sqlite_rows(pushes, PUSH_COLUMNS))
         told = [[push["told"], _sqlite_moment(push["last_at"])] for push in pushes if push["told"]]
-        cursor.execute(LATE_ON_SQLITE, [_json(told)])
+        cursor.execute(LATE_ON_SQLITE, [orjson.dumps(told).decode()])
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _insert(cursor: CursorWrapper, statement: Callable[[int], str], rows: list[tuple[Any, ...]]) -> None:
+def _insert(cursor: CursorWrapper, statement: Callable[[int], str], rows: list[list[Any]]) -> None:
     """Many rows with one statement: with each statement the driver gives the interpreter away and has to get it back
     from the threads that take new pushes in."""
     for first in range(0, len(rows), ROWS_AT_ONCE):
@@ -233,20 +274,18 @@ def _insert(cursor: CursorWrapper, statement: Callable[[int], str], rows: list[t
         cursor.execute(statement(len(part)), list(chain.from_iterable(part)))
 
 
-def _json(rows: list[Any]) -> str:
-    return orjson.dumps(rows).decode()
-
-
-def _sqlite_rows(rows: list[Row], columns: Mapping[str, str]) -> list[tuple[Any, ...]]:
-    moments = [name for name, kind in columns.items() if kind == "timestamptz"]
+def _sqlite_rows(rows: list[Row], columns: Iterable[str]) -> list[list[Any]]:
     in_order = itemgetter(*columns)
-    return [in_order(row | {name: _sqlite_moment(row[name]) for name in moments}) for row in rows]
+    return [
+        [_sqlite_moment(value) if isinstance(value, dt.datetime) else value for value in in_order(row)]
+        for row in rows
+    ]
 
 
 @lru_cache(maxsize=1024)
-def _sqlite_moment(value: dt.datetime | None) -> str | None:
+def _sqlite_moment(value: dt.datetime) -> str:
     """As Django's backend writes a moment there: in UTC, as all of ours are, and without saying so.
 
     Kept, because the nine moments of a push are three different ones.
     """
-    return None if value is None else value.isoformat(" ").removesuffix("+00:00")
+    return value.isoformat(" ").removesuffix("+00:00")

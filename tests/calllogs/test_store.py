@@ -1,11 +1,13 @@
 """The only writer: idempotent, fills blanks, never blanks, whatever the order."""
 
+import contextlib
 import datetime as dt
 import itertools
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -109,6 +111,15 @@ def test_a_batch_with_many_pushes_of_one_call_folds_them():
     assert (call.caller, call.department) == ("+919812345678", "Sales")
     outcomes = list(Push.objects.order_by("received_at").values_list("outcome", flat=True))
     assert outcomes == ["STORED", "REPEAT", "MERGED"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_stored_within_a_transaction_shares_its_fate():
+    with contextlib.suppress(KeyError), transaction.atomic():
+        store([arrival(BASE)])
+        raise KeyError
+    assert not CallLog.objects.exists()
+    assert not Push.objects.exists()
 
 
 _PIECES = {

@@ -48,12 +48,28 @@ def test_pushes_that_come_together_are_all_stored(push):
 def test_pushes_that_come_together_share_transactions(push, monkeypatch):
     sizes = []
     store = writer.store
-    monkeypatch.setattr(
-        writer, "store", lambda batch: (sizes.append(len(batch)), time.sleep(0.02), store(batch))
-    )
-    push_together(push, 24)
-    assert sum(sizes) == 24
-    assert len(sizes) < 12
+
+    def slow(batch):
+        sizes.append(len(batch))
+        while sum(sizes) + writer._current._queue.qsize() < 24:
+            time.sleep(0.001)
+        store(batch)
+
+    monkeypatch.setattr(writer, "store", slow)
+    assert push_together(push, 24) == [b"Successful"] * 24
+    assert len(sizes) == 2
+
+
+def test_a_connection_that_died_unnoticed_costs_no_push(push):
+    assert push(CALL.format(id="G1")).content == b"Successful"
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    assert push(CALL.format(id="G2")).content == b"Successful"
+    assert CallLog.objects.count() == 2
 
 
 def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
