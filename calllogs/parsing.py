@@ -90,7 +90,7 @@ def parse(raw: bytes, *, zone: ZoneInfo, mends: Mapping[str, str] | None = None)
         department=text(values.get("department", ""), flags),
         recording_url=text(values.get("recording_url", ""), flags, longest=MAX_URL),
         call_type=text(values.get("call_type", ""), flags),
-        flags=tuple(dict.fromkeys(flags)),
+        flags=tuple(dict.fromkeys(flags)) if flags else (),
     )
 
 
@@ -116,11 +116,13 @@ def _tidy(raw: bytes) -> dict[str, str] | None:
     decoded = unquote_to_bytes(raw) if b"%" in raw else raw
     if not decoded.isascii() or not (text := decoded.decode()).isprintable():
         return None
+    if " &" in text or "= " in text or text[-1:] == " ":
+        return None  # a value to be trimmed; no other white space is printable ASCII
     values: dict[str, str] = {}
     for piece in text.split("&"):
         name, equals, value = piece.partition("=")
         field = _FIELD_OF_NAME.get(name)
-        if not field or not equals or value != value.strip():
+        if not field or not equals:
             return None
         if value[:1] in _FIRST_OF_BLANKS and value.casefold() in BLANKS:
             continue
@@ -251,7 +253,9 @@ def seconds(value: str, flags: list[str]) -> int | None:
     if not value:
         return None
     total = None
-    if match := _PLAIN.fullmatch(value):
+    if value.isascii() and value.isdigit() and len(value) < 8:
+        total = int(value)
+    elif match := _PLAIN.fullmatch(value):
         total = int(match[1])
     elif match := _CLOCKED.fullmatch(value):
         total = int(match[1] or 0) * 3600 + int(match[2]) * 60 + int(match[3])
@@ -270,7 +274,7 @@ _ISO = re.compile(r"([^T ]+)[T ]+([0-9:.]+)\s*(Z|[+-][0-9]{2}:?[0-9]{2})?", re.I
 def moment(date: str, time: str, *, zone: ZoneInfo) -> dt.datetime:
     """The moment in UTC. Raises Rejected for what is no date or no time; never reads a month first."""
     offset = ""
-    if iso := _ISO.fullmatch(date):
+    if len(date) > 10 and (iso := _ISO.fullmatch(date)):
         date, offset = iso[1], (iso[3] or "").upper()
         time = iso[2] if offset or not time else time
     day = _date(date)
@@ -319,12 +323,15 @@ def _offset(text: str) -> dt.timezone | None:
 
 
 def _status(raw_status: str, flags: list[str]) -> str:
-    if not raw_status:
-        return OTHER
-    status = STATUSES.get(normal_key(raw_status).upper().replace("-", ""))
+    status = _known_status(raw_status) if raw_status else OTHER
     if status is None:
         flags.append(UNKNOWN_STATUS)
     return status or OTHER
+
+
+@lru_cache(maxsize=256)
+def _known_status(raw_status: str) -> str | None:
+    return STATUSES.get(normal_key(raw_status).upper().replace("-", ""))
 
 
 def _call_id(given: str, caller: str, started_at: dt.datetime, virtual_number: str, flags: list[str]) -> str:
