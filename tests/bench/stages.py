@@ -20,14 +20,12 @@ from functools import wraps
 from typing import Any
 
 import django
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
 # After set-up, because these need the applications.
-from calllogs import arrival, auth, parsing, store, views, waiting  # noqa: E402
+from calllogs import arrival, auth, parsing, statements, store, views, waiting  # noqa: E402
 from ivrportal.asgi import application  # noqa: E402
 from settings_sync import network  # noqa: E402
 from tests.bench.load import CONNECTIONS, requests  # noqa: E402
@@ -45,8 +43,7 @@ STAGES: list[tuple[str, Any, str]] = [
     ("– parsing", parsing, "parse"),
     ("writer's thread: reading the keys", auth, "read_keys"),
     ("writer's thread: store, one or many pushes", store, "store"),
-    ("– statements", CursorWrapper, "execute"),
-    ("– commit", BaseDatabaseWrapper, "_commit"),
+    ("– statement and commit", statements, "write"),
 ]
 
 
