@@ -82,10 +82,13 @@ def is_live(digest: str) -> bool | None:
     return found if found or known is not None else None
 
 
-def read_keys(*, unless_fresh: bool) -> None:
+def are_fresh() -> bool:
+    """Were the live digests read a moment ago?"""
+    return time.monotonic() - _Known.read_at < FRESH_S
+
+
+def read_keys() -> None:
     """Read the live digests from the database. Raises DatabaseError."""
-    if unless_fresh and time.monotonic() - _Known.read_at < FRESH_S:
-        return
     digests = frozenset(PushKey.objects.live().values_list("digest", flat=True))
     if digests != _Known.in_file:
         try:

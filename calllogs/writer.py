@@ -213,13 +213,15 @@ class Writer:
     def _judge(self, batch: list[Waiting]) -> set[str]:
         """The digests of live keys in the batch; who carries another is refused, counted and noted."""
         digests = {waiting.digest for waiting in batch}
-        any_unknown = not all(auth.is_live(digest) for digest in digests)
-        _twice(lambda: auth.read_keys(unless_fresh=not any_unknown))
         live = {digest for digest in digests if auth.is_live(digest)}
-        for waiting in batch:
-            if waiting.digest not in live:
-                waiting.kept = Kept.REFUSED
-                refusals.note(waiting.push)
+        if live != digests or not auth.are_fresh():
+            _twice(auth.read_keys)
+            live = {digest for digest in digests if auth.is_live(digest)}
+        if live != digests:
+            for waiting in batch:
+                if waiting.digest not in live:
+                    waiting.kept = Kept.REFUSED
+                    refusals.note(waiting.push)
         return live
 
     def _store(self, arrivals: list[Arrival]) -> set[str]:
@@ -259,7 +261,7 @@ class Writer:
         """Ask the database whether it is there; if so, bring in what was spooled."""
         self._busy_since = time.monotonic()
         try:
-            _twice(lambda: auth.read_keys(unless_fresh=False))
+            _twice(auth.read_keys)
             self._is_silent = False
             replay.drain()
         except DatabaseError:
