@@ -7,7 +7,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -120,6 +120,34 @@ def test_what_is_stored_within_a_transaction_shares_its_fate():
         raise KeyError
     assert not CallLog.objects.exists()
     assert not Push.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_is_stored_as_a_whole_or_not_at_all():
+    batch = [
+        arrival(f"{BASE.replace('C1', f'C{number}')}&ivrduration=5", after_s=number) for number in range(100)
+    ]
+    spoilt = batch[-1]._replace(call=batch[-1].call._replace(ivr_seconds=-1))  # which the table refuses
+    with pytest.raises(IntegrityError):
+        store([*batch[:-1], spoilt])
+    assert not CallLog.objects.exists()
+    assert not Push.objects.exists()
+    store(batch)
+    assert CallLog.objects.count() == Push.objects.filter(outcome="STORED").count() == 100
+    assert list(Push.objects.order_by("id")) == list(Push.objects.order_by("received_at"))
+
+
+def test_a_batch_in_which_a_call_changes_twice_is_one_call_that_is_folded_anew():
+    """The earlier push disagrees with the later one of its own batch, which says what counts."""
+    store([arrival(f"{BASE}&department=Sales"), arrival(f"{BASE}&department=Support", after_s=1)])
+    call = CallLog.objects.get()
+    assert (call.department, call.has_conflict) == ("Support", True)
+    assert call.received_at == NOON
+    assert call.told_at == NOON + dt.timedelta(seconds=1)
+    assert list(Push.objects.order_by("id").values_list("outcome", "call")) == [
+        ("STORED", call.pk),
+        ("MERGED", call.pk),
+    ]
 
 
 _PIECES = {
