@@ -23,7 +23,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
-from psycopg.pq.abc import PGconn, PGresult
+from psycopg.pq.abc import PGresult
 
 from calllogs.merging import MERGE, NUMBERS, TEXTS
 
@@ -56,14 +56,17 @@ def write(rows: list[Row]) -> list[int]:
     with database.wrap_database_errors:
         statement = _statements.get(database)
         if statement is None or statement.connection is not database.connection:
-            statement = _statements[database] = _KINDS[database.vendor](database)
-        return statement.write(rows)
+            statement = _statements[database] = _KINDS[database.vendor](database.connection)
+        return statement.write(rows, is_inside=database.in_atomic_block)
 
 
 class _Statement(Protocol):
-    connection: Any  # the driver's, which knows the statement
+    """What one connection of the driver's knows. Holds nothing of Django's, whose threads may end."""
 
-    def write(self, rows: list[Row]) -> list[int]: ...
+    connection: Any
+
+    def write(self, rows: list[Row], *, is_inside: bool) -> list[int]:
+        """`is_inside`: within somebody's transaction, not by one of its own."""
 
 
 _statements: WeakKeyDictionary[BaseDatabaseWrapper, _Statement] = WeakKeyDictionary()
@@ -93,25 +96,24 @@ class _OnPostgresql:
     to execute it; the driver's own costs the interpreter as much as all the rest of storing a batch."""
 
     # In one order, so that two batches with the same calls wait for each other instead of locking up.
-    _CALLS = _KEEP_CALLS.format(row="batch", values=_CALLS, source="FROM batch", order="ORDER BY call_id")
+    _CALLS_FIRST = _KEEP_CALLS.format(
+        row="batch", values=_CALLS, source="FROM batch", order="ORDER BY call_id"
+    )
     TEXT = (
         "WITH batch AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json)"
         f" AS record({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})),"
-        f" told AS ({_CALLS} RETURNING call_id, id, received_at, told_at, updated_at, has_conflict),"
+        f" told AS ({_CALLS_FIRST} RETURNING call_id, id, received_at, told_at, updated_at, has_conflict),"
         f" kept AS ({_KEEP_PUSHES.format(row='batch', source='batch', told='told')})"
         f" SELECT DISTINCT told.id FROM told, batch WHERE {_IS_LATE.format(row='batch')}"
     )
 
-    def __init__(self, database: BaseDatabaseWrapper) -> None:
-        self._database, self.connection = database, database.connection
-        self._server: PGconn = self.connection.pgconn
+    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self.connection, self._server = connection, connection.pgconn
         self._done(self._server.prepare(b"store", self.TEXT.encode()))
 
-    def write(self, rows: list[Row]) -> list[int]:
-        if self._database.in_atomic_block:
-            with self._database.cursor() as cursor:
-                # The driver begins a transaction with the first statement that it sends itself.
-                cursor.execute("SELECT")
+    def write(self, rows: list[Row], *, is_inside: bool) -> list[int]:
+        if is_inside:  # the driver begins a transaction with the first statement that it sends itself
+            self.connection.execute("SELECT")
         late = self._done(self._server.exec_prepared(b"store", [orjson.dumps(rows)]))
         return [int(late.get_value(row, 0) or 0) for row in range(late.ntuples)]
 
@@ -128,30 +130,26 @@ class _OnSqlite:
     """View, trigger and function are this connection's alone: nothing of them is in the database's file."""
 
     VIEW = f"CREATE TEMP VIEW IF NOT EXISTS arriving AS SELECT {', '.join(f'NULL AS {name}' for name in COLUMNS)}"
-    _CALLS = _KEEP_CALLS.format(
+    _CALL_FIRST = _KEEP_CALLS.format(
         row="new", values=", ".join(f"new.{name}" for name in _CALL), source="", order=""
     )
     TRIGGER = f"""CREATE TEMP TRIGGER IF NOT EXISTS arrive INSTEAD OF INSERT ON arriving BEGIN
-        {_CALLS};
+        {_CALL_FIRST};
         {_KEEP_PUSHES.format(row="new", source="(SELECT 1)", told="calllogs_calllog")};
         SELECT note_late(told.id) FROM calllogs_calllog AS told WHERE {_IS_LATE.format(row="new")};
         END"""
 
-    def __init__(self, database: BaseDatabaseWrapper) -> None:
-        self._database = database
-        self.connection: sqlite3.Connection = database.connection
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
         self._late: set[int] = set()
-        self.connection.create_function("note_late", 1, self._late.add)
         self._is_ready = False
+        connection.create_function("note_late", 1, self._late.add)
 
-    def _make_ready(self) -> None:
-        for text in (self.VIEW, self.TRIGGER):
-            sqlite3.Cursor(self.connection).execute(text)
-        self._is_ready = not self._database.in_atomic_block  # what is rolled back takes the view with it
-
-    def write(self, rows: list[Row]) -> list[int]:
+    def write(self, rows: list[Row], *, is_inside: bool) -> list[int]:
         if not self._is_ready:
-            self._make_ready()
+            for text in (self.VIEW, self.TRIGGER):
+                sqlite3.Cursor(self.connection).execute(text)
+            self._is_ready = not is_inside  # a transaction that is rolled back takes them with it
         self._late.clear()
         with transaction.atomic() if len(rows) > ROWS_AT_ONCE else nullcontext():
             for first in range(0, len(rows), ROWS_AT_ONCE):
@@ -169,7 +167,7 @@ class _OnSqlite:
         return f"INSERT INTO arriving ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
 
 
-_KINDS: dict[str, Callable[[BaseDatabaseWrapper], _Statement]] = {
+_KINDS: dict[str, Callable[[Any], _Statement]] = {
     "postgresql": _OnPostgresql,
     "sqlite": _OnSqlite,
 }

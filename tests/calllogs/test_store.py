@@ -2,12 +2,15 @@
 
 import contextlib
 import datetime as dt
+import gc
 import itertools
+import threading
+import weakref
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -135,6 +138,23 @@ def test_a_batch_is_stored_as_a_whole_or_not_at_all():
     store(batch)
     assert CallLog.objects.count() == Push.objects.filter(outcome="STORED").count() == 100
     assert list(Push.objects.order_by("id")) == list(Push.objects.order_by("received_at"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_that_has_stored_and_ended_leaves_no_connection_behind():
+    left = []
+
+    def bring():
+        store([arrival(BASE)])
+        left.append(weakref.ref(connections[DEFAULT_DB_ALIAS]))
+        connections.close_all()
+
+    thread = threading.Thread(target=bring)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert CallLog.objects.count() == 1
+    assert [kept() for kept in left] == [None]
 
 
 def test_a_batch_in_which_a_call_changes_twice_is_one_call_that_is_folded_anew():
