@@ -57,7 +57,7 @@ def test_pushes_that_come_together_share_transactions(push, monkeypatch):
 
     monkeypatch.setattr(writer, "store", slow)
     assert push_together(push, 24) == [b"Successful"] * 24
-    assert len(sizes) == 2
+    assert len(sizes) <= 2
 
 
 def test_a_connection_that_died_unnoticed_costs_no_push(push):
