@@ -34,13 +34,13 @@ def no_fsync() -> None:
 
 def blank_overwrites() -> None:
     """The newest push wins with all its fields, the empty ones too."""
-    from calllogs import store
+    from calllogs import statements
     from calllogs.merging import MERGE
 
-    careless = ", ".join(f"{name} = excluded.{name}" for name in store.CALL_COLUMNS if name != "call_id")
-    store.POSTGRESQL = store.POSTGRESQL.replace(MERGE, careless)
-    # SQLite's are made of this one, when they are needed.
-    store._KEEP_CALLS = store._KEEP_CALLS.replace(MERGE, careless)
+    careless = ", ".join(f"{name} = excluded.{name}" for name in statements._CALL if name != "call_id")
+    postgresql, sqlite = statements._OnPostgresql, statements._OnSqlite
+    postgresql.TEXT = postgresql.TEXT.replace(MERGE, careless)
+    sqlite.TRIGGER = sqlite.TRIGGER.replace(MERGE, careless)
 
 
 def no_per_row_fallback() -> None:
