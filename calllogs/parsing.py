@@ -274,7 +274,7 @@ _ISO = re.compile(r"([^T ]+)[T ]+([0-9:.]+)\s*(Z|[+-][0-9]{2}:?[0-9]{2})?", re.I
 def moment(date: str, time: str, *, zone: ZoneInfo) -> dt.datetime:
     """The moment in UTC. Raises Rejected for what is no date or no time; never reads a month first."""
     offset = ""
-    if len(date) > 10 and (iso := _ISO.fullmatch(date)):
+    if iso := _ISO.fullmatch(date):
         date, offset = iso[1], (iso[3] or "").upper()
         time = iso[2] if offset or not time else time
     day = _date(date)
