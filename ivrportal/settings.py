@@ -20,18 +20,18 @@ env.read_env(BASE_DIR / ".env")
 def _kept_secret(path: Path) -> str:
     """A random secret that outlives restarts: made once, kept in a file that only its owner reads."""
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
-        return path.read_text().strip()
+        path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+        return path.read_text(encoding="utf-8").strip()
 
 
 def _secret_or_file(name: str) -> str:
     """`NAME`, or the content of the file that `NAME_FILE` names (as container secrets are handed over)."""
     path = env.str(f"{name}_FILE", default="")
-    return Path(path).read_text().strip() if path else env.str(name, default="").strip()
+    return Path(path).read_text(encoding="utf-8").strip() if path else env.str(name, default="").strip()
 
 
 # --- Mode and places -------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def _folding(directory: Path) -> Iterator[None]:
 def _read(path: Path) -> tuple[Counts, list[str]]:
     """Counts, and whose they are; nothing of a file that is not there or makes no sense."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         counts = {
             meter: {tuple(labels): numbers for labels, numbers in series}
             for meter, series in found["counts"].items()
@@ -123,7 +123,7 @@ def _replace(path: Path, content: object) -> None:
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(fd, "w") as file:
+        with open(fd, "w", encoding="utf-8") as file:
             json.dump(content, file)
         fresh.replace(path)
     except OSError:

@@ -94,7 +94,7 @@ def _write_again(path: Path, lines: list[str]) -> None:
         path.unlink(missing_ok=True)
         return
     beside = path.with_suffix(".unfinished")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
         file.flush()
         os.fsync(file.fileno())

@@ -83,7 +83,7 @@ def _set_aside(sealed: Path, data: bytes, damage: list[Span]) -> None:
     """Keep damaged stretches beside the file. The same name every time, so that a repeated drain adds none."""
     unfinished = sealed.with_suffix(".unfinished")
     fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(fd, "w") as file:
+    with open(fd, "w", encoding="utf-8") as file:
         for span in damage:
             is_tail = span.end == len(data)
             line = {

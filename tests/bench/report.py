@@ -86,10 +86,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def write(key: str, section: Section, *, machine: str, page: Path = PAGE) -> None:
     """Put the section of module `key` into the page, in the place of its former one or after the others."""
-    known = {match["key"]: match[0] for match in _SECTION.finditer(page.read_text())} if page.exists() else {}
+    known = (
+        {match["key"]: match[0] for match in _SECTION.finditer(page.read_text(encoding="utf-8"))}
+        if page.exists()
+        else {}
+    )
     known[key] = _block(key, section, machine)
     page.parent.mkdir(exist_ok=True)
-    page.write_text("\n".join([_HEAD, *known.values()]))
+    page.write_text("\n".join([_HEAD, *known.values()]), encoding="utf-8")
 
 
 def _block(key: str, section: Section, machine: str) -> str:

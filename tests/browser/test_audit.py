@@ -29,7 +29,7 @@ def test_a_change_stands_in_the_trail_with_old_and_new_and_can_be_taken_out(page
     with page.expect_download() as download:
         page.get_by_role("button", name="Export what is found as CSV").click()
     assert re.fullmatch(r"audit-trail-\d{4}-\d\d-\d\d-\d{4}\.csv", download.value.suggested_filename)
-    assert "Founders Day" in Path(download.value.path()).read_text()
+    assert "Founders Day" in Path(download.value.path()).read_text(encoding="utf-8")
     page.goto(TRAIL)
     expect(page.locator("#result_list tbody tr").first).to_contain_text("audit trail: person=admin")
 

@@ -116,7 +116,7 @@ def test_a_supervisor_s_way_in(door):
     codes = page.locator(".signin-codes code").all_inner_texts()
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save as a file").click()
-    assert Path(saved.value.path()).read_text().split() == codes
+    assert Path(saved.value.path()).read_text(encoding="utf-8").split() == codes
     page.get_by_role("link", name="I have kept them").click()
     page.wait_for_url("**/admin/")
 

@@ -23,7 +23,7 @@ def provider_state(portal):
 
 
 def push(portal, query):
-    key = Path(portal.var / "demo-push-key.txt").read_text().strip()
+    key = Path(portal.var / "demo-push-key.txt").read_text(encoding="utf-8").strip()
     with urllib.request.urlopen(f"{portal.url}/api/PostCallLogs?key={key}&{query}", timeout=5) as reply:
         return reply.read()
 

@@ -226,7 +226,7 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_exports(
 def test_the_command_s_exports_are_on_record_too():
     make_calls(["a"])
     out = io.BytesIO()
-    text = io.TextIOWrapper(out)
+    text = io.TextIOWrapper(out, encoding="utf-8")
     call_command("export_calls", format="xlsx", output="-", stdout=text)
     assert len(xlsx_rows(out.getvalue())) == 1
     record = Export.objects.get()

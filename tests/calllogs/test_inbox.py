@@ -86,7 +86,7 @@ def test_the_list_counts_no_further_than_it_shows(supervisor, push, monkeypatch)
 
 
 def test_every_reason_of_the_parser_has_words():
-    source = Path(parsing.__file__).read_text()
+    source = Path(parsing.__file__).read_text(encoding="utf-8")
     reasons = set(re.findall(r'"((?:no|not a|the call|template)[^"]*)"', source)) & {
         found
         for quoted in re.findall(r"Rejected\(([^)]*)\)", source)

@@ -127,7 +127,7 @@ def test_all_web_servers_are_started_alike():
 
 
 def names_of_example(path: Path) -> set[str]:
-    return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", path.read_text(), re.MULTILINE))
+    return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_every_name_in_deploy_is_explained_in_the_example():

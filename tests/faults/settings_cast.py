@@ -128,7 +128,7 @@ def kill(pid: int) -> None:
 def watch(seen: Path) -> None:
     """Write down each setting that is shown as in force, once for each time that it was changed."""
     known: set[tuple[Any, ...]] = set()
-    with seen.open("w", buffering=1) as lines:
+    with seen.open("w", encoding="utf-8", buffering=1) as lines:
         while True:
             try:
                 rows = list(
@@ -181,7 +181,7 @@ def left_behind(seen: Path) -> dict[str, Any]:
         },
         "states": dict(ProviderSetting.objects.values_list("address", "state")),
         "attempts": Attempt.objects.count(),
-        "seen": [json.loads(line) for line in seen.read_text().splitlines()],
+        "seen": [json.loads(line) for line in seen.read_text(encoding="utf-8").splitlines()],
     }
 
 

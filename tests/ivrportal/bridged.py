@@ -18,7 +18,7 @@ NOTES = Path(os.environ["BRIDGE_NOTES"])
 
 
 def note(text):
-    with NOTES.open("a") as file:
+    with NOTES.open("a", encoding="utf-8") as file:
         file.write(text + "\n")
 
 

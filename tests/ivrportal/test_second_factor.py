@@ -331,7 +331,7 @@ def test_the_secrets_have_no_screen(client_for):
 
 def test_a_demo_asks_nobody_and_production_those_who_see_personal_data(settings):
     assert settings.SECOND_FACTOR_ROLES == []
-    listed = re.search(r"#SECOND_FACTOR_ROLES=(.*)", Path(".env.example").read_text())[1]
+    listed = re.search(r"#SECOND_FACTOR_ROLES=(.*)", Path(".env.example").read_text(encoding="utf-8"))[1]
     assert tuple(listed.split(",")) == roles.SEE_PERSONAL_DATA
 
 

@@ -18,7 +18,7 @@ PLACES = re.compile(r"%\([a-z_]+\)[sd]|%[sd]")
 
 
 def texts_of_python(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in MARKERS:
             yield from (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant))
 
@@ -26,7 +26,8 @@ def texts_of_python(path: Path) -> Iterator[str]:
 def texts_of_template(path: Path) -> Iterator[str]:
     """Django rewrites a template as calls of gettext before it is searched for texts; those are Python to us."""
     for call in re.finditer(
-        r"n?gettext\((u?'(?:[^'\\]|\\.)*'|u?\"(?:[^\"\\]|\\.)*\")", templatize(path.read_text())
+        r"n?gettext\((u?'(?:[^'\\]|\\.)*'|u?\"(?:[^\"\\]|\\.)*\")",
+        templatize(path.read_text(encoding="utf-8")),
     ):
         yield ast.literal_eval(call[1])
 

@@ -43,12 +43,12 @@ class Command(BaseCommand):
 
 def _kept(path: Path, *, given: str) -> tuple[str, bool]:
     """The secret of this file: as given, else as kept, else random; and whether it is new."""
-    before = path.read_text().strip() if path.exists() else ""
+    before = path.read_text(encoding="utf-8").strip() if path.exists() else ""
     value = given or before or secrets.token_urlsafe(12)
     if value != before:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(value + "\n")
+        path.write_text(value + "\n", encoding="utf-8")
     return value, value != before
 
 
