@@ -5,8 +5,9 @@
 set -u
 cd "$(dirname "$0")/.."
 mkdir -p var
-CHROMIUM=$(.venv/bin/python -m tests.plugins.chromium) || exit 1
-export CHROMIUM
+# What the machine lacks is said here, in one line each, before the first test.
+machine=$(.venv/bin/python -m tests.plugins.machine) || exit 1
+eval "$machine"
 
 part() {
     title=$1 said=$2 database=$3 marks=$4

@@ -1,5 +1,6 @@
 """A real browser against the whole portal as `make run` starts it."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,16 @@ from tests.plugins.demo import PASSWORD, Demo, migrate_in, start_demo
 # A machine that is busy is slow, not wrong.
 expect.set_options(timeout=20_000)
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+# The browser's shared memory lies in /tmp: containers have a /dev/shm of 64 MB, or none.
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-dev-shm-usage",
+]  # fmt: skip
+
+
+def pytest_configure() -> None:
+    # For a run of pytest by itself; tools/tests.sh has set it already.
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(chromium.node()))
 
 
 @pytest.fixture(scope="session")

