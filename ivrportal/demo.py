@@ -8,7 +8,7 @@ import fcntl
 import http.client
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import redis
@@ -18,7 +18,7 @@ from django.db import connections
 from kombu.exceptions import KombuError
 
 from ivrportal.celery import app
-from ivrportal.embedded import HOST, Broker, answers, is_free, prepare_broker
+from ivrportal.embedded import HOST, Broker, NoAddress, answers, free_port, is_free, prepare_broker
 from ivrportal.serving import PORTAL, web_server
 from ivrportal.supervisor import Part, Stopped, Supervisor
 
@@ -138,23 +138,42 @@ def _require_free_ports() -> None:
         wanted["SIMULATOR_PORT"] = settings.SIMULATOR_PORT
     if len(set(wanted.values())) < len(wanted):
         raise Refusal(f"PORT and SIMULATOR_PORT are both {settings.PORT}: set one of them to another number.")
+    taken = {}
     for variable, port in wanted.items():
-        advice = f"choose another with {variable}, e.g. {variable}={_proposal(port)} make run"
         try:
             if not is_free(port):
-                raise Refusal(f"Port {port} is taken: stop what listens there, or {advice}")
+                taken[variable] = port
         except (PermissionError, OverflowError):
-            raise Refusal(f"Port {port} cannot be used: {advice}") from None
+            advice = _advice({variable: port}, avoid=wanted.values())
+            raise Refusal(f"Port {port} cannot be used: choose another, e.g. {advice}") from None
+        except NoAddress as error:
+            raise Refusal(str(error)) from None
+    if taken:
+        subject = " and ".join(map(str, taken.values()))
+        ports = f"Port {subject} is" if len(taken) == 1 else f"Ports {subject} are"
+        advice = _advice(taken, avoid=wanted.values())
+        raise Refusal(f"{ports} taken: stop what listens there, or choose another, e.g. {advice}")
 
 
-def _proposal(port: int) -> int:
-    return port + 1 if 1024 <= port < 65535 else 8001
+def _advice(ports: Mapping[str, int], *, avoid: Collection[int]) -> str:
+    """A command that works beside what runs here now, e.g. another clone's portal."""
+    used = set(avoid)
+    words = []
+    for variable, port in ports.items():
+        free = next((each for each in range(max(port, 8000) + 1, 65536) if _usable(each, used)), free_port())
+        used.add(free)
+        words.append(f"{variable}={free}")
+    return " ".join([*words, "make run"])
+
+
+def _usable(port: int, used: Collection[int]) -> bool:
+    return port not in used and is_free(port)
 
 
 @contextlib.contextmanager
 def _only_one(path: Path) -> Iterator[None]:
     """Two portals in one directory would share a database and a broker's files, and stop each other's parts."""
-    with path.open("w") as lock:
+    with path.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,6 +5,7 @@ second, so that a restart costs nothing.
 """
 
 import contextlib
+import errno
 import secrets
 import socket
 from dataclasses import dataclass
@@ -66,15 +67,26 @@ def answers(url: str) -> bool:
             return False
 
 
+class NoAddress(Exception):
+    """The machine or container has no IPv4 loopback address; the text says so in one line."""
+
+
 def is_free(port: int) -> bool:
-    """Can a server listen on this port of the loopback interface? Raises PermissionError where we may not."""
+    """True if a server can listen on this port of the loopback interface.
+
+    Raises PermissionError where we may not, and NoAddress where the loopback interface has no IPv4 address.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         try:
             probe.bind((HOST, port))
         except PermissionError:
             raise
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise NoAddress(
+                    f"This machine has no address {HOST}: the demo needs IPv4 on the loopback interface."
+                ) from None
             return False
     return True
 
@@ -89,7 +101,7 @@ def free_port() -> int:
 def _last_start(url_file: Path) -> tuple[int, str]:
     """Port and password of the last start; 0 and "" if there was none, or if its file is torn."""
     try:
-        parts = urlsplit(url_file.read_text().strip())
+        parts = urlsplit(url_file.read_text(encoding="utf-8").strip())
         return parts.port or 0, parts.password or ""
     except (FileNotFoundError, ValueError):
         return 0, ""

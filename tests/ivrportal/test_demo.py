@@ -1,6 +1,7 @@
 """`make run` from outside: the whole portal, as a newcomer starts and stops it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ivrportal.embedded import HOST, answers, free_port
+from ivrportal.embedded import HOST, answers, free_port, is_free
 from tests.plugins.demo import Demo, launch_demo, start_demo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,16 +94,39 @@ def test_a_second_portal_in_the_same_directory_is_refused(demo: Demo) -> None:
     )
 
 
+@pytest.fixture
+def taken_ports():
+    """Two ports of the loopback interface on which somebody else listens."""
+    with socket.socket() as one, socket.socket() as two:
+        for other in (one, two):
+            other.bind((HOST, 0))
+            other.listen()
+        yield one.getsockname()[1], two.getsockname()[1]
+
+
 @pytest.mark.parametrize("variable", ["PORT", "SIMULATOR_PORT"])
-def test_a_taken_port_is_told_in_one_line(tmp_path: Path, variable: str) -> None:
-    with socket.socket() as other:
-        other.bind((HOST, 0))
-        other.listen()
-        port = other.getsockname()[1]
-        assert _refusal(VAR_DIR=str(tmp_path), **{variable: str(port)}).startswith(
-            f"Port {port} is taken: stop what listens there, or choose another with {variable}"
-        )
+def test_a_taken_port_is_reported_in_one_line(tmp_path: Path, taken_ports, variable: str) -> None:
+    port = taken_ports[0]
+    text = _refusal(VAR_DIR=str(tmp_path), **{variable: str(port)})
+    pattern = (
+        rf"Port {port} is taken: stop what listens there, or choose another, e\.g\. {variable}=\d+ make run"
+    )
+    assert re.fullmatch(pattern, text)
     assert not any(tmp_path.iterdir()), "a refused start leaves nothing behind"
+
+
+def test_beside_another_portal_the_proposed_command_has_two_free_ports(tmp_path: Path, taken_ports) -> None:
+    port, simulator_port = taken_ports
+    text = _refusal(VAR_DIR=str(tmp_path), PORT=str(port), SIMULATOR_PORT=str(simulator_port))
+    found = re.fullmatch(
+        rf"Ports {port} and {simulator_port} are taken: stop what listens there, or choose another,"
+        r" e\.g\. PORT=(\d+) SIMULATOR_PORT=(\d+) make run",
+        text,
+    )
+    assert found, text
+    proposed = {int(number) for number in found.groups()}
+    assert len(proposed) == 2
+    assert all(is_free(number) for number in proposed)
 
 
 def test_production_is_refused(tmp_path: Path) -> None:

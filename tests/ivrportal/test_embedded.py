@@ -15,6 +15,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from ivrportal import embedded
 from ivrportal.embedded import HOST, Broker, answers, free_port, is_free, prepare_broker
 from ivrportal.processes import end, start_tied
 
@@ -100,3 +101,10 @@ def test_a_port_is_free_until_somebody_listens() -> None:
         listener.bind(("0.0.0.0", port))
         listener.listen()
         assert not is_free(port)
+
+
+def test_a_machine_without_ipv4_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setattr(embedded, "HOST", "192.0.2.1")  # for documentation only: no machine has it
+    with pytest.raises(embedded.NoAddress, match=r"This machine has no address 192\.0\.2\.1"):
+        is_free(port)
