@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import re
-import sqlite3
 import urllib.request
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.looks import looked_at
+from tests.plugins.demo import change_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -20,12 +20,6 @@ BOARD = "/admin/settings_sync/agent/"
 def told(portal, number):
     with urllib.request.urlopen(f"{portal.simulator_url}/state", timeout=5) as reply:
         return json.load(reply)["agents"].get(number)
-
-
-def change(portal, sql, *values):
-    """Behind the portal's back, for what takes hours otherwise."""
-    with sqlite3.connect(portal.var / "portal.sqlite3", timeout=20) as database:
-        database.execute(sql, values)
 
 
 def card(page, name):
@@ -38,10 +32,12 @@ def switch_of(page, name):
 
 def always_open(portal):
     """Office hours at any time of any day, whatever the other tests have left."""
-    change(portal, "UPDATE settings_sync_officehours SET opens_at = '00:00:00', closes_at = '23:59:00'")
+    change_database(
+        portal, "UPDATE settings_sync_officehours SET opens_at = '00:00:00', closes_at = '23:59:00'"
+    )
     today = dt.datetime.now(ZoneInfo("Asia/Kolkata")).date().isoformat()
-    change(portal, "DELETE FROM settings_sync_holiday WHERE date = ?", today)
-    change(portal, "DELETE FROM settings_sync_otherhours WHERE date = ?", today)
+    change_database(portal, "DELETE FROM settings_sync_holiday WHERE date = ?", today)
+    change_database(portal, "DELETE FROM settings_sync_otherhours WHERE date = ?", today)
 
 
 def test_a_thumb_switches_an_agent_and_the_board_says_when_it_is_in_force(portal, page_of):
@@ -112,7 +108,7 @@ def test_a_pause_by_keyboard_shows_its_end_and_returns_by_itself(portal, page_of
     expect(card(page, "Kavita Das")).to_contain_text(re.compile(r"Off until (\w{3} )?\d\d:\d\d"))
     expect(switch_of(page, "Kavita Das")).to_have_attribute("aria-checked", "false")
     passed = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)).strftime("%Y-%m-%d %H:%M:%S")
-    change(portal, "UPDATE settings_sync_agent SET off_until = ? WHERE name = 'Kavita Das'", passed)
+    change_database(portal, "UPDATE settings_sync_agent SET off_until = ? WHERE name = 'Kavita Das'", passed)
     expect(switch_of(page, "Kavita Das")).to_have_attribute("aria-checked", "true", timeout=40_000)
     expect(card(page, "Kavita Das").locator(".badge")).to_have_text(re.compile("In force"), timeout=15_000)
     assert told(portal, "9800100025") == "AVAIL"
@@ -140,7 +136,7 @@ def test_the_last_of_a_department_is_asked_about_and_no_means_no(portal, page_of
 
 def test_a_last_switch_that_is_not_confirmed_goes_back(portal, page_of):
     always_open(portal)
-    change(
+    change_database(
         portal,
         "UPDATE settings_sync_agent SET availability = 'OFF' WHERE department = 'Bookings' AND name != 'Meera Das'",
     )

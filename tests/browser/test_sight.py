@@ -2,8 +2,6 @@
 
 import os
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.looks import looked_at
 from tests.calllogs.exporting import csv_rows
+from tests.plugins.demo import change_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 CALLS, DESK = "/admin/calllogs/calllog/", "/admin/calllogs/missed/"
@@ -20,12 +19,11 @@ MOBILE, HALF = re.compile(r"\b[6-9]\d{4} \d{5}\b"), re.compile(r"[6-9]\d••�
 @pytest.fixture
 def sales(portal):
     """The supervisor may see Sales only."""
-    with closing(sqlite3.connect(portal.var / "portal.sqlite3", timeout=20)) as database, database:
-        (person,) = database.execute("SELECT id FROM auth_user WHERE username = 'supervisor'").fetchone()
-        database.execute(
-            "INSERT OR IGNORE INTO calllogs_departmentlimit (person_id, department) VALUES (?, 'Sales')",
-            [person],
-        )
+    change_database(
+        portal,
+        "INSERT OR IGNORE INTO calllogs_departmentlimit (person_id, department)"
+        " SELECT id, 'Sales' FROM auth_user WHERE username = 'supervisor'",
+    )
 
 
 def looks(page, name):

@@ -1,12 +1,15 @@
 """The whole portal, as `make run` starts it, for tests that look at it from outside."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -134,6 +137,12 @@ def migrate_in(var: Path) -> None:
         env=_environment(var),
         check=True,
     )
+
+
+def change_database(demo: Demo, sql: str, *values: Any) -> None:
+    """Execute and commit one statement in the portal's SQLite file, without the portal's knowledge."""
+    with closing(sqlite3.connect(demo.var / "portal.sqlite3", timeout=20)) as connection, connection:
+        connection.execute(sql, values)
 
 
 def _collect(demo: Demo) -> None:
