@@ -3,6 +3,10 @@
 .NOTPARALLEL:
 .PHONY: help run test check bench faults lock
 
+# The same on every machine: UTF-8 whatever the locale, and no settings of another Python from the shell.
+export PYTHONUTF8 := 1
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS
+
 BIN := .venv/bin
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
@@ -10,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 # Made-up values, complete enough for production's checks; nothing is connected to.
-PRODUCTION := PORTAL_MODE=production SECRET_KEY=not-a-secret-only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz \
+PRODUCTION := ENV_FILE=/dev/null PORTAL_MODE=production SECRET_KEY=not-a-secret-only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz \
 	DEBUG=false ALLOWED_HOSTS=portal.example CSRF_TRUSTED_ORIGINS=https://portal.example \
 	DATABASE_URL=postgres://portal:portal@127.0.0.1:5432/portal REDIS_URL=redis://127.0.0.1:6379/0 \
 	IVR_API_URL=https://provider.example IVR_API_KEY=made-up IVR_CUST_ID=made-up PUSH_KEYS=made-up
@@ -42,7 +46,7 @@ check: $(DEV)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@find templates -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
-	@PORTAL_MODE=demo SECRET_KEY=made-up DATABASE_URL=sqlite://:memory: \
+	@ENV_FILE=/dev/null PORTAL_MODE=demo SECRET_KEY=made-up DATABASE_URL=sqlite://:memory: \
 		$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 

@@ -6,6 +6,7 @@ Whatever the environment names (REDIS_URL, IVR_API_URL, DATABASE_URL) is used in
 import contextlib
 import fcntl
 import http.client
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -23,6 +24,7 @@ from ivrportal.serving import PORTAL, web_server
 from ivrportal.supervisor import Part, Stopped, Supervisor
 
 PROBE_S = 0.5
+WORKER_LOCKS = 16  # more than a worker with two processes takes
 
 
 class Refusal(Exception):
@@ -36,8 +38,10 @@ def run() -> None:
             "This command runs the demo. Use `make run`, or set PORTAL_MODE=demo; in production let the machine's"
             " own supervisor run the web server, the Celery worker and beat (see README.md)."
         )
+    os.umask(0o077)  # the data in VAR_DIR is personal: no other user of the machine may read it
     _require_free_ports()
-    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    _require_semaphores()
+    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_one(settings.VAR_DIR / "portal.lock"):
         _run_parts()
 
@@ -59,9 +63,11 @@ def _run_parts() -> None:
 
 
 def _environment() -> dict[str, str]:
-    env = {**os.environ, "PYTHONUNBUFFERED": "1", "PORTAL_MODE": "demo"}
+    # The supervisor reads the lines of its parts as UTF-8, whatever the locale.
+    env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "PORTAL_MODE": "demo"}
     # In a container one is root by habit; Celery's ten lines about it would bury the rest. Nothing it reads is pickled.
-    env.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
+    as_root = "ignore:You're running the worker with superuser privileges"  # the last of several filters wins
+    env["PYTHONWARNINGS"] = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), as_root]))
     return env
 
 
@@ -153,6 +159,18 @@ def _require_free_ports() -> None:
         ports = f"Port {subject} is" if len(taken) == 1 else f"Ports {subject} are"
         advice = _advice(taken, avoid=wanted.values())
         raise Refusal(f"{ports} taken: stop what listens there, or choose another, e.g. {advice}")
+
+
+def _require_semaphores() -> None:
+    """Celery's worker shares locks with its child processes. Linux keeps them in /dev/shm."""
+    try:
+        _locks = [multiprocessing.Lock() for _ in range(WORKER_LOCKS)]
+    except (OSError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refusal(
+            f"The Celery worker needs a writable /dev/shm ({reason}). Mount one as root:"
+            " mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
+        ) from None
 
 
 def _advice(ports: Mapping[str, int], *, avoid: Collection[int]) -> str:

@@ -1,6 +1,9 @@
 """Every setting of the portal, in sections. What people set is listed in `.env.example`."""
 
+import os
 import secrets
+import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+# Tests and checks name an empty file: the .env of a developer must not reach them.
+env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
 
 
 def _kept_secret(path: Path) -> str:
@@ -22,10 +26,25 @@ def _kept_secret(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        pass
+    except OSError as error:
+        sys.exit(f"{path} cannot be read ({error.strerror}). Choose another directory with VAR_DIR.")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(
+            encoding="utf-8"
+        ).strip()  # of two processes that start at once, the last one's counts
+    except OSError as error:
+        sys.exit(f"{path.parent} cannot be written to ({error.strerror}). Choose another with VAR_DIR.")
+
+
+def _port(name: str, *, default: int) -> int:
+    text = env.str(name, default="").strip() or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        sys.exit(f"{name}={text} is not a port number. Use a number from 1 to 65535.")
+    return int(text)
 
 
 def _secret_or_file(name: str) -> str:
@@ -38,7 +57,7 @@ def _secret_or_file(name: str) -> str:
 PORTAL_MODE = env.str("PORTAL_MODE", default="production")
 DEMO = PORTAL_MODE == "demo"
 DEBUG = env.bool("DEBUG", default=False)
-VAR_DIR = Path(env.str("VAR_DIR", default="var"))
+VAR_DIR = Path(env.str("VAR_DIR", default="") or "var")
 if not VAR_DIR.is_absolute():
     VAR_DIR = BASE_DIR / VAR_DIR
 
@@ -53,7 +72,7 @@ if SECRET_KEY_MISSING:
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 # --- Hosts -----------------------------------------------------------------------------------------------
-PORT = env.int("PORT", default=8000)
+PORT = _port("PORT", default=8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEMO else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
@@ -142,9 +161,17 @@ UNFOLD = {
 }  # fmt: skip
 
 # --- Database --------------------------------------------------------------------------------------------
-DATABASES: dict[str, Any] = {
-    "default": env.db_url_config(_secret_or_file("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
-}
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the warning about an unknown scheme shows the password
+    DATABASES: dict[str, Any] = {
+        "default": env.db_url_config(
+            _secret_or_file("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"
+        )
+    }
+if DATABASES["default"].get("ENGINE") not in {"django.db.backends.postgresql", "django.db.backends.sqlite3"}:
+    sys.exit(
+        "DATABASE_URL must begin with postgres:// or sqlite:///, e.g. postgres://USER:PASSWORD@HOST:PORT/NAME."
+    )
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE, because transactions that read before they write lock each other out otherwise;
     # FULL, because we acknowledge pushes and saves as being on the disk. The log is brought in eight times more rarely
@@ -220,7 +247,7 @@ WHITENOISE_USE_FINDERS = DEMO
 WHITENOISE_AUTOREFRESH = False
 
 # --- The provider: how it is reached, and how patient we are ---------------------------------------------
-SIMULATOR_PORT = env.int("SIMULATOR_PORT", default=9100)
+SIMULATOR_PORT = _port("SIMULATOR_PORT", default=9100)
 SIMULATOR_URL = f"http://127.0.0.1:{SIMULATOR_PORT}"
 IVR_API_URL = env.str("IVR_API_URL", default=SIMULATOR_URL if DEMO else "").rstrip("/")
 IVR_API_KEY = _secret_or_file("IVR_API_KEY") or ("demo-key" if DEMO else "")

@@ -1,13 +1,14 @@
 """The check before the first test names what is missing, in one line."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.plugins import machine
+from tests.plugins import machine, servers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,6 +61,33 @@ def test_an_unusable_temporary_directory_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     (line,) = machine.problems({}, temporary=missing)
     assert line.startswith(f"{missing} cannot be used")
+
+
+def test_settings_of_the_shell_and_of_a_env_file_do_not_reach_the_tests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"PUSH_KEYS", "DATABASE_URL", "EXPORT_KEPT_DAYS", "IVR_API_KEY_FILE"} <= set(listed)
+    monkeypatch.setattr(os, "environ", {**dict.fromkeys(listed, "1"), "PATH": "/bin"})
+    servers.clean_environment()
+    assert os.environ == {"PATH": "/bin"}
+
+
+def test_no_env_file_is_read_in_tests() -> None:
+    assert os.environ["ENV_FILE"] == os.devnull
+
+
+def test_make_gives_its_commands_one_environment(tmp_path: Path) -> None:
+    foreign = {"PYTHONPATH": "/elsewhere", "PYTHONSAFEPATH": "1", "PYTHONOPTIMIZE": "2", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        ["make", "--no-print-directory", "--eval", "show: ; @env", "show"],
+        cwd=ROOT,
+        env={**os.environ, **foreign},
+        capture_output=True,
+        text=True,
+    )
+    given = dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("PYTHON"))
+    assert {name: given.get(name) for name in foreign} == dict.fromkeys(foreign, None) | {"PYTHONUTF8": "1"}
 
 
 @pytest.mark.browser

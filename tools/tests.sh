@@ -4,7 +4,10 @@
 # Most of the time of a browser's test is waiting, so the other lane costs it little.
 set -u
 cd "$(dirname "$0")/.."
-mkdir -p var
+if ! mkdir -p var 2>/dev/null || [ ! -w var ]; then
+    printf '%s\n' "$(pwd)/var cannot be written to. The output of the tests is kept there." >&2
+    exit 1
+fi
 # What the machine lacks is said here, in one line each, before the first test.
 machine=$(.venv/bin/python -m tests.plugins.machine) || exit 1
 eval "$machine"

@@ -68,6 +68,7 @@ install() {
         --retries 2 -r "$lock" >"$log" 2>&1 || explain
 }
 
+[ -w . ] || fail "$(pwd) cannot be written to. Clone the portal to a directory of your own."
 make_venv
 case $group in
     runtime) lock=requirements.txt ;;

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ivrportal import demo as devserver
 from ivrportal.embedded import HOST, answers, free_port, is_free
 from tests.plugins.demo import Demo, launch_demo, start_demo
 
@@ -20,9 +21,20 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.whole
 
 
+# The demo starts whatever a user's shell is set to.
+UNUSUAL = {
+    "LC_ALL": "POSIX",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONWARNINGS": "error",
+    "TZ": "Asia/Kathmandu",
+    "HOME": "/nonexistent",
+}
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    running = start_demo(tmp_path_factory.mktemp("demo") / "var")
+    running = start_demo(tmp_path_factory.mktemp("demo") / "va r", **UNUSUAL)
     yield running
     running.stop()
 
@@ -127,6 +139,62 @@ def test_beside_another_portal_the_proposed_command_has_two_free_ports(tmp_path:
     proposed = {int(number) for number in found.groups()}
     assert len(proposed) == 2
     assert all(is_free(number) for number in proposed)
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({"PORT": "abc"}, "PORT=abc is not a port number. Use a number from 1 to 65535."),
+        ({"PORT": "0"}, "PORT=0 is not a port number. Use a number from 1 to 65535."),
+        (
+            {"SIMULATOR_PORT": "65536"},
+            "SIMULATOR_PORT=65536 is not a port number. Use a number from 1 to 65535.",
+        ),
+        (
+            {"DATABASE_URL": "postgress://portal:a-password@127.0.0.1/portal"},
+            "DATABASE_URL must begin with postgres:// or sqlite:///, e.g. postgres://USER:PASSWORD@HOST:PORT/NAME.",
+        ),
+        (
+            {"VAR_DIR": "/dev/null"},
+            "/dev/null cannot be used (File exists). Choose another with VAR_DIR.",
+        ),
+        (
+            {"VAR_DIR": "/proc/portal"},
+            "/proc/portal cannot be used (No such file or directory). Choose another with VAR_DIR.",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_work_is_reported_in_one_line(tmp_path: Path, environment, line: str) -> None:
+    assert _refusal(**{"VAR_DIR": str(tmp_path), **environment}) == line
+
+
+def test_without_a_secret_key_the_directory_that_should_hold_it_is_named() -> None:
+    line = _refusal(VAR_DIR="/dev/null", SECRET_KEY="")
+    assert (
+        line
+        == "/dev/null/secret-key cannot be read (Not a directory). Choose another directory with VAR_DIR."
+    )
+
+
+def test_a_database_that_cannot_be_reached_is_reported_in_one_line(tmp_path: Path) -> None:
+    url = f"postgres://portal:portal@{HOST}:{free_port()}/portal"
+    text = _refusal(VAR_DIR=str(tmp_path), DATABASE_URL=url)
+    assert text.splitlines()[-1].startswith("The database cannot be used: connection failed")
+    assert "Traceback" not in text
+
+
+def test_without_shared_memory_the_reason_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(devserver.multiprocessing, "Lock", refuse)
+    with pytest.raises(devserver.Refusal, match=r"needs a writable /dev/shm \(Permission denied\)"):
+        devserver._require_semaphores()
+
+
+def test_only_its_own_user_can_read_what_the_demo_stores(demo: Demo) -> None:
+    for path in (demo.var, demo.var / "portal.sqlite3", demo.var / "demo-logins.txt"):
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_production_is_refused(tmp_path: Path) -> None:

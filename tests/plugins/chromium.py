@@ -97,8 +97,12 @@ def _npm_script() -> Path:
 
 
 def _run(command: list[str], directory: Path) -> None:
+    # The machine's own certificates are valid too, as they are for pip: some offices inspect TLS in a proxy.
+    env = {"NODE_USE_SYSTEM_CA": "1", **os.environ}
     try:
-        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=FETCH_S)
+        done = subprocess.run(
+            command, cwd=directory, env=env, capture_output=True, text=True, timeout=FETCH_S
+        )
     except subprocess.TimeoutExpired:
         raise NoBrowser(f"Fetching a browser took over {FETCH_S} s. {_ADVICE}") from None
     if done.returncode != 0:

@@ -5,6 +5,7 @@ test a database that nobody meant. `--db postgres` (the default) or `--db sqlite
 """
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,26 +23,7 @@ DATABASES = ("postgres", "sqlite")
 BROKER_START_S = 5.0
 TRIES = 3
 
-# What a developer's shell or the portal's .env may hold, and what must not reach a test.
-_FOREIGN = (
-    "IVR_",
-    "PUSH_",
-    "DEMO_",
-    "TRUSTED_PROXIES",
-    "METRICS_",
-    "CALL_",
-    "RECORDING_",
-    "SECRET_KEY",
-    "ALLOWED_HOSTS",
-    "CSRF_",
-    "SECOND_FACTOR_",
-    "SESSION_",
-    "EMAIL_",
-    "PORTAL_URL",
-    "SILENCE_",
-    "ALARM_",
-    "DEED_",
-)
+EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,8 +50,8 @@ def _start_servers(config: pytest.Config, *, database: str) -> None:
     directory.chmod(0o711)  # PostgreSQL may run as another user below it; what lies inside is closed
     var = directory / "var"
     var.mkdir(mode=0o700)
-    _clean_environment()
-    os.environ.update(PORTAL_MODE="demo", VAR_DIR=str(var))
+    clean_environment()
+    os.environ.update(PORTAL_MODE="demo", VAR_DIR=str(var), ENV_FILE=os.devnull)
     os.environ["REDIS_URL"] = _start_broker(config, directory / "broker")
     if database == "postgres":
         os.environ["DATABASE_URL"] = _start_postgres(config, directory / "postgres")
@@ -77,10 +59,10 @@ def _start_servers(config: pytest.Config, *, database: str) -> None:
         os.environ["DATABASE_URL"] = f"sqlite:///{var / 'portal.sqlite3'}"
 
 
-def _clean_environment() -> None:
-    for name in list(os.environ):
-        if name.startswith(_FOREIGN):
-            del os.environ[name]
+def clean_environment() -> None:
+    """Remove the portal's settings from the environment: a developer's shell must not change what is tested."""
+    for name in re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE):
+        os.environ.pop(name, None)
 
 
 def _start_broker(config: pytest.Config, directory: Path) -> str:

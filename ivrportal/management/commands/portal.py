@@ -3,7 +3,9 @@
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError
 
 from ivrportal.demo import Refusal, run
 
@@ -13,9 +15,14 @@ class Command(BaseCommand):
     requires_system_checks = []  # the parts check for themselves; twice would cost a second of every start
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None if the caller closed it
+            stream.reconfigure(line_buffering=True, errors="replace")
         try:
             run()
         except Refusal as refusal:
             sys.exit(str(refusal))
+        except OSError as error:  # a full disk, or a directory that belongs to another user
+            sys.exit(f"{settings.VAR_DIR} cannot be used ({error.strerror}). Choose another with VAR_DIR.")
+        except DatabaseError as error:
+            reason = str(error).strip().splitlines()[0]
+            sys.exit(f"The database cannot be used: {reason}")
