@@ -24,7 +24,7 @@ find_python() {
         return
     fi
     # A name can be found and still not run (version managers leave such), so each is tried.
-    for candidate in python3.13 python3.12 python3.11 python3 python; do
+    for candidate in python3.13 python3.14 python3.12 python3.11 python3 python; do
         if is_new_enough "$candidate"; then
             echo "$candidate"
             return
@@ -50,7 +50,7 @@ make_venv() {
 
 explain() {
     if grep -qiE "error: command '?[^ ]*(cc|gcc|g\+\+|clang|c\+\+)|no such file or directory: '?(cc|gcc|clang)|failed building wheel|failed-wheel-build|python\.h" "$log"; then
-        fail "a package has no ready-made build for this machine and could not be compiled. Install a C compiler and Python's headers, or use Python 3.11 to 3.13 on 64-bit Linux or macOS; details in $log"
+        fail "a package has no ready-made build for this machine and could not be compiled. Install a C compiler and Python's headers, or use Python 3.11 to 3.14 on 64-bit Linux or macOS; details in $log"
     elif grep -qi "do not match the hashes" "$log"; then
         fail "a download is not the file that the lock names. Try again; if it stays so, run make lock and look at what changed; details in $log"
     elif grep -qi "no space left" "$log"; then
