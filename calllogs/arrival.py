@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from calllogs import parsing
 from calllogs.parsing import ParsedCall
-from settings_sync.ids import new_id_in_time
+from ivrportal.common.ids import new_id_in_time
 
 logger = logging.getLogger(__name__)
 

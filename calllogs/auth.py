@@ -20,7 +20,7 @@ from django.conf import settings
 from calllogs.models import PushKey
 from calllogs.models.key import digest_of
 from calllogs.vocabulary import KEY_PARAMETER, normal_key
-from settings_sync.network import is_in_networks
+from ivrportal.common.network import is_in_networks
 
 logger = logging.getLogger(__name__)
 

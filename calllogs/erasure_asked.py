@@ -11,10 +11,10 @@ from calllogs import tasks
 from calllogs.erasing import jobs
 from calllogs.erasing.spelling import pattern_of
 from calllogs.models import CallLog, DeskEntry, Erasure, Export, Push, Recording, Rollup
+from ivrportal.common.phone import masked, to_e164
 from settings_sync import audit
 from settings_sync.audit import COMMAND_LINE
 from settings_sync.models import Agent
-from settings_sync.phone import masked, to_e164
 
 
 class Refused(Exception):

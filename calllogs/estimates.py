@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from calllogs.models import CallLog
-from calllogs.patience import TookTooLong, within
+from ivrportal.common.query_timeout import TookTooLong, within
 
 COUNTED = 10_000  # so far is counted; further, an estimate does
 COUNT_MS = {"postgresql": 40, "sqlite": 30}

@@ -23,8 +23,8 @@ from calllogs import office_time, searching
 from calllogs.models import CallLog
 from calllogs.models.call import HAS_RECORDING
 from calllogs.reading import Reading
+from ivrportal.common.phone import for_people, to_e164
 from settings_sync.models import Agent
-from settings_sync.phone import for_people, to_e164
 
 CUSTOM = "custom"
 PERIODS = {

@@ -31,7 +31,7 @@ from calllogs import estimates
 from calllogs.estimates import UNKNOWN, Count
 from calllogs.filters import CallFilter
 from calllogs.models import CallLog
-from calllogs.patience import TookTooLong, within
+from ivrportal.common.query_timeout import TookTooLong, within
 
 PER_PAGE = 50
 WALK = {"postgresql": 50_000, "sqlite": 20_000}

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, KEY_PARAMETER, OTHER, STATUSES, normal_key
-from settings_sync.phone import to_e164
+from ivrportal.common.phone import to_e164
 
 MAX_ID, MAX_TEXT, MAX_URL = 128, 100, 2000
 MAX_SECONDS = 7 * 24 * 3600  # a week: no call is longer

@@ -20,8 +20,8 @@ from calllogs.periods import Period, day_of
 from calllogs.rollups import hours
 from calllogs.rollups.counting import Dimension
 from calllogs.rollups.reading import Departments, Figures, counted, hourly, level, several
+from ivrportal.common.phone import for_people, to_e164
 from settings_sync.models import Agent
-from settings_sync.phone import for_people, to_e164
 
 __all__ = [
     "Bar", "Cell", "Curve", "DayBar", "Departments", "Dimension", "Figures", "Period", "Row", "by", "by_day", "by_hour",

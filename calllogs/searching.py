@@ -14,7 +14,7 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, Sta
 
 from calllogs import hiding
 from calllogs.models import CallLog
-from settings_sync.phone import half_hidden, to_e164
+from ivrportal.common.phone import half_hidden, to_e164
 
 LONGEST = 128  # as long as a call id
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2011]+")

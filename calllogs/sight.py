@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from calllogs import hiding
 from calllogs.models import CallLog, DepartmentLimit
-from settings_sync.phone import for_people, half_hidden
+from ivrportal.common.phone import for_people, half_hidden
 
 NUMBERS = "calllogs.see_numbers"
 _KEPT, _LIMITS = "_calllogs_sight", "_calllogs_limits"

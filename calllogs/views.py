@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from calllogs import auth, writer
 from calllogs.arrival import Received, receive
 from calllogs.waiting import Kept
-from settings_sync import network
+from ivrportal.common import network
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
 SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid Data", "Failure"

@@ -26,7 +26,7 @@ from calllogs.models import PushKey
 from calllogs.spool import SpoolFull
 from calllogs.store import store, store_each
 from calllogs.waiting import Kept, Room, Waiting
-from settings_sync import meters
+from ivrportal.common import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Writer:
     def _aside(self, push: Received, digest: str) -> Kept:
         """Without the database: into the spool, if the key is known to be good."""
         kept = self._spooled(push, auth.is_live(digest))
-        meters.count("ivrportal_pushes", kept)
+        metrics.count("ivrportal_pushes", kept)
         return kept
 
     def _spooled(self, push: Received, is_live: bool | None) -> Kept:
@@ -275,12 +275,12 @@ class Writer:
 
 def _count(batch: list[Waiting]) -> None:
     """In the metrics, once for each batch and not for each push. What was put aside counts where that is done."""
-    meters.observe("ivrportal_push_batch_pushes", len(batch))
+    metrics.observe("ivrportal_push_batch_pushes", len(batch))
     waited = timezone.now() - batch[0].push.received_at
-    meters.observe("ivrportal_push_batch_seconds", max(0.0, waited.total_seconds()))
+    metrics.observe("ivrportal_push_batch_seconds", max(0.0, waited.total_seconds()))
     outcomes = [waiting.kept for waiting in batch]
     for kept in set(outcomes):
-        meters.count("ivrportal_pushes", kept, by=outcomes.count(kept))
+        metrics.count("ivrportal_pushes", kept, by=outcomes.count(kept))
 
 
 def _twice(work: Callable[[], object]) -> None:

@@ -23,10 +23,10 @@ from django.views.decorators.http import require_http_methods
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ivrportal import roles
+from ivrportal.common import admin_theme
 from ivrportal.people import rules, words
 from ivrportal.people.forms import NewPersonForm, PersonForm
 from ivrportal.signin import factor, throttle
-from settings_sync import theme
 from settings_sync.audit import Action
 
 # What the form itself puts on record, with its old and new values.
@@ -41,11 +41,11 @@ MAY = (gettext_lazy("What the person may do"), {"fields": ("roles", "departments
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the house's own knows more
+class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc]  # the house's own knows more
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
-    change_password_form = theme.AdminPasswordChangeForm
+    change_password_form = admin_theme.AdminPasswordChangeForm
     list_display = ["username", "shown_name", "shown_roles", "shown_factor", "is_active", "last_login"]
     list_filter = ["is_active", "groups"]
     filter_horizontal = []
@@ -106,20 +106,20 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the
 
     # --- what is shown ---
 
-    @theme.display(description=gettext_lazy("Name"), ordering="last_name")
+    @admin_theme.display(description=gettext_lazy("Name"), ordering="last_name")
     def shown_name(self, person: User) -> str:
         return person.get_full_name() or "–"
 
-    @theme.display(description=gettext_lazy("Roles"))
+    @admin_theme.display(description=gettext_lazy("Roles"))
     def shown_roles(self, person: User) -> str:
         names = [_("Superuser")] if person.is_superuser else []
         return ", ".join([*names, *(_(name) for name in roles.of(person))]) or "–"
 
-    @theme.display(description=gettext_lazy("Only these departments"))
+    @admin_theme.display(description=gettext_lazy("Only these departments"))
     def shown_departments(self, person: User) -> str:
         return ", ".join(limit.department for limit in person.department_limits.all()) or _("All")
 
-    @theme.display(description=gettext_lazy("Second factor"))
+    @admin_theme.display(description=gettext_lazy("Second factor"))
     def shown_factor(self, person: Any) -> str:
         has_phone = person.has_phone
         look = {
@@ -137,7 +137,7 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the
             '{} {} · <a class="in-link" href="{}">{}</a>', badge, codes, address, _("Reset it")
         )
 
-    @theme.display(description=gettext_lazy("Lock"))
+    @admin_theme.display(description=gettext_lazy("Lock"))
     def lock(self, person: User) -> str:
         mine = [lock for lock in throttle.locks() if lock.username == person.get_username()]
         if not mine:
@@ -149,7 +149,7 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the
             '{} · <a class="in-link" href="{}">{}</a>', said, reverse("admin:locks"), _("Lift it")
         )
 
-    @theme.display(description=gettext_lazy("Password"))
+    @admin_theme.display(description=gettext_lazy("Password"))
     def new_password(self, person: User) -> str:
         address = reverse("admin:auth_user_password_change", args=[person.pk])
         return format_html('<a class="in-link" href="{}">{}</a>', address, _("Set a new password"))
@@ -201,7 +201,7 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the
         changes = getattr(request, "audit_changes", None) or {}
         others = {name: pair for name, pair in changes.items() if name not in RIGHTS}
         if changes and not others:
-            return super(theme.ModelAdmin, self).log_change(request, obj, message)
+            return super(admin_theme.ModelAdmin, self).log_change(request, obj, message)
         action = Action.PASSWORD if "password" in others else None
         return super().log_change(request, obj, message, **{"action": action, "changes": others, **facts})
 
@@ -211,7 +211,7 @@ class UserAdmin(DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc]  # the
 
 
 @admin.register(Group)
-class GroupAdmin(theme.ReadOnly, theme.ModelAdmin):
+class GroupAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
     """The roles are kept by the portal itself, so this is for reading."""
 
     list_display = ["name", "purpose", "count"]
@@ -222,18 +222,18 @@ class GroupAdmin(theme.ReadOnly, theme.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).prefetch_related("user_set")
 
-    @theme.display(description=gettext_lazy("What it is for"))
+    @admin_theme.display(description=gettext_lazy("What it is for"))
     def purpose(self, group: Group) -> str:
         return str(roles.WORDS.get(group.name, "–"))
 
-    @theme.display(description=gettext_lazy("People"))
+    @admin_theme.display(description=gettext_lazy("People"))
     def count(self, group: Group) -> int:
         return len(group.user_set.all())
 
-    @theme.display(description=gettext_lazy("What it allows"))
+    @admin_theme.display(description=gettext_lazy("What it allows"))
     def may(self, group: Group) -> str:
         return render_to_string("signin/role_may.html", {"may": words.allowed(group)})
 
-    @theme.display(description=gettext_lazy("People"))
+    @admin_theme.display(description=gettext_lazy("People"))
     def people(self, group: Group) -> str:
         return ", ".join(sorted(person.get_username() for person in group.user_set.all())) or "–"

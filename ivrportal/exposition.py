@@ -8,9 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from ivrportal import asking, measures
+from ivrportal.common import metrics
+from ivrportal.common.metrics import METERS, Meter
 from ivrportal.measures import Gauges
-from settings_sync import meters
-from settings_sync.meters import METERS, Meter
 
 Numbers = dict[tuple[str, ...], list[float]]
 
@@ -24,7 +24,7 @@ def text() -> bytes:
 
 class _Everything(Collector):
     def collect(self) -> Iterator[Metric]:
-        counted = meters.total()
+        counted = metrics.total()
         for name, meter in METERS.items():
             yield from _counted(name, meter, counted.get(name, {}))
         yield from _gauges(measures.of_disk())

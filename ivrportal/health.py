@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ivrportal import asking, exposition, measures
-from settings_sync.network import client_address, is_in_networks
+from ivrportal.common.network import client_address, is_in_networks
 
 
 def healthz(_: HttpRequest) -> HttpResponse:

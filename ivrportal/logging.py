@@ -20,7 +20,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 
-from settings_sync.phone import hidden_in
+from ivrportal.common.phone import hidden_in
 
 _logger = logging.getLogger(__name__)
 

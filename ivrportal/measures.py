@@ -10,8 +10,8 @@ from calllogs import replay
 from calllogs.missed import history
 from calllogs.models import Export, MissedCaller, MissedHistory, Push
 from calllogs.spool import Depth
+from ivrportal.common.database_clock import database_now
 from settings_sync import circuit
-from settings_sync.clock import database_now
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 

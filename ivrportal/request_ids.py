@@ -12,8 +12,8 @@ from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from structlog.contextvars import bound_contextvars
 
-from settings_sync.ids import new_id
-from settings_sync.network import is_in_networks
+from ivrportal.common.ids import new_id
+from ivrportal.common.network import is_in_networks
 
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")

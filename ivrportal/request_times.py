@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from settings_sync import meters
+from ivrportal.common import metrics
 
 
 def counted(
@@ -18,8 +18,8 @@ def counted(
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
         response = get_response(request)
-        meters.observe("ivrportal_web_request_seconds", time.perf_counter() - began)
-        meters.count("ivrportal_web_requests", f"{response.status_code // 100}xx")
+        metrics.observe("ivrportal_web_request_seconds", time.perf_counter() - began)
+        metrics.count("ivrportal_web_requests", f"{response.status_code // 100}xx")
         return response
 
     return middleware

@@ -132,7 +132,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["settings_sync.templatetags.signs"],
+            "builtins": ["ivrportal.templatetags.invisible_characters"],
         },
     },
 ]

@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from calllogs.sight import sight_of
 from ivrportal import measures
-from settings_sync import theme
+from ivrportal.common import admin_theme
 from settings_sync.models import Agent
 
 _COUNTED = "portal_missed_callers"
 
 
-class PortalSite(theme.AdminSite):
+class PortalSite(admin_theme.AdminSite):
     site_header = site_title = _("IVR Portal")
     index_title = _("Home")
 

@@ -10,8 +10,8 @@ from typing import Any
 from celery.signals import task_postrun, task_prerun
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
-from settings_sync import meters
-from settings_sync.ids import in_letters
+from ivrportal.common import metrics
+from ivrportal.common.ids import in_letters
 
 _began: ContextVar[float] = ContextVar("_began")
 
@@ -26,5 +26,5 @@ def _begins(*, task_id: str, task: Any, **_: Any) -> None:
 def _ends(*, task: Any, state: str | None, **_: Any) -> None:
     took_s = time.perf_counter() - _began.get(time.perf_counter())
     unbind_contextvars("task", "task_id")
-    meters.observe("ivrportal_task_seconds", took_s, task.name)
-    meters.count("ivrportal_tasks", task.name, (state or "unknown").lower())
+    metrics.observe("ivrportal_task_seconds", took_s, task.name)
+    metrics.count("ivrportal_tasks", task.name, (state or "unknown").lower())

@@ -17,9 +17,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ivrportal.common.phone import for_people
 from settings_sync import desired
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, Shift
-from settings_sync.phone import for_people
 
 # Why a record was changed, as the history keeps it.
 BY_SHIFT, BY_PAUSE, PUT_BACK, SAMPLE = "shift", "the pause is over", "put back", "sample data"

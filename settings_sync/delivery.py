@@ -15,8 +15,9 @@ from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
-from settings_sync import circuit, client, desired, ledger, meters, outcomes, wire
-from settings_sync.clock import database_now
+from ivrportal.common import metrics
+from ivrportal.common.database_clock import database_now
+from settings_sync import circuit, client, desired, ledger, outcomes, wire
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
 from settings_sync.outcomes import NextTry, Outcome
@@ -193,8 +194,8 @@ def scrubbed(reply: str) -> str:
 
 def complete(claimed: Claim, result: Result) -> bool:
     """Record what became of a request. False: the lease was lost meanwhile, and only the attempt was noted."""
-    meters.count("ivrportal_attempts", result.outcome)
-    meters.observe("ivrportal_attempt_seconds", result.duration_ms / 1000)
+    metrics.count("ivrportal_attempts", result.outcome)
+    metrics.observe("ivrportal_attempt_seconds", result.duration_ms / 1000)
     with transaction.atomic():
         Circuit.take_turn()
         now = database_now()

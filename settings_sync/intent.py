@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Q
 
+from ivrportal.common.database_clock import database_now
 from settings_sync import circuit, ledger, tasks, wire
-from settings_sync.clock import database_now
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 

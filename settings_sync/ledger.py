@@ -15,8 +15,8 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from ivrportal.common.database_clock import database_now
 from settings_sync import desired
-from settings_sync.clock import database_now
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider import State
 

@@ -18,8 +18,8 @@ from calllogs.admin.call_story import lasting
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.sight import Sight
+from ivrportal.common.phone import for_people
 from settings_sync.models import Agent
-from settings_sync.phone import for_people
 
 MOST_OF_CALLER = 500
 LOOKED_AT = 500  # calls before this one, among which agent and department are looked for

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from calllogs.filters import NOTHING, CallFilter
 from calllogs.models import CallLog
 from calllogs.sight import Sight
-from settings_sync.phone import for_people
+from ivrportal.common.phone import for_people
 
 FIELDS = ("department", "virtual_number", "circle")
 NEWEST = 5_000  # calls that are looked at for values that the statistics do not know yet

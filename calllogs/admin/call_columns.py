@@ -14,7 +14,7 @@ from calllogs.admin.words import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.sight import Sight
-from settings_sync.phone import for_people
+from ivrportal.common.phone import for_people
 
 PARAMETER, REMEMBER = "column", "remember"
 _SESSION = "call_columns"

@@ -23,8 +23,8 @@ from calllogs.admin.words import clock_text
 from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.pages import Page, Place
-from calllogs.patience import again_if_stopped
 from calllogs.sight import sight_of
+from ivrportal.common.query_timeout import again_if_stopped
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.models import Agent

@@ -22,10 +22,10 @@ from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
 from calllogs.searching import shortened
 from calllogs.sight import Sight, sight_of
+from ivrportal.common.phone import for_people
 from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.models import Agent
-from settings_sync.phone import for_people
 
 LIST = "admin:calllogs_calllog_changelist"
 MISSED = {CallLog.Status.MISSED, CallLog.Status.DROPPED}

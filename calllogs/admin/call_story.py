@@ -16,9 +16,9 @@ from calllogs.admin.words import outcome_badge, remark_words, to_the_second
 from calllogs.models import CallLog, Push
 from calllogs.sight import Sight
 from calllogs.vocabulary import FIELD_OF_KEY, normal_key
+from ivrportal.common.phone import for_people
 from settings_sync import desired
 from settings_sync.models import Holiday, OfficeHours, OtherHours
-from settings_sync.phone import for_people
 from settings_sync.schedule import LAST_MINUTE
 
 MOST_PUSHES = 20

@@ -12,11 +12,11 @@ from calllogs.admin.call_list import CallList
 from calllogs.admin.kept_history import NumbersInHistory
 from calllogs.models import CallLog
 from calllogs.sight import sight_of
-from settings_sync import theme
+from ivrportal.common import admin_theme
 
 
 @admin.register(CallLog)
-class CallLogAdmin(NumbersInHistory, CallList, theme.ReadOnly, theme.ModelAdmin):
+class CallLogAdmin(NumbersInHistory, CallList, admin_theme.ReadOnly, admin_theme.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallLog]:
         return super().get_queryset(request).filter(sight_of(request.user).condition())
 

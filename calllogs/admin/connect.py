@@ -27,10 +27,10 @@ from calllogs.models import CallLog, Push, PushKey
 from calllogs.sight import require_unlimited
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from calllogs.waiting import Kept
+from ivrportal.common.network import client_address
+from ivrportal.common.phone import masked
 from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.network import client_address
-from settings_sync.phone import masked
 
 KEY_PLACEHOLDER = "YOUR-KEY"
 TEST_PREFIX = "test-"

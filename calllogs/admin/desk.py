@@ -29,9 +29,9 @@ from calllogs.missed import acts, listing, refresh
 from calllogs.missed.listing import Facet, Wanted
 from calllogs.models.desk import Why
 from calllogs.sight import Sight, sight_of
+from ivrportal.common.phone import for_people
 from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.phone import for_people
 
 WAITING, OLD, DONE = "waiting", "old", "done"
 SHOWN = {WAITING: gettext_lazy("Waiting"), OLD: gettext_lazy("Older"), DONE: gettext_lazy("Done")}

@@ -19,9 +19,9 @@ from calllogs.missed import acts
 from calllogs.models import CallLog, DeskEntry, MissedCaller
 from calllogs.models.call import STATUS_LOOK
 from calllogs.sight import Sight, sight_of
+from ivrportal.common.phone import for_people
 from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.phone import for_people
 
 MOST = 100
 ENTRY_LOOK: dict[str, tuple[str, str]] = {

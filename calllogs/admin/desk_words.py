@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.desk import WHY_LOOK, Why
 from calllogs.sight import Sight
+from ivrportal.common.phone import for_people
 from settings_sync import desired
-from settings_sync.phone import for_people
 
 SOON, LONG = dt.timedelta(minutes=15), dt.timedelta(hours=1)
 WHY_WORDS: dict[str, Any] = {

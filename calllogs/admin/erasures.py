@@ -21,7 +21,7 @@ from calllogs.admin.words import to_the_second
 from calllogs.erasing import jobs
 from calllogs.models import CallLog, Erasure
 from calllogs.models.erasure import ERASURE_LOOK
-from settings_sync.phone import for_people
+from ivrportal.common.phone import for_people
 
 MAY = "calllogs.erase_caller"
 MOST_LISTED = 100

@@ -28,7 +28,8 @@ from calllogs.filters import from_query
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
 from calllogs.sight import sight_of
-from settings_sync import audit, theme
+from ivrportal.common import admin_theme
+from settings_sync import audit
 from settings_sync.audit import Action
 
 
@@ -50,10 +51,10 @@ def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) 
 
 
 @admin.register(Export)
-class ExportAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
+class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
     list_before_template = "calllogs/exports_before.html"
     list_display = ["asked_at", "who", "file_format", "shown_rows", "shown_state"]
-    list_filter = [("state", theme.ChoicesDropdownFilter), ("asked_at", theme.RangeDateFilter)]
+    list_filter = [("state", admin_theme.ChoicesDropdownFilter), ("asked_at", admin_theme.RangeDateFilter)]
     list_filter_submit = True
     list_fullwidth = True
     search_fields = ["who", "words"]
@@ -74,11 +75,11 @@ class ExportAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Two columns differ from person to person: everybody fetches their own files only."""
 
-        @theme.display(description=gettext_lazy("Which calls"), ordering="words")
+        @admin_theme.display(description=gettext_lazy("Which calls"), ordering="words")
         def words(export: Export) -> str:
             return narrowing.shown_words(export.words, export.query, sight_of(request.user))
 
-        @theme.display(description=gettext_lazy("File"))
+        @admin_theme.display(description=gettext_lazy("File"))
         def file(export: Export) -> str:
             may_have = is_own(request, export) and export_asked.still_may(request.user, export)
             if not (export.can_be_downloaded and may_have):
@@ -89,11 +90,11 @@ class ExportAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
         first, who, *others = self.list_display
         return [first, who, words, *others, file]
 
-    @theme.display(description=gettext_lazy("Rows"), ordering="rows")
+    @admin_theme.display(description=gettext_lazy("Rows"), ordering="rows")
     def shown_rows(self, export: Export) -> str:
         return intcomma(export.rows)
 
-    @theme.display(description=gettext_lazy("State"), ordering="state")
+    @admin_theme.display(description=gettext_lazy("State"), ordering="state")
     def shown_state(self, export: Export) -> str:
         colour, icon = STATE_LOOK[export.state]
         look = {"words": export.get_state_display(), "colour": colour, "icon": icon}

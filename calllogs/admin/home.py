@@ -21,8 +21,8 @@ from calllogs.admin import home_asked, home_picture
 from calllogs.admin.home_asked import PICKS, Asked
 from calllogs.admin.home_picture import Waiting
 from calllogs.missed import history, listing
-from calllogs.patience import TookTooLong
 from calllogs.sight import sight_of
+from ivrportal.common.query_timeout import TookTooLong
 from settings_sync.models import Agent
 
 logger = logging.getLogger(__name__)

@@ -21,9 +21,9 @@ from calllogs.admin.words import clock_text
 from calllogs.filters import period_words
 from calllogs.missed import history
 from calllogs.models import CallLog
-from calllogs.patience import within
 from calllogs.periods import Period, day_of
 from calllogs.reports import Departments, Dimension, Figures
+from ivrportal.common.query_timeout import within
 from settings_sync import desired
 
 OLD_S = 10.0  # while a worker counts what comes, a page does not

@@ -26,9 +26,10 @@ from calllogs.models import Push
 from calllogs.replay import replay
 from calllogs.sight import EVERYTHING, Sight, sight_of
 from calllogs.vocabulary import BLANKS
-from settings_sync import audit, theme
+from ivrportal.common import admin_theme
+from ivrportal.common.phone import masked, to_e164
+from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.phone import masked, to_e164
 
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
 
@@ -47,14 +48,14 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Push)
-class PushAdmin(WholeOffice, NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
+class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
     change_form_template = "calllogs/push.html"
     list_before_template = "calllogs/inbox_before.html"
     list_display = ["came_at", "shown_outcome", "noticed", "remote_addr"]
     list_filter = ["outcome", ReasonFilter]
     list_select_related = ["call"]
     list_fullwidth = True
-    paginator = theme.FirstPages
+    paginator = admin_theme.FirstPages
     show_full_result_count = False
     fields = ["received_at"]
     readonly_fields = fields
@@ -73,7 +74,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, theme.ReadOnly, theme.ModelAdmin)
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        most = theme.FirstPages.most
+        most = admin_theme.FirstPages.most
         waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:most].count()
         context = {"waiting": waiting, "may_replay": self.has_replay_permission(request), "most": most}
         response = super().changelist_view(request, {**context, **(extra_context or {})})
@@ -89,15 +90,15 @@ class PushAdmin(WholeOffice, NumbersInHistory, theme.ReadOnly, theme.ModelAdmin)
             )
         return response
 
-    @theme.display(description=gettext_lazy("Received at"), ordering="received_at")
+    @admin_theme.display(description=gettext_lazy("Received at"), ordering="received_at")
     def came_at(self, push: Push) -> str:
         return to_the_second(push.received_at)
 
-    @theme.display(description=gettext_lazy("Outcome"))
+    @admin_theme.display(description=gettext_lazy("Outcome"))
     def shown_outcome(self, push: Push) -> str:
         return outcome_badge(push)
 
-    @theme.display(description=gettext_lazy("Reason or remark"))
+    @admin_theme.display(description=gettext_lazy("Reason or remark"))
     def noticed(self, push: Push) -> str:
         first, *more = [words for words in (reason_words(push), *remark_words(push)) if words] or ["–"]
         return f"{first} (+{len(more)})" if more else first
@@ -106,11 +107,11 @@ class PushAdmin(WholeOffice, NumbersInHistory, theme.ReadOnly, theme.ModelAdmin)
         """Two columns differ from person to person."""
         sight = sight_of(request.user)
 
-        @theme.display(description=gettext_lazy("Caller"))
+        @admin_theme.display(description=gettext_lazy("Caller"))
         def caller(push: Push) -> str:
             return sight.number(push.call.caller if push.call else caller_of(push)) or "–"
 
-        @theme.display(description=gettext_lazy("Call"))
+        @admin_theme.display(description=gettext_lazy("Call"))
         def shown_call(push: Push) -> str:
             return _call_link(push, sight, longest=16) or "–"
 

@@ -24,7 +24,7 @@ from calllogs.admin import connect
 from calllogs.admin.whole_office import WholeOffice
 from calllogs.admin.words import use_words
 from calllogs.models import PushKey
-from settings_sync import theme
+from ivrportal.common import admin_theme
 from settings_sync.audit import Action
 
 RECENT = dt.timedelta(days=1)
@@ -49,7 +49,7 @@ def rotation() -> dict[str, Any] | None:
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(WholeOffice, theme.ModelAdmin):
+class PushKeyAdmin(WholeOffice, admin_theme.ModelAdmin):
     list_before_template = "calllogs/keys_before.html"
     change_form_before_template = "calllogs/key_before.html"
     list_display = ["shown_name", "standing", "use", "created_at", "steps"]
@@ -73,13 +73,13 @@ class PushKeyAdmin(WholeOffice, theme.ModelAdmin):
         may_change = self.has_change_permission(request)
         return [each for each in super().get_list_display(request) if each != "steps" or may_change]
 
-    @theme.display(description=gettext_lazy("Name"), ordering="name")
+    @admin_theme.display(description=gettext_lazy("Name"), ordering="name")
     def shown_name(self, key: PushKey) -> str:
         look = "in-link" if key.revoked_at is None else "in-link in-muted"
         address = reverse("admin:calllogs_pushkey_change", args=[key.pk])
         return format_html('<a href="{}" class="{}">{}</a>', address, look, key.name)
 
-    @theme.display(description=gettext_lazy("State"))
+    @admin_theme.display(description=gettext_lazy("State"))
     def standing(self, key: PushKey) -> str:
         if key.revoked_at is None:
             look = {"words": _("Live"), "colour": "success", "icon": "check"}
@@ -88,11 +88,11 @@ class PushKeyAdmin(WholeOffice, theme.ModelAdmin):
             look = {"words": words, "colour": "base", "icon": "block"}
         return render_to_string("components/badge.html", look)
 
-    @theme.display(description=gettext_lazy("Last use"), ordering="last_used_at")
+    @admin_theme.display(description=gettext_lazy("Last use"), ordering="last_used_at")
     def use(self, key: PushKey) -> str:
         return use_words(key)
 
-    @theme.display(description=gettext_lazy("What to do"))
+    @admin_theme.display(description=gettext_lazy("What to do"))
     def steps(self, key: PushKey) -> str:
         if key.revoked_at is not None:
             return "–"

@@ -28,7 +28,8 @@ from calllogs.recordings.ranges import Wish, wish_of
 from calllogs.recordings.sounds import ENDINGS
 from calllogs.recordings.words import words_of
 from calllogs.sight import Sight, sight_of
-from settings_sync import audit, theme
+from ivrportal.common import admin_theme
+from settings_sync import audit
 from settings_sync.audit import Action
 
 LISTEN, DOWNLOAD = "calllogs.listen_recording", "calllogs.download_recording"
@@ -199,17 +200,17 @@ def _must_be_allowed(request: HttpRequest) -> None:
 
 
 @admin.register(Listening)
-class ListeningAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
+class ListeningAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
     list_display = ["user_name", "at", "last_at"]
     list_display_links = None
-    list_filter = [("at", theme.RangeDateFilter)]
+    list_filter = [("at", admin_theme.RangeDateFilter)]
     list_filter_submit = True
     list_fullwidth = True
     list_select_related = ["call"]
     search_fields = ["user_name__iexact", "call_uid__exact"]
     search_help_text = gettext_lazy("User name, or call id")
     show_full_result_count = False
-    paginator = theme.FirstPages
+    paginator = admin_theme.FirstPages
 
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """The list tells all; a page of its own would be named after the call's id."""
@@ -233,7 +234,7 @@ class ListeningAdmin(NumbersInHistory, theme.ReadOnly, theme.ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """The last column differs from person to person."""
 
-        @theme.display(description=gettext_lazy("Call"))
+        @admin_theme.display(description=gettext_lazy("Call"))
         def shown_call(listening: Listening) -> str:
             words = Truncator(_uid(listening, sight_of(request.user))).chars(40)
             if listening.call_id is None:

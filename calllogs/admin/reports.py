@@ -25,7 +25,7 @@ from calllogs.admin import report_words
 from calllogs.mailed import compose, days, write
 from calllogs.models import CallLog, Report, ReportRun, SavedView
 from calllogs.sight import sight_of
-from settings_sync import theme
+from ivrportal.common import admin_theme
 
 SHOWN_RUNS = 20
 EARLIEST = dt.date(2000, 1, 1)
@@ -37,7 +37,7 @@ class ReportForm(forms.ModelForm):
     class Meta:
         model = Report
         fields = ("name", "rhythm", "weekday", "at", "people", "view", "is_on")
-        widgets = {"at": theme.TimeWidget(), "people": theme.ChoiceBoxes()}
+        widgets = {"at": admin_theme.TimeWidget(), "people": admin_theme.ChoiceBoxes()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +52,7 @@ class ReportForm(forms.ModelForm):
 
 
 @admin.register(Report)
-class ReportAdmin(theme.ModelAdmin):
+class ReportAdmin(admin_theme.ModelAdmin):
     form = ReportForm
     list_before_template = "calllogs/reports_before.html"
     change_form_before_template = "calllogs/report_before.html"
@@ -90,26 +90,26 @@ class ReportAdmin(theme.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {**_mail(), **(extra_context or {})})
 
-    @theme.display(description=gettext_lazy("When"), ordering="rhythm")
+    @admin_theme.display(description=gettext_lazy("When"), ordering="rhythm")
     def shown_rhythm(self, report: Report) -> str:
         return report_words.rhythm(report)
 
-    @theme.display(description=gettext_lazy("To whom"))
+    @admin_theme.display(description=gettext_lazy("To whom"))
     def shown_people(self, report: Report) -> str:
         return ", ".join(user.get_full_name() or user.username for user in report.people.all()) or "–"
 
-    @theme.display(description=gettext_lazy("Made by"))
+    @admin_theme.display(description=gettext_lazy("Made by"))
     def shown_maker(self, report: Report) -> str:
         return report_words.maker(report) or "–"
 
-    @theme.display(description=gettext_lazy("Last time"))
+    @admin_theme.display(description=gettext_lazy("Last time"))
     def shown_last(self, report: Report) -> str:
         (run,) = report.newest_runs or [None]  # type: ignore[attr-defined]
         if run is None:
             return "–"
         return render_to_string("calllogs/report_standing.html", {"run": report_words.run(run)})
 
-    @theme.display(description=gettext_lazy("Next time"))
+    @admin_theme.display(description=gettext_lazy("Next time"))
     def shown_next(self, report: Report) -> str:
         return report_words.next_words(report)
 

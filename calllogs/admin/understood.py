@@ -14,7 +14,7 @@ from calllogs.admin.words import FIELD_WORDS, REASON_WORDS, clock_text
 from calllogs.arrival import as_bytes
 from calllogs.models import CallLog, Push
 from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
-from settings_sync.phone import for_people
+from ivrportal.common.phone import for_people
 
 
 @dataclass(frozen=True)

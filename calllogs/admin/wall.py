@@ -28,7 +28,7 @@ from calllogs.models.alarm import ALARM_LOOK
 from calllogs.models.call import STATUS_LOOK
 from calllogs.sight import sight_of
 from calllogs.wallboard import Team, Wall
-from settings_sync.phone import masked
+from ivrportal.common.phone import masked
 
 VIEW = "calllogs.view_calllog"
 STOP_POLLING = 286

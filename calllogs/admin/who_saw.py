@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from calllogs import seen_by
 from calllogs.models import CallLog
 from calllogs.sight import sight_of
+from ivrportal.common.phone import hidden_in, masked, to_e164
 from settings_sync import audit
-from settings_sync.phone import hidden_in, masked, to_e164
 
 MAY = "calllogs.see_who_saw"
 

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from calllogs import hiding
 from calllogs.models import Export
-from settings_sync.cells import DIGITS, RUNS_AS_FORMULA, safe
-from settings_sync.phone import half_hidden
+from ivrportal.common.phone import half_hidden
+from ivrportal.common.spreadsheet import DIGITS, RUNS_AS_FORMULA, safe
 
 
 class Call(NamedTuple):

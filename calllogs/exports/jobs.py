@@ -21,7 +21,7 @@ from calllogs.exports.facts import Tally
 from calllogs.exports.pieces import calls_of, pieces
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import Export
-from settings_sync.clock import database_now
+from ivrportal.common.database_clock import database_now
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from calllogs.exports.facts import Tally
 from calllogs.models import Export
-from settings_sync.clock import database_now
+from ivrportal.common.database_clock import database_now
 
 BEAT_S = 1.0
 MOST_TRIES = 3  # an export that ends its worker three times will do so again

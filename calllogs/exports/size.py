@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from calllogs import estimates
 from calllogs.models import CallLog
-from calllogs.patience import TookTooLong, within
+from ivrportal.common.query_timeout import TookTooLong, within
 
 COUNT_MS = 150
 

@@ -19,7 +19,7 @@ from psycopg.errors import error_from_result
 from calllogs.estimates import sql_of
 from calllogs.exports.columns import FIELDS, Call, Setting
 from calllogs.models import CallLog
-from settings_sync.cells import safe
+from ivrportal.common.spreadsheet import safe
 from settings_sync.models import Agent
 
 NEWEST_FIRST = ("-started_at", "-id")

@@ -27,8 +27,8 @@ from calllogs.periods import Period
 from calllogs.post import Content
 from calllogs.reports import Departments, Dimension, Figures, Row
 from calllogs.sight import Sight, sight_of
+from ivrportal.common.phone import masked
 from settings_sync.models import Agent
-from settings_sync.phone import masked
 
 MOST_ROWS = 8
 LINK = "calllogs_report_calls"

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from calllogs.missed.refresh import settle
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
-from settings_sync.clock import database_now
+from ivrportal.common.database_clock import database_now
 
 CLAIM = dt.timedelta(minutes=30)
 CLOSINGS = (DeskEntry.Kind.CALLED_BACK, DeskEntry.Kind.DISMISSED)

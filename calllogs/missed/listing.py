@@ -12,7 +12,7 @@ from calllogs import searching
 from calllogs.missed.refresh import oldest_waiting
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
 from calllogs.sight import EVERYTHING, Sight
-from settings_sync.phone import to_e164
+from ivrportal.common.phone import to_e164
 
 PER_PAGE = 25
 MOST_COUNTED = 1000

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy
 from calllogs.models import DepartmentLimit
 from calllogs.sight import sight_of
 from ivrportal import roles
+from ivrportal.common import admin_theme
 from ivrportal.people import rules
-from settings_sync import audit, theme
+from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.models import Agent
 
@@ -23,12 +24,14 @@ class RolesForm(forms.ModelForm):
 
     editor: Any = None
     roles = forms.MultipleChoiceField(
-        label=gettext_lazy("Roles"), required=False, widget=theme.ChoiceBoxes(attrs={"class": "people-box"})
+        label=gettext_lazy("Roles"),
+        required=False,
+        widget=admin_theme.ChoiceBoxes(attrs={"class": "people-box"}),
     )
     departments = forms.MultipleChoiceField(
         label=gettext_lazy("Only these departments"),
         required=False,
-        widget=theme.ChoiceBoxes(),
+        widget=admin_theme.ChoiceBoxes(),
         help_text=gettext_lazy(
             "None ticked: calls of all departments. Then also calls without a department."
         ),
@@ -109,11 +112,11 @@ class RolesForm(forms.ModelForm):
             )
 
 
-class PersonForm(RolesForm, theme.UserChangeForm):
+class PersonForm(RolesForm, admin_theme.UserChangeForm):
     pass
 
 
-class NewPersonForm(RolesForm, theme.UserCreationForm):
+class NewPersonForm(RolesForm, admin_theme.UserCreationForm):
     pass
 
 

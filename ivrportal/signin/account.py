@@ -18,8 +18,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ivrportal import roles
+from ivrportal.common import admin_theme
 from ivrportal.signin import factor, pending, sessions, steps, throttle
-from settings_sync import audit, theme
+from settings_sync import audit
 from settings_sync.audit import Action
 
 ACCOUNT = "admin:account"
@@ -31,7 +32,7 @@ class PasswordForm(forms.Form):
     password = forms.CharField(
         label=gettext_lazy("Your password"),
         strip=False,
-        widget=theme.PasswordWidget(attrs={"autocomplete": "current-password"}),
+        widget=admin_theme.PasswordWidget(attrs={"autocomplete": "current-password"}),
     )
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:

@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from ivrportal.common import admin_theme
 from ivrportal.signin import factor, pending, throttle
-from settings_sync import theme
 
 FEW_CODES = 3
 STEP, SET_UP, LOGIN = "admin:second_step", "admin:second_factor", "admin:login"
@@ -26,7 +26,7 @@ STEP, SET_UP, LOGIN = "admin:second_step", "admin:second_factor", "admin:login"
 class SignIn(LoginView):
     """Django's own, but whoever owes a code is not signed in yet."""
 
-    authentication_form = theme.AuthenticationForm
+    authentication_form = admin_theme.AuthenticationForm
     template_name = "admin/login.html"
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -43,7 +43,7 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=gettext_lazy("Code"),
         max_length=40,
-        widget=theme.TextWidget(
+        widget=admin_theme.TextWidget(
             attrs={"autocomplete": "one-time-code", "autofocus": "", "spellcheck": "false"}
         ),
     )

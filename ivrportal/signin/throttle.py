@@ -24,9 +24,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ivrportal.common.network import client_address
 from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.network import client_address
 
 ADDRESS_LIMIT = 40
 ACCOUNT_LIMIT = 20

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync import theme
+from ivrportal.common import admin_theme
+from ivrportal.common.phone import for_people
 from settings_sync.models import Agent, Shift
-from settings_sync.phone import for_people
 
 
 class MomentWidget(DateTimeInput):
@@ -23,7 +23,7 @@ class MomentWidget(DateTimeInput):
 
     def __init__(self) -> None:
         super().__init__(
-            attrs={"class": theme.TimeWidget().attrs["class"], "step": 60}, format="%Y-%m-%dT%H:%M"
+            attrs={"class": admin_theme.TimeWidget().attrs["class"], "step": 60}, format="%Y-%m-%dT%H:%M"
         )
 
 
@@ -119,11 +119,11 @@ class WeekFormSet(BaseInlineFormSet):
                 )
 
 
-class ShiftInline(theme.TabularInline):
+class ShiftInline(admin_theme.TabularInline):
     model = Shift
     form = ShiftForm
     formset = WeekFormSet
     extra = 1
     max_num = 28
     template = "settings_sync/shifts.html"
-    formfield_overrides = {TimeField: {"widget": theme.TimeWidget}}
+    formfield_overrides = {TimeField: {"widget": admin_theme.TimeWidget}}

@@ -12,13 +12,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from settings_sync import clockwork, desired, theme
+from ivrportal.common import admin_theme
+from ivrportal.common.phone import for_people, to_e164
+from settings_sync import clockwork, desired
 from settings_sync.admin import board, cards, changes, guard, switching
 from settings_sync.admin.agent_forms import AgentForm, ShiftInline
 from settings_sync.admin.synced import SyncedAdmin
 from settings_sync.models import Agent, Circuit
 from settings_sync.models.agent import Agent as AgentModel
-from settings_sync.phone import for_people, to_e164
 
 BOARD_QUERY = {"q"}  # what the board understands; every other query is meant for the list
 
@@ -90,7 +91,7 @@ class AgentAdmin(SyncedAdmin):
             return []
         return [form.instance.pk for form in formset.forms if _goes_off(form)]
 
-    @theme.display(description=_("Mobile number"), ordering="number")
+    @admin_theme.display(description=_("Mobile number"), ordering="number")
     def shown_number(self, record: Agent) -> str:
         return for_people(record.number)
 
@@ -159,7 +160,7 @@ class AgentAdmin(SyncedAdmin):
             context["all_changes"] = changes.link_of("agent", agent.pk)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @theme.display(description=_("By itself"))
+    @admin_theme.display(description=_("By itself"))
     def by_itself(self, record: Agent | None) -> str:
         """What time will do next, for those who wonder why an agent was switched."""
         if record is None or record.pk is None:

@@ -8,11 +8,11 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync import theme
+from ivrportal.common import admin_theme
+from ivrportal.common.invisible_characters import shown
 from settings_sync.admin import records
 from settings_sync.models import Attempt
 from settings_sync.outcomes import Outcome
-from settings_sync.signs import shown
 
 # What a person reads for each outcome, and its badge's colour. Empty: the request is under way.
 OUTCOMES: dict[str, tuple[Any, str]] = {
@@ -53,7 +53,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(theme.ReadOnly, theme.ModelAdmin):
+class AttemptAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
     list_display = ["started_at", "said", "became", "replied", "took", "because"]
     list_filter = [OutcomeFilter]
     search_fields = ["address"]
@@ -61,24 +61,24 @@ class AttemptAdmin(theme.ReadOnly, theme.ModelAdmin):
     fields = ["started_at", "said", "became", "http_status", "replied", "took", "because"]
     readonly_fields = fields
 
-    @theme.display(description=gettext_lazy("What we said"))
+    @admin_theme.display(description=gettext_lazy("What we said"))
     def said(self, attempt: Attempt) -> str:
         return records.in_words(attempt.address, attempt.value)
 
-    @theme.display(description=gettext_lazy("What came of it"), ordering="outcome")
+    @admin_theme.display(description=gettext_lazy("What came of it"), ordering="outcome")
     def became(self, attempt: Attempt) -> str:
         colour = OUTCOMES.get(attempt.outcome, ("", "base"))[1]
         return render_to_string("components/badge.html", {"words": outcome_words(attempt), "colour": colour})
 
-    @theme.display(description=gettext_lazy("Answer"), ordering="reply")
+    @admin_theme.display(description=gettext_lazy("Answer"), ordering="reply")
     def replied(self, attempt: Attempt) -> str:
         return shown(attempt.reply) or "–"
 
-    @theme.display(description=gettext_lazy("Took"), ordering="duration_ms")
+    @admin_theme.display(description=gettext_lazy("Took"), ordering="duration_ms")
     def took(self, attempt: Attempt) -> str:
         return took_words(attempt)
 
-    @theme.display(description=gettext_lazy("Because of"), ordering="trigger")
+    @admin_theme.display(description=gettext_lazy("Because of"), ordering="trigger")
     def because(self, attempt: Attempt) -> str:
         return trigger_words(attempt)
 

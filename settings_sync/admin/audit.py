@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from settings_sync import theme
+from ivrportal.common import admin_theme
 from settings_sync.admin import audit_export
 from settings_sync.audit import COMMAND_LINE, SYSTEM, Action
 from settings_sync.models import AuditEntry
@@ -56,7 +56,7 @@ class PersonFilter(admin.SimpleListFilter):
         return queryset.filter(person=self.value()) if self.value() else queryset
 
 
-class DaysFilter(theme.RangeDateFilter):
+class DaysFilter(admin_theme.RangeDateFilter):
     """Whole days of the portal's zone. Days become numbers, so that the trail is read in its own order."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -83,11 +83,11 @@ def _number_at(moment: dt.datetime) -> int:
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(theme.ReadOnly, theme.ModelAdmin):
+class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
     list_before_template = "settings_sync/audit_before.html"
     change_form_template = "settings_sync/audit_entry.html"
     list_display = ["moment", "person", "shown_action", "shown_what", "shown_count", "address"]
-    list_filter = [PersonFilter, ("action", theme.ChoicesDropdownFilter), ("at", DaysFilter)]
+    list_filter = [PersonFilter, ("action", admin_theme.ChoicesDropdownFilter), ("at", DaysFilter)]
     list_filter_submit = True
     list_fullwidth = True
     search_fields = ["what"]  # see get_search_results
@@ -95,7 +95,7 @@ class AuditEntryAdmin(theme.ReadOnly, theme.ModelAdmin):
         "User name, record (app.model:key), or words of the scope in the newest 200,000 entries"
     )
     show_full_result_count = False
-    paginator = theme.FirstPages
+    paginator = admin_theme.FirstPages
     fields = ["number"]
     readonly_fields = fields
     actions = None
@@ -125,25 +125,25 @@ class AuditEntryAdmin(theme.ReadOnly, theme.ModelAdmin):
             "verified": verified,
             "may_export": request.user.has_perm(audit_export.EXPORT),
             "query": request.GET.urlencode(),
-            "most": MOST_FOUND if request.GET.get("q") else theme.FirstPages.most,
+            "most": MOST_FOUND if request.GET.get("q") else admin_theme.FirstPages.most,
             "title": _("Audit trail"),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    @theme.display(description=_("When"))
+    @admin_theme.display(description=_("When"))
     def moment(self, entry: AuditEntry) -> str:
         return f"{timezone.localtime(entry.at):%d %b %Y, %H:%M:%S}"
 
-    @theme.display(description=_("What"))
+    @admin_theme.display(description=_("What"))
     def shown_action(self, entry: AuditEntry) -> str:
         look = {"words": entry.get_action_display(), "colour": COLOURS.get(entry.action, "base")}
         return render_to_string("components/badge.html", look)
 
-    @theme.display(description=_("Scope"))
+    @admin_theme.display(description=_("Scope"))
     def shown_what(self, entry: AuditEntry) -> str:
         return entry.what or entry.subject or "–"
 
-    @theme.display(description=_("How many"))
+    @admin_theme.display(description=_("How many"))
     def shown_count(self, entry: AuditEntry) -> str:
         return "–" if entry.count is None else intcomma(entry.count)
 

@@ -15,9 +15,9 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from ivrportal.common.spreadsheet import safe
 from settings_sync import audit
 from settings_sync.audit import Action
-from settings_sync.cells import safe
 from settings_sync.models import AuditEntry
 
 EXPORT = "settings_sync.export_auditentry"

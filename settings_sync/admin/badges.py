@@ -8,12 +8,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from ivrportal.common.invisible_characters import shown
 from settings_sync import circuit
 from settings_sync.admin import account
 from settings_sync.circuit import Shut
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
-from settings_sync.signs import shown
 
 
 def gate() -> Shut | None:

@@ -13,13 +13,13 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ivrportal.common.phone import for_people, national
 from settings_sync import circuit, clockwork, desired
 from settings_sync.admin import account as accounts
 from settings_sync.admin import badges, guard
 from settings_sync.admin.account import Account
 from settings_sync.models import Agent, ProviderSetting, Shift
 from settings_sync.models.provider import STATE_LOOK, State
-from settings_sync.phone import for_people, national
 
 ON_ITS_WAY = {State.WAITING, State.SENDING}
 

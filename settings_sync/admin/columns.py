@@ -4,11 +4,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from ivrportal.common.invisible_characters import shown
 from settings_sync.admin import account as accounts
 from settings_sync.admin import records
 from settings_sync.admin.account import Account
 from settings_sync.models import ProviderSetting
-from settings_sync.signs import shown
 
 
 def parts(setting: ProviderSetting, account: Account) -> dict[str, str]:

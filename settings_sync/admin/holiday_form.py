@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from settings_sync import theme
+from ivrportal.common import admin_theme
 from settings_sync.admin import holiday_plan
 from settings_sync.models import Holiday
 
@@ -23,7 +23,7 @@ class HolidayForm(ModelForm):
     until = DateField(
         label=_("Last day"),
         required=False,
-        widget=theme.DateWidget,
+        widget=admin_theme.DateWidget,
         help_text=_("Only for several days in a row, at most 31: each becomes a holiday of its own."),
     )
     more: tuple[dt.date, ...] = ()
@@ -31,7 +31,7 @@ class HolidayForm(ModelForm):
     class Meta:
         model = Holiday
         fields = ["date", "name"]
-        widgets = {"date": theme.DateWidget}
+        widgets = {"date": admin_theme.DateWidget}
 
     def clean_date(self) -> dt.date:
         date: dt.date = self.cleaned_data["date"]

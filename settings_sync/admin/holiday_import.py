@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST
 
-from settings_sync import holiday_calendars, holiday_files, indian_holidays, theme
+from ivrportal.common import admin_theme
+from settings_sync import holiday_calendars, holiday_files, indian_holidays
 from settings_sync.admin import account as accounts
 from settings_sync.admin import holiday_plan, holiday_words, overview
 from settings_sync.admin.holiday_plan import Plan
@@ -125,7 +126,7 @@ class FileForm(forms.Form):
         label=_lazy("A CSV or calendar file"),
         allow_empty_file=True,  # said in our words
         error_messages={"required": _lazy("Choose a file first."), "invalid": _lazy("Choose a file first.")},
-        widget=theme.FileWidget({"accept": ACCEPTED, "aria-describedby": "file-help id_file_error"}),
+        widget=admin_theme.FileWidget({"accept": ACCEPTED, "aria-describedby": "file-help id_file_error"}),
     )
 
 

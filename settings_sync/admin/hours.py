@@ -17,7 +17,8 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from settings_sync import desired, intent, theme
+from ivrportal.common import admin_theme
+from settings_sync import desired, intent
 from settings_sync.admin import badges, bars, closed_days, heard, hours_form, other_hours, preview
 from settings_sync.admin.hours_form import Row
 from settings_sync.admin.synced import SyncedAdmin
@@ -40,7 +41,7 @@ class ShownRow:
 
 @admin.register(OfficeHours)
 class OfficeHoursAdmin(SyncedAdmin):
-    formfield_overrides = {TimeField: {"widget": theme.TimeWidget}}
+    formfield_overrides = {TimeField: {"widget": admin_theme.TimeWidget}}
     fields = ["day", "opens_at", "closes_at", "at_provider"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync import desired, theme
+from ivrportal.common import admin_theme
+from settings_sync import desired
 from settings_sync.admin import bars
 from settings_sync.models import OfficeHours
 
@@ -30,7 +31,7 @@ class DayForm(forms.ModelForm):
     class Meta:
         model = OfficeHours
         fields = ["opens_at", "closes_at"]
-        widgets = dict.fromkeys(fields, theme.TimeWidget)
+        widgets = dict.fromkeys(fields, admin_theme.TimeWidget)
         error_messages = {
             name: {
                 "required": gettext_lazy("Write both times: the provider takes no day without hours."),

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from settings_sync import audit, desired, edits, intent, theme
+from ivrportal.common import admin_theme
+from settings_sync import audit, desired, edits, intent
 from settings_sync.admin import badges, bars
 from settings_sync.audit import Action
 from settings_sync.circuit import Shut
@@ -86,8 +87,8 @@ class OtherHoursForm(forms.ModelForm):
         model = OtherHours
         fields = ["date", "opens_at", "closes_at", "note"]
         widgets = {
-            "opens_at": theme.TimeWidget,
-            "closes_at": theme.TimeWidget,
+            "opens_at": admin_theme.TimeWidget,
+            "closes_at": admin_theme.TimeWidget,
             "note": forms.TextInput(attrs={"class": "hours-input"}),
         }
         labels = {"opens_at": gettext_lazy("Open from"), "closes_at": gettext_lazy("Until")}

@@ -9,14 +9,14 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync import theme
+from ivrportal.common import admin_theme
 from settings_sync.admin import account as accounts
 from settings_sync.admin import badges, columns, controls, live, overview, records, story
 from settings_sync.models import ProviderSetting
 
 
 @admin.register(ProviderSetting)
-class ProviderSettingAdmin(theme.ReadOnly, theme.ModelAdmin):
+class ProviderSettingAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
     list_display = ["what", "confirmed_now", "standing", "next_try", "reply"]
     list_filter = [overview.StandingFilter, "kind"]
     list_before_template = "settings_sync/list_before.html"
@@ -72,27 +72,27 @@ class ProviderSettingAdmin(theme.ReadOnly, theme.ModelAdmin):
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @theme.display(description=gettext_lazy("Should be"), ordering="address")
+    @admin_theme.display(description=gettext_lazy("Should be"), ordering="address")
     def what(self, setting: Any) -> str:
         return columns.what(setting, records.name_of(setting.record))
 
-    @theme.display(description=gettext_lazy("Provider has"), ordering="confirmed")
+    @admin_theme.display(description=gettext_lazy("Provider has"), ordering="confirmed")
     def confirmed_now(self, setting: Any) -> str:
         return columns.live(setting, "confirmed", columns.confirmed(setting))
 
-    @theme.display(description=gettext_lazy("State"), ordering="state")
+    @admin_theme.display(description=gettext_lazy("State"), ordering="state")
     def standing(self, setting: Any) -> str:
         return badges.badge(setting, setting.account.shut)
 
-    @theme.display(description=gettext_lazy("Next try"), ordering="next_attempt_at")
+    @admin_theme.display(description=gettext_lazy("Next try"), ordering="next_attempt_at")
     def next_try(self, setting: Any) -> str:
         return columns.live(setting, "next", columns.next_try(setting, setting.account))
 
-    @theme.display(description=gettext_lazy("Last answer"), ordering="last_reply")
+    @admin_theme.display(description=gettext_lazy("Last answer"), ordering="last_reply")
     def reply(self, setting: Any) -> str:
         return columns.live(setting, "reply", columns.reply(setting))
 
-    @theme.display(description=gettext_lazy("Send now"))
+    @admin_theme.display(description=gettext_lazy("Send now"))
     def send_now(self, setting: Any) -> str:
         """The button belongs to the list's own form, which carries the token; only the address is its own."""
         if not story.can_send(setting):

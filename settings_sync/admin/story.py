@@ -8,13 +8,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ivrportal.common.invisible_characters import shown
 from settings_sync import circuit, desired
 from settings_sync.admin import account as accounts
 from settings_sync.admin import attempts, badges, records
 from settings_sync.admin.account import Account
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import State
-from settings_sync.signs import shown
 
 SHOWN_ATTEMPTS = 50
 

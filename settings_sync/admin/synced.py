@@ -13,7 +13,8 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from settings_sync import intent, theme
+from ivrportal.common import admin_theme
+from settings_sync import intent
 from settings_sync.admin import badges, preview
 from settings_sync.models import Circuit
 
@@ -27,7 +28,7 @@ class NamedFields(ModelForm):
             field.widget.attrs.setdefault("aria-label", f"{field.label}: {self.instance}")
 
 
-class SyncedAdmin(theme.ModelAdmin):
+class SyncedAdmin(admin_theme.ModelAdmin):
     not_sent_words = ""
     change_form_after_template = "settings_sync/preview_place.html"
     delete_confirmation_template = "settings_sync/delete_confirmation.html"
@@ -111,7 +112,7 @@ class SyncedAdmin(theme.ModelAdmin):
             badges.attach([record], self.address_of)
         return record
 
-    @theme.display(description=_("At the provider"))
+    @admin_theme.display(description=_("At the provider"))
     def at_provider(self, record: Any) -> str:
         if not hasattr(record, "gate"):
             return badges.badge(None, None)

@@ -7,8 +7,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from ivrportal.common.phone import to_e164
 from settings_sync.desired import WEEKDAYS
-from settings_sync.phone import to_e164
 
 
 class PhoneField(models.CharField):

@@ -7,8 +7,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ivrportal.common.database_clock import database_now
 from settings_sync import desired
-from settings_sync.clock import database_now
 
 
 class State(models.TextChoices):

@@ -27,7 +27,7 @@ django.setup()
 # After set-up, because these need the applications.
 from calllogs import arrival, auth, parsing, statements, store, views, waiting  # noqa: E402
 from ivrportal.asgi import application  # noqa: E402
-from settings_sync import network  # noqa: E402
+from ivrportal.common import network  # noqa: E402
 from tests.bench.load import CONNECTIONS, requests  # noqa: E402
 from tests.bench.report import table  # noqa: E402
 

@@ -20,7 +20,7 @@ from calllogs.exports import csv, snapshot, workbook
 from calllogs.exports.columns import COLUMNS
 from calllogs.exports.facts import Tally
 from calllogs.models import CallLog, Export
-from settings_sync.cells import safe
+from ivrportal.common.spreadsheet import safe
 from settings_sync.models import Agent
 from tests.calllogs.exporting import NASTY, csv_rows, expected, make_calls, sheets, written, xlsx_rows
 

@@ -16,8 +16,8 @@ from calllogs.admin.understood import fields_of, unknown_parameters
 from calllogs.admin.words import REASON_WORDS, REMARK_WORDS
 from calllogs.arrival import packed, receive
 from calllogs.models import CallLog, Push, Refusals
+from ivrportal.common import admin_theme
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import theme
 
 pytestmark = pytest.mark.django_db(transaction=True)
 INBOX = "/admin/calllogs/push/"
@@ -74,7 +74,7 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_pushes(
 
 
 def test_the_list_counts_no_further_than_it_shows(supervisor, push, monkeypatch):
-    monkeypatch.setattr(theme.FirstPages, "most", 3)
+    monkeypatch.setattr(admin_theme.FirstPages, "most", 3)
     for number in range(5):
         push(GOOD.format(number))
     page = supervisor.get(INBOX)

@@ -12,7 +12,7 @@ from calllogs import estimates, pages
 from calllogs.filters import CallFilter, from_query
 from calllogs.models import CallLog
 from calllogs.pages import Place, place_of
-from calllogs.patience import TookTooLong, within
+from ivrportal.common.query_timeout import TookTooLong, within
 
 NOW = dt.datetime(2026, 11, 8, 6, 0, tzinfo=dt.UTC)
 QUERIES = (

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from calllogs.models import CallLog, DepartmentLimit
 from calllogs.sight import EVERYTHING, Sight, require_unlimited, sight_of
 from ivrportal import roles
-from settings_sync.phone import half_hidden
+from ivrportal.common.phone import half_hidden
 from tests.conftest import make_user
 
 NOW = dt.datetime(2026, 11, 8, 10, tzinfo=dt.UTC)

@@ -13,7 +13,7 @@ from calllogs.exports.columns import COLUMNS
 from calllogs.missed import refresh
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller
 from calllogs.sight import Sight
-from settings_sync.phone import for_people, half_hidden
+from ivrportal.common.phone import for_people, half_hidden
 from tests.calllogs.exporting import csv_rows, xlsx_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -57,7 +57,7 @@ def no_per_row_fallback() -> None:
 
 def leftmost_forwarded_address() -> None:
     """What the sender itself wrote into `X-Forwarded-For` is believed."""
-    from settings_sync import network
+    from ivrportal.common import network
 
     def believed(meta: Mapping[str, str]) -> str:
         forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")

@@ -70,9 +70,9 @@ def strangers_words_are_safe() -> None:
 
 def direction_turned() -> None:
     """Signs that turn the direction of writing are written into pages."""
-    from settings_sync import signs
+    from ivrportal.common import invisible_characters
 
-    signs.shown = lambda text: text
+    invisible_characters.shown = lambda text: text
 
 
 def cookies_for_everybody() -> None:

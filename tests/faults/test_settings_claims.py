@@ -6,8 +6,8 @@ import time
 import pytest
 from django.db import transaction
 
+from ivrportal.common.database_clock import database_now
 from settings_sync import circuit, delivery, desired, intent, ledger
-from settings_sync.clock import database_now
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State
 

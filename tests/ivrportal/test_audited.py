@@ -11,7 +11,8 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from calllogs.models import CallLog, Export, Push, PushKey
-from settings_sync import audit, theme
+from ivrportal.common import admin_theme
+from settings_sync import audit
 from settings_sync.audit import Action
 from settings_sync.models import AuditEntry, Holiday
 from tests.conftest import PASSWORD
@@ -81,7 +82,7 @@ def only_reads(name: str) -> bool:
     for model, one in admin.site._registry.items():
         opts = model._meta
         views = ["add", "change", "delete", *([] if one.get_actions(request) else ["changelist"])]
-        if isinstance(one, theme.ReadOnly) and name in {
+        if isinstance(one, admin_theme.ReadOnly) and name in {
             f"{opts.app_label}_{opts.model_name}_{view}" for view in views
         }:
             return True

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calllogs.models import CallLog, Push
-from settings_sync.signs import shown
+from ivrportal.common.invisible_characters import shown
 
 pytestmark = pytest.mark.django_db
 MOST_PAGES = 150

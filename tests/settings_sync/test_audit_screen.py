@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from ivrportal.common import admin_theme
 from ivrportal.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import audit, theme
+from settings_sync import audit
 from settings_sync.admin import audit as screen
 from settings_sync.admin import audit_export
 from settings_sync.audit import Action
@@ -119,7 +120,7 @@ def test_a_page_asks_little_and_counts_no_further_than_it_lists(
 ):
     for number in range(12):
         written(f"p{number}")
-    monkeypatch.setattr(theme.FirstPages, "most", 3)
+    monkeypatch.setattr(admin_theme.FirstPages, "most", 3)
     with django_assert_max_num_queries(12):
         page = auditor.get(TRAIL)
     assert page.context["cl"].result_count == 3

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as portal
 
 from calllogs.waiting import Kept
-from settings_sync import meter_files, meters
+from ivrportal.common import metrics, metrics_files
 from settings_sync.outcomes import Outcome
 
 ONE = {"ivrportal_pushes": {("committed",): [1.0]}}
@@ -21,7 +21,7 @@ ONE = {"ivrportal_pushes": {("committed",): [1.0]}}
 def alone(settings, tmp_path, monkeypatch):
     """Counts of this test only, in a place of its own."""
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr(meters, "_mine", meters._Mine())
+    monkeypatch.setattr(metrics, "_mine", metrics._Mine())
     return tmp_path / "meters"
 
 
@@ -49,21 +49,21 @@ for _ in range({times}):
 
 
 def test_words_of_outcomes_are_those_of_their_rooms():
-    assert set(meters.METERS["ivrportal_pushes"].known) == set(Kept)
-    assert set(meters.METERS["ivrportal_attempts"].known) == set(Outcome)
+    assert set(metrics.METERS["ivrportal_pushes"].known) == set(Kept)
+    assert set(metrics.METERS["ivrportal_attempts"].known) == set(Outcome)
 
 
 def test_counts_of_processes_that_have_ended_stay_and_are_counted_once(alone):
-    meters.count("ivrportal_pushes", "committed")
+    metrics.count("ivrportal_pushes", "committed")
     assert process(alone, 10, end="").returncode == 0  # writes when it ends
     assert process(alone, 100, end="meters.write(); os.kill(os.getpid(), signal.SIGKILL)").returncode == -9
     for _ in range(3):
-        assert pushes(meters.total()) == 111
-    meters.write()
+        assert pushes(metrics.total()) == 111
+    metrics.write()
     assert {path.name for path in alone.iterdir()} == {
-        "ended.json", "folding.lock", f"{meters._mine.name}.live", f"{meters._mine.name}.json",
+        "ended.json", "folding.lock", f"{metrics._mine.name}.live", f"{metrics._mine.name}.json",
     }  # fmt: skip
-    assert pushes(meters.total()) == 111
+    assert pushes(metrics.total()) == 111
 
 
 def test_a_process_killed_between_adding_and_deleting_adds_nothing_twice(alone, monkeypatch):
@@ -71,30 +71,30 @@ def test_a_process_killed_between_adding_and_deleting_adds_nothing_twice(alone, 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(OSError("killed")))
         with pytest.raises(OSError, match="killed"):
-            meter_files.of_others(alone, "")
-    assert pushes(meters.total()) == 10
-    assert pushes(meters.total()) == 10
+            metrics_files.of_others(alone, "")
+    assert pushes(metrics.total()) == 10
+    assert pushes(metrics.total()) == 10
 
 
 def test_a_forked_child_counts_for_itself(alone):
-    meters.count("ivrportal_pushes", "committed", by=1000)
-    meters.write()
+    metrics.count("ivrportal_pushes", "committed", by=1000)
+    metrics.write()
     pid = os.fork()
     if not pid:
         try:
-            meters.count("ivrportal_pushes", "committed", by=5)
-            meters.write()
+            metrics.count("ivrportal_pushes", "committed", by=5)
+            metrics.write()
         finally:
             os._exit(0)
     os.waitpid(pid, 0)
-    assert pushes(meters.total()) == 1005
+    assert pushes(metrics.total()) == 1005
 
 
 def test_what_is_counted_is_written_by_itself_after_a_moment(alone, monkeypatch):
-    monkeypatch.setattr(meters, "WRITE_S", 0.05)
-    meters.count("ivrportal_pushes", "committed")
+    monkeypatch.setattr(metrics, "WRITE_S", 0.05)
+    metrics.count("ivrportal_pushes", "committed")
     until = time.monotonic() + 10
-    while not meters._mine.name or pushes(meter_files.of_others(alone, "nobody")) != 1:
+    while not metrics._mine.name or pushes(metrics_files.of_others(alone, "nobody")) != 1:
         assert time.monotonic() < until
         time.sleep(0.02)
 
@@ -102,37 +102,37 @@ def test_what_is_counted_is_written_by_itself_after_a_moment(alone, monkeypatch)
 def test_threads_lose_no_count(alone):
     def work():
         for _ in range(2000):
-            meters.count("ivrportal_pushes", "committed")
-            meters.observe("ivrportal_push_batch_pushes", 3)
+            metrics.count("ivrportal_pushes", "committed")
+            metrics.observe("ivrportal_push_batch_pushes", 3)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    total = meters.total()
+    total = metrics.total()
     assert pushes(total) == 16_000
     assert total["ivrportal_push_batch_pushes"][()] == [0, 0, 16_000, 0, 0, 0, 0, 0, 0, 0, 48_000]
 
 
 def test_a_disk_that_takes_nothing_costs_one_line_and_no_count(alone, caplog):
     alone.write_text("a file where the directory should be")
-    meters.count("ivrportal_pushes", "committed")
+    metrics.count("ivrportal_pushes", "committed")
     for _ in range(3):
-        meters.write()
-    assert pushes(meters.total()) == 1
+        metrics.write()
+    assert pushes(metrics.total()) == 1
     assert caplog.text.count("cannot be shared") == 1
     alone.unlink()
-    meters.write()
-    assert pushes(meter_files.of_others(alone, "nobody")) == 1
+    metrics.write()
+    assert pushes(metrics_files.of_others(alone, "nobody")) == 1
 
 
 def test_a_torn_file_and_other_buckets_of_before_break_nothing(alone):
     alone.mkdir()
     (alone / "ended.json").write_text('{"counts": {"ivrportal_pushes": [[["comm')
     (alone / "abc.json").write_text("[]")
-    meters.count("ivrportal_pushes", "committed")
-    assert pushes(meters.total()) == 1
+    metrics.count("ivrportal_pushes", "committed")
+    assert pushes(metrics.total()) == 1
     counts = {"ivrportal_push_batch_pushes": {(): [1.0, 2.0]}}
-    meter_files.add(counts, {"ivrportal_push_batch_pushes": {(): [5.0] * 11}})
+    metrics_files.add(counts, {"ivrportal_push_batch_pushes": {(): [5.0] * 11}})
     assert counts["ivrportal_push_batch_pushes"][()] == [5.0] * 11

@@ -7,8 +7,8 @@ import datetime as dt
 
 import pytest
 
+from ivrportal.common.database_clock import database_now
 from settings_sync import circuit, delivery, outcomes
-from settings_sync.clock import database_now
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
 from settings_sync.outcomes import ACTIONS, Answer, NextTry, Outcome, classify

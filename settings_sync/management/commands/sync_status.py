@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from ivrportal.common.database_clock import database_now
 from settings_sync import circuit
-from settings_sync.clock import database_now
 from settings_sync.models import Circuit, ProviderSetting
 
 

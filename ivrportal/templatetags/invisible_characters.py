@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from settings_sync import signs
+from ivrportal.common import invisible_characters
 
 register = template.Library()
 
@@ -12,4 +12,4 @@ register = template.Library()
 @register.filter
 def shown(value: Any) -> Any:
     """See `signs.shown`. What a template takes for safe is no stranger's, and stays."""
-    return signs.shown(value) if isinstance(value, str) else value
+    return invisible_characters.shown(value) if isinstance(value, str) else value

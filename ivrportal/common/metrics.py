@@ -16,8 +16,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from settings_sync import meter_files
-from settings_sync.meter_files import Counts
+from ivrportal.common import metrics_files
+from ivrportal.common.metrics_files import Counts
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def total() -> Counts:
     """
     found = _copied(_mine)
     try:
-        meter_files.add(found, meter_files.of_others(_directory(), _mine.name))
+        metrics_files.add(found, metrics_files.of_others(_directory(), _mine.name))
     except OSError as error:
         _complain(_mine, error)
     return found
@@ -111,8 +111,8 @@ def write() -> None:
     try:
         if not mine.name:
             mine.directory = _directory()
-            mine.name, mine.fd = meter_files.enter(mine.directory)
-        meter_files.write(mine.directory, mine.name, _copied(mine))
+            mine.name, mine.fd = metrics_files.enter(mine.directory)
+        metrics_files.write(mine.directory, mine.name, _copied(mine))
         mine.is_troubled = False
     except OSError as error:
         if isinstance(error, FileNotFoundError):
