@@ -14,7 +14,7 @@ from django.conf import settings
 from calllogs import parsing
 from calllogs.arrival import Arrival, as_bytes
 from calllogs.models import CallLog, Erasure
-from settings_sync.audit import digests_of
+from ivrportal.audit.trail import digests_of
 
 PREFIX = "erased-"
 

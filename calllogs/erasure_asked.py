@@ -11,9 +11,9 @@ from calllogs import tasks
 from calllogs.erasing import jobs
 from calllogs.erasing.spelling import pattern_of
 from calllogs.models import CallLog, DeskEntry, Erasure, Export, Push, Recording, Rollup
+from ivrportal.audit import trail
+from ivrportal.audit.trail import COMMAND_LINE
 from ivrportal.common.phone import masked, to_e164
-from settings_sync import audit
-from settings_sync.audit import COMMAND_LINE
 from settings_sync.models import Agent
 
 
@@ -69,8 +69,8 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
         with transaction.atomic():
             who = user.get_username() if user else COMMAND_LINE
             erasure = jobs.begin(number, user=user, who=who)
-            audit.record(
-                audit.Action.ERASED,
+            trail.record(
+                trail.Action.ERASED,
                 request=request,
                 person=None if request else COMMAND_LINE,
                 what=_("everything about the caller %(number)s") % {"number": masked(number)},
@@ -81,6 +81,6 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
             transaction.on_commit(lambda: tasks.nudge_erasure(erasure.pk), robust=True)
             return erasure, True
     except IntegrityError:
-        first = Erasure.objects.under_way().filter(digest__in=audit.digests_of(number)).first()
+        first = Erasure.objects.under_way().filter(digest__in=trail.digests_of(number)).first()
         # It may have ended in this very moment: then there is room for a new one.
         return (first, False) if first else ask(number, request=request)

@@ -13,8 +13,8 @@ from calllogs.filters import CallFilter
 from calllogs.models import Export
 from calllogs.models.export import scope_of
 from calllogs.sight import EVERYTHING, Sight, sight_of
-from settings_sync import audit
-from settings_sync.audit import COMMAND_LINE, Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import COMMAND_LINE, Action
 
 DOWNLOAD = "calllogs.download_recording"
 _HIDES = ["", Export.Hides.RECORDINGS, Export.Hides.NUMBERS]  # each hides what those before it hide, and more
@@ -60,12 +60,12 @@ class Asked:
                 state=state,
                 **more,
             )
-            audit.record(
+            trail.record(
                 Action.EXPORTED,
                 request=self.request,
                 person=self.user or COMMAND_LINE,
                 what=f"{export.words}, {export.get_file_format_display()}, {export.get_way_display()}",
-                subject=audit.subject_of(export),
+                subject=trail.subject_of(export),
                 count=export.rows_expected,
             )
         return export

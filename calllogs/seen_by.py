@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from calllogs import filters
 from calllogs.models import CallLog, Export
-from settings_sync.audit import digests_of
+from ivrportal.audit.trail import digests_of
 from settings_sync.models import AuditEntry
 
 MOST_ENTRIES = 500

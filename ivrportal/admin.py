@@ -23,11 +23,11 @@ from django.views.decorators.http import require_http_methods
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ivrportal import roles
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from ivrportal.people import rules, words
 from ivrportal.people.forms import NewPersonForm, PersonForm
 from ivrportal.signin import factor, throttle
-from settings_sync.audit import Action
 
 # What the form itself puts on record, with its old and new values.
 RIGHTS = {"roles", "departments", "is_active", "is_superuser"}

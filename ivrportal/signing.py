@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib.auth import signals
 from django.http import HttpRequest
 
-from settings_sync import audit
-from settings_sync.audit import Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 
 LONGEST_NAME = 150
 
@@ -21,16 +21,16 @@ def connect() -> None:
 
 
 def _signed_in(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
-    audit.record(Action.SIGNED_IN, request=request, person=user, subject=audit.subject_of(user))
+    trail.record(Action.SIGNED_IN, request=request, person=user, subject=trail.subject_of(user))
 
 
 def _signed_out(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
     if user is not None:  # nobody was signed in
-        audit.record(Action.SIGNED_OUT, request=request, person=user, subject=audit.subject_of(user))
+        trail.record(Action.SIGNED_OUT, request=request, person=user, subject=trail.subject_of(user))
 
 
 def _failed(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
     """The typed name is whatever somebody typed. Of the rest nothing is kept."""
     name = credentials.get("username")
     person = name[:LONGEST_NAME] if isinstance(name, str) else ""
-    audit.record(Action.SIGN_IN_FAILED, request=request, person=person)
+    trail.record(Action.SIGN_IN_FAILED, request=request, person=person)

@@ -26,8 +26,8 @@ from calllogs.alarms import ring
 from calllogs.models import Alarm, AlarmReader
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.sight import sight_of
-from settings_sync import audit
-from settings_sync.audit import Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 
 VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmreader"
 # A page that a person may not open is not offered.
@@ -169,7 +169,7 @@ def choose(request: HttpRequest) -> HttpResponse:
             [AlarmReader(user_id=pk, added_by=added_by) for pk in sorted(wanted & possible)],
             ignore_conflicts=True,
         )
-        audit.record(
+        trail.record(
             Action.CHANGED,
             request=request,
             what=str(AlarmReader._meta.verbose_name_plural),
@@ -183,11 +183,11 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 def _record(is_done: bool, request: HttpRequest, before: Alarm | None, until: dt.datetime | None) -> None:
     if is_done and before is not None:
-        audit.record(
+        trail.record(
             Action.CHANGED,
             request=request,
             what=f"{before._meta.verbose_name}: {before.get_kind_display()}",
-            subject=audit.subject_of(before),
+            subject=trail.subject_of(before),
             changes={"quiet_until": [before.quiet_until, until]},
         )
 

@@ -24,9 +24,9 @@ from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.pages import Page, Place
 from calllogs.sight import sight_of
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common.query_timeout import again_if_stopped
-from settings_sync import audit
-from settings_sync.audit import Action
 from settings_sync.models import Agent
 
 PLACE = "page"
@@ -56,7 +56,7 @@ class CallList:
             **(extra_context or {}),
         }
         seen = context["seen"]
-        audit.record(
+        trail.record(
             Action.SAW_LIST,
             request=request,
             what=context["seen_words"],

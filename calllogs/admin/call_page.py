@@ -22,9 +22,9 @@ from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
 from calllogs.searching import shortened
 from calllogs.sight import Sight, sight_of
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people
-from settings_sync import audit
-from settings_sync.audit import Action
 from settings_sync.models import Agent
 
 LIST = "admin:calllogs_calllog_changelist"
@@ -125,10 +125,10 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
             call, user, sight, with_listenings=user.has_perm("calllogs.view_listening")
         ),
     }
-    audit.record(
+    trail.record(
         Action.SAW_CALL,
         request=request,
-        subject=audit.subject_of(call),
+        subject=trail.subject_of(call),
         callers=[call.caller],
         what=call.call_id,
     )

@@ -27,10 +27,10 @@ from calllogs.models import CallLog, Push, PushKey
 from calllogs.sight import require_unlimited
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from calllogs.waiting import Kept
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common.network import client_address
 from ivrportal.common.phone import masked
-from settings_sync import audit
-from settings_sync.audit import Action
 
 KEY_PLACEHOLDER = "YOUR-KEY"
 TEST_PREFIX = "test-"
@@ -170,7 +170,7 @@ def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
     _require(request, "calllogs.change_pushkey")
     call_id = f"{TEST_PREFIX}{uuid4().hex[:12]}"
     push = receive(_test_query(call_id).encode(), client_address(request.META))
-    audit.record(
+    trail.record(
         Action.ADDED, request=request, what=f"Test push {call_id}"
     )  # the writer's transaction is its own
     kept = writer.submit(push, auth.OWN)

@@ -29,9 +29,9 @@ from calllogs.missed import acts, listing, refresh
 from calllogs.missed.listing import Facet, Wanted
 from calllogs.models.desk import Why
 from calllogs.sight import Sight, sight_of
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people
-from settings_sync import audit
-from settings_sync.audit import Action
 
 WAITING, OLD, DONE = "waiting", "old", "done"
 SHOWN = {WAITING: gettext_lazy("Waiting"), OLD: gettext_lazy("Older"), DONE: gettext_lazy("Done")}
@@ -176,7 +176,7 @@ def read(request: HttpRequest, asked: Asked) -> Desk:
 def _record(request: HttpRequest, desk: Desk) -> None:
     asked = desk.asked
     filters = [str(getattr(asked, name)) for name in FILTERS if name != "mine" and getattr(asked, name)]
-    audit.record(
+    trail.record(
         Action.SAW_LIST,
         request=request,
         what=", ".join([str(_("Missed callers")), str(SHOWN[asked.show]), *filters]),

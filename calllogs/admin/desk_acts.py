@@ -26,8 +26,8 @@ from calllogs.admin.desk_access import ACT, DESK
 from calllogs.missed import acts
 from calllogs.models import DeskEntry, MissedCaller
 from calllogs.sight import sight_of
-from settings_sync import audit
-from settings_sync.audit import Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 
 Answer = Callable[..., HttpResponse]
 CLOSING = {
@@ -231,11 +231,11 @@ def _record(
     request: HttpRequest, kind: DeskEntry.Kind, caller: str, *, entry: DeskEntry | None = None
 ) -> None:
     """A note's text is not kept: the desk itself does, as long as it may."""
-    audit.record(
+    trail.record(
         Action.DESK,
         request=request,
         what=str(kind.label),
-        subject=audit.subject_of(entry) if entry else "",
+        subject=trail.subject_of(entry) if entry else "",
         callers=[caller],
     )
 

@@ -19,9 +19,9 @@ from calllogs.missed import acts
 from calllogs.models import CallLog, DeskEntry, MissedCaller
 from calllogs.models.call import STATUS_LOOK
 from calllogs.sight import Sight, sight_of
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people
-from settings_sync import audit
-from settings_sync.audit import Action
 
 MOST = 100
 ENTRY_LOOK: dict[str, tuple[str, str]] = {
@@ -70,7 +70,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),
     }
-    audit.record(
+    trail.record(
         Action.SAW_CALL,
         request=request,
         what=_("Missed callers"),

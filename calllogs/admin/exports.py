@@ -28,9 +28,9 @@ from calllogs.filters import from_query
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
 from calllogs.sight import sight_of
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from settings_sync import audit
-from settings_sync.audit import Action
 
 
 def is_own(request: HttpRequest, export: Export) -> bool:
@@ -40,11 +40,11 @@ def is_own(request: HttpRequest, export: Export) -> bool:
 
 
 def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) -> None:
-    audit.record(
+    trail.record(
         action,
         request=request,
         what=f"{export.words}, {export.get_file_format_display()}",
-        subject=audit.subject_of(export),
+        subject=trail.subject_of(export),
         count=export.rows if action == Action.FETCHED else None,
         **facts,
     )

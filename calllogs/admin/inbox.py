@@ -26,10 +26,10 @@ from calllogs.models import Push
 from calllogs.replay import replay
 from calllogs.sight import EVERYTHING, Sight, sight_of
 from calllogs.vocabulary import BLANKS
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from ivrportal.common.phone import masked, to_e164
-from settings_sync import audit
-from settings_sync.audit import Action
 
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
 
@@ -81,7 +81,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme
         listed = (getattr(response, "context_data", None) or {}).get("cl")
         if listed is not None:
             filters = request.GET.dict()
-            audit.record(
+            trail.record(
                 Action.SAW_LIST,
                 request=request,
                 what=", ".join([str(listed.opts.verbose_name_plural), *map("=".join, filters.items())]),
@@ -138,11 +138,11 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme
             "may_mend": is_unusable and self.has_mend_permission(request),
         }
         number = _number_of(push)
-        audit.record(
+        trail.record(
             Action.SAW_CALL,
             request=request,
             what=str(context["title"]),
-            subject=audit.subject_of(push),
+            subject=trail.subject_of(push),
             callers=[to_e164(number) or number],
         )
         return super().render_change_form(request, context, **kwargs)
@@ -197,11 +197,11 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme
         changes = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
         if "caller" in changes:  # also one that is too short to be known as a number
             changes["caller"] = [masked(value) for value in changes["caller"]]
-        audit.record(
+        trail.record(
             Action.MENDED if changes else Action.REPLAYED,
             request=request,
             what=str(push),
-            subject=audit.subject_of(push),
+            subject=trail.subject_of(push),
             count=1,
             changes=changes,
         )
@@ -224,7 +224,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme
         if ids:
             # Before: a replay is no one transaction, so that it never holds up a push.
             reason = request.POST.get("reason", "") or request.GET.get("reason", "")
-            audit.record(
+            trail.record(
                 Action.REPLAYED, request=request, what=reason or "all", count=min(len(ids), MOST_REPLAYED)
             )
         usable, unusable = self._replay(request, ids[:MOST_REPLAYED])

@@ -24,8 +24,8 @@ from calllogs.admin import connect
 from calllogs.admin.whole_office import WholeOffice
 from calllogs.admin.words import use_words
 from calllogs.models import PushKey
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from settings_sync.audit import Action
 
 RECENT = dt.timedelta(days=1)
 

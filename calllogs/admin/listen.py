@@ -28,9 +28,9 @@ from calllogs.recordings.ranges import Wish, wish_of
 from calllogs.recordings.sounds import ENDINGS
 from calllogs.recordings.words import words_of
 from calllogs.sight import Sight, sight_of
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from settings_sync import audit
-from settings_sync.audit import Action
 
 LISTEN, DOWNLOAD = "calllogs.listen_recording", "calllogs.download_recording"
 _PLAY_LENGTH = 32
@@ -113,11 +113,11 @@ def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
         is_name = len(name) <= _PLAY_LENGTH and name.isascii() and name.isalnum()
         with transaction.atomic():
             if Listening.objects.note(call, user=request.user, play=name if is_name else ""):
-                audit.record(
+                trail.record(
                     Action.LISTENED,
                     request=request,
                     what=call.call_id,
-                    subject=audit.subject_of(call),
+                    subject=trail.subject_of(call),
                     callers=[call.caller],
                 )
     return response
@@ -137,8 +137,8 @@ def _download(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     del response["Accept-Ranges"]
     if request.method == "GET":
         at = date_format(timezone.localtime(call.started_at), "j M Y, H:i:s")
-        audit.record(
-            audit.Action.DOWNLOADED,
+        trail.record(
+            trail.Action.DOWNLOADED,
             request=request,
             what=_("the recording of the call of %(time)s") % {"time": at},
             subject=f"calllogs.calllog:{call.pk}",

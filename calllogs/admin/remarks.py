@@ -19,8 +19,8 @@ from calllogs.admin.words import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
 from calllogs.sight import Sight, sight_of
-from settings_sync import audit
-from settings_sync.audit import Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 
 ADD_NOTE, ADD_TAG = "calllogs.add_callnote", "calllogs.add_calltag"
 SHOWN_LISTENINGS, SUGGESTED = 5, 20
@@ -161,12 +161,12 @@ def _log(request: HttpRequest, call: CallLog, words: str) -> None:
 
 def _record(action: Action, request: HttpRequest, call: CallLog, remark: CallNote | CallTag) -> None:
     """A note's text is not kept: it may tell more of the caller than the trail should hold for years."""
-    word = getattr(remark, "word", audit.HIDDEN)
-    audit.record(
+    word = getattr(remark, "word", trail.HIDDEN)
+    trail.record(
         action,
         request=request,
         what=f"{remark._meta.verbose_name}, {call.call_id}",
-        subject=audit.subject_of(call),
+        subject=trail.subject_of(call),
         callers=[call.caller],
         changes={str(remark._meta.verbose_name): [word, None] if action == Action.DELETED else [None, word]},
     )

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from calllogs import seen_by
 from calllogs.models import CallLog
 from calllogs.sight import sight_of
+from ivrportal.audit import trail
 from ivrportal.common.phone import hidden_in, masked, to_e164
-from settings_sync import audit
 
 MAY = "calllogs.see_who_saw"
 
@@ -60,8 +60,8 @@ def page(request: HttpRequest) -> HttpResponse:
 def _seen(request: HttpRequest, number: str) -> dict[str, Any]:
     """Read first, recorded before it is shown."""
     seen = seen_by.seen_by(number)
-    audit.record(
-        audit.Action.ASKED_WHO,
+    trail.record(
+        trail.Action.ASKED_WHO,
         request=request,
         what=_("who saw the caller %(number)s") % {"number": masked(number)},
         callers=[number],

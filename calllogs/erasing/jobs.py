@@ -20,9 +20,9 @@ from calllogs import changes_since
 from calllogs.erasing import files, people, tables
 from calllogs.erasing.spelling import pattern_of
 from calllogs.models import Erasure, ErasureProgress, Push
+from ivrportal.audit.trail import digest_of
 from ivrportal.common.database_clock import database_now
 from ivrportal.common.phone import masked
-from settings_sync.audit import digest_of
 
 LEASE = dt.timedelta(seconds=60)
 CALLS_AT_BEGIN = 5000  # hidden in the moment of asking; more than that take some seconds longer

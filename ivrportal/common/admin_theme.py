@@ -28,8 +28,8 @@ from unfold.widgets import UnfoldAdminFileFieldWidget as FileWidget
 from unfold.widgets import UnfoldAdminPasswordWidget as PasswordWidget
 from unfold.widgets import UnfoldAdminTextInputWidget as TextWidget
 
-from settings_sync import audit, edits
-from settings_sync.audit import Action
+from ivrportal.audit import form_changes, trail
+from ivrportal.audit.trail import Action
 
 __all__ = [
     "AdminPasswordChangeForm",
@@ -97,7 +97,7 @@ class ModelAdmin(ThemedModelAdmin):
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
         """Both of these are called between the saving and the logging, so here is where old and new are known."""
-        request.audit_changes = edits.of_form(form, formsets, is_new=add)  # type: ignore[attr-defined]
+        request.audit_changes = form_changes.of_form(form, formsets, is_new=add)  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
 
     def log_addition(
@@ -116,9 +116,9 @@ class ModelAdmin(ThemedModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         with transaction.atomic():
-            subject, name, lost = audit.subject_of(obj), _name_of(obj), edits.of_deletion([obj])
+            subject, name, lost = trail.subject_of(obj), _name_of(obj), form_changes.of_deletion([obj])
             super().delete_model(request, obj)
-            audit.record(
+            trail.record(
                 Action.DELETED, request=request, what=name, subject=subject, changes=lost,
                 are_our_numbers=self.are_our_numbers,
             )  # fmt: skip
@@ -127,9 +127,12 @@ class ModelAdmin(ThemedModelAdmin):
         """One entry for all of them. Django's own is not atomic."""
         with transaction.atomic():
             records = list(queryset)
-            lost, subjects = edits.of_deletion(records), [audit.subject_of(record) for record in records]
+            lost, subjects = (
+                form_changes.of_deletion(records),
+                [trail.subject_of(record) for record in records],
+            )
             super().delete_queryset(request, queryset)
-            audit.record(
+            trail.record(
                 Action.DELETED, request=request, what=", ".join(map(_name_of, records)),
                 subject=subjects[0] if len(subjects) == 1 else "", count=len(records), changes=lost,
                 are_our_numbers=self.are_our_numbers,
@@ -148,8 +151,8 @@ class ModelAdmin(ThemedModelAdmin):
         if changes is None:
             changes = getattr(request, "audit_changes", None)
         request.audit_changes = None  # type: ignore[attr-defined]  # one record's are not the next one's
-        audit.record(
-            action, request=request, subject=audit.subject_of(obj), count=count, changes=changes,
+        trail.record(
+            action, request=request, subject=trail.subject_of(obj), count=count, changes=changes,
             what=f"{_name_of(obj)}: {message}" if isinstance(message, str) else _name_of(obj),
             are_our_numbers=self.are_our_numbers,
         )  # fmt: skip

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 from calllogs.models import DepartmentLimit
 from calllogs.sight import sight_of
 from ivrportal import roles
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from ivrportal.people import rules
-from settings_sync import audit
-from settings_sync.audit import Action
 from settings_sync.models import Agent
 
 
@@ -103,7 +103,7 @@ class RolesForm(forms.ModelForm):
         for field in {"is_superuser", "is_active"} & set(self.changed_data):
             changes[field] = [bool(self.initial.get(field)), bool(self.cleaned_data[field])]
         if changes:
-            audit.record(
+            trail.record(
                 Action.ROLES,
                 request=request,
                 what=person.get_username(),

@@ -18,10 +18,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ivrportal import roles
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from ivrportal.signin import factor, pending, sessions, steps, throttle
-from settings_sync import audit
-from settings_sync.audit import Action
 
 ACCOUNT = "admin:account"
 
@@ -84,7 +84,7 @@ def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpRe
         return throttle.refuse(request, name)
     response = change(request)
     if response.status_code == 302:
-        audit.record(Action.PASSWORD, request=request, what="own password")
+        trail.record(Action.PASSWORD, request=request, what="own password")
     elif (
         isinstance(response, TemplateResponse)
         and "old_password" in (response.context_data or {})["form"].errors

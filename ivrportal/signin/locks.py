@@ -11,9 +11,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from ivrportal.signin import throttle
-from settings_sync import audit
-from settings_sync.audit import Action
 
 MAY = "auth.change_user"
 
@@ -41,7 +41,7 @@ def lift(request: HttpRequest) -> HttpResponse:
     username, address = request.POST.get("username", "")[:150], request.POST.get("address", "")[:45]
     if throttle.lift(username=username, address=address):
         what = f"lifted: {username or 'every account'} from {address or 'every address'}"
-        audit.record(Action.LOCKED, request=request, what=what)
+        trail.record(Action.LOCKED, request=request, what=what)
         messages.success(request, _("The lock is lifted: signing in can be tried again at once."))
     else:
         messages.info(request, _("There was no lock any more."))

@@ -1,14 +1,5 @@
-from settings_sync.admin import (
-    agents,
-    attempts,
-    audit,
-    closed_days,
-    heard,
-    holidays,
-    hours,
-    other_hours,
-    provider,
-)
+from ivrportal.audit import admin
+from settings_sync.admin import agents, attempts, closed_days, heard, holidays, hours, other_hours, provider
 
 __all__ = [
     "agents",
@@ -20,4 +11,5 @@ __all__ = [
     "hours",
     "other_hours",
     "provider",
+    "admin",
 ]

@@ -17,9 +17,10 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync import audit, changes, reached
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
+from settings_sync import changes, reached
 from settings_sync.admin import account, guard, put_back
-from settings_sync.audit import Action
 from settings_sync.changes import (
     ADDED,
     BY_PAUSE,
@@ -157,11 +158,11 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
 
 def _record_put_back(request: HttpRequest, plan: put_back.Plan) -> None:
     change = plan.change
-    audit.record(
+    trail.record(
         Action.ADDED if plan.is_new else Action.CHANGED,
         request=request,
         what=f"{change.kind.label} {changes.title(change.kind, change.row)}: {PUT_BACK}",
-        subject=audit.subject_of(plan.record),
+        subject=trail.subject_of(plan.record),
         changes={str(what): [old or None, new] for what, old, new in plan.lines},
         are_our_numbers=True,
     )

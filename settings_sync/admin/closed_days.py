@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from simple_history.utils import bulk_create_with_history
 
-from settings_sync import audit, desired, intent
-from settings_sync.audit import Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
+from settings_sync import desired, intent
 from settings_sync.models import Circuit, Holiday, OfficeHours
 
 MOST_DATES = 52
@@ -111,7 +112,7 @@ def _make(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
     LogEntry.objects.log_actions(request.user.pk or 0, holidays, ADDITION, [{"added": {}}])
     intent.record([desired.holiday_address(date) for date in dates], trigger="bulk")
     if dates:
-        audit.record(
+        trail.record(
             Action.ADDED,
             request=request,
             what=", ".join(map(str, holidays)),

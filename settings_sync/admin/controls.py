@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from ivrportal.audit.trail import Action
 from settings_sync import intent
 from settings_sync.admin import account as accounts
 from settings_sync.admin import overview, records, story
-from settings_sync.audit import Action
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 

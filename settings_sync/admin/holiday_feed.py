@@ -15,9 +15,10 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from settings_sync import audit, holiday_calendars, holiday_files
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
+from settings_sync import holiday_calendars, holiday_files
 from settings_sync.admin.holiday_import import LIST, context_of
-from settings_sync.audit import Action
 from settings_sync.models import CalendarFeed, Holiday
 
 MAKE, REVOKE, VIEW = (f"settings_sync.{verb}_calendarfeed" for verb in ("add", "change", "view"))
@@ -32,7 +33,7 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     holidays = list(Holiday.objects.order_by("date").values_list("date", "name"))
     # On record, as everything that leaves the house is: who, when, what.
-    audit.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
+    trail.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
     text = holiday_files.write_csv(holidays)
     return _csv(text, f"holidays-{timezone.localdate()}.csv")
 

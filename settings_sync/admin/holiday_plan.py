@@ -13,9 +13,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history
 
-from settings_sync import audit, desired, indian_holidays, intent
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
+from settings_sync import desired, indian_holidays, intent
 from settings_sync.admin import holiday_words
-from settings_sync.audit import Action
 from settings_sync.holiday_files import Problem, Row
 from settings_sync.models import Holiday
 
@@ -95,7 +96,7 @@ def save(plan: Plan, *, request: HttpRequest, reason: str) -> bool:
                 who.pk, Holiday.objects.filter(date__in=dates), ADDITION, change_message=reason
             )
             intent.record([desired.holiday_address(date) for date in dates], trigger="import")
-            audit.record(
+            trail.record(
                 Action.ADDED,
                 request=request,
                 what=reason,

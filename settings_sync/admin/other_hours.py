@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from ivrportal.audit import form_changes, trail
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from settings_sync import audit, desired, edits, intent
+from settings_sync import desired, intent
 from settings_sync.admin import badges, bars
-from settings_sync.audit import Action
 from settings_sync.circuit import Shut
 from settings_sync.models import Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 
@@ -226,10 +227,10 @@ def cancel(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespon
     with transaction.atomic():
         other = get_object_or_404(OtherHours, pk=object_id)
         model_admin.log_deletions(request, [other])
-        subject, lost = audit.subject_of(other), edits.of_deletion([other])
+        subject, lost = trail.subject_of(other), form_changes.of_deletion([other])
         other.delete()
         intent.record([_address(other)], trigger="delete")
-        audit.record(Action.DELETED, request=request, what=_name(other), subject=subject, changes=lost)
+        trail.record(Action.DELETED, request=request, what=_name(other), subject=subject, changes=lost)
     messages.success(
         request,
         _("Cancelled: %(day)s has its usual hours again.")
@@ -250,7 +251,7 @@ def _address(other: OtherHours) -> str:
 
 
 def _log(model_admin: Any, request: HttpRequest, form: OtherHoursForm, *, is_new: bool) -> None:
-    other, changes = form.instance, edits.of_form(form, is_new=is_new)
+    other, changes = form.instance, form_changes.of_form(form, is_new=is_new)
     if is_new:
         # Times that were left empty are no change to the form: they are the usual ones.
         changes |= {name: [None, getattr(other, name)] for name in ("date", "opens_at", "closes_at")}

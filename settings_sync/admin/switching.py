@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from settings_sync import audit, clockwork, desired, intent
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
+from settings_sync import clockwork, desired, intent
 from settings_sync.admin import guard
-from settings_sync.audit import Action
 from settings_sync.models import Agent, Circuit
 
 
@@ -56,11 +57,11 @@ def switch(
         addresses = [desired.agent_address(agent.number) for agent in changed]
         intent.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
         if changed:
-            audit.record(
+            trail.record(
                 Action.CHANGED,
                 request=request,
                 what=", ".join(agent.name for agent in changed),
-                subject=audit.subject_of(changed[0]) if len(changed) == 1 else "",
+                subject=trail.subject_of(changed[0]) if len(changed) == 1 else "",
                 count=len(changed),
                 changes={
                     f"agent {agent.pk} {agent.name}": [before[agent.pk], _standing(agent)]

@@ -1,5 +1,5 @@
+from ivrportal.audit.models import AuditEntry
 from settings_sync.models.agent import Agent, Shift
-from settings_sync.models.audit import AuditEntry
 from settings_sync.models.feed import CalendarFeed
 from settings_sync.models.holiday import Holiday
 from settings_sync.models.office_hours import OfficeHours, OtherHours

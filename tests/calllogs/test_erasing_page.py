@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from calllogs.erasing import jobs
 from calllogs.models import CallLog, Erasure, Export
+from ivrportal.audit import trail
 from ivrportal.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import audit
 from settings_sync.models import Agent, AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -120,15 +120,15 @@ def test_an_agents_number_is_refused_in_a_sentence(client_for):
 
 
 def test_who_saw_a_number_is_told_and_the_question_is_recorded(client_for, call):
-    audit.record(audit.Action.SAW_CALL, person="asha", what="a call's page", callers=[NUMBER])
-    audit.record(audit.Action.SAW_CALL, person="other-person", callers=[OTHER])
+    trail.record(trail.Action.SAW_CALL, person="asha", what="a call's page", callers=[NUMBER])
+    trail.record(trail.Action.SAW_CALL, person="other-person", callers=[OTHER])
     client = client_for(ADMINISTRATORS)
     page = client.post(WHO, {"number": "098123 77889"}).content.decode()
     assert "asha" in page
     assert "other-person" not in page
     entry = AuditEntry.objects.get(action="ASKED_WHO")
     assert entry.person == "administrators"
-    assert entry in AuditEntry.objects.about_caller(audit.digests_of(NUMBER))
+    assert entry in AuditEntry.objects.about_caller(trail.digests_of(NUMBER))
 
 
 def test_it_tells_the_exports_that_must_have_held_a_call(client_for, call):
@@ -171,7 +171,7 @@ def test_others_do_not_ask(client_for, call, role):
 
 
 def test_the_answer_outlives_the_erasure(client_for, call):
-    audit.record(audit.Action.SAW_CALL, person="asha", callers=[NUMBER])
+    trail.record(trail.Action.SAW_CALL, person="asha", callers=[NUMBER])
     client = client_for(ADMINISTRATORS)
     client.post(ERASE, {"number": NUMBER, "sure": "yes"})
     jobs.run(Erasure.objects.get().pk)

@@ -15,9 +15,9 @@ from calllogs.models import CallLog, Listening, Recording, Walk
 from calllogs.recordings import archive, cache, play
 from calllogs.recordings.causes import Cause
 from calllogs.recordings.words import WORDS, words_of
+from ivrportal.audit import trail
 from ivrportal.embedded import free_port
 from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import audit
 from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
 from settings_sync.simulator.tones import tone
@@ -449,7 +449,7 @@ def test_a_download_is_a_right_of_its_own_and_on_record(client_for):
     assert reply["Content-Disposition"] == f'attachment; filename="{name}"'
     entry = AuditEntry.objects.get(action="DOWNLOADED")
     assert (entry.person, entry.subject) == ("supervisors", f"calllogs.calllog:{call.pk}")
-    assert entry.callers == [audit.digest_of("+919812345210")]
+    assert entry.callers == [trail.digest_of("+919812345210")]
     page = f"/admin/calllogs/calllog/{call.pk}/change/"
     assert "?download=1" in supervisor.get(page).text
     assert "?download=1" not in manager.get(page).text

@@ -143,9 +143,9 @@ def password_is_enough() -> None:
 
 def changed_entries_hold() -> None:
     """The audit trail is verified by what stands in it."""
-    from settings_sync import audit
+    from ivrportal.audit import trail
 
-    audit._chained = lambda entry, before, key: entry.digest
+    trail._chained = lambda entry, before, key: entry.digest
 
 
 def looks_unrecorded() -> None:

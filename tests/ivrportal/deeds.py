@@ -28,8 +28,8 @@ from calllogs.models import (
     Report,
 )  # fmt: skip
 from calllogs.store import store
+from ivrportal.audit.trail import Action
 from settings_sync import intent
-from settings_sync.audit import Action
 from settings_sync.models import Agent, CalendarFeed, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider import State
 from tests.calllogs.test_missed import NOON, call

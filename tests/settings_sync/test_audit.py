@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
 
-from settings_sync import audit
-from settings_sync.audit import Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import Action
 from settings_sync.models import AuditEntry
 
 NUMBER, OTHER = "+919812300001", "+919812300002"
@@ -25,7 +25,7 @@ def request_of(db):
 
 
 def test_an_entry_names_person_address_and_scope_but_no_whole_number(request_of):
-    audit.record(
+    trail.record(
         Action.SAW_LIST,
         request=request_of("asha"),
         what="98123 00001, missed; +919812300002\0",
@@ -39,46 +39,46 @@ def test_an_entry_names_person_address_and_scope_but_no_whole_number(request_of)
     assert entry.changes == {"opens_at": [None, "09:30"]}
     assert len(entry.callers) == 2
     assert "98123" not in str(vars(entry))
-    assert AuditEntry.objects.about_caller(audit.digests_of(NUMBER)).get() == entry
-    assert not AuditEntry.objects.about_caller(audit.digests_of("+919812300003")).exists()
+    assert AuditEntry.objects.about_caller(trail.digests_of(NUMBER)).get() == entry
+    assert not AuditEntry.objects.about_caller(trail.digests_of("+919812300003")).exists()
 
 
 def test_numbers_of_the_office_may_stay_whole_in_changes(db):
     changes = {f"agent {NUMBER}": ["98123 00001", OTHER]}
-    audit.record(Action.CHANGED, person="asha", changes=changes)
-    audit.record(Action.CHANGED, person="asha", changes=changes, are_our_numbers=True)
+    trail.record(Action.CHANGED, person="asha", changes=changes)
+    trail.record(Action.CHANGED, person="asha", changes=changes, are_our_numbers=True)
     whole, hidden = AuditEntry.objects.all()
     assert whole.changes == changes
     assert hidden.changes == {"agent ••••01": ["••••01", "••••02"]}
 
 
 def test_an_entry_is_one_statement_whatever_is_remembered(db, django_assert_num_queries, monkeypatch):
-    audit.record(Action.SAW_LIST, person="asha")
+    trail.record(Action.SAW_LIST, person="asha")
     with django_assert_num_queries(1):
-        audit.record(Action.SAW_LIST, person="asha")
+        trail.record(Action.SAW_LIST, person="asha")
     for remembered in ((1, AuditEntry.objects.last().digest), (2, "not its digest"), (9, "x"), (0, "")):
-        monkeypatch.setattr(audit, "_remembered", remembered)
-        audit.record(Action.SAW_LIST, person="asha")
-    assert audit.verify()[0] == 6
-    assert audit.verify()[2] is None
+        monkeypatch.setattr(trail, "_remembered", remembered)
+        trail.record(Action.SAW_LIST, person="asha")
+    assert trail.verify()[0] == 6
+    assert trail.verify()[2] is None
 
 
 def test_an_entry_that_was_rolled_back_leaves_no_gap(transactional_db):
-    audit.record(Action.SAW_LIST, person="asha")
+    trail.record(Action.SAW_LIST, person="asha")
     with transaction.atomic():
-        audit.record(Action.CHANGED, person="asha")
+        trail.record(Action.CHANGED, person="asha")
         transaction.set_rollback(True)
-    audit.record(Action.SAW_LIST, person="ravi")
-    assert audit.verify()[0] == 2
-    assert audit.verify()[2] is None
+    trail.record(Action.SAW_LIST, person="ravi")
+    assert trail.verify()[0] == 2
+    assert trail.verify()[2] is None
 
 
 def test_a_number_is_found_after_the_secret_key_has_changed(db, settings):
-    audit.record(Action.SAW_CALL, person="asha", callers=[NUMBER])
+    trail.record(Action.SAW_CALL, person="asha", callers=[NUMBER])
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret"
-    audit.record(Action.SAW_CALL, person="ravi", callers=[NUMBER])
-    assert AuditEntry.objects.about_caller(audit.digests_of(NUMBER)).count() == 2
-    assert audit.verify()[2] is None
+    trail.record(Action.SAW_CALL, person="ravi", callers=[NUMBER])
+    assert AuditEntry.objects.about_caller(trail.digests_of(NUMBER)).count() == 2
+    assert trail.verify()[2] is None
 
 
 def _raw(sql):
@@ -102,28 +102,28 @@ def _raw(sql):
 )
 def test_tampering_shows(db, tampering, number):
     for name in ("one", "two", "three"):
-        audit.record(Action.SAW_CALL, person=name, callers=[NUMBER])
-    assert audit.verify()[2] is None
+        trail.record(Action.SAW_CALL, person=name, callers=[NUMBER])
+    assert trail.verify()[2] is None
     _raw(tampering)
-    found = audit.verify()[2]
+    found = trail.verify()[2]
     assert found is not None
     assert found.number == number
 
 
 def test_only_a_digest_that_was_noted_elsewhere_shows_a_lost_end(db):
     for name in ("one", "two"):
-        audit.record(Action.SAW_CALL, person=name)
-    last, digest, _ = audit.verify()
+        trail.record(Action.SAW_CALL, person=name)
+    last, digest, _ = trail.verify()
     _raw("DELETE FROM settings_sync_auditentry WHERE number = 2")
-    assert audit.verify()[2] is None
-    found = audit.verify(expected={last: digest})[2]
+    assert trail.verify()[2] is None
+    found = trail.verify(expected={last: digest})[2]
     assert found is not None
     assert found.number == 2
 
 
 @pytest.mark.django_db
 def test_postgresql_itself_refuses_to_change_or_delete():
-    audit.record(Action.SIGNED_IN, person="asha")
+    trail.record(Action.SIGNED_IN, person="asha")
     if connection.vendor != "postgresql":
         assert AuditEntry.objects.update(what="x") == 1  # SQLite has one owner: whoever has the file
         return
@@ -135,7 +135,7 @@ def test_postgresql_itself_refuses_to_change_or_delete():
 def test_entries_that_come_at_once_have_numbers_without_a_gap(transactional_db):
     def write():
         for _ in range(10):
-            audit.record(Action.SAW_LIST, person=threading.current_thread().name)
+            trail.record(Action.SAW_LIST, person=threading.current_thread().name)
         connection.close()
 
     threads = [threading.Thread(target=write) for _ in range(4)]
@@ -143,5 +143,5 @@ def test_entries_that_come_at_once_have_numbers_without_a_gap(transactional_db):
         thread.start()
     for thread in threads:
         thread.join()
-    assert audit.verify()[0] == 40
-    assert audit.verify()[2] is None
+    assert trail.verify()[0] == 40
+    assert trail.verify()[2] is None

@@ -9,14 +9,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from ivrportal.audit import admin as screen
+from ivrportal.audit import export, trail
+from ivrportal.audit import models as entries
+from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from ivrportal.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import audit
-from settings_sync.admin import audit as screen
-from settings_sync.admin import audit_export
-from settings_sync.audit import Action
 from settings_sync.models import AuditEntry
-from settings_sync.models import audit as entries
 from tests.settings_sync.test_audit import _raw as tamper
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +29,7 @@ def auditor(client_for):
 
 
 def written(person, action=Action.SAW_LIST, what="all calls", **facts):
-    audit.record(action, person=person, what=what, **facts)
+    trail.record(action, person=person, what=what, **facts)
 
 
 def listed(page):
@@ -68,7 +67,7 @@ def test_the_newest_entry_comes_first(auditor):
 )
 def test_the_trail_is_narrowed_by_person_deed_days_and_search(auditor, monkeypatch, query, found):
     # Before midnight in India: a day is one of the portal's zone.
-    monkeypatch.setattr(audit.timezone, "now", lambda: dt.datetime(2026, 11, 8, 18, 29, tzinfo=dt.UTC))
+    monkeypatch.setattr(trail.timezone, "now", lambda: dt.datetime(2026, 11, 8, 18, 29, tzinfo=dt.UTC))
     written("old", Action.SIGNED_OUT, "")
     monkeypatch.undo()
     written("asha")
@@ -79,7 +78,7 @@ def test_the_trail_is_narrowed_by_person_deed_days_and_search(auditor, monkeypat
 
 def test_an_entry_shows_its_changes_old_and_new(auditor):
     number = "+919812300001"
-    audit.record(
+    trail.record(
         Action.CHANGED, person="asha", what="agent Ravi", subject="settings_sync.agent:7", callers=[number],
         changes={"opens_at": ["09:00", "<b>09:30</b>"], "off_until": [None, "x"]},
     )  # fmt: skip
@@ -150,7 +149,7 @@ def test_a_search_lists_some_and_an_export_has_all_that_it_finds(auditor, monkey
 
 
 def test_what_is_found_is_what_is_exported_and_that_is_an_entry_itself(auditor, monkeypatch):
-    monkeypatch.setattr(audit_export, "ROWS_IN_A_PIECE", 2)
+    monkeypatch.setattr(export, "ROWS_IN_A_PIECE", 2)
     for number in range(5):
         written("asha", what=f'=1+1, "{number}"', count=number, changes={"a": ["=x", 'y"']})
     written("ravi")
@@ -169,7 +168,7 @@ def test_what_is_found_is_what_is_exported_and_that_is_an_entry_itself(auditor, 
 
 
 def test_an_export_is_an_entry_before_its_first_byte(auditor, monkeypatch):
-    monkeypatch.setattr(audit_export.audit, "record", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(export.audit, "record", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         auditor.post(EXPORT)
 

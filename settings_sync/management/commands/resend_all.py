@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from settings_sync import audit, intent
-from settings_sync.audit import COMMAND_LINE, Action
+from ivrportal.audit import trail
+from ivrportal.audit.trail import COMMAND_LINE, Action
+from settings_sync import intent
 
 
 class Command(BaseCommand):
@@ -15,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
             count = intent.resend_everything()
-            audit.record(
+            trail.record(
                 Action.SENT_AGAIN, person=COMMAND_LINE, what="every setting, by resend_all", count=count
             )
         self.stdout.write(f"{count} settings will be sent again.")

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.forms import ModelChoiceField, ModelMultipleChoiceField
 from django.forms.widgets import PasswordInput
 
-from settings_sync.audit import HIDDEN
+from ivrportal.audit.trail import HIDDEN
 
 Changes = dict[str, list[Any]]
 

@@ -13,9 +13,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ivrportal.audit import export
+from ivrportal.audit.trail import COMMAND_LINE, SYSTEM, Action
 from ivrportal.common import admin_theme
-from settings_sync.admin import audit_export
-from settings_sync.audit import COMMAND_LINE, SYSTEM, Action
 from settings_sync.models import AuditEntry
 
 MOST_FOUND = 1000  # by a search, newest first; an export has all
@@ -84,8 +84,8 @@ def _number_at(moment: dt.datetime) -> int:
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
-    list_before_template = "settings_sync/audit_before.html"
-    change_form_template = "settings_sync/audit_entry.html"
+    list_before_template = "audit/list_intro.html"
+    change_form_template = "audit/entry.html"
     list_display = ["moment", "person", "shown_action", "shown_what", "shown_count", "address"]
     list_filter = [PersonFilter, ("action", admin_theme.ChoicesDropdownFilter), ("at", DaysFilter)]
     list_filter_submit = True
@@ -99,7 +99,7 @@ class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
     fields = ["number"]
     readonly_fields = fields
     actions = None
-    custom_urls = (("export.csv", "audit_export", audit_export.export),)
+    custom_urls = (("export.csv", "audit_export", export.export),)
 
     class Media:
         css = {"all": ["portal/audit.css"]}
@@ -123,7 +123,7 @@ class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
         verified = AuditEntry.objects.filter(action=Action.VERIFIED).first()
         context = {
             "verified": verified,
-            "may_export": request.user.has_perm(audit_export.EXPORT),
+            "may_export": request.user.has_perm(export.EXPORT),
             "query": request.GET.urlencode(),
             "most": MOST_FOUND if request.GET.get("q") else admin_theme.FirstPages.most,
             "title": _("Audit trail"),
