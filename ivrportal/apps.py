@@ -17,19 +17,20 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import checks, logging, signin, signing  # noqa: F401  (checks register themselves)
+        from ivrportal import accounts, logging
+        from ivrportal.accounts import audit_signals  # noqa: F401  (checks register themselves)
 
         # As in the navigation; Django's own word is for engineers.
         apps.get_app_config("auth").verbose_name = gettext_lazy("People")
         logging.catch_the_rest()
-        signing.connect()
-        signin.begin_listening()
-        post_migrate.connect(_keep_roles, dispatch_uid="ivrportal.roles")
+        audit_signals.connect()
+        accounts.begin_listening()
+        post_migrate.connect(_keep_roles, dispatch_uid="ivrportal.accounts.roles")
 
 
 def _keep_roles(app_config: AppConfig, **told: Any) -> None:
     """Django tells each application that the tables are in step; only after the last one every permission is made."""
-    from ivrportal import roles
+    from ivrportal.accounts import roles
 
     with_models = [config for config in apps.get_app_configs() if config.models_module is not None]
     known = told.get("apps", apps)  # as the migrations have left them: perhaps without roles, on the way back

@@ -7,7 +7,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
-from ivrportal.roles import PERMISSIONS
+from ivrportal.accounts.roles import PERMISSIONS
 
 
 @checks.register()

@@ -110,7 +110,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "ivrportal.signin.sessions.SessionLimits",
+    "ivrportal.accounts.session_limits.SessionLimits",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",  # after sign-in: it names the person of a change
@@ -424,34 +424,38 @@ PORTAL_URL = env.str(
 # --- Sign-in ---------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: who failed too often is not even asked for the password
-    "ivrportal.permissions.PermissionsAtOnce",
+    "ivrportal.accounts.auth_backend.PermissionsAtOnce",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "ivrportal.signin.passwords.NotTooLong"},
-    {"NAME": "ivrportal.signin.passwords.NotARow"},
-    {"NAME": "ivrportal.signin.passwords.NotOurNames"},
+    {"NAME": "ivrportal.accounts.password_validation.NotTooLong"},
+    {"NAME": "ivrportal.accounts.password_validation.NotARow"},
+    {"NAME": "ivrportal.accounts.password_validation.NotOurNames"},
 ]
-PASSWORD_HASHERS = ["ivrportal.signin.passwords.SameSignsHasher"]
+PASSWORD_HASHERS = ["ivrportal.accounts.password_validation.SameSignsHasher"]
 # Roles whose people must have a second factor; a superuser counts as having every role.
 SECOND_FACTOR_ROLES = env.list(
     "SECOND_FACTOR_ROLES", default=[] if DEMO else ["Supervisors", "Auditors", "Administrators"]
 )
 OTP_TOTP_ISSUER = "IVR Portal"
 OTP_TOTP_SYNC = False  # phones know the time; a wrong clock is no reason to accept ever older codes
-OTP_TOTP_THROTTLE_FACTOR = 0  # wrong codes are counted with wrong passwords (ivrportal.signin.throttle)
-AXES_HANDLER = "ivrportal.signin.throttle.Handler"
+OTP_TOTP_THROTTLE_FACTOR = (
+    0  # wrong codes are counted with wrong passwords (ivrportal.accounts.login_throttle)
+)
+AXES_HANDLER = "ivrportal.accounts.login_throttle.Handler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
-AXES_FAILURE_LIMIT = 5  # of one account from one address; the other limits stand in ivrportal.signin.throttle
+AXES_FAILURE_LIMIT = (
+    5  # of one account from one address; the other limits stand in ivrportal.accounts.login_throttle
+)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = (
     False  # else whoever goes on failing locks the owner out for good
 )
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "ivrportal.signin.throttle.address_of"
-AXES_LOCKOUT_CALLABLE = "ivrportal.signin.throttle.locked_page"
+AXES_CLIENT_IP_CALLABLE = "ivrportal.accounts.login_throttle.address_of"
+AXES_LOCKOUT_CALLABLE = "ivrportal.accounts.login_throttle.locked_page"
 AXES_SENSITIVE_PARAMETERS = ["username", "next", "code", "csrfmiddlewaretoken"]
 AXES_ENABLE_ADMIN = False  # it has a screen of ours
 AXES_VERBOSE = False

@@ -32,12 +32,12 @@ class PortalSite(admin_theme.AdminSite):
             wall,
             who_saw,
         )  # late: the admin modules register themselves with this very site
-        from ivrportal.signin import account, locks
+        from ivrportal.accounts import account_views, lockout_views
         from settings_sync.admin import changes, heard
 
         return [
-            *account.urls(self),
-            *locks.urls(self),
+            *account_views.urls(self),
+            *lockout_views.urls(self),
             *connect.urls(self),
             *desk.urls(self),
             *erasures.urls(self),
@@ -53,16 +53,16 @@ class PortalSite(admin_theme.AdminSite):
         ]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        from ivrportal.signin import steps  # late: it needs the models
+        from ivrportal.accounts import login_views  # late: it needs the models
 
-        return steps.sign_in(request, self)
+        return login_views.sign_in(request, self)
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from ivrportal.signin import account  # late, for the same reason
+        from ivrportal.accounts import account_views as own_account_views  # late, for the same reason
 
-        return account.change_password(request, super().password_change)
+        return own_account_views.change_password(request, super().password_change)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.admin import banner  # late, for the same reason

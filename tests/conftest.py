@@ -111,7 +111,7 @@ def no_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_user(name: str, role: str | None) -> User:
-    from ivrportal import roles
+    from ivrportal.accounts import roles
 
     roles.ensure()
     user = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=role is None)

@@ -122,7 +122,7 @@ def measure(rounds: int) -> Iterator[dict[str, Any]]:
 def _supervisor() -> Any:
     from django.contrib.auth.models import Group, User
 
-    from ivrportal import roles
+    from ivrportal.accounts import roles
 
     roles.ensure()
     person, _is_new = User.objects.get_or_create(username="benchmark", defaults={"is_staff": True})

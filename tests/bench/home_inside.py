@@ -22,7 +22,7 @@ from django.contrib.auth.models import Group, User  # noqa: E402
 from calllogs.models import CallLog, Push, Rollup, RollupProgress  # noqa: E402
 from calllogs.periods import Period  # noqa: E402
 from calllogs.rollups import level  # noqa: E402
-from ivrportal import roles  # noqa: E402
+from ivrportal.accounts import roles  # noqa: E402
 from tests.bench.inside import measured, seconds  # noqa: E402
 
 _LIVE = """SELECT grouping(agent_number, department, virtual_number, circle), agent_number, department, virtual_number,

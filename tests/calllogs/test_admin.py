@@ -3,7 +3,7 @@
 import pytest
 
 from calllogs.models import CallLog, Push
-from ivrportal.roles import SUPERVISORS
+from ivrportal.accounts.roles import SUPERVISORS
 from tests.conftest import PUSHES
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -22,7 +22,7 @@ from calllogs.models import (
     ReportRun,
     Watch,
 )
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State

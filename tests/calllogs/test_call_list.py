@@ -11,7 +11,7 @@ from calllogs import pages
 from calllogs.admin.call_list import count_words
 from calllogs.estimates import Count
 from calllogs.models import CallLog, SavedView
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, OfficeHours
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from calllogs.admin import call_around, call_story
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.sight import EVERYTHING
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, Holiday, OfficeHours
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from calllogs.admin import desk_words
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.desk import Why
 from calllogs.store import store
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Attempt, Holiday, OfficeHours
 from tests.calllogs.test_missed import ASHA, NOON, RAVI, call

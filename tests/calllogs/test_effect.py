@@ -19,7 +19,7 @@ from calllogs.effect.spans import difference, edges, whole_hours
 from calllogs.models import CallLog, DepartmentLimit
 from calllogs.periods import Period
 from calllogs.rollups import level as rollup_level
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.outcomes import Outcome

@@ -40,7 +40,7 @@ from calllogs.models import (
 from calllogs.models.export import scope_of
 from calllogs.recordings import archive, cache
 from calllogs.store import store
-from ivrportal import roles
+from ivrportal.accounts import roles
 from ivrportal.audit import trail
 from settings_sync.models import Agent, AuditEntry
 from tests.rows import make

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from calllogs.erasing import jobs
 from calllogs.models import CallLog, Erasure, Export
+from ivrportal.accounts.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import trail
-from ivrportal.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, AuditEntry
 
 pytestmark = pytest.mark.django_db

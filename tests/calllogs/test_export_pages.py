@@ -12,7 +12,7 @@ from django.urls import reverse
 from calllogs import export_asked, tasks
 from calllogs.exports import files, jobs, pieces, streaming
 from calllogs.models import CallLog, DepartmentLimit, Export
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from tests.calllogs.exporting import asked, csv_rows, make_calls, sheets, xlsx_rows
 from tests.conftest import make_user
 

@@ -19,7 +19,7 @@ from calllogs.filters import from_query
 from calllogs.missed import history
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.reports import Period
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
 from tests.calllogs.test_rollups import MIDNIGHT, RAVI, call, minutes, store
 

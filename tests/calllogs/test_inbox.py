@@ -16,8 +16,8 @@ from calllogs.admin.understood import fields_of, unknown_parameters
 from calllogs.admin.words import REASON_WORDS, REMARK_WORDS
 from calllogs.arrival import packed, receive
 from calllogs.models import CallLog, Push, Refusals
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.common import admin_theme
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 INBOX = "/admin/calllogs/push/"

@@ -11,7 +11,7 @@ from django.utils import timezone
 from calllogs import auth
 from calllogs.models import PushKey
 from calllogs.models.key import digest_of
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEYS = "/admin/calllogs/pushkey/"

@@ -15,9 +15,9 @@ from calllogs.models import CallLog, Listening, Recording, Walk
 from calllogs.recordings import archive, cache, play
 from calllogs.recordings.causes import Cause
 from calllogs.recordings.words import WORDS, words_of
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import trail
 from ivrportal.embedded import free_port
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
 from settings_sync.simulator.tones import tone

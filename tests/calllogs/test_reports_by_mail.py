@@ -25,7 +25,7 @@ from calllogs.models import (
     SavedView,
 )
 from calllogs.rollups import level
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
 from tests.calllogs.mail_server import mail_server
 from tests.conftest import make_user

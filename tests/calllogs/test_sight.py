@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 
 from calllogs.models import CallLog, DepartmentLimit
 from calllogs.sight import EVERYTHING, Sight, require_unlimited, sight_of
-from ivrportal import roles
+from ivrportal.accounts import roles
 from ivrportal.common.phone import half_hidden
 from tests.conftest import make_user
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from calllogs.models import Alarm, CallLog, DepartmentLimit, MissedCaller
-from ivrportal.roles import SUPERVISORS
+from ivrportal.accounts.roles import SUPERVISORS
 from settings_sync.models import Agent
 
 pytestmark = pytest.mark.django_db

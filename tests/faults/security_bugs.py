@@ -129,16 +129,16 @@ def departments_for_everybody() -> None:
 
 def guesses_without_end() -> None:
     """Wrong passwords are not counted."""
-    from ivrportal.signin.throttle import Handler
+    from ivrportal.accounts.login_throttle import Handler
 
     Handler.get_failures = lambda self, request, credentials=None: 0
 
 
 def password_is_enough() -> None:
     """Who has a second factor is not asked for it."""
-    from ivrportal.signin import factor
+    from ivrportal.accounts import second_factor
 
-    factor.device_of = lambda person: None
+    second_factor.device_of = lambda person: None
 
 
 def changed_entries_hold() -> None:

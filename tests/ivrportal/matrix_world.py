@@ -26,7 +26,7 @@ from calllogs.models import (
     ReportRun,
 )
 from calllogs.models.export import scope_of
-from ivrportal import roles
+from ivrportal.accounts import roles
 from ivrportal.audit import trail
 from settings_sync.models import (
     Agent,

@@ -13,7 +13,7 @@ from calllogs import replay, writer
 from calllogs.arrival import packed, receive
 from calllogs.models import Push
 from ivrportal import asking, measures
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import ProviderSetting
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 
 from calllogs.models import DepartmentLimit
-from ivrportal import roles
+from ivrportal.accounts import roles
 from settings_sync.models import Agent, AuditEntry
 from tests.conftest import make_user
 from tests.ivrportal.signing_in import give_phone
@@ -159,11 +159,11 @@ def test_the_last_active_administrator_stays(client_for):
     boss = User.objects.get(username="admin")
     other = make_user("other", roles.ADMINISTRATORS)
     User.objects.filter(pk=boss.pk).update(is_active=False)
-    from ivrportal.people import rules
+    from ivrportal.accounts import role_rules
 
-    assert rules.is_last_administrator(other)
+    assert role_rules.is_last_administrator(other)
     User.objects.filter(pk=boss.pk).update(is_active=True)
-    assert not rules.is_last_administrator(other)
+    assert not role_rules.is_last_administrator(other)
     assert "ask another" in boss_client.post(page_of(boss), typed(boss, is_superuser=None)).text
 
 

@@ -6,8 +6,8 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
 from calllogs.models import DepartmentLimit
 from calllogs.sight import sight_of
-from ivrportal import roles
-from ivrportal.permissions import PermissionsAtOnce
+from ivrportal.accounts import roles
+from ivrportal.accounts.auth_backend import PermissionsAtOnce
 
 pytestmark = pytest.mark.django_db
 

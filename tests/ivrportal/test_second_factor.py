@@ -12,9 +12,8 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from ivrportal import roles
+from ivrportal.accounts import roles, second_factor
 from ivrportal.models import RecoveryCode
-from ivrportal.signin import factor
 from settings_sync.models import AuditEntry
 from tests.conftest import PASSWORD, make_user
 from tests.ivrportal.signing_in import (
@@ -132,7 +131,7 @@ def test_wrong_codes_are_throttled_as_passwords_are_and_the_right_password_does_
 def test_a_recovery_code_works_once_in_any_spelling_and_only_its_digest_is_kept(asha, rf):
     request = rf.get("/")
     request.user = asha
-    codes = factor.renew_codes(request, asha)
+    codes = second_factor.renew_codes(request, asha)
     assert len(set(codes)) == 10
     kept = "".join(RecoveryCode.objects.values_list("digest", flat=True))
     assert not any(code in kept or code.replace("-", "") in kept for code in codes)
@@ -141,7 +140,7 @@ def test_a_recovery_code_works_once_in_any_spelling_and_only_its_digest_is_kept(
         give_password(client, "asha")
         client.post(STEP + "?recovery", {"code": code})
         assert is_in(client) == lets_in
-    assert factor.codes_left(asha) == 8
+    assert second_factor.codes_left(asha) == 8
     assert AuditEntry.objects.filter(action="SECOND_FACTOR", what__contains="8 left").exists()
 
 
@@ -149,9 +148,9 @@ def test_nobody_else_s_recovery_code_works(asha, rf):
     other = make_user("ravi", roles.SUPERVISORS)
     request = rf.get("/")
     request.user = other
-    code = factor.renew_codes(request, other)[0]
-    assert factor.accept(asha, code) == ""
-    assert factor.accept(other, code) == factor.RECOVERY
+    code = second_factor.renew_codes(request, other)[0]
+    assert second_factor.accept(asha, code) == ""
+    assert second_factor.accept(other, code) == second_factor.RECOVERY
 
 
 @pytest.mark.django_db(transaction=True)
@@ -162,7 +161,7 @@ def test_a_code_that_is_sent_twice_at_the_same_moment_works_once():
 
     def use():
         start.wait()
-        found.append(factor.accept(person, code_of()))
+        found.append(second_factor.accept(person, code_of()))
         connection.close()
 
     threads = [threading.Thread(target=use) for _ in range(4)]
@@ -170,14 +169,14 @@ def test_a_code_that_is_sent_twice_at_the_same_moment_works_once():
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(found) == ["", "", "", factor.PHONE]
+    assert sorted(found) == ["", "", "", second_factor.PHONE]
 
 
 def test_the_second_step_is_for_ten_minutes_and_for_this_password(asha, monkeypatch):
     client = stranger()
     give_password(client, "asha")
     now = time.time()
-    monkeypatch.setattr("ivrportal.signin.pending.time.time", lambda: now + 601)
+    monkeypatch.setattr("ivrportal.accounts.pending_login.time.time", lambda: now + 601)
     assert client.post(STEP, {"code": code_of()}).url == LOGIN
     monkeypatch.undo()
     client = stranger()
@@ -212,7 +211,7 @@ def test_the_set_up_leads_in_and_shows_the_codes_once(required):
     page = client.get(SET_UP)
     assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")
     key = client.session["pending_key"]
-    assert factor.secret_words(key) in page.text
+    assert second_factor.secret_words(key) in page.text
     assert "data:image/svg+xml;base64," in page.text
     assert "This code does not fit" in client.post(SET_UP, {"code": "000000"}).text
     assert not is_in(client)

@@ -6,7 +6,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from ivrportal import roles
+from ivrportal.accounts import roles
 from tests.conftest import PASSWORD, make_user
 from tests.ivrportal.signing_in import HOME, LOGIN, code_of, give_password, give_phone, is_in, stranger
 
@@ -19,7 +19,7 @@ def after(monkeypatch):
     """Go so many minutes on."""
     gone = [0.0]
     real = time.time
-    monkeypatch.setattr("ivrportal.signin.sessions.time.time", lambda: real() + gone[0] * 60)
+    monkeypatch.setattr("ivrportal.accounts.session_limits.time.time", lambda: real() + gone[0] * 60)
 
     def go(minutes):
         gone[0] += minutes

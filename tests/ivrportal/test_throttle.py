@@ -7,8 +7,7 @@ import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.utils import timezone
 
-from ivrportal import roles
-from ivrportal.signin import throttle
+from ivrportal.accounts import login_throttle, roles
 from settings_sync.models import AuditEntry
 from tests.conftest import PASSWORD, make_user
 from tests.ivrportal.signing_in import LOGIN, give_password, is_in, stranger
@@ -71,14 +70,14 @@ def test_a_forged_header_is_no_other_address(asha, settings):
 
 
 def test_one_address_that_tries_many_accounts_is_locked_and_others_are_not(asha):
-    for n in range(throttle.ADDRESS_LIMIT):
+    for n in range(login_throttle.ADDRESS_LIMIT):
         fail("203.0.113.5", f"nobody{n}")
     assert give_password(stranger(), "asha").status_code == 429
     assert give_password(stranger("198.51.100.7"), "asha").status_code == 302
 
 
 def test_a_sign_in_of_one_s_own_does_not_wash_the_address_clean(asha):
-    for n in range(throttle.ADDRESS_LIMIT - 1):
+    for n in range(login_throttle.ADDRESS_LIMIT - 1):
         fail("203.0.113.5", f"nobody{n}")
     give_password(stranger(), "asha")
     assert fail("203.0.113.5", "nobody")[-1].status_code == 429
@@ -87,7 +86,7 @@ def test_a_sign_in_of_one_s_own_does_not_wash_the_address_clean(asha):
 def test_an_account_tried_from_everywhere_is_still_open_to_its_owner(asha):
     home = stranger("198.51.100.7")
     give_password(home, "asha")
-    for n in range(throttle.ACCOUNT_LIMIT):
+    for n in range(login_throttle.ACCOUNT_LIMIT):
         fail(f"192.0.2.{n + 1}")
     assert give_password(stranger("192.0.2.200"), "asha").status_code == 429
     assert give_password(stranger("198.51.100.7"), "asha").status_code == 302
@@ -95,10 +94,10 @@ def test_an_account_tried_from_everywhere_is_still_open_to_its_owner(asha):
 
 def test_where_somebody_signed_in_is_known_for_thirty_days_and_then_forgotten(asha):
     give_password(stranger("198.51.100.7"), "asha")
-    assert throttle.is_known("asha", "198.51.100.7")
-    assert not throttle.is_known("asha", "198.51.100.8")
+    assert login_throttle.is_known("asha", "198.51.100.7")
+    assert not login_throttle.is_known("asha", "198.51.100.8")
     AccessLog.objects.update(attempt_time=timezone.now() - dt.timedelta(days=31))
-    assert not throttle.is_known("asha", "198.51.100.7")
+    assert not login_throttle.is_known("asha", "198.51.100.7")
     give_password(stranger("198.51.100.8"), "asha")
     assert AccessLog.objects.get().ip_address == "198.51.100.8"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.utils.translation.template import templatize
 
-from ivrportal.roles import OFFICE_MANAGERS
+from ivrportal.accounts.roles import OFFICE_MANAGERS
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = ROOT / "ivrportal/locale/hi/LC_MESSAGES/django.mo"

@@ -9,12 +9,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from ivrportal.accounts.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import admin as screen
 from ivrportal.audit import export, trail
 from ivrportal.audit import models as entries
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from ivrportal.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import AuditEntry
 from tests.settings_sync.test_audit import _raw as tamper
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import changes, clockwork, delivery, intent, ledger, reached
 from settings_sync.changes import Wanted
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting, Shift

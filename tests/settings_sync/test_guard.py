@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from ivrportal.roles import OFFICE_MANAGERS
+from ivrportal.accounts.roles import OFFICE_MANAGERS
 from settings_sync.admin import guard
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting
 

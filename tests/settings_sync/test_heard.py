@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import delivery, desired, ledger
 from settings_sync.admin import heard
 from settings_sync.models import Holiday, OfficeHours, OtherHours

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.logging import redact
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import holiday_files
 from settings_sync.models import AuditEntry, CalendarFeed, Holiday
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivrportal.roles import OFFICE_MANAGERS
+from ivrportal.accounts.roles import OFFICE_MANAGERS
 from settings_sync import desired, holiday_calendars, holiday_files, indian_holidays
 from settings_sync.admin import holiday_plan
 from settings_sync.holiday_files import Refused, Row, Why

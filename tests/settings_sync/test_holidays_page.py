@@ -6,7 +6,7 @@ import re
 import pytest
 from django.utils import timezone
 
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import delivery, desired, ledger
 from settings_sync.admin import holiday_year
 from settings_sync.models import Holiday, ProviderSetting

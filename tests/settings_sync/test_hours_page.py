@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from calllogs.models import CallLog
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import delivery, desired, ledger
 from settings_sync.admin import closed_days
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting

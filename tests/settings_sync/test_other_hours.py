@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from ivrportal.roles import OFFICE_MANAGERS
+from ivrportal.accounts.roles import OFFICE_MANAGERS
 from settings_sync import clockwork, delivery, desired, ledger
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import delivery, intent, ledger
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
-from ivrportal.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import delivery, desired, intent, ledger
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, ProviderSetting
 from settings_sync.models.provider import State

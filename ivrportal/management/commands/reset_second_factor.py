@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ivrportal.signin import factor
+from ivrportal.accounts import second_factor
 
 
 class Command(BaseCommand):
@@ -18,5 +18,5 @@ class Command(BaseCommand):
         person = User.objects.filter(username=options["username"]).first()
         if person is None:
             raise CommandError(f"Nobody has the login {options['username']!r}.")
-        was_there = factor.remove(None, person, why="reset on the command line")
+        was_there = second_factor.remove(None, person, why="reset on the command line")
         self.stdout.write("Reset." if was_there else "There was none.")

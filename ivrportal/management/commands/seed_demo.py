@@ -13,7 +13,7 @@ from django.db import transaction
 
 from calllogs.models import CallLog, PushKey
 from calllogs.models.key import digest_of
-from ivrportal import roles
+from ivrportal.accounts import roles
 from settings_sync.models import Agent
 
 LOGINS = {"admin": None, "manager": roles.OFFICE_MANAGERS, "supervisor": roles.SUPERVISORS}

@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from ivrportal.accounts import login_throttle, pending_login, second_factor
 from ivrportal.common import admin_theme
-from ivrportal.signin import factor, pending, throttle
 
 FEW_CODES = 3
 STEP, SET_UP, LOGIN = "admin:second_step", "admin:second_factor", "admin:login"
@@ -31,9 +31,9 @@ class SignIn(LoginView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
-        has_phone = factor.device_of(user) is not None
-        if has_phone or factor.is_required_of(user):
-            pending.begin(self.request, user, to=self.get_success_url())
+        has_phone = second_factor.device_of(user) is not None
+        if has_phone or second_factor.is_required_of(user):
+            pending_login.begin(self.request, user, to=self.get_success_url())
             return redirect(STEP if has_phone else SET_UP)
         login(self.request, user)
         return HttpResponseRedirect(self.get_success_url())
@@ -61,9 +61,9 @@ def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     if request.method == "GET":
         if site.has_permission(request):
             return redirect("admin:index")
-        person = pending.person_of(request)
+        person = pending_login.person_of(request)
         if person is not None:
-            return redirect(STEP if factor.device_of(person) else SET_UP)
+            return redirect(STEP if second_factor.device_of(person) else SET_UP)
     context = {
         **site.each_context(request),
         "title": _("Sign in"),
@@ -79,22 +79,22 @@ def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "POST"])
 def second_step(request: HttpRequest) -> HttpResponse:
-    person = pending.person_of(request)
+    person = pending_login.person_of(request)
     if person is None:
         return redirect(LOGIN)
-    device = factor.device_of(person)
+    device = second_factor.device_of(person)
     if device is None:
         return redirect(SET_UP)
     is_recovery = "recovery" in request.GET
     form = CodeForm(request.POST or None, is_recovery=is_recovery)
     if request.method == "POST" and form.is_valid():
         name = person.get_username()
-        if not throttle.may_try(request, name):
-            return throttle.refuse(request, name)
-        how = factor.accept(person, form.cleaned_data["code"])
+        if not login_throttle.may_try(request, name):
+            return login_throttle.refuse(request, name)
+        how = second_factor.accept(person, form.cleaned_data["code"])
         if how:
             return _let_in(request, person, how, device=device.pk)
-        throttle.note_failure(request, name)
+        login_throttle.note_failure(request, name)
         form.add_error("code", _wrong(is_recovery))
     context = {
         **admin.site.each_context(request),
@@ -103,21 +103,21 @@ def second_step(request: HttpRequest) -> HttpResponse:
         "person": person,
         "is_recovery": is_recovery,
     }
-    return TemplateResponse(request, "signin/second_step.html", context)
+    return TemplateResponse(request, "accounts/second_factor.html", context)
 
 
 @require_POST
 def start_again(request: HttpRequest) -> HttpResponse:
     """Away from the second step, to sign in as somebody else."""
     if not request.user.is_authenticated:
-        pending.forget(request)
+        pending_login.forget(request)
     return redirect(LOGIN)
 
 
 def _let_in(request: HttpRequest, person: Any, how: str, *, device: int) -> HttpResponse:
-    to = pending.finish(request, person, device=device)
-    if how == factor.RECOVERY:
-        left = factor.note_recovery(request, person)
+    to = pending_login.finish(request, person, device=device)
+    if how == second_factor.RECOVERY:
+        left = second_factor.note_recovery(request, person)
         words = ngettext(
             "You signed in with a recovery code; %(n)d is left.",
             "You signed in with a recovery code; %(n)d are left.",

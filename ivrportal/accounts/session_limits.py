@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ivrportal.signin import factor
+from ivrportal.accounts import second_factor
 
 SEEN, CHECKED, FACTOR = "seen_at", "checked_at", "factor"
 STEP_S = 60  # a session is written at most this often
@@ -96,14 +96,14 @@ def _owes(request: HttpRequest) -> str:
     person: Any = request.user
     if not person.is_authenticated:
         return ""
-    device = factor.device_of(person)
+    device = second_factor.device_of(person)
     if device is not None and device.pk == request.session.get(FACTOR):
         return ""
     if device is not None:
         return _("Your second factor has changed: please sign in again.")
     if request.session.get(FACTOR):
         return _("Your second factor was removed: please sign in again.")
-    if factor.is_required_of(person):
+    if second_factor.is_required_of(person):
         return _("Your role asks for a second factor: please sign in again to set it up.")
     return ""
 

@@ -11,11 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from calllogs.models import DepartmentLimit
 from calllogs.sight import sight_of
-from ivrportal import roles
+from ivrportal.accounts import role_rules, roles
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from ivrportal.people import rules
 from settings_sync.models import Agent
 
 
@@ -39,7 +38,7 @@ class RolesForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.givable = rules.givable_roles(self.editor)
+        self.givable = role_rules.givable_roles(self.editor)
         person = self.instance if self.instance.pk else None
         self.had_roles = roles.of(person) if person else []
         self.had_departments = sorted(_limits_of(person)) if person else []
@@ -80,7 +79,7 @@ class RolesForm(forms.ModelForm):
         field = "roles" if is_active else "is_active"
         if person.pk == self.editor.pk:
             self.add_error(field, _("You cannot take this from yourself: ask another administrator."))
-        elif rules.is_last_administrator(User.objects.get(pk=person.pk)):
+        elif role_rules.is_last_administrator(User.objects.get(pk=person.pk)):
             self.add_error(field, _("This is the last active administrator: make another one first."))
 
     def keep_roles(self, request: HttpRequest) -> None:

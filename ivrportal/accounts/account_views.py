@@ -17,11 +17,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ivrportal import roles
+from ivrportal.accounts import (
+    login_throttle,
+    login_views,
+    pending_login,
+    roles,
+    second_factor,
+    session_limits,
+)
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from ivrportal.signin import factor, pending, sessions, steps, throttle
 
 ACCOUNT = "admin:account"
 
@@ -50,8 +56,8 @@ class PasswordForm(forms.Form):
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     view = site.admin_view
     return [
-        path("second-step/", steps.second_step, name="second_step"),
-        path("second-step/start-again/", steps.start_again, name="second_step_again"),
+        path("second-step/", login_views.second_step, name="second_step"),
+        path("second-step/start-again/", login_views.start_again, name="second_step_again"),
         # Not behind admin_view: also for people who must set one up before they are signed in.
         path("second-factor/", set_up, name="second_factor"),
         path("account/", view(require_safe(page)), name="account"),
@@ -65,14 +71,14 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Your account"),
-        "device": factor.device_of(person),
-        "left": factor.codes_left(person),
-        "few": steps.FEW_CODES,
-        "is_required": factor.is_required_of(person),
+        "device": second_factor.device_of(person),
+        "left": second_factor.codes_left(person),
+        "few": login_views.FEW_CODES,
+        "is_required": second_factor.is_required_of(person),
         "roles": roles.of(person),
         "departments": [limit.department for limit in person.department_limits.all()],
     }
-    return TemplateResponse(request, "signin/account.html", context)
+    return TemplateResponse(request, "accounts/account.html", context)
 
 
 def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
@@ -80,8 +86,8 @@ def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpRe
     name = request.user.get_username()
     if request.method != "POST":
         return change(request)
-    if not throttle.may_try(request, name):
-        return throttle.refuse(request, name)
+    if not login_throttle.may_try(request, name):
+        return login_throttle.refuse(request, name)
     response = change(request)
     if response.status_code == 302:
         trail.record(Action.PASSWORD, request=request, what="own password")
@@ -89,7 +95,7 @@ def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpRe
         isinstance(response, TemplateResponse)
         and "old_password" in (response.context_data or {})["form"].errors
     ):
-        throttle.note_failure(request, name)
+        login_throttle.note_failure(request, name)
     return response
 
 
@@ -99,22 +105,22 @@ def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpRe
 def set_up(request: HttpRequest) -> HttpResponse:
     """A new phone. For who is signed in, in the place of the one before; or as the second step of the sign-in."""
     is_signed_in = admin.site.has_permission(request)
-    person: Any = request.user if is_signed_in else pending.person_of(request)
+    person: Any = request.user if is_signed_in else pending_login.person_of(request)
     if person is None:
-        return redirect(steps.LOGIN)
-    if not is_signed_in and factor.device_of(person) is not None:
-        return redirect(steps.STEP)  # the phone of before is asked for, not replaced
-    key = pending.key_of(request, factor.new_key)
-    form = steps.CodeForm(request.POST or None)
+        return redirect(login_views.LOGIN)
+    if not is_signed_in and second_factor.device_of(person) is not None:
+        return redirect(login_views.STEP)  # the phone of before is asked for, not replaced
+    key = pending_login.key_of(request, second_factor.new_key)
+    form = login_views.CodeForm(request.POST or None)
     password = PasswordForm(request, request.POST or None) if is_signed_in else None
     if request.method == "POST" and form.is_valid() and (password is None or password.is_valid()):
-        made = factor.set_up(request, person, key=key, code=form.cleaned_data["code"])
+        made = second_factor.set_up(request, person, key=key, code=form.cleaned_data["code"])
         if made is not None:
             return _done(request, person, made, is_signed_in=is_signed_in)
         form.add_error(
             "code", _("This code does not fit. Wait for the next one in your app, and type it here.")
         )
-    address = factor.address(person, key)
+    address = second_factor.address(person, key)
     context = {
         **admin.site.each_context(request),
         "title": _("Set up the second factor"),
@@ -124,10 +130,10 @@ def set_up(request: HttpRequest) -> HttpResponse:
         "form": form,
         "password": password,
         "address": address,
-        "picture": factor.picture(address),
-        "secret": factor.secret_words(key),
+        "picture": second_factor.picture(address),
+        "secret": second_factor.secret_words(key),
     }
-    return TemplateResponse(request, "signin/set_up.html", context)
+    return TemplateResponse(request, "accounts/second_factor_setup.html", context)
 
 
 @never_cache
@@ -136,11 +142,11 @@ def set_up(request: HttpRequest) -> HttpResponse:
 def codes(request: HttpRequest) -> HttpResponse:
     """Ten new recovery codes in the place of the old ones."""
     person: Any = request.user
-    if factor.device_of(person) is None:
+    if second_factor.device_of(person) is None:
         return redirect(ACCOUNT)
     form = PasswordForm(request, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        return _shown(request, factor.renew_codes(request, person), to=ACCOUNT, is_signed_in=True)
+        return _shown(request, second_factor.renew_codes(request, person), to=ACCOUNT, is_signed_in=True)
     return _ask(
         request,
         form,
@@ -155,13 +161,13 @@ def codes(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def remove(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
-    if factor.is_required_of(person):
+    if second_factor.is_required_of(person):
         messages.error(request, _("Your role asks for a second factor: it can be replaced, not removed."))
         return redirect(ACCOUNT)
     form = PasswordForm(request, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        factor.remove(request, person, why="removed")
-        sessions.note_factor(request, 0)
+        second_factor.remove(request, person, why="removed")
+        session_limits.note_factor(request, 0)
         messages.success(request, _("You sign in with your password alone again."))
         return redirect(ACCOUNT)
     return _ask(
@@ -177,13 +183,13 @@ def remove(request: HttpRequest) -> HttpResponse:
 
 
 def _done(request: HttpRequest, person: User, made: list[str], *, is_signed_in: bool) -> HttpResponse:
-    device: Any = factor.device_of(person)
+    device: Any = second_factor.device_of(person)
     if is_signed_in:
-        pending.forget_key(request)
+        pending_login.forget_key(request)
         request.session.cycle_key()
-        sessions.note_factor(request, device.pk)
+        session_limits.note_factor(request, device.pk)
         return _shown(request, made, to=ACCOUNT, is_signed_in=True)
-    to = pending.finish(request, person, device=device.pk)
+    to = pending_login.finish(request, person, device=device.pk)
     return _shown(request, made, to=to, is_signed_in=False)
 
 
@@ -197,13 +203,13 @@ def _shown(request: HttpRequest, made: list[str], *, to: str, is_signed_in: bool
         "to": to,
     }
     return TemplateResponse(
-        request, "signin/codes.html", context, headers={"Cache-Control": "no-store, private"}
+        request, "accounts/recovery_codes.html", context, headers={"Cache-Control": "no-store, private"}
     )
 
 
 def _ask(request: HttpRequest, form: PasswordForm, **words: Any) -> HttpResponse:
     context = {**admin.site.each_context(request), "form": form, "back": ACCOUNT, **words}
-    return TemplateResponse(request, "signin/ask.html", context)
+    return TemplateResponse(request, "accounts/confirm.html", context)
 
 
 def _layout(is_signed_in: bool) -> str:

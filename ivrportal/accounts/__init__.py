@@ -10,7 +10,7 @@ def begin_listening() -> None:
     from axes.signals import user_locked_out
     from django.contrib.auth.signals import user_logged_in
 
-    from ivrportal.signin import sessions, throttle
+    from ivrportal.accounts import login_throttle, session_limits
 
-    user_logged_in.connect(sessions.begin, dispatch_uid="ivrportal.signin.sessions")
-    user_locked_out.connect(throttle.note_lock, dispatch_uid="ivrportal.signin.throttle")
+    user_logged_in.connect(session_limits.begin, dispatch_uid="ivrportal.accounts.session_limits")
+    user_locked_out.connect(login_throttle.note_lock, dispatch_uid="ivrportal.accounts.login_throttle")

@@ -22,12 +22,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from ivrportal import roles
+from ivrportal.accounts import login_throttle, permission_labels, role_rules, roles, second_factor
+from ivrportal.accounts.user_forms import NewPersonForm, PersonForm
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from ivrportal.people import rules, words
-from ivrportal.people.forms import NewPersonForm, PersonForm
-from ivrportal.signin import factor, throttle
 
 # What the form itself puts on record, with its old and new values.
 RIGHTS = {"roles", "departments", "is_active", "is_superuser"}
@@ -67,14 +65,14 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
     # --- who may do what ---
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and rules.may_manage(request.user, obj)
+        return super().has_change_permission(request, obj) and role_rules.may_manage(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever left is switched off, not deleted, if anything of theirs is to stay readable; never oneself."""
         if not super().has_delete_permission(request, obj) or obj is None:
             return bool(super().has_delete_permission(request, obj))
-        is_kept = obj.pk == request.user.pk or not rules.administrators().exclude(pk=obj.pk).exists()
-        return not is_kept and rules.may_manage(request.user, obj)
+        is_kept = obj.pk == request.user.pk or not role_rules.administrators().exclude(pk=obj.pk).exists()
+        return not is_kept and role_rules.may_manage(request.user, obj)
 
     # --- the form ---
 
@@ -130,7 +128,7 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
         badge = render_to_string("components/badge.html", look)
         if not has_phone or not getattr(person, "is_on_its_page", False):
             return badge
-        left = factor.codes_left(person)
+        left = second_factor.codes_left(person)
         codes = ngettext("%(n)d recovery code is left", "%(n)d recovery codes are left", left) % {"n": left}
         address = reverse("admin:auth_user_reset_factor", args=[person.pk])
         return format_html(
@@ -139,7 +137,7 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
 
     @admin_theme.display(description=gettext_lazy("Lock"))
     def lock(self, person: User) -> str:
-        mine = [lock for lock in throttle.locks() if lock.username == person.get_username()]
+        mine = [lock for lock in login_throttle.locks() if lock.username == person.get_username()]
         if not mine:
             return _("Not locked")
         until = date_format(timezone.localtime(mine[0].until), "H:i")
@@ -177,7 +175,7 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
         if person.pk == request.user.pk:
             return redirect("admin:account")
         if request.method == "POST":
-            factor.remove(request, person, why="reset by an administrator")
+            second_factor.remove(request, person, why="reset by an administrator")
             messages.success(request, _("The second factor is reset, and open sessions end within a minute."))
             return redirect("admin:auth_user_change", pk)
         context = {
@@ -194,7 +192,7 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
             "back": "admin:auth_user_change",
             "pk": pk,
         }
-        return TemplateResponse(request, "signin/ask.html", context)
+        return TemplateResponse(request, "accounts/confirm.html", context)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any, **facts: Any) -> LogEntry:
         """In the trail by what was changed: the password, or something else. Roles and limits are on record already."""
@@ -232,7 +230,7 @@ class GroupAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
 
     @admin_theme.display(description=gettext_lazy("What it allows"))
     def may(self, group: Group) -> str:
-        return render_to_string("signin/role_may.html", {"may": words.allowed(group)})
+        return render_to_string("accounts/role_permissions.html", {"may": permission_labels.allowed(group)})
 
     @admin_theme.display(description=gettext_lazy("People"))
     def people(self, group: Group) -> str:

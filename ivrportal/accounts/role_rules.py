@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Q, QuerySet
 
 from calllogs.sight import sight_of
-from ivrportal import roles
+from ivrportal.accounts import roles
 
 
 def may_manage(editor: Any, person: User | None) -> bool:

@@ -17,7 +17,7 @@ def connect() -> None:
         (signals.user_logged_out, _signed_out),
         (signals.user_login_failed, _failed),
     ):
-        signal.connect(receiver, dispatch_uid="ivrportal.signing")
+        signal.connect(receiver, dispatch_uid="ivrportal.accounts.audit_signals")
 
 
 def _signed_in(*, request: HttpRequest | None, user: Any, **_: Any) -> None:

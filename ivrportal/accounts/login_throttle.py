@@ -120,7 +120,9 @@ def locked_page(request: HttpRequest, _response: Any, credentials: dict[str, Any
         "minutes": -(-seconds // 60),
     }
     headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
-    return TemplateResponse(request, "signin/locked.html", context, status=429, headers=headers).render()
+    return TemplateResponse(
+        request, "accounts/locked_out.html", context, status=429, headers=headers
+    ).render()
 
 
 # --- for the screen --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from ivrportal.signin import sessions
+from ivrportal.accounts import session_limits
 
 LASTS_S = 600
 _KEY, _SECRET = "pending_sign_in", "pending_key"
@@ -43,7 +43,7 @@ def finish(request: HttpRequest, person: User, *, device: int) -> str:
     kept = request.session.pop(_KEY)
     request.session.pop(_SECRET, None)
     login(request, person, backend=kept["backend"])
-    sessions.note_factor(request, device)
+    session_limits.note_factor(request, device)
     return str(kept["to"])
 
 

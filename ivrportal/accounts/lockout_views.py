@@ -11,9 +11,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from ivrportal.accounts import login_throttle
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from ivrportal.signin import throttle
 
 MAY = "auth.change_user"
 
@@ -30,16 +30,16 @@ def page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Locks"),
-        "locks": throttle.locks(),
+        "locks": login_throttle.locks(),
     }
-    return TemplateResponse(request, "signin/locks.html", context)
+    return TemplateResponse(request, "accounts/lockouts.html", context)
 
 
 def lift(request: HttpRequest) -> HttpResponse:
     """POST `username`, `address` or both: as the lock has them."""
     _require(request)
     username, address = request.POST.get("username", "")[:150], request.POST.get("address", "")[:45]
-    if throttle.lift(username=username, address=address):
+    if login_throttle.lift(username=username, address=address):
         what = f"lifted: {username or 'every account'} from {address or 'every address'}"
         trail.record(Action.LOCKED, request=request, what=what)
         messages.success(request, _("The lock is lifted: signing in can be tried again at once."))

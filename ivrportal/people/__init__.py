@@ -1,1 +1,0 @@
-"""People and their roles: what an administrator's screens show and allow."""
