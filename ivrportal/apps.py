@@ -17,8 +17,9 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import accounts, logging
+        from ivrportal import accounts
         from ivrportal.accounts import audit_signals  # noqa: F401  (checks register themselves)
+        from ivrportal.observability import logging
 
         # As in the navigation; Django's own word is for engineers.
         apps.get_app_config("auth").verbose_name = gettext_lazy("People")

@@ -7,7 +7,7 @@ import kombu.transport
 from celery import Celery
 from celery.signals import setup_logging
 
-from ivrportal import task_ids  # noqa: F401  (hears when a task begins and ends)
+from ivrportal.observability import task_signals  # noqa: F401  (hears when a task begins and ends)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 

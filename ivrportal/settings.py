@@ -99,8 +99,8 @@ INSTALLED_APPS = [
     "calllogs",
 ]
 MIDDLEWARE = [
-    "ivrportal.request_ids.named",  # first: every line of a request, and its answer, has its id
-    "ivrportal.request_times.counted",
+    "ivrportal.observability.request_ids.named",  # first: every line of a request, and its answer, has its id
+    "ivrportal.observability.request_metrics.counted",
     "ivrportal.security.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -505,7 +505,9 @@ _stderr = {"handlers": ["stderr"], "propagate": False}  # in the place of a hand
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"lines": {"()": "ivrportal.logging.RedactingFormatter", "as_json": not DEMO}},
+    "formatters": {
+        "lines": {"()": "ivrportal.observability.logging.RedactingFormatter", "as_json": not DEMO}
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {

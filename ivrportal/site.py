@@ -9,8 +9,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from calllogs.sight import sight_of
-from ivrportal import measures
 from ivrportal.common import admin_theme
+from ivrportal.observability import gauges
 from settings_sync.models import Agent
 
 _COUNTED = "portal_missed_callers"
@@ -80,7 +80,7 @@ class PortalSite(admin_theme.AdminSite):
         week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
         asked = home_asked.from_query(request.GET)
-        now = measures.now(sight_of(request.user).departments, then=asked.period.before().end)
+        now = gauges.now(sight_of(request.user).departments, then=asked.period.before().end)
         setattr(request, _COUNTED, now.missed_callers)  # once for the page and its navigation
         context = {
             "now": now,

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from ivrportal import health
+from ivrportal.observability import health
 from settings_sync.admin import holiday_feed
 
 urlpatterns = [

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 from ivrportal.wsgi import application as portal  # first: it sets Django up
 
 # isort: split
-from ivrportal import health
 from ivrportal.bridge import in_threads
 from ivrportal.celery import app
+from ivrportal.observability import health
 
 CANARIES = json.loads(os.environ["PLANTED"])
 EVERYTHING = " ".join(CANARIES)

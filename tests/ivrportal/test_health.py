@@ -12,8 +12,8 @@ from django.utils import timezone
 from calllogs import replay, writer
 from calllogs.arrival import packed, receive
 from calllogs.models import Push
-from ivrportal import asking, measures
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
+from ivrportal.observability import database_probe, gauges
 from settings_sync.models import ProviderSetting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +49,7 @@ def test_without_a_database_the_spool_is_told_and_the_portal_is_not_ready(machin
     def silent():
         raise OperationalError
 
-    monkeypatch.setattr(measures, "readiness", silent)
+    monkeypatch.setattr(gauges, "readiness", silent)
     response = machine.get("/readyz")
     assert response.status_code == 503
     assert response["Cache-Control"] == "no-store"
@@ -79,8 +79,8 @@ def test_ages_are_seconds_of_what_waits_longest_and_came_last(machine):
 
 def test_a_database_that_stalls_holds_one_thread_and_no_probe_for_long(machine, monkeypatch):
     over, begun = threading.Event(), []
-    monkeypatch.setattr(asking, "ANSWER_S", 0.2)
-    monkeypatch.setattr(measures, "readiness", lambda: begun.append(1) or over.wait(20) or {})
+    monkeypatch.setattr(database_probe, "ANSWER_S", 0.2)
+    monkeypatch.setattr(gauges, "readiness", lambda: begun.append(1) or over.wait(20) or {})
     try:
         began = time.monotonic()
         states = [machine.get("/readyz") for _ in range(3)]

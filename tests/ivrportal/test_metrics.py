@@ -123,12 +123,12 @@ def test_tasks_are_counted_by_outcome(machine):
 def test_without_a_database_the_rest_is_shown(machine, monkeypatch):
     from django.db import OperationalError
 
-    from ivrportal import measures
+    from ivrportal.observability import gauges
 
     def silent():
         raise OperationalError
 
-    monkeypatch.setattr(measures, "of_database", silent)
+    monkeypatch.setattr(gauges, "of_database", silent)
     samples = scraped(machine)
     assert one(samples, "ivrportal_database_up") == 0
     assert one(samples, "ivrportal_spool_records") == 0

@@ -358,7 +358,7 @@ def test_no_attempt_and_no_reply_holds_the_key(simulator, caplog):
     deliver(2)
     everything = str(list(Attempt.objects.values())) + str(list(ProviderSetting.objects.values()))
     assert "canary" not in everything
-    from ivrportal.logging import RedactingFormatter
+    from ivrportal.observability.logging import RedactingFormatter
 
     formatter = RedactingFormatter()
     lines = "\n".join(

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from ivrportal.logging import redact
+from ivrportal.observability.logging import redact
 from settings_sync import holiday_files
 from settings_sync.models import AuditEntry, CalendarFeed, Holiday
 

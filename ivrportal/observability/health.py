@@ -6,8 +6,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from ivrportal import asking, exposition, measures
 from ivrportal.common.network import client_address, is_in_networks
+from ivrportal.observability import database_probe, gauges, prometheus
 
 
 def healthz(_: HttpRequest) -> HttpResponse:
@@ -21,8 +21,8 @@ def readyz(_: HttpRequest) -> JsonResponse:
     A silent broker is told but is no reason for 503: saves and pushes work without it. Nor is a full spool: it is told
     without the database, when it matters most; the last two are null then.
     """
-    found, database = asking.ask(measures.readiness)
-    state: dict[str, Any] = {"database": database, "broker": _broker(), "spool": measures.spool()}
+    found, database = database_probe.ask(gauges.readiness)
+    state: dict[str, Any] = {"database": database, "broker": _broker(), "spool": gauges.spool()}
     state |= {name: found.get(name) for name in ("oldest_due_setting_s", "last_push_age_s")}
     return JsonResponse(state, status=200 if database == "ok" else 503, headers={"Cache-Control": "no-store"})
 
@@ -31,7 +31,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text, for METRICS_ALLOWED_NETWORKS only."""
     if not is_in_networks(client_address(request.META), settings.METRICS_ALLOWED_NETWORKS):
         return HttpResponse(status=403)
-    return HttpResponse(exposition.text(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(prometheus.text(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _broker() -> str:

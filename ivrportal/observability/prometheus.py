@@ -7,10 +7,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ivrportal import asking, measures
 from ivrportal.common import metrics
 from ivrportal.common.metrics import METERS, Meter
-from ivrportal.measures import Gauges
+from ivrportal.observability import database_probe
+from ivrportal.observability import gauges as portal_gauges
+from ivrportal.observability.gauges import Gauges
 
 Numbers = dict[tuple[str, ...], list[float]]
 
@@ -27,8 +28,8 @@ class _Everything(Collector):
         counted = metrics.total()
         for name, meter in METERS.items():
             yield from _counted(name, meter, counted.get(name, {}))
-        yield from _gauges(measures.of_disk())
-        shared, told = asking.ask(measures.of_database)
+        yield from _gauges(portal_gauges.of_disk())
+        shared, told = database_probe.ask(portal_gauges.of_database)
         yield from _gauges(shared)
         yield GaugeMetricFamily("ivrportal_database_up", "1 if the database answers.", float(told == "ok"))
 
