@@ -6,8 +6,8 @@ from ivrportal.wsgi import application as _pages  # first: it sets Django up
 
 # isort: split
 from calllogs.views import with_door
-from ivrportal.bridge import in_threads
 from ivrportal.celery import prepare_to_publish
+from ivrportal.web.wsgi_adapter import in_threads
 
 PAGES_AT_ONCE = 16  # in each process
 

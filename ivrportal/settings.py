@@ -101,7 +101,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ivrportal.observability.request_ids.named",  # first: every line of a request, and its answer, has its id
     "ivrportal.observability.request_metrics.counted",
-    "ivrportal.security.headers",
+    "ivrportal.web.security_headers.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -471,7 +471,7 @@ if not DEMO:
     # A browser takes these names only with Secure, for this host alone and the whole of it: no sibling can plant one.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
     LANGUAGE_COOKIE_NAME = "__Host-language"
-CSRF_FAILURE_VIEW = "ivrportal.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "ivrportal.web.error_pages.csrf_failure"
 SECURE_SSL_REDIRECT = not DEMO
 SECURE_REDIRECT_EXEMPT = [r"^api/PostCallLogs/?$", r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None

@@ -18,7 +18,7 @@ urlpatterns = [
     path("metrics", health.metrics),
 ]
 
-handler400 = "ivrportal.errors.bad_request"
-handler403 = "ivrportal.errors.denied"
-handler404 = "ivrportal.errors.not_found"
-handler500 = "ivrportal.errors.server_error"
+handler400 = "ivrportal.web.error_pages.bad_request"
+handler403 = "ivrportal.web.error_pages.denied"
+handler404 = "ivrportal.web.error_pages.not_found"
+handler500 = "ivrportal.web.error_pages.server_error"

@@ -10,7 +10,7 @@ import django
 
 django.setup()
 
-from ivrportal.bridge import in_threads  # noqa: E402
+from ivrportal.web.wsgi_adapter import in_threads  # noqa: E402
 
 PIECE = b"x" * 64 * 1024
 PIECES = 2000  # of 64 KB: more than any buffer on the way holds

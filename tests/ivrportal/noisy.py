@@ -14,9 +14,9 @@ from types import SimpleNamespace
 from ivrportal.wsgi import application as portal  # first: it sets Django up
 
 # isort: split
-from ivrportal.bridge import in_threads
 from ivrportal.celery import app
 from ivrportal.observability import health
+from ivrportal.web.wsgi_adapter import in_threads
 
 CANARIES = json.loads(os.environ["PLANTED"])
 EVERYTHING = " ".join(CANARIES)

@@ -13,9 +13,9 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
-from ivrportal import bridge
 from ivrportal.embedded import HOST, free_port
 from ivrportal.serving import web_server
+from ivrportal.web import wsgi_adapter
 from tests.bench.databases import ROOT
 from tests.settings_sync.provider_talk import until
 
@@ -112,7 +112,7 @@ def test_a_body_that_is_too_large_is_refused_with_a_word(port):
             reply = b""
         reply = b"".join(iter(lambda: line.recv(65536), b"")) if reply is None else line.recv(65536)
     assert reply.startswith(b"HTTP/1.1 413 ")
-    assert reply.endswith(bridge.TOO_LARGE)
+    assert reply.endswith(wsgi_adapter.TOO_LARGE)
 
 
 def test_headers_leave_in_their_order_and_a_whole_body_has_no_chunks(port):

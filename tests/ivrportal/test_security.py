@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.test import Client, RequestFactory
 
 from calllogs.models import Alarm
-from ivrportal import errors
+from ivrportal.web import error_pages
 from tests.conftest import PASSWORD, make_user
 from tests.rows import make
 
@@ -130,7 +130,9 @@ def test_the_page_for_a_mistake_of_ours_needs_no_database(client_for, monkeypatc
     assert "default-src 'none'" in answer["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("view", [errors.bad_request, errors.denied, errors.not_found, errors.server_error])
+@pytest.mark.parametrize(
+    "view", [error_pages.bad_request, error_pages.denied, error_pages.not_found, error_pages.server_error]
+)
 def test_error_pages_are_in_the_persons_language(view):
     page = view(RequestFactory().get("/")).content.decode()
     assert '<html lang="en">' in page

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.template import loader
 from django.utils.translation import gettext as _
 
-from ivrportal.security import NOTHING
+from ivrportal.web.security_headers import NOTHING
 
 
 def bad_request(*_request: object, **_exception: object) -> HttpResponse:
