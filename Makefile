@@ -35,7 +35,7 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 
 # Tied to make itself: even `kill -9` of make stops the portal.
 run: $(RUNTIME)
-	@PORTAL_MODE=demo exec $(BIN)/python -I -S ivrportal/tied.py $$PPID 15 - $(BIN)/python manage.py portal
+	@PORTAL_MODE=demo exec $(BIN)/python -I -S ivrportal/devserver/exec_tied.py $$PPID 15 - $(BIN)/python manage.py portal
 
 test: $(DEV)
 	@sh tools/tests.sh $(ARGS)

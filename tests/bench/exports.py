@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import psycopg
 
-from ivrportal.embedded import HOST
-from ivrportal.serving import PORTAL
+from ivrportal.devserver.embedded_broker import HOST
+from ivrportal.devserver.granian_command import PORTAL
 from tests.bench.databases import ROOT, environment, manage, on_postgres
 from tests.bench.memory import peak_mb
 from tests.bench.report import Figure, Options, Section, table

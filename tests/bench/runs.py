@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import dataclass, field
 
-from ivrportal.serving import PORTAL
+from ivrportal.devserver.granian_command import PORTAL
 from tests.bench.load import Load
 from tests.bench.report import Figure, number, table
 from tests.bench.serving import Shape

@@ -12,9 +12,9 @@ from types import TracebackType
 
 import psutil
 
-from ivrportal.embedded import HOST, free_port
-from ivrportal.processes import end, start_tied
-from ivrportal.serving import ASGI, web_server
+from ivrportal.devserver.embedded_broker import HOST, free_port
+from ivrportal.devserver.granian_command import ASGI, web_server
+from ivrportal.devserver.processes import end, start_tied
 from tests.bench.databases import ROOT
 
 START_S = 60.0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ivrportal.embedded import answers, prepare_broker
-from ivrportal.processes import end, start_tied
+from ivrportal.devserver.embedded_broker import answers, prepare_broker
+from ivrportal.devserver.processes import end, start_tied
 from settings_sync import client, wire
 from settings_sync.simulator import Simulator
 from tests.bench.databases import ROOT, environment, on_postgres

@@ -17,7 +17,7 @@ from calllogs.recordings.causes import Cause
 from calllogs.recordings.words import WORDS, words_of
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import trail
-from ivrportal.embedded import free_port
+from ivrportal.devserver.embedded_broker import free_port
 from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
 from settings_sync.simulator.tones import tone

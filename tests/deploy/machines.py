@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivrportal.embedded import HOST, Broker, answers, free_port, prepare_broker
-from ivrportal.processes import end, kill_group, start_tied
+from ivrportal.devserver.embedded_broker import HOST, Broker, answers, free_port, prepare_broker
+from ivrportal.devserver.processes import end, kill_group, start_tied
 from settings_sync.simulator import Simulator
 from tests.bench.databases import ROOT, environment
 

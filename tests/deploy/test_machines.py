@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ivrportal.embedded import HOST
+from ivrportal.devserver.embedded_broker import HOST
 from settings_sync import desired
 from settings_sync.simulator import Simulator
 from tests.deploy.machines import Machine, machines

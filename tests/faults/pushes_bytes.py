@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from calllogs.vocabulary import FIELD_NAMES
-from ivrportal.embedded import HOST
+from ivrportal.devserver.embedded_broker import HOST
 from tests.bench.databases import ROOT
 from tests.faults.checker import _plain
 from tests.faults.pushes_clients import OPTIONAL

@@ -13,7 +13,7 @@ from itertools import count
 from types import TracebackType
 
 from calllogs.lifelike import INDIA, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
-from ivrportal.embedded import HOST
+from ivrportal.devserver.embedded_broker import HOST
 
 CLIENTS = 16
 SILENCE_S = 30.0

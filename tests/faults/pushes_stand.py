@@ -16,9 +16,9 @@ from typing import IO, Any
 import psutil
 import psycopg
 
-from ivrportal.embedded import free_port
-from ivrportal.processes import kill_group, start_tied
-from ivrportal.serving import PORTAL, web_server
+from ivrportal.devserver.embedded_broker import free_port
+from ivrportal.devserver.granian_command import PORTAL, web_server
+from ivrportal.devserver.processes import kill_group, start_tied
 from tests.bench.databases import ROOT, Databases, OnPostgres, environment, manage, on_postgres, on_sqlite
 from tests.faults.pushes_clients import Answer, head_is_answered
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import redis
 
-from ivrportal.embedded import answers, prepare_broker
-from ivrportal.processes import end, kill_group, start_tied
+from ivrportal.devserver.embedded_broker import answers, prepare_broker
+from ivrportal.devserver.processes import end, kill_group, start_tied
 from tests.faults.settings_stand import Beside
 from tests.plugins.demo import ROOT
 from tests.plugins.postgres import Postgres

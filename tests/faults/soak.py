@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from ivrportal.processes import kill_group, start_tied
+from ivrportal.devserver.processes import kill_group, start_tied
 from settings_sync.simulator import Simulator
 from tests.bench.databases import ROOT
 from tests.faults import canaries

@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
-from ivrportal.embedded import HOST, free_port
-from ivrportal.serving import web_server
+from ivrportal.devserver.embedded_broker import HOST, free_port
+from ivrportal.devserver.granian_command import web_server
 from ivrportal.web import wsgi_adapter
 from tests.bench.databases import ROOT
 from tests.settings_sync.provider_talk import until

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ivrportal import demo as devserver
-from ivrportal.embedded import HOST, answers, free_port, is_free
+from ivrportal.devserver import demo as devserver
+from ivrportal.devserver.embedded_broker import HOST, answers, free_port, is_free
 from tests.plugins.demo import Demo, launch_demo, start_demo
 
 ROOT = Path(__file__).resolve().parents[2]

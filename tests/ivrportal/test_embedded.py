@@ -15,9 +15,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ivrportal import embedded
-from ivrportal.embedded import HOST, Broker, answers, free_port, is_free, prepare_broker
-from ivrportal.processes import end, start_tied
+from ivrportal.devserver import embedded_broker
+from ivrportal.devserver.embedded_broker import HOST, Broker, answers, free_port, is_free, prepare_broker
+from ivrportal.devserver.processes import end, start_tied
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,6 +105,6 @@ def test_a_port_is_free_until_somebody_listens() -> None:
 
 def test_a_machine_without_ipv4_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    monkeypatch.setattr(embedded, "HOST", "192.0.2.1")  # for documentation only: no machine has it
-    with pytest.raises(embedded.NoAddress, match=r"This machine has no address 192\.0\.2\.1"):
+    monkeypatch.setattr(embedded_broker, "HOST", "192.0.2.1")  # for documentation only: no machine has it
+    with pytest.raises(embedded_broker.NoAddress, match=r"This machine has no address 192\.0\.2\.1"):
         is_free(port)

@@ -16,10 +16,10 @@ from django.test import Client, RequestFactory
 from structlog.contextvars import get_contextvars
 
 from ivrportal.common.ids import in_letters, new_id, new_id_in_time
-from ivrportal.embedded import HOST, free_port
+from ivrportal.devserver.embedded_broker import HOST, free_port
+from ivrportal.devserver.granian_command import web_server
 from ivrportal.observability import request_ids
 from ivrportal.observability.logging import RedactingFormatter, redact
-from ivrportal.serving import web_server
 from tests.bench.databases import environment
 from tests.faults import canaries
 

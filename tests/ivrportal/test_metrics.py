@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from calllogs.models import Export
 from ivrportal.celery import app
-from ivrportal.embedded import HOST
+from ivrportal.devserver.embedded_broker import HOST
 from settings_sync.models import Circuit, ProviderSetting
 from tests.faults.pushes_clients import Crowd, lifelike, push_of
 from tests.faults.pushes_stand import databases_on, stand_on

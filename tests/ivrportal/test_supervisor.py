@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ivrportal import supervisor
-from ivrportal.supervisor import Part, Stopped, Supervisor
+from ivrportal.devserver import supervisor
+from ivrportal.devserver.supervisor import Part, Stopped, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
@@ -178,7 +178,7 @@ def test_signals_are_as_before_afterwards(kept: Supervisor) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ties a child to its parent")
 def test_kill_9_of_the_parent_ends_its_parts(tmp_path: Path) -> None:
     program = (
-        "import os, pathlib, sys; from ivrportal.supervisor import Part, Supervisor\n"
+        "import os, pathlib, sys; from ivrportal.devserver.supervisor import Part, Supervisor\n"
         "with Supervisor(env=dict(os.environ), cwd=pathlib.Path('.')) as kept:\n"
         f"    kept.start(Part('web', [sys.executable, '-c', {SLEEPER!r}], lambda _: True)); kept.watch()"
     )

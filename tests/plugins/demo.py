@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from ivrportal.embedded import HOST, free_port
+from ivrportal.devserver.embedded_broker import HOST, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 90.0  # other tests and other people use the machine too

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ivrportal.embedded import HOST
+from ivrportal.devserver.embedded_broker import HOST
 from tests.plugins import chromium, postgres
 
 FREE_MB = 1000

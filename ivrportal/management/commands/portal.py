@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from ivrportal.demo import Refusal, run
+from ivrportal.devserver.demo import Refusal, run
 
 
 class Command(BaseCommand):

@@ -1,6 +1,6 @@
 """Several programs under one parent: started, prefixed, started again when they die, and stopped together.
 
-Knows nothing of the portal: `ivrportal.demo` says which parts there are.
+Knows nothing of the portal: `ivrportal.devserver.demo` says which parts there are.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO
 
-from ivrportal.processes import end, kill_group, start_tied
+from ivrportal.devserver.processes import end, kill_group, start_tied
 
 POLL_S = 0.1
 POLITE_S = (

@@ -19,9 +19,17 @@ from django.db import connections
 from kombu.exceptions import KombuError
 
 from ivrportal.celery import app
-from ivrportal.embedded import HOST, Broker, NoAddress, answers, free_port, is_free, prepare_broker
-from ivrportal.serving import PORTAL, web_server
-from ivrportal.supervisor import Part, Stopped, Supervisor
+from ivrportal.devserver.embedded_broker import (
+    HOST,
+    Broker,
+    NoAddress,
+    answers,
+    free_port,
+    is_free,
+    prepare_broker,
+)
+from ivrportal.devserver.granian_command import PORTAL, web_server
+from ivrportal.devserver.supervisor import Part, Stopped, Supervisor
 
 PROBE_S = 0.5
 WORKER_LOCKS = 16  # more than a worker with two processes takes

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from ivrportal.embedded import HOST
+from ivrportal.devserver.embedded_broker import HOST
 
 PORTAL = "ivrportal.asgi:application"
 # The longest request line that we promise is 16 KiB; headers share this buffer. The server answers 414 beyond 64 KiB.
