@@ -14,11 +14,11 @@ from django.db import models
 from django.db.models import Exists, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
-from calllogs.arrival import understood
+from calllogs.intake.envelope import understood
+from calllogs.intake.parser import ParsedCall
+from calllogs.intake.storage import as_received
 from calllogs.models import CallLog, Push
 from calllogs.models.reading_progress import ReadingProgress
-from calllogs.parsing import ParsedCall
-from calllogs.store import as_received
 
 READ = ["push_id", "call_id", "gaps", "read_at"]  # the fields of a progress that reading sets
 P = TypeVar("P", bound=ReadingProgress)

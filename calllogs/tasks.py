@@ -8,11 +8,12 @@ import time
 from celery import shared_task
 from django.db import DatabaseError
 
-from calllogs import post, replay, retention
+from calllogs import post, retention
 from calllogs.alarms import ring
 from calllogs.erasing import jobs as erasures
 from calllogs.erasing import watch as erased_watch
 from calllogs.exports import jobs
+from calllogs.intake import replay
 from calllogs.mailed import write
 from calllogs.missed import history, refresh
 from calllogs.recordings import archive, cache, play

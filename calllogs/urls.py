@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from calllogs.views import post_call_logs
+from calllogs.intake.endpoint import post_call_logs
 
 urlpatterns = [
     path("api/PostCallLogs", post_call_logs, name="push"),

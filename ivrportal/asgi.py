@@ -5,7 +5,7 @@ import gc
 from ivrportal.wsgi import application as _pages  # first: it sets Django up
 
 # isort: split
-from calllogs.views import with_door
+from calllogs.intake.endpoint import with_door
 from ivrportal.celery import prepare_to_publish
 from ivrportal.web.wsgi_adapter import in_threads
 

@@ -21,24 +21,17 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import (
-            alarms,
-            connect,
-            desk,
-            effect,
-            erasures,
-            export_page,
-            home,
-            wall,
-            who_saw,
-        )  # late: the admin modules register themselves with this very site
+        from calllogs.admin import alarms, desk, effect, erasures, export_page, home, wall, who_saw
+        from calllogs.intake import (
+            connect_views,  # late: the admin modules register themselves with this very site
+        )
         from ivrportal.accounts import account_views, lockout_views
         from settings_sync.admin import changes, heard
 
         return [
             *account_views.urls(self),
             *lockout_views.urls(self),
-            *connect.urls(self),
+            *connect_views.urls(self),
             *desk.urls(self),
             *erasures.urls(self),
             *export_page.urls(self),

@@ -49,11 +49,11 @@ def _forget_between_tests() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
     from django.utils import translation
 
-    from calllogs import auth
     from calllogs.admin import call_choices
+    from calllogs.intake import push_auth
     from settings_sync import delivery, tasks
 
-    auth.forget_keys()
+    push_auth.forget_keys()
     call_choices.forget()
     translation.deactivate()  # a page leaves its language behind in the thread
     tasks._resting_until = 0.0
@@ -63,9 +63,9 @@ def _forget_between_tests() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _writer_ends_before_its_database(django_db_setup: None) -> Iterator[None]:
     yield
-    from calllogs import writer
+    from calllogs.intake import group_commit
 
-    writer.stop()
+    group_commit.stop()
 
 
 @pytest.fixture

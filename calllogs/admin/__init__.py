@@ -1,4 +1,5 @@
-from calllogs.admin import alarms, calls, connect, desk, effect, exports, inbox, keys, listen, reports, wall
+from calllogs.admin import alarms, calls, desk, effect, exports, listen, reports, wall
+from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
     "alarms",
@@ -12,4 +13,7 @@ __all__ = [
     "listen",
     "reports",
     "wall",
+    "connect_views",
+    "inbox_admin",
+    "push_key_admin",
 ]

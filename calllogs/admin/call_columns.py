@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.admin.words import clock_text
+from calllogs.intake.labels import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.sight import Sight

@@ -19,9 +19,9 @@ from django.utils.translation import ngettext
 
 from calllogs import narrowing, pages
 from calllogs.admin import call_choices, call_columns, call_views
-from calllogs.admin.words import clock_text
 from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
+from calllogs.intake.labels import clock_text
 from calllogs.pages import Page, Place
 from calllogs.sight import sight_of
 from ivrportal.audit import trail

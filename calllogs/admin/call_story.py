@@ -11,8 +11,8 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from calllogs import hiding
-from calllogs.admin.understood import caller_of, fields_of
-from calllogs.admin.words import outcome_badge, remark_words, to_the_second
+from calllogs.intake.labels import outcome_badge, remark_words, to_the_second
+from calllogs.intake.push_fields import caller_of, fields_of
 from calllogs.models import CallLog, Push
 from calllogs.sight import Sight
 from calllogs.vocabulary import FIELD_OF_KEY, normal_key

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calllogs import erasure_asked
-from calllogs.admin.words import to_the_second
 from calllogs.erasing import jobs
+from calllogs.intake.labels import to_the_second
 from calllogs.models import CallLog, Erasure
 from calllogs.models.erasure import ERASURE_LOOK
 from ivrportal.common.phone import for_people

@@ -17,8 +17,8 @@ from calllogs.admin import home_charts
 from calllogs.admin.home_asked import MISSED, Asked, Links
 from calllogs.admin.home_change import Change, Kind
 from calllogs.admin.home_charts import Chart
-from calllogs.admin.words import clock_text
 from calllogs.filters import period_words
+from calllogs.intake.labels import clock_text
 from calllogs.missed import history
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of

@@ -12,8 +12,8 @@ from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calllogs import replay
 from calllogs.alarms import silence
+from calllogs.intake import replay
 from calllogs.models import Letter, Push, Report, ReportRun
 from calllogs.models.alarm import Alarm
 from settings_sync import circuit

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils import timezone
 
-from calllogs import erased
+from calllogs.intake import erased_callers
 from calllogs.models import (
     CallLog,
     CallNote,
@@ -50,7 +50,7 @@ def forget(some: list[tuple[int, str]]) -> Counter[str]:
         recordings=Recording.objects.filter(call__in=ids).update(call=None),
     )
     # That somebody listened stays on record, by the new name of the call.
-    new_ids = {pk: erased.id_of(call_id) for pk, call_id in some}
+    new_ids = {pk: erased_callers.id_of(call_id) for pk, call_id in some}
     heard = list(Listening.objects.filter(call__in=ids).only("pk", "call_id"))
     for listening in heard:
         listening.call_uid = new_ids[listening.call_id or 0]

@@ -16,8 +16,9 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from calllogs import erased, recheck
+from calllogs import recheck
 from calllogs.erasing.spelling import is_in, without
+from calllogs.intake import erased_callers
 from calllogs.models import (
     CallLog,
     CallNote,
@@ -143,7 +144,7 @@ def _note(call: CallLog, changes: dict[str, Any]) -> None:
     if "recording_url" in changes:
         changes["recording_url"] = ""
     if "call_id" in changes:
-        changes["call_id"] = erased.id_of(call.call_id)
+        changes["call_id"] = erased_callers.id_of(call.call_id)
     recheck.note(callers=[changes.get("caller", call.caller)], moments=[call.started_at])
 
 

@@ -7,8 +7,9 @@ import logging
 
 from django.db import transaction
 
-from calllogs import changes_since, erased, recheck
+from calllogs import changes_since, recheck
 from calllogs.erasing import people
+from calllogs.intake import erased_callers
 from calllogs.models import CallLog, Erasure, ErasureProgress, Push
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def look() -> bool:
 
 def _forget_again(ids: set[str]) -> None:
     """What repeats an erased call goes whole: the first of its id stands for it. What was on its way is forgotten."""
-    known, repeated = erased.Erased(), erased.erased_among(ids)
+    known, repeated = erased_callers.Erased(), erased_callers.erased_among(ids)
     calls = CallLog.objects.filter(call_id__in=ids).only(
         "pk", "call_id", "caller", "started_at", "received_at"
     )

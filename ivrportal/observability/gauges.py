@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from django.db.models import CharField, Count, Model, Value
 
-from calllogs import replay
+from calllogs.intake import replay
+from calllogs.intake.spool import Depth
 from calllogs.missed import history
 from calllogs.models import Export, MissedCaller, MissedHistory, Push
-from calllogs.spool import Depth
 from ivrportal.common.database_clock import database_now
 from settings_sync import circuit
 from settings_sync.models import Circuit, ProviderSetting

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
 
-from calllogs.views import Asgi, Receive, Scope, Send
+from calllogs.intake.endpoint import Asgi, Receive, Scope, Send
 
 MAX_BODY = 16 * 1024 * 1024  # bytes; the largest file that a page takes has less
 IN_MEMORY = 64 * 1024  # bytes of a body; the rest lies in a file without a name

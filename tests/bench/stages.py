@@ -25,7 +25,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
 # After set-up, because these need the applications.
-from calllogs import arrival, auth, parsing, statements, store, views, waiting  # noqa: E402
+from calllogs.intake import batch_sql, endpoint, envelope, parser, push_auth, storage, waiters  # noqa: E402
 from ivrportal.asgi import application  # noqa: E402
 from ivrportal.common import network  # noqa: E402
 from tests.bench.load import CONNECTIONS, requests  # noqa: E402
@@ -34,16 +34,16 @@ from tests.bench.report import table  # noqa: E402
 TOP, BATCH, BATCHES = 10, 16, 300
 Scope = dict[str, Any]
 STAGES: list[tuple[str, Any, str]] = [
-    ("the loop: taking a push in", views, "_received"),
+    ("the loop: taking a push in", endpoint, "_received"),
     ("– sender's address", network, "client_address"),
-    ("– push and key apart", auth, "parted"),
-    ("the loop: into the line, with what ends its patience", waiting.Room, "enter"),
-    ("the loop: telling a batch", waiting.Room, "_told"),
-    ("writer's thread: understanding a push", arrival, "understood"),
-    ("– parsing", parsing, "parse"),
-    ("writer's thread: reading the keys", auth, "read_keys"),
-    ("writer's thread: store, one or many pushes", store, "store"),
-    ("– statement and commit", statements, "write"),
+    ("– push and key apart", push_auth, "parted"),
+    ("the loop: into the line, with what ends its patience", waiters.Room, "enter"),
+    ("the loop: telling a batch", waiters.Room, "_told"),
+    ("writer's thread: understanding a push", envelope, "understood"),
+    ("– parsing", parser, "parse"),
+    ("writer's thread: reading the keys", push_auth, "read_keys"),
+    ("writer's thread: store, one or many pushes", storage, "store"),
+    ("– statement and commit", batch_sql, "write"),
 ]
 
 
@@ -150,8 +150,8 @@ def _profile(scopes: Iterator[Scope], pushes: int) -> str:
     for _ in range(BATCHES):
         raws = [scope["query_string"] for scope in itertools.islice(scopes, BATCH)]
         batches.runcall(
-            store.store,
-            [arrival.understood(arrival.receive(auth.parted(raw)[0], "127.0.0.1")) for raw in raws],
+            storage.store,
+            [envelope.understood(envelope.receive(push_auth.parted(raw)[0], "127.0.0.1")) for raw in raws],
         )
     return (
         f"The dearest functions by their own CPU time, of the loop's thread:\n\n{_dearest(alone)}\n"

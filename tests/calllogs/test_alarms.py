@@ -9,8 +9,9 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from calllogs import post, replay
+from calllogs import post
 from calllogs.alarms import judges, ring, silence
+from calllogs.intake import replay
 from calllogs.models import (
     Alarm,
     AlarmReader,

@@ -6,17 +6,16 @@ from html import unescape
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from calllogs import auth, writer
-from calllogs.admin import connect
+from calllogs.intake import connect_views, group_commit, push_auth
+from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.vocabulary import SAMPLE_URL_NAMES, TABLE_NAMES
-from calllogs.waiting import Kept
 from tests.conftest import PUSHES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONNECT = "/admin/connect/"
 SAMPLE = (PUSHES / "sample_url.query").read_bytes()
-EXAMPLE_VALUES = {**connect.EXAMPLES, "call_id": "C-77"}
+EXAMPLE_VALUES = {**connect_views.EXAMPLES, "call_id": "C-77"}
 
 
 def addresses(page):
@@ -68,12 +67,12 @@ def test_the_address_is_the_one_under_which_the_page_was_opened(admin, settings)
     ],
 )  # fmt: skip
 def test_an_address_of_this_office_only_is_recognised(host, is_local):
-    assert connect.is_local(host) is is_local
+    assert connect_views.is_local(host) is is_local
 
 
 def test_a_key_with_signs_of_its_own_survives_the_address():
-    made = connect.template_url("https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES)
-    assert auth.parted(made.partition("?")[2].encode())[1] == auth.digest_of("a&b=c d")
+    made = connect_views.template_url("https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES)
+    assert push_auth.parted(made.partition("?")[2].encode())[1] == push_auth.digest_of("a&b=c d")
 
 
 def test_the_page_says_who_may_push(admin, settings, push_key):
@@ -117,7 +116,7 @@ def test_without_a_live_key_the_test_push_is_refused_as_the_provider_is(admin):
 
 @pytest.mark.parametrize("kept", [Kept.SPOOLED, Kept.NOWHERE])
 def test_the_reply_is_the_one_that_the_provider_gets(admin, push, monkeypatch, kept):
-    monkeypatch.setattr(writer, "submit", lambda arrival, digest: kept)
+    monkeypatch.setattr(group_commit, "submit", lambda arrival, digest: kept)
     reply = push(SAMPLE)
     page = admin.post(CONNECT + "test/").text
     assert f"The portal replied: {reply.text}" in page
@@ -125,8 +124,8 @@ def test_the_reply_is_the_one_that_the_provider_gets(admin, push, monkeypatch, k
 
 
 def test_what_the_portal_carries_for_itself_is_no_key_for_others(push):
-    assert push(SAMPLE, key=auth.OWN).status_code == 403
-    assert push(SAMPLE, key=auth.NO_KEY).status_code == 403
+    assert push(SAMPLE, key=push_auth.OWN).status_code == 403
+    assert push(SAMPLE, key=push_auth.NO_KEY).status_code == 403
 
 
 # --- the last pushes ---

@@ -21,11 +21,13 @@ from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
-from calllogs import erased, replay, tasks
-from calllogs.arrival import Received, packed, understood
+from calllogs import tasks
 from calllogs.erasing import files, jobs, people, tables, watch
 from calllogs.erasing.spelling import is_in, pattern_of, without
 from calllogs.erasure_asked import Refused, ask, number_of
+from calllogs.intake import erased_callers, replay
+from calllogs.intake.envelope import Received, packed, understood
+from calllogs.intake.storage import store
 from calllogs.models import (
     CallLog,
     CallNote,
@@ -39,7 +41,6 @@ from calllogs.models import (
 )
 from calllogs.models.export import scope_of
 from calllogs.recordings import archive, cache
-from calllogs.store import store
 from ivrportal.accounts import roles
 from ivrportal.audit import trail
 from settings_sync.models import Agent, AuditEntry
@@ -286,7 +287,7 @@ def test_a_call_stays_as_a_call_of_nobody_and_the_counts_stay():
     erase()
     call.refresh_from_db()
     assert (call.caller, call.recording_url, call.department, call.talk_seconds) == ("", "", "Sales", 75)
-    assert call.call_id == erased.id_of("F1") != "F1"
+    assert call.call_id == erased_callers.id_of("F1") != "F1"
     assert Listening.objects.get().call_uid == call.call_id
 
 
@@ -415,7 +416,7 @@ def test_what_was_on_its_way_when_the_caller_was_erased_is_forgotten_too():
     erase()
     store([arrived("E5", ago=dt.timedelta(minutes=1))])
     tasks.go_on_erasing()
-    assert list(CallLog.objects.values_list("call_id", "caller")) == [(erased.id_of("E5"), "")]
+    assert list(CallLog.objects.values_list("call_id", "caller")) == [(erased_callers.id_of("E5"), "")]
     assert not Push.objects.exists()
 
 

@@ -10,11 +10,10 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from calllogs import parsing, refusals, replay, writer
-from calllogs.admin import inbox
-from calllogs.admin.understood import fields_of, unknown_parameters
-from calllogs.admin.words import REASON_WORDS, REMARK_WORDS
-from calllogs.arrival import packed, receive
+from calllogs.intake import group_commit, inbox_admin, parser, refused_pushes, replay
+from calllogs.intake.envelope import packed, receive
+from calllogs.intake.labels import REASON_WORDS, REMARK_WORDS
+from calllogs.intake.push_fields import fields_of, unknown_parameters
 from calllogs.models import CallLog, Push, Refusals
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.common import admin_theme
@@ -86,7 +85,7 @@ def test_the_list_counts_no_further_than_it_shows(supervisor, push, monkeypatch)
 
 
 def test_every_reason_of_the_parser_has_words():
-    source = Path(parsing.__file__).read_text(encoding="utf-8")
+    source = Path(parser.__file__).read_text(encoding="utf-8")
     reasons = set(re.findall(r'"((?:no|not a|the call|template)[^"]*)"', source)) & {
         found
         for quoted in re.findall(r"Rejected\(([^)]*)\)", source)
@@ -97,9 +96,9 @@ def test_every_reason_of_the_parser_has_words():
 
 
 def test_every_remark_of_the_parser_has_words():
-    remarks = {value for name, value in vars(parsing).items() if name.isupper() and isinstance(value, str)}
-    assert {parsing.REPEATED_KEY, parsing.MENDED} < remarks
-    assert remarks - {parsing.OTHER, parsing.KEY_PARAMETER} <= set(REMARK_WORDS)
+    remarks = {value for name, value in vars(parser).items() if name.isupper() and isinstance(value, str)}
+    assert {parser.REPEATED_KEY, parser.MENDED} < remarks
+    assert remarks - {parser.OTHER, parser.KEY_PARAMETER} <= set(REMARK_WORDS)
 
 
 # --- field by field ---
@@ -237,14 +236,14 @@ def test_a_page_that_only_looks_changes_nothing(supervisor, push):
 
 def with_better_parser(monkeypatch):
     """As after an upgrade that reads month first."""
-    plain = parsing._date
+    plain = parser._date
 
     def better(value):
         month, slash, rest = value.partition("/")
         day, _, year = rest.partition("/")
         return plain(f"{year}-{month}-{day}" if slash else value)
 
-    monkeypatch.setattr(parsing, "_date", better)
+    monkeypatch.setattr(parser, "_date", better)
 
 
 def test_chosen_ones_are_tried_again(supervisor, push, monkeypatch):
@@ -272,7 +271,7 @@ def test_all_that_are_not_usable_are_tried_again_or_those_of_one_reason(supervis
 
 
 def test_one_press_tries_no_more_than_a_person_can_wait_for(supervisor, push, monkeypatch):
-    monkeypatch.setattr(inbox, "MOST_REPLAYED", 2)
+    monkeypatch.setattr(inbox_admin, "MOST_REPLAYED", 2)
     for number in range(3):
         push(NOT_A_DATE.replace("M-1", f"M-{number}"))
     with_better_parser(monkeypatch)
@@ -301,7 +300,7 @@ def said(*command):
 
 @pytest.fixture
 def spool(settings, tmp_path, transactional_db):
-    writer.stop()  # it drains too, and would be quicker
+    group_commit.stop()  # it drains too, and would be quicker
     settings.VAR_DIR = tmp_path
     return replay.spool()
 
@@ -336,7 +335,7 @@ def test_drain_spool_fails_with_a_sentence_while_the_database_is_silent(spool):
 
 
 def test_what_a_stranger_sent_is_kept_short_and_cannot_be_mended(supervisor, push, monkeypatch):
-    monkeypatch.setattr(refusals, "LONGEST", 20)
+    monkeypatch.setattr(refused_pushes, "LONGEST", 20)
     push("calllogid=1&callnumber=9812345678&date=2026-11-08&time=10:15", key="wrong")
     kept = Push.objects.get()
     assert kept.raw_query == "calllogid=1&callnumb"
@@ -349,7 +348,7 @@ def test_what_a_stranger_sent_is_kept_short_and_cannot_be_mended(supervisor, pus
 
 
 def test_of_one_address_no_more_than_so_many_are_kept_in_a_day(push, monkeypatch):
-    monkeypatch.setattr(refusals, "A_DAY_AND_ADDRESS", 2)
+    monkeypatch.setattr(refused_pushes, "A_DAY_AND_ADDRESS", 2)
     for _ in range(4):
         push(GOOD.format(1), key="wrong")
     push(GOOD.format(1), key="wrong", REMOTE_ADDR="203.0.113.9")
@@ -359,7 +358,7 @@ def test_of_one_address_no_more_than_so_many_are_kept_in_a_day(push, monkeypatch
 
 
 def test_of_all_strangers_together_no_more_than_so_many_are_kept(push, monkeypatch):
-    monkeypatch.setattr(refusals, "IN_ALL", 3)
+    monkeypatch.setattr(refused_pushes, "IN_ALL", 3)
     push(GOOD.format(1))
     for number in range(5):
         push(GOOD.format(1), key="wrong", REMOTE_ADDR=f"203.0.113.{number}")
@@ -368,7 +367,7 @@ def test_of_all_strangers_together_no_more_than_so_many_are_kept(push, monkeypat
 
 
 def test_who_changes_addresses_is_counted_under_none_beyond_the_cap(push, monkeypatch):
-    monkeypatch.setattr(refusals, "ADDRESSES_A_DAY", 2)
+    monkeypatch.setattr(refused_pushes, "ADDRESSES_A_DAY", 2)
     for number in range(5):
         push(GOOD.format(1), key="wrong", REMOTE_ADDR=f"203.0.113.{number}")
     counts = dict(Refusals.objects.values_list("remote_addr", "count"))

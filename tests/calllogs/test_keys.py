@@ -8,7 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from calllogs import auth
+from calllogs.intake import push_auth
 from calllogs.models import PushKey
 from calllogs.models.key import digest_of
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -69,7 +69,7 @@ def test_revoking_asks_first_and_then_opens_nothing(client_for, push):
     assert push(CALL).status_code == 200
     page = admin.post(f"{KEYS}{key.pk}/revoke/", follow=True).text
     assert "The key “test” is revoked." in page
-    time.sleep(auth.FRESH_S)
+    time.sleep(push_auth.FRESH_S)
     assert push(CALL).status_code == 403
 
 
@@ -173,4 +173,4 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_keys(
     ],
 )
 def test_no_piece_that_is_a_key_stays_in_the_push(raw, bare, key):
-    assert auth.parted(raw) == (bare, digest_of(key))
+    assert push_auth.parted(raw) == (bare, digest_of(key))

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from calllogs.intake.parser import parse
 from calllogs.lifelike import (
     DEPARTMENTS,
     INDIA,
@@ -23,7 +24,6 @@ from calllogs.lifelike import (
     lifelike_agents,
     wire_query,
 )
-from calllogs.parsing import parse
 
 START, END = dt.datetime(2026, 10, 5, tzinfo=INDIA), dt.datetime(2026, 11, 2, tzinfo=INDIA)
 AGENTS = lifelike_agents()

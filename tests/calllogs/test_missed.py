@@ -11,12 +11,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from calllogs import replay, retention, tasks
-from calllogs.arrival import Arrival
+from calllogs import retention, tasks
+from calllogs.intake import replay
+from calllogs.intake.envelope import Arrival
+from calllogs.intake.parser import parse
+from calllogs.intake.storage import store
 from calllogs.missed import acts, listing, refresh
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller, MissedProgress, Push
-from calllogs.parsing import parse
-from calllogs.store import store
 from tests.calllogs.test_store import KOLKATA
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from calllogs import parsing
-from calllogs.parsing import Rejected, parse
+from calllogs.intake import parser
+from calllogs.intake.parser import Rejected, parse
 from calllogs.vocabulary import FIELD_NAMES
 from tests.conftest import PUSHES
 
@@ -37,7 +37,7 @@ def test_a_payload_means_what_stands_beside_it(payload):
 def test_every_name_of_the_vocabulary_is_understood_in_any_case_with_spaces_and_underscores(name):
     field = next(field for field, names in FIELD_NAMES.items() if name in names)
     for spelling in (name, name.upper(), "_".join(name), name.replace("_", "%20"), name[:3] + "+" + name[3:]):
-        values, _ = parsing.fields(f"{spelling}=7".encode())
+        values, _ = parser.fields(f"{spelling}=7".encode())
         assert values == {field: "7"}
 
 
@@ -47,8 +47,8 @@ def test_every_name_of_the_vocabulary_is_understood_in_any_case_with_spaces_and_
      ("null", None), ("0", 0), ("604801", None), ("-5", None), ("1e3", None), ("٧٥", None), ("9" * 5000, None)],
 )  # fmt: skip
 def test_durations_in_every_shape(written, seconds):
-    values, flags = parsing.fields(f"callduration={written}".encode())
-    assert parsing.seconds(values.get("talk_seconds", ""), flags) == seconds
+    values, flags = parser.fields(f"callduration={written}".encode())
+    assert parser.seconds(values.get("talk_seconds", ""), flags) == seconds
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_durations_in_every_shape(written, seconds):
     ],
 )
 def test_moments_in_every_shape(date, time, moment):
-    assert parsing.moment(date, time, zone=KOLKATA) == dt.datetime.fromisoformat(moment)
+    assert parser.moment(date, time, zone=KOLKATA) == dt.datetime.fromisoformat(moment)
 
 
 def test_more_than_a_thousand_fields_are_read():
@@ -75,9 +75,9 @@ def test_more_than_a_thousand_fields_are_read():
 
 
 def test_the_push_key_is_no_part_of_a_recording_unless_the_url_itself_has_one():
-    values, _ = parsing.fields(b"recordingurl=https://r.example/a?key=1&key=2&calllogid=C")
+    values, _ = parser.fields(b"recordingurl=https://r.example/a?key=1&key=2&calllogid=C")
     assert values["recording_url"] == "https://r.example/a?key=1&key=2"
-    values, _ = parsing.fields(b"recordingurl=https%3A%2F%2Fr.example%2Fa&key=2&calllogid=C")
+    values, _ = parser.fields(b"recordingurl=https%3A%2F%2Fr.example%2Fa&key=2&calllogid=C")
     assert values == {"recording_url": "https://r.example/a", "call_id": "C"}
 
 
@@ -151,13 +151,13 @@ _WRITTEN = st.tuples(_NAMES, st.just("="), st.lists(_MARKS, max_size=3).map("".j
 @example(b"state=%C3%A9")
 @example(b"state=a%00")
 def test_a_tidy_push_reads_the_same_value_by_value(raw):
-    tidy = parsing._tidy(raw)
-    assert tidy is None or (tidy, []) == parsing._untidy(raw)
+    tidy = parser._tidy(raw)
+    assert tidy is None or (tidy, []) == parser._untidy(raw)
 
 
 def test_most_pushes_are_tidy():
-    assert parsing._tidy((PUSHES / "sample_url.query").read_bytes()) is not None
-    assert parsing._tidy(b"state=Tamil%20Nadu&callnumber=%2B919800000001&department=&agentnumber=-") == {
+    assert parser._tidy((PUSHES / "sample_url.query").read_bytes()) is not None
+    assert parser._tidy(b"state=Tamil%20Nadu&callnumber=%2B919800000001&department=&agentnumber=-") == {
         "circle": "Tamil Nadu",
         "caller": "+919800000001",
     }

@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calllogs import retention
-from calllogs.arrival import receive, understood
+from calllogs.intake.envelope import receive, understood
+from calllogs.intake.storage import store
 from calllogs.models import CallLog, Export, Push, SavedView
-from calllogs.store import store
 from settings_sync.models import Agent, Attempt
 from tests.rows import make
 

@@ -11,15 +11,16 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from calllogs import replay, reports, retention, tasks
-from calllogs import store as calls_store
-from calllogs.arrival import Arrival
+from calllogs import reports, retention, tasks
+from calllogs.intake import replay
+from calllogs.intake import storage as calls_store
+from calllogs.intake.envelope import Arrival
+from calllogs.intake.parser import parse
+from calllogs.intake.storage import store
 from calllogs.models import CallLog, Push, Rollup, RollupProgress, RollupRecheck
-from calllogs.parsing import parse
 from calllogs.reports import Period
 from calllogs.rollups import hours, level
 from calllogs.rollups.counting import COLUMNS, FIELD_OF
-from calllogs.store import store
 from tests.calllogs.test_store import KOLKATA
 
 pytestmark = pytest.mark.django_db

@@ -23,10 +23,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calllogs.spool import Spool, SpoolFull, files
-from calllogs.spool import append as append_module
-from calllogs.spool import depth as depth_module
-from calllogs.spool.records import HEADER, MAGIC, MAX_PAYLOAD, packed, spans
+from calllogs.intake.spool import Spool, SpoolFull, files
+from calllogs.intake.spool import append as append_module
+from calllogs.intake.spool import depth as depth_module
+from calllogs.intake.spool.records import HEADER, MAGIC, MAX_PAYLOAD, packed, spans
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SPOOL_KILLS", "40"))  # the long fault run asks for 500
@@ -50,7 +50,7 @@ def names(spool: Spool, pattern: str = "*") -> list[Path]:
 
 def run(script: str, *args: object, **options: Any) -> subprocess.Popen[bytes]:
     """Another process, with the spool's directory as `spool` and the other arguments as `args`."""
-    head = "import os, sys, threading\nfrom calllogs.spool import Spool, SpoolFull\n"
+    head = "import os, sys, threading\nfrom calllogs.intake.spool import Spool, SpoolFull\n"
     head += "spool, args = Spool(sys.argv[1]), sys.argv[2:]\n"
     return subprocess.Popen(
         [sys.executable, "-c", head + script, *map(str, args)],

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from calllogs.arrival import Arrival
+from calllogs.intake.envelope import Arrival
+from calllogs.intake.parser import parse
+from calllogs.intake.storage import store
 from calllogs.models import CallLog, Push
-from calllogs.parsing import parse
-from calllogs.store import store
 
 pytestmark = pytest.mark.django_db
 KOLKATA = ZoneInfo("Asia/Kolkata")

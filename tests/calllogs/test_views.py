@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from calllogs import views
+from calllogs.intake import endpoint
 from calllogs.models import CallLog, Push, Refusals
 from tests.conftest import PUSHES
 
@@ -103,7 +103,7 @@ def at_the_door(method, query, *, form=(), path="/api/PostCallLogs", headers=(),
         "type": "http", "method": method, "path": path, "query_string": query, "client": client,
         "headers": [(b"host", b"unknown.example"), *headers],
     }  # fmt: skip
-    asyncio.run(views.with_door(portal)(scope, receive, send))
+    asyncio.run(endpoint.with_door(portal)(scope, receive, send))
     if said == [None]:
         return None
     start, body = said
@@ -125,9 +125,9 @@ def test_the_door_reads_a_form_that_comes_in_pieces(push_key):
 
 
 def test_the_door_reads_no_more_of_a_form_than_a_push_can_have(push_key):
-    endless = [SAMPLE + b"&x=" + b"x" * views.MAX_BODY, *[b"x" * 1000] * 10]
+    endless = [SAMPLE + b"&x=" + b"x" * endpoint.MAX_BODY, *[b"x" * 1000] * 10]
     assert at_the_door("POST", b"key=" + push_key.encode(), form=endless)[0] == 200
-    assert len(Push.objects.get().raw_query) <= views.MAX_BODY
+    assert len(Push.objects.get().raw_query) <= endpoint.MAX_BODY
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("OPTIONS", 200), ("PUT", 405)])

@@ -7,8 +7,8 @@ import time
 import pytest
 from django.db import DataError, connection, transaction
 
-from calllogs import auth, parsing, replay, writer
-from calllogs.arrival import packed, receive
+from calllogs.intake import group_commit, parser, push_auth, replay
+from calllogs.intake.envelope import packed, receive
 from calllogs.models import CallLog, Push, PushKey
 from tests.conftest import PUSHES
 
@@ -19,9 +19,9 @@ CALL = "calllogid={id}&callnumber=9812345678&date=2026-11-08&time=10:15:00&calls
 @pytest.fixture(autouse=True)
 def _a_writer_of_its_own():
     """Each test meets a writer that has seen no trouble yet, and leaves an empty spool."""
-    writer.stop()
+    group_commit.stop()
     yield
-    writer.stop()
+    group_commit.stop()
     replay.drain()
 
 
@@ -47,15 +47,15 @@ def test_pushes_that_come_together_are_all_stored(push):
 
 def test_pushes_that_come_together_share_transactions(push, monkeypatch):
     sizes = []
-    store = writer.store
+    store = group_commit.store
 
     def slow(batch):
         sizes.append(len(batch))
-        while sum(sizes) + writer._current._queue.qsize() < 24:
+        while sum(sizes) + group_commit._current._queue.qsize() < 24:
             time.sleep(0.001)
         store(batch)
 
-    monkeypatch.setattr(writer, "store", slow)
+    monkeypatch.setattr(group_commit, "store", slow)
     assert push_together(push, 24) == [b"Successful"] * 24
     assert len(sizes) <= 2
 
@@ -73,7 +73,7 @@ def test_a_connection_that_died_unnoticed_costs_no_push(push):
 
 
 def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
-    from calllogs import store as room
+    from calllogs.intake import storage as room
 
     store = room.store
 
@@ -83,7 +83,7 @@ def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
         store(batch)
 
     monkeypatch.setattr(room, "store", picky)
-    monkeypatch.setattr(writer, "store", picky)
+    monkeypatch.setattr(group_commit, "store", picky)
     answers = push_together(push, 8)
     assert answers == [b"Invalid Data" if number == 3 else b"Successful" for number in range(8)]
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"G{n}" for n in range(8)} - {"G3"}
@@ -92,14 +92,14 @@ def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
 
 
 def test_a_push_on_which_the_parser_breaks_hurts_only_itself(push, monkeypatch):
-    parse = parsing.parse
+    parse = parser.parse
 
     def broken(raw, **named):
         if b"G3" in raw:
             raise RecursionError
         return parse(raw, **named)
 
-    monkeypatch.setattr(parsing, "parse", broken)
+    monkeypatch.setattr(parser, "parse", broken)
     answers = push_together(push, 8)
     assert answers == [b"Invalid Data" if number == 3 else b"Successful" for number in range(8)]
     assert Push.objects.get(outcome="REJECTED").reason == "could not be read"
@@ -158,13 +158,13 @@ def test_a_stranger_is_refused_while_the_database_stalls(push, settings):
 
 def test_a_new_process_knows_the_keys_though_the_database_is_silent(push):
     push(CALL.format(id="before"))
-    auth._Known.digests = None  # as in a process that has just been started
+    push_auth._Known.digests = None  # as in a process that has just been started
     from calllogs.models.key import digest_of
 
-    assert auth.is_live(digest_of("test-push-key")) is True
-    assert auth.is_live(digest_of("wrong")) is False
-    auth.forget_keys()
-    assert auth.is_live(digest_of("test-push-key")) is None
+    assert push_auth.is_live(digest_of("test-push-key")) is True
+    assert push_auth.is_live(digest_of("wrong")) is False
+    push_auth.forget_keys()
+    assert push_auth.is_live(digest_of("test-push-key")) is None
 
 
 def test_a_new_key_works_at_once_and_a_revoked_one_for_a_quarter_of_a_second(push):
@@ -172,7 +172,7 @@ def test_a_new_key_works_at_once_and_a_revoked_one_for_a_quarter_of_a_second(pus
     PushKey.make("second", key="second-key")
     assert push(CALL.format(id="second"), key="second-key").status_code == 200
     PushKey.objects.filter(name="second").update(revoked_at="2026-11-08T00:00:00Z")
-    time.sleep(auth.FRESH_S)
+    time.sleep(push_auth.FRESH_S)
     assert push(CALL.format(id="third"), key="second-key").status_code == 403
     assert push(CALL.format(id="fourth")).status_code == 200, "two live keys: the other still works"
 
@@ -184,7 +184,7 @@ def test_the_last_use_of_a_key_is_noted(push):
 
 def test_what_was_answered_is_on_disk_when_the_writer_stops(push):
     push_together(push, 10)
-    writer.stop()
+    group_commit.stop()
     assert CallLog.objects.count() == 10
     assert push(CALL.format(id="after")).content == b"Successful", "a new writer takes over"
 
@@ -227,7 +227,7 @@ def test_behind_trusted_proxies_the_address_is_read_from_the_right(push, setting
 
 def test_with_no_key_at_all_pushes_need_an_allowed_network(push, settings):
     PushKey.objects.all().delete()
-    auth.forget_keys()
+    push_auth.forget_keys()
     sample = (PUSHES / "sample_url.query").read_bytes()
     assert push(sample, key=None).status_code == 403
     settings.PUSH_ALLOWED_NETWORKS = ["127.0.0.0/8"]
@@ -243,8 +243,8 @@ def test_keys_of_the_environment_are_accepted_beside_those_of_the_screen(push, s
 
 def test_a_writer_that_is_never_idle_drains_its_spool_all_the_same(push, monkeypatch):
     """On a machine without a worker nobody else would."""
-    monkeypatch.setattr(writer, "LOOK_S", 0.2)
-    monkeypatch.setattr(writer, "IDLE_S", 60.0)
+    monkeypatch.setattr(group_commit, "LOOK_S", 0.2)
+    monkeypatch.setattr(group_commit, "IDLE_S", 60.0)
     assert push(CALL.format(id="L0")).content == b"Successful"
     replay.spool().append(packed(receive(CALL.format(id="spooled").encode(), "127.0.0.1")))
     until, number = time.monotonic() + 10, 0

@@ -13,15 +13,15 @@ PROMISES = "tests/faults/test_pushes_promises.py"
 
 def answer_before_commit() -> None:
     """The batch is stored by a thread of its own, and those who wait are told at once that it is."""
-    from calllogs import writer
+    from calllogs.intake import group_commit
 
-    store = writer.store
-    writer.store = lambda batch: threading.Thread(target=store, args=(batch,)).start()
+    store = group_commit.store
+    group_commit.store = lambda batch: threading.Thread(target=store, args=(batch,)).start()
 
 
 def no_fsync() -> None:
     """The spool writes its records, and leaves the rest to the kernel."""
-    from calllogs.spool import append
+    from calllogs.intake.spool import append
 
     class Careless:
         """`os`, but for its syncs."""
@@ -34,25 +34,26 @@ def no_fsync() -> None:
 
 def blank_overwrites() -> None:
     """The newest push wins with all its fields, the empty ones too."""
-    from calllogs import statements
-    from calllogs.merging import MERGE
+    from calllogs.intake import batch_sql
+    from calllogs.intake.merge import MERGE
 
-    careless = ", ".join(f"{name} = excluded.{name}" for name in statements._CALL if name != "call_id")
-    postgresql, sqlite = statements._OnPostgresql, statements._OnSqlite
+    careless = ", ".join(f"{name} = excluded.{name}" for name in batch_sql._CALL if name != "call_id")
+    postgresql, sqlite = batch_sql._OnPostgresql, batch_sql._OnSqlite
     postgresql.TEXT = postgresql.TEXT.replace(MERGE, careless)
     sqlite.TRIGGER = sqlite.TRIGGER.replace(MERGE, careless)
 
 
 def no_per_row_fallback() -> None:
     """A batch is stored as a whole or not at all."""
-    from calllogs import replay, writer
-    from calllogs.store import store
+    from calllogs.intake import group_commit as commit_module
+    from calllogs.intake import replay
+    from calllogs.intake.storage import store
 
     def together(arrivals: Any) -> set[str]:
         store(list(arrivals))
         return {arrival.uid for arrival in arrivals}
 
-    writer.store_each = replay.store_each = together
+    commit_module.store_each = replay.store_each = together
 
 
 def leftmost_forwarded_address() -> None:

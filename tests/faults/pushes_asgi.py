@@ -39,29 +39,29 @@ class Life:
 
 
 def _kill_between_commit_and_answer(life: Life) -> None:
-    from calllogs import writer
+    from calllogs.intake import group_commit
 
-    store = writer.store
+    store = group_commit.store
 
     def stored(batch: Any) -> None:
         store(batch)
         life.passed()
 
-    writer.store = stored
+    group_commit.store = stored
 
 
 def _kill_during_a_batch(life: Life) -> None:
     """Somewhere between the first byte to the database and its answer, the commit included."""
-    from calllogs import writer
+    from calllogs.intake import group_commit as commit_module
 
-    store = writer.store
+    store = commit_module.store
 
     def cut_short(batch: Any) -> None:
         if life.is_over():
             threading.Timer(life.luck.uniform(0, 0.005), life.end).start()
         store(batch)
 
-    writer.store = cut_short
+    commit_module.store = cut_short
 
 
 def _kill_during_an_append(life: Life) -> None:

@@ -90,8 +90,8 @@ def spool_forgotten() -> None:
     """An erasure does not look at what waits on the disk, and the drain does not know who was erased."""
     from collections import Counter
 
-    from calllogs import replay
     from calllogs.erasing import files
+    from calllogs.intake import replay
 
     files.bring_in_the_spool = Counter
     replay.without_erased = list

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection
 
-from calllogs import replay, writer
-from calllogs.arrival import Arrival, Received, receive, understood
+from calllogs.intake import group_commit, replay
+from calllogs.intake.envelope import Arrival, Received, receive, understood
+from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, Refusals
 from calllogs.models.key import digest_of
-from calllogs.waiting import Kept
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALL = "calllogid=C1&date=2026-11-08&time=12:00:00"
@@ -72,13 +72,15 @@ def test_a_push_that_comes_late_into_a_stall_does_not_wait_all_over_again(
 ) -> None:
     settings.PUSH_WAIT_S = 0.6
     digest = digest_of(push_key)
-    assert writer.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.COMMITTED
+    assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.COMMITTED
     with _locked_database():
-        first = threading.Thread(target=writer.submit, args=(receive(CALL.encode(), "127.0.0.1"), digest))
+        first = threading.Thread(
+            target=group_commit.submit, args=(receive(CALL.encode(), "127.0.0.1"), digest)
+        )
         first.start()
         time.sleep(0.4)
         start = time.monotonic()
-        assert writer.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.SPOOLED
+        assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.SPOOLED
         waited_s = time.monotonic() - start
         first.join()
     assert waited_s < 0.45
@@ -106,7 +108,7 @@ def test_a_push_is_accepted_only_when_it_is_synced(
 
     monkeypatch.setattr(os, "write", noted_write)
     monkeypatch.setattr(os, "fdatasync", noted_sync)
-    monkeypatch.setattr(writer, "store", silent)
+    monkeypatch.setattr(group_commit, "store", silent)
     answer = push(CALL).content
     at_the_answer = dict(synced)
     assert answer == b"Accepted"
@@ -146,11 +148,11 @@ def test_a_poisonous_push_hurts_only_itself(
             return arrival._replace(call=arrival.call._replace(ivr_seconds=-1))
         return arrival
 
-    monkeypatch.setattr(writer, "understood", poisoned)
+    monkeypatch.setattr(group_commit, "understood", poisoned)
     kept: dict[int, Kept] = {}
 
     def submit(n: int) -> None:
-        kept[n] = writer.submit(pushes[n], digest_of(push_key))
+        kept[n] = group_commit.submit(pushes[n], digest_of(push_key))
 
     threads = [threading.Thread(target=submit, args=(n,)) for n in range(8)]
     with _locked_database():

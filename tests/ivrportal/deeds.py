@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from calllogs import export_asked, filters
+from calllogs.intake.storage import store
 from calllogs.missed import refresh
 from calllogs.models import (
     Alarm,
@@ -27,7 +28,6 @@ from calllogs.models import (
     PushKey,
     Report,
 )  # fmt: skip
-from calllogs.store import store
 from ivrportal.audit.trail import Action
 from settings_sync import intent
 from settings_sync.models import Agent, CalendarFeed, Holiday, OfficeHours, OtherHours, ProviderSetting

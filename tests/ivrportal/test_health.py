@@ -9,8 +9,8 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from calllogs import replay, writer
-from calllogs.arrival import packed, receive
+from calllogs.intake import group_commit, replay
+from calllogs.intake.envelope import packed, receive
 from calllogs.models import Push
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.observability import database_probe, gauges
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def spooled():
-    writer.stop()  # a writer of an earlier test would drain it under our eyes
+    group_commit.stop()  # a writer of an earlier test would drain it under our eyes
     replay.spool().append(packed(receive(b"calllogid=spooled-1&date=2026-11-08&time=10:00", "127.0.0.1")))
     yield
     replay.drain()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as portal
 
-from calllogs.waiting import Kept
+from calllogs.intake.waiters import Kept
 from ivrportal.common import metrics, metrics_files
 from settings_sync.outcomes import Outcome
 

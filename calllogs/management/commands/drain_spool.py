@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from calllogs.replay import drain, spool
+from calllogs.intake.replay import drain, spool
 
 
 class Command(BaseCommand):

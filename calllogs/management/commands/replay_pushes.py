@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from calllogs.intake.replay import replay
 from calllogs.models import Push
-from calllogs.replay import replay
 from ivrportal.audit import trail
 from ivrportal.audit.trail import COMMAND_LINE, Action
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calllogs.spool import files
-from calllogs.spool.records import packed
+from calllogs.intake.spool import files
+from calllogs.intake.spool.records import packed
 
 FILE_BYTES = 4 * 1024 * 1024  # a file that has reached this gets no more: a drainer holds one in memory
 LIMIT_CHECK_S = 1.0  # other processes fill and empty the directory too, so a measure of it is soon old

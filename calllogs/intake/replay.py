@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from calllogs import recheck
-from calllogs.arrival import understood, unpacked
-from calllogs.erased import without_erased
+from calllogs.intake.envelope import understood, unpacked
+from calllogs.intake.erased_callers import without_erased
+from calllogs.intake.spool import Drained, Spool
+from calllogs.intake.storage import as_received, store, store_each
 from calllogs.models import CallLog, Push
-from calllogs.spool import Drained, Spool
-from calllogs.store import as_received, store, store_each
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 200

@@ -20,9 +20,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from calllogs.admin import connect
 from calllogs.admin.whole_office import WholeOffice
-from calllogs.admin.words import use_words
+from calllogs.intake import connect_views
+from calllogs.intake.labels import use_words
 from calllogs.models import PushKey
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
@@ -50,8 +50,8 @@ def rotation() -> dict[str, Any] | None:
 
 @admin.register(PushKey)
 class PushKeyAdmin(WholeOffice, admin_theme.ModelAdmin):
-    list_before_template = "calllogs/keys_before.html"
-    change_form_before_template = "calllogs/key_before.html"
+    list_before_template = "calllogs/intake/push_key_list_intro.html"
+    change_form_before_template = "calllogs/intake/push_key_intro.html"
     list_display = ["shown_name", "standing", "use", "created_at", "steps"]
     list_display_links = None
     ordering = [F("revoked_at").desc(nulls_first=True), "-created_at"]
@@ -129,7 +129,7 @@ class PushKeyAdmin(WholeOffice, admin_theme.ModelAdmin):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         """The page that shows the key is the answer itself: so the key is kept in no session and no message."""
-        return connect.page(request, self.admin_site, made=obj, key=obj.text)
+        return connect_views.page(request, self.admin_site, made=obj, key=obj.text)
 
     # --- revoking ---
 
@@ -161,7 +161,7 @@ class PushKeyAdmin(WholeOffice, admin_theme.ModelAdmin):
             "others": list(PushKey.objects.live().exclude(pk=pk)),
             "from_environment": len(settings.PUSH_KEYS),
         }
-        return TemplateResponse(request, "calllogs/key_revoke.html", context)
+        return TemplateResponse(request, "calllogs/intake/push_key_revoke.html", context)
 
 
 def _key_of(pk: str) -> PushKey | None:

@@ -17,13 +17,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from calllogs.admin import push_shown
 from calllogs.admin.kept_history import NumbersInHistory
-from calllogs.admin.understood import Field, caller_of, fields_of
 from calllogs.admin.whole_office import WholeOffice
-from calllogs.admin.words import REASON_WORDS, outcome_badge, reason_words, remark_words, to_the_second
+from calllogs.intake import push_display
+from calllogs.intake.labels import REASON_WORDS, outcome_badge, reason_words, remark_words, to_the_second
+from calllogs.intake.push_fields import Field, caller_of, fields_of
+from calllogs.intake.replay import replay
 from calllogs.models import Push
-from calllogs.replay import replay
 from calllogs.sight import EVERYTHING, Sight, sight_of
 from calllogs.vocabulary import BLANKS
 from ivrportal.audit import trail
@@ -49,8 +49,8 @@ class ReasonFilter(admin.SimpleListFilter):
 
 @admin.register(Push)
 class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
-    change_form_template = "calllogs/push.html"
-    list_before_template = "calllogs/inbox_before.html"
+    change_form_template = "calllogs/intake/push.html"
+    list_before_template = "calllogs/intake/inbox_intro.html"
     list_display = ["came_at", "shown_outcome", "noticed", "remote_addr"]
     list_filter = ["outcome", ReasonFilter]
     list_select_related = ["call"]
@@ -132,9 +132,9 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme
             "remarks": remark_words(push),
             "call_link": _call_link(push, sight),
             "player": reverse("admin:calllogs_calllog_change", args=[push.call.pk]) if push.call else "",
-            "rows": push_shown.fields(push, sight),
-            "raw": push_shown.raw(push, sight),
-            "unknown_parameters": push_shown.unknown(push, sight),
+            "rows": push_display.fields(push, sight),
+            "raw": push_display.raw(push, sight),
+            "unknown_parameters": push_display.unknown(push, sight),
             "may_mend": is_unusable and self.has_mend_permission(request),
         }
         number = _number_of(push)

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from calllogs import auth, writer
-from calllogs.arrival import Received, receive
-from calllogs.waiting import Kept
+from calllogs.intake import group_commit, push_auth
+from calllogs.intake.envelope import Received, receive
+from calllogs.intake.waiters import Kept
 from ivrportal.common import network
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
@@ -48,10 +48,10 @@ def _without_storing(method: str) -> tuple[int, str] | None:
 def _received(query: bytes, form: bytes, meta: Mapping[str, str]) -> tuple[Received, str]:
     """The push without its key, and the key's digest. Raw bytes: never Django's own reading of them."""
     raw = query + b"&" + form if query and form else query or form
-    bare, digest = auth.parted(raw)
+    bare, digest = push_auth.parted(raw)
     address = network.client_address(meta)
-    if not auth.is_address_allowed(address):
-        digest = auth.NO_KEY  # refused, whatever key it carries
+    if not push_auth.is_address_allowed(address):
+        digest = push_auth.NO_KEY  # refused, whatever key it carries
     return receive(bare, address), digest
 
 
@@ -80,7 +80,7 @@ def post_call_logs(request: HttpRequest) -> HttpResponse:
         push, digest = _received(
             request.META.get("QUERY_STRING", "").encode("latin-1", "replace"), form, request.META
         )
-        said = _ANSWERS[writer.submit(push, digest)]
+        said = _ANSWERS[group_commit.submit(push, digest)]
     status, body = said
     return HttpResponse(body, status=shown_status(status), headers=dict(headers_of(status, len(body))))
 
@@ -88,7 +88,7 @@ def post_call_logs(request: HttpRequest) -> HttpResponse:
 def with_door(application: Asgi) -> Asgi:
     """The application with the provider's door before it."""
 
-    writer.start()
+    group_commit.start()
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in PATHS:
@@ -99,7 +99,7 @@ def with_door(application: Asgi) -> Asgi:
         if said is None:
             form = await _form(receive) if method == "POST" else b""
             push, digest = _received(scope["query_string"], form, _meta(scope))
-            said = _ANSWERS[await writer.asubmit(push, digest)]
+            said = _ANSWERS[await group_commit.asubmit(push, digest)]
         status, text = said
         await send(_start(shown_status(status), status, len(text)))
         await send({"type": "http.response.body", "body": text.encode()})

@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from calllogs.spool import files
-from calllogs.spool.files import BAD, OPEN, SEALED
-from calllogs.spool.records import spans
+from calllogs.intake.spool import files
+from calllogs.intake.spool.files import BAD, OPEN, SEALED
+from calllogs.intake.spool.records import spans
 
 
 class Depth(NamedTuple):

@@ -26,9 +26,9 @@ records were handled and its damage is set aside and synced.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from calllogs.spool.append import Appender, SpoolFull
-from calllogs.spool.depth import Depth, Gauge
-from calllogs.spool.drain import Drained, drain
+from calllogs.intake.spool.append import Appender, SpoolFull
+from calllogs.intake.spool.depth import Depth, Gauge
+from calllogs.intake.spool.drain import Drained, drain
 
 __all__ = ["Depth", "Drained", "Spool", "SpoolFull"]
 

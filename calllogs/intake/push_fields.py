@@ -9,9 +9,9 @@ from django.conf import settings
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs import parsing
-from calllogs.admin.words import FIELD_WORDS, REASON_WORDS, clock_text
-from calllogs.arrival import as_bytes
+from calllogs.intake import parser
+from calllogs.intake.envelope import as_bytes
+from calllogs.intake.labels import FIELD_WORDS, REASON_WORDS, clock_text
 from calllogs.models import CallLog, Push
 from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
 from ivrportal.common.phone import for_people
@@ -36,7 +36,7 @@ class Field:
 
 def fields_of(push: Push) -> list[Field]:
     raw = as_bytes(push.raw_query)
-    received, _flags = parsing.fields(raw)
+    received, _flags = parser.fields(raw)
     values = received | (push.mends or {})
     names = _names(raw)
     found = []
@@ -58,14 +58,14 @@ def fields_of(push: Push) -> list[Field]:
 
 def caller_of(push: Push) -> str:
     """The caller's number as the push tells it, spelled as that of a call; empty if it tells none."""
-    values, flags = parsing.fields(as_bytes(push.raw_query))
+    values, flags = parser.fields(as_bytes(push.raw_query))
     caller = (values | (push.mends or {})).get("caller", "")
-    return "" if parsing.is_placeholder(caller) else parsing.number(caller, flags)
+    return "" if parser.is_placeholder(caller) else parser.number(caller, flags)
 
 
 def unknown_parameters(push: Push) -> list[tuple[str, str]]:
     """What was sent under names that we do not know: a value that is missing may be among them."""
-    url = parsing.fields(as_bytes(push.raw_query))[0].get("recording_url", "")
+    url = parser.fields(as_bytes(push.raw_query))[0].get("recording_url", "")
     found = []
     for piece in push.raw_query.split("&"):
         key, equals, value = piece.partition("=")
@@ -100,11 +100,11 @@ def _field(key: str) -> str | None:
 def _understood(name: str, values: dict[str, str]) -> tuple[str, str]:
     """(meaning, problem) of one field by itself, so that all that is wrong is seen at once."""
     value = values.get(name, "")
-    if parsing.is_placeholder(value):
+    if parser.is_placeholder(value):
         return "", str(REASON_WORDS["template not filled in"])
     try:
         return _meaning(name, value, values), ""
-    except parsing.Rejected as error:
+    except parser.Rejected as error:
         return "", str(REASON_WORDS.get(error.reason, error.reason))
 
 
@@ -119,9 +119,9 @@ def _meaning(name: str, value: str, values: dict[str, str]) -> str:
     if not value:
         return ""
     if name in {"caller", "agent_number", "virtual_number"}:
-        return for_people(parsing.number(value, []))
+        return for_people(parser.number(value, []))
     if name in {"ivr_seconds", "talk_seconds"}:
-        seconds = parsing.seconds(value, [])
+        seconds = parser.seconds(value, [])
         return _("Not a duration: left empty") if seconds is None else clock_text(seconds)
     if name == "status":
         status = STATUSES.get(normal_key(value).upper().replace("-", ""), OTHER)
@@ -130,29 +130,29 @@ def _meaning(name: str, value: str, values: dict[str, str]) -> str:
 
 
 def _date(value: str) -> str:
-    moment = parsing.moment(value, "00:00", zone=_zone())
+    moment = parser.moment(value, "00:00", zone=_zone())
     return date_format(moment.astimezone(_zone()), "l, j F Y")
 
 
 def _time(value: str, *, date: str) -> str:
     if not value:
         try:
-            parsing.moment(date, "", zone=_zone())
-        except parsing.Rejected as error:
+            parser.moment(date, "", zone=_zone())
+        except parser.Rejected as error:
             if error.field != "time":  # the date is wrong, and says so at its own line
-                raise parsing.Rejected("no time", "time") from error
+                raise parser.Rejected("no time", "time") from error
             raise
         return _("Came with the date")
-    return time_format(parsing.moment("2000-01-01", value, zone=_zone()).astimezone(_zone()), "H:i:s")
+    return time_format(parser.moment("2000-01-01", value, zone=_zone()).astimezone(_zone()), "H:i:s")
 
 
 def _call_id(value: str, *, caller: str) -> str:
-    if len(value) > parsing.MAX_ID:
-        raise parsing.Rejected("the call's id is too long", "call_id")
+    if len(value) > parser.MAX_ID:
+        raise parser.Rejected("the call's id is too long", "call_id")
     if value:
         return value
     if not caller:
-        raise parsing.Rejected("no call id, and no caller to derive one from", "call_id")
+        raise parser.Rejected("no call id, and no caller to derive one from", "call_id")
     return _("Made from caller and time")
 
 

@@ -25,7 +25,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from calllogs.merging import MERGE, NUMBERS, TEXTS
+from calllogs.intake.merge import MERGE, NUMBERS, TEXTS
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from calllogs.arrival import Received
+from calllogs.intake.envelope import Received
 
 
 class Kept(StrEnum):

@@ -7,7 +7,7 @@ marked when they disagree.
 import datetime as dt
 from typing import Any
 
-from calllogs.parsing import ParsedCall
+from calllogs.intake.parser import ParsedCall
 
 TEXTS = (
     "caller",

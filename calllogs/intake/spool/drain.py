@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from calllogs.spool import files
-from calllogs.spool.files import BAD, OPEN, SEALED
-from calllogs.spool.records import HEADER, Span, spans
+from calllogs.intake.spool import files
+from calllogs.intake.spool.files import BAD, OPEN, SEALED
+from calllogs.intake.spool.records import HEADER, Span, spans
 
 APPEND_WAIT_S = 2.0  # longest wait for the append that is under way in a file just sealed
 

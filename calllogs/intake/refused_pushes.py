@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from calllogs.arrival import Received
+from calllogs.intake.envelope import Received
 from calllogs.models import Push, Refusals
 
 LONGEST = 2048  # characters of what came

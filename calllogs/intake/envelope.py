@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-from calllogs import parsing
-from calllogs.parsing import ParsedCall
+from calllogs.intake import parser
+from calllogs.intake.parser import ParsedCall
 from ivrportal.common.ids import new_id_in_time
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ def receive(raw: bytes, address: str) -> Received:
 def understood(push: Received, *, mends: Mapping[str, str] | None = None) -> Arrival:
     """Never raises for anything that a sender can write: what cannot be used is an arrival that says why."""
     try:
-        call = parsing.parse(as_bytes(push.raw_query), zone=_zone(settings.PORTAL_TIME_ZONE), mends=mends)
-    except parsing.Rejected as error:
+        call = parser.parse(as_bytes(push.raw_query), zone=_zone(settings.PORTAL_TIME_ZONE), mends=mends)
+    except parser.Rejected as error:
         return Arrival(*push, None, error.reason, error.field)
     except Exception as error:
         # A mistake of ours costs this push its call, and no other push anything; it is replayed when that is mended.

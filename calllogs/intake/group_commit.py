@@ -19,13 +19,12 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from calllogs import auth, refusals, replay
-from calllogs import waiting as waiters
-from calllogs.arrival import Arrival, Received, packed, understood
+from calllogs.intake import push_auth, refused_pushes, replay, waiters
+from calllogs.intake.envelope import Arrival, Received, packed, understood
+from calllogs.intake.spool import SpoolFull
+from calllogs.intake.storage import store, store_each
+from calllogs.intake.waiters import Kept, Room, Waiting
 from calllogs.models import PushKey
-from calllogs.spool import SpoolFull
-from calllogs.store import store, store_each
-from calllogs.waiting import Kept, Room, Waiting
 from ivrportal.common import metrics
 
 logger = logging.getLogger(__name__)
@@ -121,7 +120,7 @@ class Writer:
 
     def _aside(self, push: Received, digest: str) -> Kept:
         """Without the database: into the spool, if the key is known to be good."""
-        kept = self._spooled(push, auth.is_live(digest))
+        kept = self._spooled(push, push_auth.is_live(digest))
         metrics.count("ivrportal_pushes", kept)
         return kept
 
@@ -213,15 +212,15 @@ class Writer:
     def _judge(self, batch: list[Waiting]) -> set[str]:
         """The digests of live keys in the batch; who carries another is refused, counted and noted."""
         digests = {waiting.digest for waiting in batch}
-        live = {digest for digest in digests if auth.is_live(digest)}
-        if live != digests or not auth.are_fresh():
-            _twice(auth.read_keys)
-            live = {digest for digest in digests if auth.is_live(digest)}
+        live = {digest for digest in digests if push_auth.is_live(digest)}
+        if live != digests or not push_auth.are_fresh():
+            _twice(push_auth.read_keys)
+            live = {digest for digest in digests if push_auth.is_live(digest)}
         if live != digests:
             for waiting in batch:
                 if waiting.digest not in live:
                     waiting.kept = Kept.REFUSED
-                    refusals.note(waiting.push)
+                    refused_pushes.note(waiting.push)
         return live
 
     def _store(self, arrivals: list[Arrival]) -> set[str]:
@@ -261,7 +260,7 @@ class Writer:
         """Ask the database whether it is there; if so, bring in what was spooled."""
         self._busy_since = time.monotonic()
         try:
-            _twice(auth.read_keys)
+            _twice(push_auth.read_keys)
             self._is_silent = False
             replay.drain()
         except DatabaseError:

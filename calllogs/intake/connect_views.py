@@ -19,14 +19,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from calllogs import auth, lifelike, writer
-from calllogs.admin.understood import caller_of
-from calllogs.admin.words import FIELD_WORDS, outcome_badge, reason_words, to_the_second, use_words
-from calllogs.arrival import receive
+from calllogs import lifelike
+from calllogs.intake import group_commit, push_auth
+from calllogs.intake.envelope import receive
+from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, to_the_second, use_words
+from calllogs.intake.push_fields import caller_of
+from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.sight import require_unlimited
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
-from calllogs.waiting import Kept
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.network import client_address
@@ -122,7 +123,7 @@ def page(
         "pushes": _last(),
         "result": result,
     }
-    return TemplateResponse(request, "calllogs/connect.html", context)
+    return TemplateResponse(request, "calllogs/intake/connect.html", context)
 
 
 # --- the address -----------------------------------------------------------------------------------------
@@ -173,13 +174,13 @@ def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
     trail.record(
         Action.ADDED, request=request, what=f"Test push {call_id}"
     )  # the writer's transaction is its own
-    kept = writer.submit(push, auth.OWN)
+    kept = group_commit.submit(push, push_auth.OWN)
     call = CallLog.objects.filter(call_id=call_id).first() if kept == Kept.COMMITTED else None
     if call is not None and request.user.pk:
         LogEntry.objects.log_actions(request.user.pk, [call], ADDITION, _("Test push."))
     result = {"reply": REPLIES[kept], "call_id": call_id, "call": call}
     if request.headers.get("X-Requested-With") == "fetch":
-        return TemplateResponse(request, "calllogs/connect_result.html", {"result": result})
+        return TemplateResponse(request, "calllogs/intake/connect_result.html", {"result": result})
     return page(request, site, result=result)
 
 
@@ -207,7 +208,7 @@ def _test_query(call_id: str) -> str:
 def last_pushes(request: HttpRequest) -> TemplateResponse:
     """The live list alone; asked for again every few seconds."""
     _require(request, "calllogs.view_pushkey")
-    return TemplateResponse(request, "calllogs/connect_pushes.html", {"pushes": _last()})
+    return TemplateResponse(request, "calllogs/intake/connect_pushes.html", {"pushes": _last()})
 
 
 def _last() -> list[dict[str, Any]]:

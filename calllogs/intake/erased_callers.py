@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
-from calllogs import parsing
-from calllogs.arrival import Arrival, as_bytes
+from calllogs.intake import parser
+from calllogs.intake.envelope import Arrival, as_bytes
 from calllogs.models import CallLog, Erasure
 from ivrportal.audit.trail import digests_of
 
@@ -70,8 +70,8 @@ def _caller_of(arrival: Arrival) -> str:
     """Also of one that could not be used."""
     if arrival.call:
         return arrival.call.caller
-    values, flags = parsing.fields(as_bytes(arrival.raw_query))
-    return parsing.number(values.get("caller", ""), flags)
+    values, flags = parser.fields(as_bytes(arrival.raw_query))
+    return parser.number(values.get("caller", ""), flags)
 
 
 def _id(call_id: str, secret: str) -> str:

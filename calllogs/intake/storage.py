@@ -8,10 +8,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.utils import timezone
 
 from calllogs import recheck
-from calllogs.arrival import Arrival, Received, understood
-from calllogs.merging import NUMBERS, TEXTS, merge, row_of
+from calllogs.intake.batch_sql import Row, write
+from calllogs.intake.envelope import Arrival, Received, understood
+from calllogs.intake.merge import NUMBERS, TEXTS, merge, row_of
 from calllogs.models import CallLog, Push
-from calllogs.statements import Row, write
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from calllogs import parsing
+from calllogs.intake import parser
 from calllogs.models import Push, PushKey
 from calllogs.models.push import OUTCOME_LOOK
 
@@ -45,14 +45,14 @@ REASON_WORDS: dict[str, Any] = {
 }
 
 REMARK_WORDS: dict[str, Any] = {
-    parsing.REPEATED_KEY: _("A value came twice, and differed; the first one counts."),
-    parsing.BAD_ENCODING: _("Some letters were garbled on the way."),
-    parsing.CONTROL_SIGNS: _("Invisible signs were taken out."),
-    parsing.ID_DERIVED: _("It came without a call id; the portal made one from caller and time."),
-    parsing.TRUNCATED: _("A value was too long and was cut."),
-    parsing.BAD_SECONDS: _("A duration could not be read and was left empty."),
-    parsing.UNKNOWN_STATUS: _("The status is a word that the portal does not know; kept as “Other”."),
-    parsing.MENDED: _("A person corrected it."),
+    parser.REPEATED_KEY: _("A value came twice, and differed; the first one counts."),
+    parser.BAD_ENCODING: _("Some letters were garbled on the way."),
+    parser.CONTROL_SIGNS: _("Invisible signs were taken out."),
+    parser.ID_DERIVED: _("It came without a call id; the portal made one from caller and time."),
+    parser.TRUNCATED: _("A value was too long and was cut."),
+    parser.BAD_SECONDS: _("A duration could not be read and was left empty."),
+    parser.UNKNOWN_STATUS: _("The status is a word that the portal does not know; kept as “Other”."),
+    parser.MENDED: _("A person corrected it."),
 }
 
 

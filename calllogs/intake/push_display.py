@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from calllogs import hiding
 from calllogs.admin.call_story import without_recording
-from calllogs.admin.understood import Field, caller_of, fields_of, unknown_parameters
+from calllogs.intake.push_fields import Field, caller_of, fields_of, unknown_parameters
 from calllogs.models import Push
 from calllogs.sight import Sight
 
