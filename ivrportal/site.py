@@ -58,7 +58,7 @@ class PortalSite(admin_theme.AdminSite):
         return own_account_views.change_password(request, super().password_change)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        from settings_sync.admin import banner  # late, for the same reason
+        from settings_sync.delivery import banner  # late, for the same reason
 
         # The theme writes its colours into every page; they are in portal/colors.css, so that no style is inline.
         return {**super().each_context(request), "colors": {}, **banner.context(request)}
@@ -66,10 +66,11 @@ class PortalSite(admin_theme.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from calllogs.admin import alarms, home, home_asked  # late, for the same reason
         from calllogs.admin.home_picture import Waiting
-        from settings_sync.admin import account, banner, guard, heard
+        from settings_sync.admin import guard, heard
+        from settings_sync.delivery import account_status, banner
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
-        gate: Any = SimpleLazyObject(account.read)
+        gate: Any = SimpleLazyObject(account_status.read)
         week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
         asked = home_asked.from_query(request.GET)

@@ -13,8 +13,9 @@ from django.db.models import Count, Min
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from settings_sync import desired, ledger
+from settings_sync import desired
 from settings_sync.changes import BY_PAUSE, BY_SHIFT
+from settings_sync.delivery import reconcile
 from settings_sync.models import Agent, Circuit, Shift
 from settings_sync.schedule import LAST_MINUTE
 
@@ -28,7 +29,7 @@ def turn(now: dt.datetime | None = None) -> list[int]:
         Circuit.take_turn()
         switched = _end_pauses(now) | _pass_shift_edges(now)
         addresses = [desired.agent_address(number) for number in sorted(switched)]
-        return ledger.level([*addresses, *_week()], trigger="clock")
+        return reconcile.level([*addresses, *_week()], trigger="clock")
 
 
 def _week() -> list[str]:
@@ -39,7 +40,7 @@ def _is_due(now: dt.datetime) -> bool:
     return (
         Agent.objects.filter(off_until__lte=now).exists()
         or _is_edge_due(now)
-        or bool(ledger.differences(_week()).told)
+        or bool(reconcile.differences(_week()).told)
     )
 
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from settings_sync import desired
 from settings_sync.changes import DELETED
+from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.outcomes import Outcome
 from settings_sync.schedule import Heard, is_open
 
 # Steps of one thing through time: from this moment on, this value; "" is none.

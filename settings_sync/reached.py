@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from settings_sync import desired
 from settings_sync.changes import DELETED, Change, told
+from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt
 from settings_sync.models.provider import State
-from settings_sync.outcomes import Outcome
 
 
 class Fate(StrEnum):

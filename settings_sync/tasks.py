@@ -7,7 +7,9 @@ from typing import Any
 
 from celery import shared_task
 
-from settings_sync import clockwork, delivery, ledger
+from settings_sync import clockwork
+from settings_sync.delivery import reconcile as reconcile_module
+from settings_sync.delivery import worker
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +23,7 @@ _resting_until = 0.0
 @shared_task
 def deliver(*, setting_id: int | None = None) -> None:
     """Deliver that setting, and whatever else is due while we are at it."""
-    if delivery.run(prefer=setting_id, budget_s=BUDGET_S):
+    if worker.run(prefer=setting_id, budget_s=BUDGET_S):
         nudge([None])
 
 
@@ -35,10 +37,10 @@ def sweep() -> None:
 @shared_task
 def reconcile() -> None:
     """What bypassed the intents: compared, mended, counted."""
-    if repaired := ledger.repair():
+    if repaired := reconcile_module.repair():
         logger.warning("%d settings had been changed without an intent; mended", len(repaired))
         nudge([None])
-    ledger.forget_retired()
+    reconcile_module.forget_retired()
 
 
 def nudge(setting_ids: Sequence[int | None]) -> None:

@@ -51,13 +51,14 @@ def _forget_between_tests() -> None:
 
     from calllogs.admin import call_choices
     from calllogs.intake import push_auth
-    from settings_sync import delivery, tasks
+    from settings_sync import tasks
+    from settings_sync.delivery import worker
 
     push_auth.forget_keys()
     call_choices.forget()
     translation.deactivate()  # a page leaves its language behind in the thread
     tasks._resting_until = 0.0
-    delivery._adopted.clear()
+    worker._adopted.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,8 +16,8 @@ from calllogs.alarms import silence
 from calllogs.intake import replay
 from calllogs.models import Letter, Push, Report, ReportRun
 from calllogs.models.alarm import Alarm
-from settings_sync import circuit
 from settings_sync.admin import guard
+from settings_sync.delivery import circuit
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 

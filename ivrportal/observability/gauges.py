@@ -11,7 +11,7 @@ from calllogs.intake.spool import Depth
 from calllogs.missed import history
 from calllogs.models import Export, MissedCaller, MissedHistory, Push
 from ivrportal.common.database_clock import database_now
-from settings_sync import circuit
+from settings_sync.delivery import circuit
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 

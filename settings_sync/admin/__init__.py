@@ -1,5 +1,7 @@
 from ivrportal.audit import admin
-from settings_sync.admin import agents, attempts, closed_days, heard, holidays, hours, other_hours, provider
+from settings_sync.admin import agents, closed_days, heard, holidays, hours, other_hours
+from settings_sync.delivery import admin as delivery_admin
+from settings_sync.delivery import attempts_admin
 
 __all__ = [
     "agents",
@@ -12,4 +14,6 @@ __all__ = [
     "other_hours",
     "provider",
     "admin",
+    "attempts_admin",
+    "delivery_admin",
 ]

@@ -17,7 +17,7 @@ from ivrportal.common.phone import for_people, to_e164
 from settings_sync import clockwork, desired
 from settings_sync.admin import board, cards, changes, guard, switching
 from settings_sync.admin.agent_forms import AgentForm, ShiftInline
-from settings_sync.admin.synced import SyncedAdmin
+from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.models import Agent, Circuit
 from settings_sync.models.agent import Agent as AgentModel
 

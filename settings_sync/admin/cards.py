@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ivrportal.common.phone import for_people, national
-from settings_sync import circuit, clockwork, desired
-from settings_sync.admin import account as accounts
-from settings_sync.admin import badges, guard
-from settings_sync.admin.account import Account
+from settings_sync import clockwork, desired
+from settings_sync.admin import guard
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import badges, circuit
+from settings_sync.delivery.account_status import Account
 from settings_sync.models import Agent, ProviderSetting, Shift
 from settings_sync.models.provider import STATE_LOOK, State
 

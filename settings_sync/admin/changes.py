@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from settings_sync import changes, reached
-from settings_sync.admin import account, guard, put_back
+from settings_sync.admin import guard, put_back
 from settings_sync.changes import (
     ADDED,
     BY_PAUSE,
@@ -33,6 +33,7 @@ from settings_sync.changes import (
     Change,
     Wanted,
 )
+from settings_sync.delivery import account_status
 from settings_sync.reached import Fate, Reached
 
 PER_PAGE = 50
@@ -237,7 +238,7 @@ def _row(request: HttpRequest, change: Change, fate: Reached) -> Row:
         did=did,
         differences=change.differences,
         is_first_known=change.before is None and row.history_type == changes.CHANGED,
-        fate=_shift_words(change) or str(words) % {"at": account.clock(fate.at)},
+        fate=_shift_words(change) or str(words) % {"at": account_status.clock(fate.at)},
         colour=colour,
         of_record=link_of(*record),
         put_back=reverse("admin:changes_put_back", args=[change.kind.name, row.history_id])

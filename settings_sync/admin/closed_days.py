@@ -19,7 +19,8 @@ from simple_history.utils import bulk_create_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import desired, intent
+from settings_sync import desired
+from settings_sync.delivery import service
 from settings_sync.models import Circuit, Holiday, OfficeHours
 
 MOST_DATES = 52
@@ -110,7 +111,7 @@ def _make(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
         [Holiday(date=date, name=str(NAMES[day])) for date in dates], Holiday, default_user=request.user
     )
     LogEntry.objects.log_actions(request.user.pk or 0, holidays, ADDITION, [{"added": {}}])
-    intent.record([desired.holiday_address(date) for date in dates], trigger="bulk")
+    service.record([desired.holiday_address(date) for date in dates], trigger="bulk")
     if dates:
         trail.record(
             Action.ADDED,

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from settings_sync import schedule
-from settings_sync.admin import badges, bars, other_hours
-from settings_sync.circuit import Shut
+from settings_sync.admin import bars, other_hours
+from settings_sync.delivery import badges
+from settings_sync.delivery.circuit import Shut
 from settings_sync.schedule import Answer, DayPlan, Heard
 
 VIEW = "settings_sync.view_officehours"

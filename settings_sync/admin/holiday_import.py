@@ -19,9 +19,10 @@ from django.views.decorators.http import require_POST
 
 from ivrportal.common import admin_theme
 from settings_sync import holiday_calendars, holiday_files, indian_holidays
-from settings_sync.admin import account as accounts
-from settings_sync.admin import holiday_plan, holiday_words, overview
+from settings_sync.admin import holiday_plan, holiday_words
 from settings_sync.admin.holiday_plan import Plan
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import overview
 from settings_sync.holiday_files import Reading, Refused, Row
 from settings_sync.indian_holidays import Doubt, Kind, Suggestion
 from settings_sync.models import Holiday

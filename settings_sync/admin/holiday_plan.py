@@ -15,8 +15,9 @@ from simple_history.utils import bulk_create_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import desired, indian_holidays, intent
+from settings_sync import desired, indian_holidays
 from settings_sync.admin import holiday_words
+from settings_sync.delivery import service
 from settings_sync.holiday_files import Problem, Row
 from settings_sync.models import Holiday
 
@@ -95,7 +96,7 @@ def save(plan: Plan, *, request: HttpRequest, reason: str) -> bool:
             LogEntry.objects.log_actions(
                 who.pk, Holiday.objects.filter(date__in=dates), ADDITION, change_message=reason
             )
-            intent.record([desired.holiday_address(date) for date in dates], trigger="import")
+            service.record([desired.holiday_address(date) for date in dates], trigger="import")
             trail.record(
                 Action.ADDED,
                 request=request,

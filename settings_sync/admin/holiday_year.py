@@ -13,10 +13,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from settings_sync import circuit, desired, indian_holidays
-from settings_sync.admin import account as accounts
-from settings_sync.admin import badges
-from settings_sync.admin.account import Account
+from settings_sync import desired, indian_holidays
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import badges, circuit
+from settings_sync.delivery.account_status import Account
 from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
 

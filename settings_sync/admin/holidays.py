@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from simple_history.utils import bulk_create_with_history
 
 from settings_sync import desired
-from settings_sync.admin import holiday_feed, holiday_import, holiday_year, overview
+from settings_sync.admin import holiday_feed, holiday_import, holiday_year
 from settings_sync.admin.holiday_form import HolidayForm
-from settings_sync.admin.synced import SyncedAdmin
+from settings_sync.delivery import overview
+from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import State
 

@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ivrportal.common import admin_theme
-from settings_sync import desired, intent
-from settings_sync.admin import badges, bars, closed_days, heard, hours_form, other_hours, preview
+from settings_sync import desired
+from settings_sync.admin import bars, closed_days, heard, hours_form, other_hours
 from settings_sync.admin.hours_form import Row
-from settings_sync.admin.synced import SyncedAdmin
+from settings_sync.delivery import badges, preview, service
+from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.models import Circuit, OfficeHours, ProviderSetting
 
 
@@ -109,7 +110,7 @@ class OfficeHoursAdmin(SyncedAdmin):
         new = {row.day for row in changed if row.form.instance.pk is None}
         for row in changed:
             row.form.save()
-        intent.record(row.address for row in changed)
+        service.record(row.address for row in changed)
         for row in changed:
             is_new = row.day in new
             message = self.construct_change_message(request, row.form, [], add=is_new)

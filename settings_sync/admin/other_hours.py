@@ -20,9 +20,10 @@ from django.views.decorators.http import require_POST
 from ivrportal.audit import form_changes, trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from settings_sync import desired, intent
-from settings_sync.admin import badges, bars
-from settings_sync.circuit import Shut
+from settings_sync import desired
+from settings_sync.admin import bars
+from settings_sync.delivery import badges, service
+from settings_sync.delivery.circuit import Shut
 from settings_sync.models import Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 
 AHEAD_DAYS = 7  # today and six more: each weekday once, because the provider knows weekdays and no dates
@@ -211,7 +212,7 @@ def add(request: HttpRequest, model_admin: Any) -> HttpResponse:
         form = OtherHoursForm(request.POST, usual=usual, instance=before)
         if form.is_valid():
             other = form.save()
-            intent.record([_address(other)])
+            service.record([_address(other)])
             _log(model_admin, request, form, is_new=before is None)
     if form.errors:
         return _ask_again(request, model_admin, form)
@@ -229,7 +230,7 @@ def cancel(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespon
         model_admin.log_deletions(request, [other])
         subject, lost = trail.subject_of(other), form_changes.of_deletion([other])
         other.delete()
-        intent.record([_address(other)], trigger="delete")
+        service.record([_address(other)], trigger="delete")
         trail.record(Action.DELETED, request=request, what=_name(other), subject=subject, changes=lost)
     messages.success(
         request,

@@ -9,9 +9,10 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from settings_sync import changes, clockwork, desired, intent
+from settings_sync import changes, clockwork, desired
 from settings_sync.admin import guard
 from settings_sync.changes import CHANGED, DELETED, KINDS, PUT_BACK, Change, Kind
+from settings_sync.delivery import service
 from settings_sync.models import Agent, Circuit, Shift
 
 # Changed together, they are put back together.
@@ -73,7 +74,7 @@ def do(found: Plan) -> None:
         shift.save(force_insert=True)
     if found.change.kind.name == "shift":
         Agent.objects.filter(pk=record.agent_id).update(shift_edge_at=timezone.now())
-    intent.record(found.addresses)
+    service.record(found.addresses)
 
 
 def take_turn_and_plan(change: Change) -> Plan:

@@ -10,8 +10,9 @@ from simple_history.utils import bulk_update_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import clockwork, desired, intent
+from settings_sync import clockwork, desired
 from settings_sync.admin import guard
+from settings_sync.delivery import service
 from settings_sync.models import Agent, Circuit
 
 
@@ -55,7 +56,7 @@ def switch(
         if changed:
             bulk_update_with_history(changed, Agent, fields, batch_size=500, default_user=request.user)
         addresses = [desired.agent_address(agent.number) for agent in changed]
-        intent.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
+        service.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
         if changed:
             trail.record(
                 Action.CHANGED,

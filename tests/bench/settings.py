@@ -15,7 +15,7 @@ from typing import Any
 
 from ivrportal.devserver.embedded_broker import answers, prepare_broker
 from ivrportal.devserver.processes import end, start_tied
-from settings_sync import client, wire
+from settings_sync.delivery import client, wire_format
 from settings_sync.simulator import Simulator
 from tests.bench.databases import ROOT, environment, on_postgres
 from tests.bench.report import Figure, Options, Section, table
@@ -221,7 +221,7 @@ def _bare_request_s(provider: Simulator) -> float:
     account = client.Account(provider.url, KEY, CUSTOMER)
     started = time.time()
     since = provider.state(since=0)["requests"]
-    client.send(account, wire.parameters("agent:9812340000", "OFF"))
+    client.send(account, wire_format.parameters("agent:9812340000", "OFF"))
     return provider.state(since=since)["log"][-1]["received_at"] - started
 
 

@@ -19,7 +19,8 @@ django.setup()
 from django.db import transaction  # noqa: E402
 
 from ivrportal.celery import prepare_to_publish  # noqa: E402
-from settings_sync import desired, intent  # noqa: E402
+from settings_sync import desired
+from settings_sync.delivery import service  # noqa: E402
 from settings_sync.models import Agent, ProviderSetting  # noqa: E402
 
 prepare_to_publish()  # as a web process does
@@ -38,7 +39,7 @@ def begin(agents: int) -> None:
         Agent(name=f"Agent {number}", number=f"+91981234{number:04d}") for number in range(agents)
     )
     with transaction.atomic():
-        intent.record([desired.agent_address(agent.number) for agent in Agent.objects.all()], trigger="bulk")
+        service.record([desired.agent_address(agent.number) for agent in Agent.objects.all()], trigger="bulk")
 
 
 def is_settled() -> bool:
@@ -63,7 +64,7 @@ def _save(agent: Agent) -> dict[str, Any]:
     with transaction.atomic():
         transaction.on_commit(lambda: committed.append(time.time()))
         agent.save(update_fields=["availability"])
-        intent.record([address])
+        service.record([address])
     took = time.perf_counter() - started
     return {"address": address, "value": agent.availability, "committed_at": committed[0], "took_s": took}
 
@@ -77,7 +78,7 @@ def bulk() -> float:
         Agent.objects.bulk_update(agents, ["availability"])
         transaction.on_commit(lambda: committed.append(time.time()))
         committed: list[float] = []
-        intent.record([desired.agent_address(agent.number) for agent in agents], trigger="bulk")
+        service.record([desired.agent_address(agent.number) for agent in agents], trigger="bulk")
     return committed[0]
 
 

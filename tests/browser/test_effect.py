@@ -18,7 +18,7 @@ STORY = """
 import datetime as dt
 from django.utils import timezone
 from settings_sync.models import Agent, Attempt, OfficeHours
-from settings_sync.outcomes import Outcome
+from settings_sync.delivery.outcomes import Outcome
 when = timezone.now() - dt.timedelta(days=28)
 for agent in Agent.objects.order_by("id")[:2]:
     values = {name: getattr(agent, name) for name in ("id", "name", "number", "department", "off_until")}

@@ -21,8 +21,8 @@ from calllogs.periods import Period
 from calllogs.rollups import level as rollup_level
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
+from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.outcomes import Outcome
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
 PAGE = "/admin/calllogs/effect/"

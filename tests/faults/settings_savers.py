@@ -8,7 +8,8 @@ from operator import itemgetter
 
 from django.db import DatabaseError, IntegrityError, close_old_connections, transaction
 
-from settings_sync import desired, intent
+from settings_sync import desired
+from settings_sync.delivery import service
 from settings_sync.models import Agent, Holiday, OfficeHours
 
 AGENTS, HOLIDAYS = 10, 3  # with the seven days of the week: twenty settings
@@ -27,7 +28,7 @@ def begin(seed: int) -> None:
             Holiday.objects.create(date=date)
         for day in desired.WEEKDAYS:
             OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
-        intent.record(
+        service.record(
             [
                 *map(desired.agent_address, NUMBERS[:AGENTS]),
                 *map(desired.holiday_address, DATES),
@@ -61,7 +62,7 @@ def _burst(chance: random.Random, seconds: float) -> list[tuple[float, Change, f
 def _saved(change: Change, chance: random.Random, pick: float) -> bool:
     try:
         with transaction.atomic():
-            intent.record(change(chance, pick))
+            service.record(change(chance, pick))
     except IntegrityError:
         return True  # the number is somebody's: the form would say so
     except DatabaseError:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from settings_sync import desired, wire
+from settings_sync import desired
+from settings_sync.delivery import wire_format
 
 SETTINGS = 20  # ten agents, three days that are holidays or not, the week
 CLOCKS_DIFFER_S = 0.002  # SQLite rounds its moments to milliseconds
@@ -94,4 +95,4 @@ def _on_the_wire(address: str, value: str) -> str:
     if desired.kind_of(address) != desired.HOURS:
         return value
     opens, _, closes = value.partition("-")
-    return f"{wire.clock(opens)}-{wire.clock(closes)}"
+    return f"{wire_format.clock(opens)}-{wire_format.clock(closes)}"

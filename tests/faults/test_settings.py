@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from settings_sync import delivery, desired, intent
+from settings_sync import desired
+from settings_sync.delivery import service, worker
 from settings_sync.models import Agent, ProviderSetting
 from settings_sync.models.provider import State
 from tests.faults import canaries, settings_canaries
@@ -51,15 +52,15 @@ def test_only_the_settle_rule_undoes_what_an_old_request_does_late(
             Agent.objects.update_or_create(
                 number="+919812345678", defaults={"name": "Asha", "availability": availability}
             )
-            intent.record([desired.agent_address("+919812345678")])
-        claimed = delivery.claim()
-        assert isinstance(claimed, delivery.Claim)
-        delivery.complete(claimed, delivery.exchange(claimed))
+            service.record([desired.agent_address("+919812345678")])
+        claimed = worker.claim()
+        assert isinstance(claimed, worker.Claim)
+        worker.complete(claimed, worker.exchange(claimed))
     until = time.monotonic() + 10
     while (
         ProviderSetting.objects.moving().exists() or simulator.state()["pending"]
     ) and time.monotonic() < until:
-        delivery.run(budget_s=0.1)
+        worker.run(budget_s=0.1)
         time.sleep(0.02)
     assert ProviderSetting.objects.get().state == State.IN_FORCE
     assert simulator.state()["agents"] == {"9812345678": ends_as}

@@ -7,7 +7,8 @@ import pytest
 from django.db import transaction
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import circuit, delivery, desired, intent, ledger
+from settings_sync import desired
+from settings_sync.delivery import circuit, reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -21,7 +22,7 @@ def switch(availability: str) -> None:
         Agent.objects.update_or_create(
             number="+919812345678", defaults={"name": "Asha", "availability": availability}
         )
-        intent.record([ADDRESS])
+        service.record([ADDRESS])
 
 
 def save_week(opens_at: int, *days: str) -> None:
@@ -30,19 +31,19 @@ def save_week(opens_at: int, *days: str) -> None:
             OfficeHours.objects.update_or_create(
                 day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(18)}
             )
-        intent.record([desired.hours_address(day) for day in days])
+        service.record([desired.hours_address(day) for day in days])
 
 
 def work_until_settled(seconds: float = 10) -> None:
     until = time.monotonic() + seconds
     while ProviderSetting.objects.moving().exists() and time.monotonic() < until:
-        delivery.run(budget_s=0.2)
+        worker.run(budget_s=0.2)
         time.sleep(0.02)
 
 
-def claimed(*, prefer: int | None = None) -> delivery.Claim:
-    found = delivery.claim(prefer=prefer)
-    assert isinstance(found, delivery.Claim)
+def claimed(*, prefer: int | None = None) -> worker.Claim:
+    found = worker.claim(prefer=prefer)
+    assert isinstance(found, worker.Claim)
     return found
 
 
@@ -55,7 +56,7 @@ def test_a_worker_that_slept_over_its_lease_sends_nothing(simulator, settings):
     time.sleep(1.3)
     work_until_settled()
     assert ProviderSetting.objects.get().state == State.IN_FORCE
-    delivery.complete(sleeper, delivery.exchange(sleeper))
+    worker.complete(sleeper, worker.exchange(sleeper))
     work_until_settled()
     assert simulator.state()["agents"] == {"9812345678": "OFF"}
     assert [entry["value"] for entry in simulator.state()["log"] if entry["value"] == "AVAIL"] == []
@@ -65,12 +66,12 @@ def test_a_request_that_left_although_its_lease_was_lost_is_a_doubt_again(simula
     settings.IVR_SETTLE_S = 0.3
     switch("AVAIL")
     sleeper = claimed()
-    result = delivery.exchange(sleeper)
+    result = worker.exchange(sleeper)
     ProviderSetting.objects.update(lease_until=database_now())
     switch("OFF")
     work_until_settled()
     assert ProviderSetting.objects.get().state == State.IN_FORCE
-    assert not delivery.complete(sleeper, result)
+    assert not worker.complete(sleeper, result)
     row = ProviderSetting.objects.get()
     assert (row.state, bool(row.reassert_after)) == (State.UNSURE, True)
     work_until_settled()
@@ -83,8 +84,8 @@ def test_a_week_that_changes_while_daily_is_in_flight_waits_for_it(simulator, se
     daily = claimed(prefer=ProviderSetting.objects.get(address=desired.DAILY).pk)
     assert daily.address == desired.DAILY
     save_week(10, "Monday")
-    assert delivery.claim() is None, "one request in a lane"
-    delivery.complete(daily, delivery.exchange(daily))
+    assert worker.claim() is None, "one request in a lane"
+    worker.complete(daily, worker.exchange(daily))
     assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
     work_until_settled()
     hours = simulator.state()["hours"]
@@ -108,12 +109,12 @@ def test_a_daily_whose_worker_died_after_the_week_changed_is_forgotten_and_settl
 def test_a_withdrawn_holiday_whose_worker_died_can_be_closed(simulator, settings):
     settings.IVR_LEASE_S = 0.05
     Holiday.objects.create(date=SOON)
-    ledger.repair()
+    reconcile.repair()
     claimed()  # and its worker dies
     Holiday.objects.all().delete()
-    ledger.repair()
+    reconcile.repair()
     time.sleep(0.1)
-    assert intent.close_withdrawn(ProviderSetting.objects.get().pk)
+    assert service.close_withdrawn(ProviderSetting.objects.get().pk)
 
 
 def test_a_process_with_the_old_key_sends_nothing_once_the_account_has_changed(simulator, settings):
@@ -124,6 +125,6 @@ def test_a_process_with_the_old_key_sends_nothing_once_the_account_has_changed(s
     claimed()  # a process that starts with the new customer takes over, and dies
     ProviderSetting.objects.update(lease_token=None, lease_until=None)
     settings.IVR_CUST_ID = "canary-customer"  # the old process goes on
-    assert delivery.claim() == circuit.Shut(None, "replaced")
+    assert worker.claim() == circuit.Shut(None, "replaced")
     assert Circuit.only().credentials != circuit.fingerprint()
     assert Attempt.objects.count() == 2

@@ -29,7 +29,7 @@ from calllogs.models import (
     Report,
 )  # fmt: skip
 from ivrportal.audit.trail import Action
-from settings_sync import intent
+from settings_sync.delivery import service
 from settings_sync.models import Agent, CalendarFeed, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider import State
 from tests.calllogs.test_missed import NOON, call
@@ -54,7 +54,7 @@ class World:
     def agent(self, **facts: Any) -> Agent:
         values = {"name": "Asha", "number": "+919800100001", "department": "Sales"}
         agent = Agent.objects.create(**values | facts)
-        intent.record([f"agent:{agent.number[3:]}"])
+        service.record([f"agent:{agent.number[3:]}"])
         return agent
 
     def holiday(self, date: dt.date = SOON) -> Holiday:

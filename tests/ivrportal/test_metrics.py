@@ -71,7 +71,7 @@ def test_pushes_are_counted_by_what_became_of_them(machine, push):
 
 @pytest.mark.django_db(transaction=True)
 def test_attempts_settings_gate_and_exports_are_shown(machine, simulator, no_broker):
-    from settings_sync import delivery
+    from settings_sync.delivery import worker as delivery_worker
     from tests.settings_sync.test_delivery import deliver, save_agent
 
     before = scraped(machine)
@@ -86,7 +86,7 @@ def test_attempts_settings_gate_and_exports_are_shown(machine, simulator, no_bro
     assert one(after, "ivrportal_settings", state="IN_FORCE") == ProviderSetting.objects.count() == 1
     assert one(after, "ivrportal_exports", state="WAITING") == 1
     assert one(after, "ivrportal_sending", state="open") == 1
-    assert delivery.claim() is None
+    assert delivery_worker.claim() is None
     Circuit.objects.update(stopped_by="somebody")
     stopped = scraped(machine)
     assert (

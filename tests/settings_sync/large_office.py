@@ -4,7 +4,7 @@ import datetime as dt
 
 from django.utils import timezone
 
-from settings_sync import ledger
+from settings_sync.delivery import reconcile
 from settings_sync.models import Agent, Holiday, OfficeHours, Shift
 
 AGENTS, HOLIDAYS, DEPARTMENTS = 500, 400, 8
@@ -28,4 +28,4 @@ def large_office() -> None:
         Holiday(date=timezone.localdate() + dt.timedelta(days=30 + n), name=f"Holiday {n}")
         for n in range(HOLIDAYS)
     )
-    ledger.repair()
+    reconcile.repair()

@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 from django.db import transaction
 
-from settings_sync import delivery, desired, intent, ledger
+from settings_sync import desired
+from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -16,7 +17,7 @@ SOON = dt.date.today() + dt.timedelta(days=20)
 @pytest.fixture
 def asha():
     agent = Agent.objects.create(name="Asha", number="+919812345678")
-    ledger.repair()
+    reconcile.repair()
     return agent
 
 
@@ -25,93 +26,93 @@ def setting():
 
 
 def test_stop_holds_everything_and_start_lets_it_go(simulator, asha):
-    intent.stop_sending("manager")
-    assert delivery.claim().why == "stopped"
+    service.stop_sending("manager")
+    assert worker.claim().why == "stopped"
     assert Circuit.only().stopped_by == "manager"
-    intent.start_sending()
-    delivery.run(budget_s=5)
+    service.start_sending()
+    worker.run(budget_s=5)
     assert setting().state == State.IN_FORCE
 
 
 def test_a_refused_account_waits_for_a_person(simulator, asha):
     simulator.set_faults("script:http403")
-    delivery.run(budget_s=5)
-    assert delivery.claim().why == "account"
-    intent.start_sending()
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
+    assert worker.claim().why == "account"
+    service.start_sending()
+    worker.run(budget_s=5)
     assert setting().state == State.IN_FORCE
 
 
 def test_a_new_key_lifts_the_pause_and_asserts_everything_again(simulator, asha, settings):
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     settings.IVR_CUST_ID = "wrong-customer"
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert Circuit.only().paused_reason, "the new account is refused"
     assert Attempt.objects.count() == 2
     settings.IVR_CUST_ID = "canary-customer"
-    delivery._adopted.clear()  # as a process that starts with the mended key
-    delivery.run(budget_s=5)
+    worker._adopted.clear()  # as a process that starts with the mended key
+    worker.run(budget_s=5)
     assert (Circuit.only().paused_reason, setting().state) == ("", State.IN_FORCE)
     assert Attempt.objects.count() == 3
 
 
 def test_a_late_refusal_of_the_old_key_does_not_pause_the_new_one(simulator, asha, settings):
     simulator.set_faults("script:http403")
-    claimed = delivery.claim()
-    result = delivery.exchange(claimed)
+    claimed = worker.claim()
+    result = worker.exchange(claimed)
     with transaction.atomic():
         Circuit.take_turn()
         Circuit.objects.update(credentials="another account since")
-    delivery.complete(claimed, result)
+    worker.complete(claimed, result)
     assert Circuit.only().paused_reason == ""
 
 
 def test_send_now_sends_what_was_refused_again(simulator, asha):
     simulator.set_faults("script:invalid_time")
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert setting().state == State.REFUSED
-    intent.send_now(setting().pk)
-    delivery.run(budget_s=5)
+    service.send_now(setting().pk)
+    worker.run(budget_s=5)
     assert setting().state == State.IN_FORCE
     assert Attempt.objects.latest("id").trigger == "retry"
 
 
 def test_a_withdrawn_holiday_stays_until_a_person_closes_it_and_may_come_back(simulator):
     Holiday.objects.create(date=SOON)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     Holiday.objects.all().delete()
-    ledger.repair()
+    reconcile.repair()
     assert setting().state == State.WITHDRAWN
-    intent.send_now(setting().pk)
-    assert (setting().state, delivery.claim()) == (State.WITHDRAWN, None)
-    assert ledger.repair() == []
-    assert intent.close_withdrawn(setting().pk)
+    service.send_now(setting().pk)
+    assert (setting().state, worker.claim()) == (State.WITHDRAWN, None)
+    assert reconcile.repair() == []
+    assert service.close_withdrawn(setting().pk)
     assert not ProviderSetting.objects.exists()
     Holiday.objects.create(date=SOON)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     assert setting().state == State.IN_FORCE
 
 
 def test_a_holiday_deleted_while_its_request_is_in_flight_is_withdrawn(simulator):
     Holiday.objects.create(date=SOON)
-    ledger.repair()
-    claimed = delivery.claim()
+    reconcile.repair()
+    claimed = worker.claim()
     Holiday.objects.all().delete()
-    ledger.repair()
-    delivery.complete(claimed, delivery.exchange(claimed))
+    reconcile.repair()
+    worker.complete(claimed, worker.exchange(claimed))
     row = setting()
     assert (row.state, row.next_attempt_at, row.confirmed) == (State.WITHDRAWN, None, "HOLIDAY")
 
 
 def test_a_moved_holiday_is_a_new_one_and_a_withdrawn_one(simulator):
     Holiday.objects.create(date=SOON)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     Holiday.objects.update(date=SOON + dt.timedelta(days=1))
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     states = dict(ProviderSetting.objects.values_list("address", "state"))
     assert states == {
         desired.holiday_address(SOON): State.WITHDRAWN,
@@ -121,28 +122,28 @@ def test_a_moved_holiday_is_a_new_one_and_a_withdrawn_one(simulator):
 
 def test_a_retired_number_is_listed_until_it_is_confirmed_off(simulator, asha):
     asha.delete()
-    ledger.repair()
-    assert (ledger.forget_retired(), setting().desired) == (0, "OFF")
-    delivery.run(budget_s=5)
-    assert ledger.forget_retired() == 1
+    reconcile.repair()
+    assert (reconcile.forget_retired(), setting().desired) == (0, "OFF")
+    worker.run(budget_s=5)
+    assert reconcile.forget_retired() == 1
     assert Attempt.objects.count() == 1, "what was sent stays on record"
 
 
 def test_the_preview_says_in_words_what_a_save_would_send(simulator, asha):
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     with transaction.atomic():
         Agent.objects.update(availability="OFF")
         OfficeHours.objects.create(day="Monday", opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-        words = intent.preview(["agent:9812345678", "hours:Monday"])
+        words = service.preview(["agent:9812345678", "hours:Monday"])
         transaction.set_rollback(True)
     assert words == ["98123 45678 takes no calls", "Monday 09:30 AM to 06:30 PM"]
-    assert intent.preview(["agent:9812345678"]) == []
+    assert service.preview(["agent:9812345678"]) == []
 
 
 def test_a_holiday_that_is_over_is_sent_by_no_button(simulator):
     Holiday.objects.create(date=SOON)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     ProviderSetting.objects.update(address="holiday:2020-01-26", lane="holiday:2020-01-26")
-    intent.send_now(setting().pk)
-    assert (setting().state, intent.resend_everything()) == (State.IN_FORCE, 0)
+    service.send_now(setting().pk)
+    assert (setting().state, service.resend_everything()) == (State.IN_FORCE, 0)

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery
+from settings_sync.delivery import worker
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -106,7 +106,7 @@ def test_a_past_or_doubled_holiday_is_told_at_its_field(manager):
 def test_the_badge_says_waiting_and_then_in_force(manager, simulator):
     add_agent(manager)
     assert "Waiting" in manager.get(AGENTS + "list/").text
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     page = manager.get(AGENTS + "list/").text
     assert "In force" in page
     assert (
@@ -147,9 +147,9 @@ def test_every_page_opens_with_few_queries(client_for, path, django_assert_max_n
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
     Holiday.objects.create(date=TOMORROW)
     from calllogs.rollups import level
-    from settings_sync import ledger
+    from settings_sync.delivery import reconcile
 
-    ledger.repair()
+    reconcile.repair()
     level.rebuild()  # once, as the worker does
     client = client_for(None)
     client.get(f"/admin/{path}")  # an office's very first visit builds the counts of calls

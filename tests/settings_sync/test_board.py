@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery, ledger
 from settings_sync.admin import pauses
+from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting, Shift
 from tests.settings_sync.large_office import large_office
 
@@ -26,7 +26,7 @@ def manager(client_for):
 @pytest.fixture
 def asha():
     agent = Agent.objects.create(name="Asha", number="+919812345678", department="Sales")
-    ledger.repair()
+    reconcile.repair()
     return agent
 
 
@@ -58,7 +58,7 @@ def test_a_press_switches_tells_and_is_confirmed(manager, simulator, asha):
     assert 'aria-checked="false"' in answer["cards"][str(asha.pk)]
     assert answer["said"] == "Asha is switched off."
     assert answer["again_s"] == 1
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     answer = manager.get(LOOK, {"ids": asha.pk}).json()
     assert "In force" in answer["cards"][str(asha.pk)]
     assert simulator.state()["agents"] == {"9812345678": "OFF"}
@@ -81,7 +81,7 @@ def test_a_switch_sends_the_state_that_it_wants_so_two_people_do_not_undo_each_o
 def test_the_board_tells_the_truth_about_a_provider_that_refuses(manager, simulator, asha):
     simulator.set_faults("script:invalid_time")
     manager.post(SWITCH, {"switch": f"{asha.pk}:OFF"}, headers=JSON)
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert "Refused" in manager.get(LOOK, {"ids": asha.pk}).json()["cards"][str(asha.pk)]
 
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import changes, clockwork, delivery, intent, ledger, reached
+from settings_sync import changes, clockwork, reached
 from settings_sync.changes import Wanted
+from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting, Shift
 from settings_sync.reached import Fate
 
@@ -103,22 +104,22 @@ def test_a_record_without_history_before_says_that_it_began_here(manager):
 # --- whether it reached the provider ---------------------------------------------------------------------
 def test_in_force_and_not_yet(manager, simulator, asha):
     assert fates() == [("+", Fate.NOT_YET)]
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert fates() == [("+", Fate.IN_FORCE)]
     assert re.search(r"In force since \d\d:\d\d", manager.get(PAGE).text)
 
 
 def test_what_was_replaced_before_it_was_sent_says_so(manager, simulator, asha):
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     switch(manager, asha, "OFF")
     switch(manager, asha, "AVAIL")
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert fates() == [("~", Fate.IN_FORCE), ("~", Fate.REPLACED), ("+", Fate.IN_FORCE)]
 
 
 def test_what_was_sent_but_never_confirmed_is_not_called_in_force(manager, simulator, asha):
     simulator.set_faults("script:http500")
-    delivery.run(budget_s=0.01)
+    worker.run(budget_s=0.01)
     switch(manager, asha, "OFF")
     assert fates()[-1] == ("+", Fate.UNCONFIRMED)
 
@@ -133,12 +134,12 @@ def test_a_sent_holiday_that_was_deleted_could_not_be_taken_back(manager, simula
     for date in (SOON, SOON + dt.timedelta(days=1)):
         manager.post("/admin/settings_sync/holiday/add/", {"date": date.isoformat(), "name": ""})
         if date == SOON:
-            delivery.run(budget_s=5)
+            worker.run(budget_s=5)
     for holiday in Holiday.objects.order_by("date"):
         manager.post(f"/admin/settings_sync/holiday/{holiday.pk}/delete/", {"post": "yes"})
     assert fates() == [("-", Fate.NEVER_SENT), ("-", Fate.STUCK), ("+", Fate.REPLACED), ("+", Fate.IN_FORCE)]
     assert "Could not be taken back" in manager.get(PAGE).text
-    intent.close_withdrawn(ProviderSetting.objects.get().pk)
+    service.close_withdrawn(ProviderSetting.objects.get().pk)
     assert fates()[1] == ("-", Fate.REMOVED)
 
 
@@ -146,8 +147,8 @@ def test_hours_are_in_force_by_daily_too(simulator, settings):
     settings.IVR_SEND_DAILY = True
     for day in OfficeHours.Day.values:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
-    ledger.repair()
-    delivery.run(budget_s=10)
+    reconcile.repair()
+    worker.run(budget_s=10)
     assert {fate for _, fate in fates(kinds=("hours",))} == {Fate.IN_FORCE}
 
 
@@ -284,8 +285,8 @@ def test_with_thousands_of_changes_a_page_asks_little(manager, simulator, django
     # A page with every kind on it.
     for record in (*hours, *Holiday.objects.all()[:5], OtherHours.objects.get(), *Shift.objects.all()):
         record.save()
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     for query in (
         "",
         "?page=2",

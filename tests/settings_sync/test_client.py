@@ -13,14 +13,14 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from settings_sync import client, outcomes, wire
-from settings_sync.client import Account, Misconfigured, NoAnswer, NotSent, ProviderError
-from settings_sync.outcomes import Outcome
+from settings_sync.delivery import client, outcomes, wire_format
+from settings_sync.delivery.client import Account, Misconfigured, NoAnswer, NotSent, ProviderError
+from settings_sync.delivery.outcomes import Outcome
 from settings_sync.simulator import Simulator
 from tests.settings_sync.raw_server import answer, hold, read_request, reset, saying, serving
 
 KEY, CUSTOMER = "canary/key+31", "canary customer"
-PARAMETERS = wire.parameters("hours:Monday", "09:30-18:30")
+PARAMETERS = wire_format.parameters("hours:Monday", "09:30-18:30")
 DEADLINE_S = 0.4
 BUSY_S = 3.0  # what a busy machine may add; the faults last longer by far
 

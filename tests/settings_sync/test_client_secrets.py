@@ -10,8 +10,8 @@ from types import TracebackType
 import pytest
 from django.conf import settings as portal
 
-from settings_sync import client
-from settings_sync.client import ProviderError
+from settings_sync.delivery import client
+from settings_sync.delivery.client import ProviderError
 from settings_sync.simulator import Simulator
 from tests.settings_sync.raw_server import saying, serving
 from tests.settings_sync.test_client import CUSTOMER, DEADLINE_S, KEY, PARAMETERS, account, send

@@ -7,7 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from settings_sync import clockwork, delivery, ledger
+from settings_sync import clockwork
+from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Agent, ProviderSetting, Shift
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -252,7 +253,7 @@ def test_an_edge_of_500_agents_costs_a_few_dozen_queries(django_assert_max_num_q
     Shift.objects.bulk_create(
         Shift(agent=one, day=0, starts_at=dt.time(9), ends_at=dt.time(18)) for one in made
     )
-    ledger.repair()
+    reconcile.repair()
     clockwork.turn(at("08:00"))
     with django_assert_max_num_queries(60):
         assert len(clockwork.turn(at("09:00"))) == 500
@@ -265,6 +266,6 @@ def test_the_sweep_of_the_worker_turns_the_clock_too(simulator):
 
     asha = agent("OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
     tasks.sweep()
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert is_on(asha)
     assert simulator.state()["agents"] == {"9812345000": "AVAIL"}

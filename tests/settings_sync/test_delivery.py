@@ -7,7 +7,9 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from settings_sync import circuit, delivery, desired, intent, ledger
+from settings_sync import desired
+from settings_sync.delivery import circuit, reconcile, service
+from settings_sync.delivery import worker as delivery_worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -18,7 +20,7 @@ def save_agent(number="+919812345678", availability="AVAIL", **values):
     with transaction.atomic():
         agent = Agent(name="Asha", number=number, availability=availability, **values)
         agent.save()
-        intent.record([desired.agent_address(number)])
+        service.record([desired.agent_address(number)])
     return agent
 
 
@@ -28,7 +30,7 @@ def change(agent, **values):
         for name, value in values.items():
             setattr(agent, name, value)
         agent.save()
-        intent.record({before, desired.agent_address(agent.number)})
+        service.record({before, desired.agent_address(agent.number)})
 
 
 def setting(address="agent:9812345678"):
@@ -37,12 +39,12 @@ def setting(address="agent:9812345678"):
 
 def deliver(times=1):
     for _ in range(times):
-        delivery.run(budget_s=5)
+        delivery_worker.run(budget_s=5)
 
 
 def attempt_once():
-    claimed = delivery.claim()
-    delivery.complete(claimed, delivery.exchange(claimed))
+    claimed = delivery_worker.claim()
+    delivery_worker.complete(claimed, delivery_worker.exchange(claimed))
 
 
 def make_due():
@@ -57,7 +59,7 @@ def test_all_three_kinds_reach_the_provider(simulator):
         tomorrow = dt.date.today() + dt.timedelta(days=2)
         Holiday.objects.create(date=tomorrow)
         OfficeHours.objects.create(day="Monday", opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-        intent.record([desired.holiday_address(tomorrow), "hours:Monday"])
+        service.record([desired.holiday_address(tomorrow), "hours:Monday"])
     deliver()
     state = simulator.state()
     assert state["agents"] == {"9812345678": "OFF"}
@@ -96,10 +98,10 @@ def test_a_save_that_changes_nothing_sends_nothing(simulator):
 
 def test_a_save_during_a_request_is_sent_after_it(simulator):
     agent = save_agent(availability="AVAIL")
-    claimed = delivery.claim()
+    claimed = delivery_worker.claim()
     change(agent, availability="OFF")
-    assert delivery.claim() is None, "one request in a lane"
-    delivery.complete(claimed, delivery.exchange(claimed))
+    assert delivery_worker.claim() is None, "one request in a lane"
+    delivery_worker.complete(claimed, delivery_worker.exchange(claimed))
     row = setting()
     assert (row.state, row.confirmed, row.desired) == (State.WAITING, "AVAIL", "OFF")
     deliver()
@@ -111,30 +113,30 @@ def test_the_week_is_one_lane(simulator):
     with transaction.atomic():
         for day in ("Monday", "Tuesday"):
             OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
-        intent.record(["hours:Monday", "hours:Tuesday"])
-    first = delivery.claim()
-    assert isinstance(first, delivery.Claim)
-    assert delivery.claim() is None
-    delivery.complete(first, delivery.exchange(first))
-    assert isinstance(delivery.claim(), delivery.Claim)
+        service.record(["hours:Monday", "hours:Tuesday"])
+    first = delivery_worker.claim()
+    assert isinstance(first, delivery_worker.Claim)
+    assert delivery_worker.claim() is None
+    delivery_worker.complete(first, delivery_worker.exchange(first))
+    assert isinstance(delivery_worker.claim(), delivery_worker.Claim)
 
 
 def test_a_result_is_recorded_only_under_its_own_lease(simulator, settings):
     settings.IVR_LEASE_S = 0.05
     save_agent()
-    stale = delivery.claim()
+    stale = delivery_worker.claim()
     time.sleep(0.1)
-    fresh = delivery.claim()
-    assert isinstance(fresh, delivery.Claim)
-    assert not delivery.complete(stale, delivery.exchange(stale))
+    fresh = delivery_worker.claim()
+    assert isinstance(fresh, delivery_worker.Claim)
+    assert not delivery_worker.complete(stale, delivery_worker.exchange(stale))
     assert setting().state == State.SENDING
-    assert delivery.complete(fresh, delivery.exchange(fresh))
+    assert delivery_worker.complete(fresh, delivery_worker.exchange(fresh))
 
 
 def test_a_worker_that_died_leaves_a_doubt_that_is_settled(simulator, settings):
     settings.IVR_DEADLINE_S, settings.IVR_LEASE_S, settings.IVR_SETTLE_S = 0.2, 0.4, 0.6
     save_agent(availability="OFF")
-    delivery.claim()  # and its worker dies
+    delivery_worker.claim()  # and its worker dies
     time.sleep(0.45)
     deliver()
     row = setting()
@@ -234,13 +236,13 @@ def test_the_breaker_opens_on_repeated_failures_and_lets_one_probe_through(simul
     simulator.set_faults("script:" + ",".join(["http500"] * 3))
     for number in range(5):
         save_agent(f"+91981234567{number}")
-    delivery.run(budget_s=0.2)
+    delivery_worker.run(budget_s=0.2)
     assert Attempt.objects.count() == 3
     time.sleep(0.35)
-    probe = delivery.claim()
-    assert isinstance(probe, delivery.Claim)
-    assert delivery.claim().why == "breaker"
-    delivery.complete(probe, delivery.exchange(probe))
+    probe = delivery_worker.claim()
+    assert isinstance(probe, delivery_worker.Claim)
+    assert delivery_worker.claim().why == "breaker"
+    delivery_worker.complete(probe, delivery_worker.exchange(probe))
     assert Circuit.only().opened_until is None
     deliver()
     assert ProviderSetting.objects.filter(state=State.IN_FORCE).count() >= 2
@@ -249,16 +251,16 @@ def test_the_breaker_opens_on_repeated_failures_and_lets_one_probe_through(simul
 def test_what_a_person_saves_overtakes_what_was_loaded_in_bulk(simulator, settings):
     settings.IVR_RATE_PER_S = 50.0
     Agent.objects.bulk_create(Agent(name=f"A{n}", number=f"+9198123456{n:02d}") for n in range(20))
-    ledger.repair()
+    reconcile.repair()
     save_agent("+919812345699", "OFF")
-    delivery.run(budget_s=0.01)
+    delivery_worker.run(budget_s=0.01)
     assert simulator.state()["agents"] == {"9812345699": "OFF"}
 
 
 def test_without_credentials_settings_wait_as_paused(settings):
     settings.IVR_API_KEY = ""
     save_agent()
-    assert delivery.claim().why == "unconfigured"
+    assert delivery_worker.claim().why == "unconfigured"
     assert not Attempt.objects.exists()
 
 
@@ -267,7 +269,7 @@ def test_the_rate_holds_for_the_account(simulator, settings):
     for number in range(10):
         save_agent(f"+91981234567{number}")
     started = time.monotonic()
-    delivery.run(budget_s=10)
+    delivery_worker.run(budget_s=10)
     took = time.monotonic() - started
     assert simulator.state()["requests"] == 10
     assert took >= 9 / 20 * 0.95
@@ -281,7 +283,7 @@ def test_two_workers_never_have_two_requests_in_one_lane(simulator, settings):
     def work():
         try:
             while time.monotonic() < stop:
-                delivery.run(budget_s=0.2)
+                delivery_worker.run(budget_s=0.2)
         finally:
             connection.close()
 
@@ -310,13 +312,13 @@ def test_an_unsent_holiday_is_simply_gone_and_a_sent_one_is_withdrawn(simulator)
     days = [dt.date.today() + dt.timedelta(days=ahead) for ahead in (10, 11)]
     with transaction.atomic():
         Holiday.objects.create(date=days[0])
-        intent.record([desired.holiday_address(days[0])])
+        service.record([desired.holiday_address(days[0])])
     deliver()
     with transaction.atomic():
         Holiday.objects.create(date=days[1])
-        intent.record([desired.holiday_address(days[1])])
+        service.record([desired.holiday_address(days[1])])
         Holiday.objects.all().delete()
-        intent.record([desired.holiday_address(day) for day in days])
+        service.record([desired.holiday_address(day) for day in days])
     assert setting(desired.holiday_address(days[0])).state == State.WITHDRAWN
     assert not ProviderSetting.objects.filter(address=desired.holiday_address(days[1])).exists()
     deliver()
@@ -326,7 +328,7 @@ def test_an_unsent_holiday_is_simply_gone_and_a_sent_one_is_withdrawn(simulator)
 def test_a_past_holiday_is_not_sent(simulator):
     with transaction.atomic():
         Holiday.objects.create(date=dt.date(2020, 1, 26))
-        intent.record(["holiday:2020-01-26"])
+        service.record(["holiday:2020-01-26"])
     deliver()
     assert simulator.state()["requests"] == 0
 
@@ -335,17 +337,17 @@ def test_the_sweep_repairs_what_bypassed_the_intent_and_counts_it(simulator):
     save_agent()
     deliver()
     Agent.objects.update(availability="OFF")
-    assert len(ledger.repair()) == 1
+    assert len(reconcile.repair()) == 1
     assert Circuit.only().repaired == 1
     deliver()
     assert simulator.state()["agents"] == {"9812345678": "OFF"}
-    assert ledger.repair() == []
+    assert reconcile.repair() == []
 
 
 def test_everything_can_be_asserted_again(simulator):
     save_agent()
     deliver()
-    intent.resend_everything()
+    service.resend_everything()
     assert setting().state == State.WAITING
     deliver()
     assert simulator.state()["requests"] == 2

@@ -7,8 +7,9 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery, desired, ledger
+from settings_sync import desired
 from settings_sync.admin import heard
+from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -26,8 +27,8 @@ def usual(simulator):
     unset = {desired.WEEKDAYS[date(2).weekday()]}
     for day in set(desired.WEEKDAYS) - unset:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-    ledger.repair()
-    delivery.run(budget_s=10)
+    reconcile.repair()
+    worker.run(budget_s=10)
 
 
 def ask(client, ahead, time):
@@ -50,7 +51,7 @@ def test_open_and_closed_with_the_rule_and_in_force(manager, usual):
 
 def test_a_holiday_not_yet_at_the_provider(manager, usual):
     Holiday.objects.create(date=date(1), name="Diwali")
-    ledger.repair()
+    reconcile.repair()
     page = ask(manager, 1, "10:00")
     assert page.context["look"].kind == "holiday"
     assert "Holiday: Diwali" in page.text
@@ -66,7 +67,7 @@ def test_a_day_without_hours_is_not_called_open(manager, usual):
 def test_other_hours_say_when_they_go_out_and_when_the_usual_ones_come_back(manager, usual):
     OtherHours.objects.create(date=date(1), opens_at=dt.time(11), closes_at=dt.time(18, 30))
     OtherHours.objects.create(date=date(0), opens_at=dt.time(9, 30), closes_at=dt.time(16))
-    ledger.repair()
+    reconcile.repair()
     assert "Goes out by itself that day" in ask(manager, 1, "10:00").context["badge"]
     assert ask(manager, 1, "10:00").context["look"].kind == "closed"
     assert "Comes back by itself after today" in ask(manager, 7, "17:00").context["badge"]

@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery, desired, ledger
+from settings_sync import desired
 from settings_sync.admin import holiday_year
+from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -43,15 +44,15 @@ def wanted():
 def sent(date, name=""):
     """A holiday that the provider has confirmed."""
     holiday = Holiday.objects.create(date=date, name=name)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     return holiday
 
 
 def test_a_year_has_twelve_months_and_marks_its_holidays(manager, today):
     day = dt.date(today.year + 1, 1, 26)
     Holiday.objects.create(date=day, name="Republic Day")
-    ledger.repair()
+    reconcile.repair()
     response = manager.get(f"{PAGE}?year={day.year}")
     assert response.text.count('<table class="month">') == 12
     square = days_of(response)[day.isoformat()]
@@ -229,7 +230,7 @@ def test_four_hundred_holidays_need_few_queries(manager, simulator, today, djang
     Holiday.objects.bulk_create(
         Holiday(date=today + dt.timedelta(days=2 * n - 100), name=f"Holiday {n}") for n in range(400)
     )
-    ledger.repair()
+    reconcile.repair()
     manager.get(PAGE)
     with django_assert_max_num_queries(15):
         response = manager.get(PAGE)

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from calllogs.models import CallLog
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery, desired, ledger
+from settings_sync import desired
 from settings_sync.admin import closed_days
+from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -27,7 +28,7 @@ def manager(client_for):
 def nine_to_six():
     for day in desired.WEEKDAYS:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
-    ledger.repair()
+    reconcile.repair()
 
 
 def as_drawn(client):
@@ -106,7 +107,7 @@ def test_an_end_before_the_start_is_told_at_its_row_and_nothing_is_saved(manager
 @pytest.mark.parametrize("midnight", ["23:59", "11:59 PM"])
 def test_until_midnight_is_a_minute_before_it(manager, nine_to_six, midnight, simulator):
     post(manager, **row(4, "18:00", midnight))
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert simulator.state()["hours"]["Friday"] == ["06:00 PM", "11:59 PM"]
     assert "In force" in manager.get(WEEK).text
 
@@ -245,7 +246,7 @@ def test_the_page_asks_few_queries_however_much_there_is(manager, nine_to_six, d
     Agent.objects.bulk_create(Agent(name=f"Agent {n}", number=f"+91981234{n:04d}") for n in range(500))
     start = dt.date.today()
     Holiday.objects.bulk_create(Holiday(date=start + dt.timedelta(days=n)) for n in range(1, 401))
-    ledger.repair()
+    reconcile.repair()
     now = timezone.now()
     CallLog.objects.create(call_id="C1", started_at=now, received_at=now, told_at=now, updated_at=now)
     manager.get(WEEK)

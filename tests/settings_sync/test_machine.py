@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import delivery, desired, intent, ledger
+from settings_sync import desired
+from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -124,11 +125,11 @@ class Office(RuleBasedStateMachine):
     def bypass(self, number: str) -> None:
         """Somebody edits the table behind our back; the sweep finds it."""
         Agent.objects.filter(number=number).update(availability="OFF")
-        ledger.repair()
+        reconcile.repair()
 
     @rule()
     def send_everything_again(self) -> None:
-        intent.resend_everything()
+        service.resend_everything()
 
     # --- workers and the provider ---
 
@@ -136,17 +137,17 @@ class Office(RuleBasedStateMachine):
     def deliver(self, faults: list[str]) -> None:
         self.simulator.set_faults("script:" + ",".join(faults))
         for _ in faults:
-            claimed = delivery.claim()
-            if isinstance(claimed, delivery.Claim):
-                delivery.complete(claimed, delivery.exchange(claimed))
+            claimed = worker.claim()
+            if isinstance(claimed, worker.Claim):
+                worker.complete(claimed, worker.exchange(claimed))
 
     @rule(is_sent=st.booleans(), fault=st.sampled_from(FAULTS))
     def die(self, is_sent: bool, fault: str) -> None:
         """A worker that is killed after its claim, before or after its request."""
         self.simulator.set_faults(f"script:{fault}")
-        claimed = delivery.claim()
-        if isinstance(claimed, delivery.Claim) and is_sent:
-            delivery.exchange(claimed)
+        claimed = worker.claim()
+        if isinstance(claimed, worker.Claim) and is_sent:
+            worker.exchange(claimed)
 
     @rule(seconds=st.sampled_from([0.02, LATE_S, LEASE_S]))
     def time_passes(self, seconds: float) -> None:
@@ -154,7 +155,7 @@ class Office(RuleBasedStateMachine):
 
     @rule()
     def forget_retired(self) -> None:
-        ledger.forget_retired()
+        reconcile.forget_retired()
 
     # --- in the end ---
 
@@ -168,7 +169,7 @@ class Office(RuleBasedStateMachine):
                 state=State.NEEDS_PERSON, next_attempt_at__gt=database_now()
             )
             slow.update(next_attempt_at=database_now())
-            delivery.run(budget_s=0.1)
+            worker.run(budget_s=0.1)
             time.sleep(0.01)
         self.is_in_step()
 
@@ -209,7 +210,7 @@ class Save:
     def __exit__(self, *error: Any) -> None:
         try:
             if error[0] is None:
-                intent.record(self.touched)
+                service.record(self.touched)
         except BaseException as failure:
             self.atomic.__exit__(type(failure), failure, failure.__traceback__)
             raise

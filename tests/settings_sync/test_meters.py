@@ -12,7 +12,7 @@ from django.conf import settings as portal
 
 from calllogs.intake.waiters import Kept
 from ivrportal.common import metrics, metrics_files
-from settings_sync.outcomes import Outcome
+from settings_sync.delivery.outcomes import Outcome
 
 ONE = {"ivrportal_pushes": {("committed",): [1.0]}}
 

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS
-from settings_sync import clockwork, delivery, desired, ledger
+from settings_sync import clockwork, desired
+from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -44,7 +45,7 @@ def today(monkeypatch):
 def manager(client_for, today):
     for day in desired.WEEKDAYS:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-    ledger.repair()
+    reconcile.repair()
     return client_for(OFFICE_MANAGERS)
 
 
@@ -62,16 +63,16 @@ def errors(response):
 
 
 def test_close_today_at_four_is_sent_at_once_and_the_usual_hours_follow_it(manager, today, simulator):
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     Attempt.objects.all().delete()
     page = set_other(manager, WEDNESDAY, closes_at="16:00", note="Diwali party").text
     assert "Until tonight; then 09:30–18:30 again by itself" in page
     assert "Diwali party" in page
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert simulator.state()["hours"]["Wednesday"] == ["09:30 AM", "04:00 PM"]
     assert clockwork.turn() == [], "the sweeps of the same day leave it alone"
     assert len(today.passes()) == 1
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert simulator.state()["hours"]["Wednesday"] == ["09:30 AM", "06:30 PM"]
     sent = Attempt.objects.order_by("id").values_list("value", flat=True)
     assert list(sent) == ["09:30-16:00", "09:30-18:30"], "two settings, in this order, and nothing else"

@@ -8,10 +8,10 @@ import datetime as dt
 import pytest
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import circuit, delivery, outcomes
+from settings_sync.delivery import circuit, outcomes, worker
+from settings_sync.delivery.outcomes import ACTIONS, Answer, NextTry, Outcome, classify
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
-from settings_sync.outcomes import ACTIONS, Answer, NextTry, Outcome, classify
 
 YES = [
     "Success",
@@ -113,15 +113,15 @@ def test_whatever_leaves_a_doubt_is_settled() -> None:
 
 
 @pytest.fixture
-def claimed(simulator, transactional_db, no_broker) -> delivery.Claim:
+def claimed(simulator, transactional_db, no_broker) -> worker.Claim:
     """A request that has just been answered, whatever the answer will be."""
     now = database_now()
     ProviderSetting.objects.create(
         address="agent:9812345678", kind="agent", lane="agent:9812345678", desired="OFF", changed_at=now,
         next_attempt_at=now,
     )  # fmt: skip
-    found = delivery.claim()
-    assert isinstance(found, delivery.Claim)
+    found = worker.claim()
+    assert isinstance(found, worker.Claim)
     return found
 
 
@@ -129,7 +129,7 @@ def claimed(simulator, transactional_db, no_broker) -> delivery.Claim:
 def test_the_action_of_an_outcome_is_what_the_row_and_the_gate_show(outcome, claimed, settings) -> None:
     settings.IVR_BACKOFF_CAP_S = 60.0
     action = ACTIONS[outcome]
-    assert delivery.complete(claimed, delivery.Result(outcome, 5, 200, "words"))
+    assert worker.complete(claimed, worker.Result(outcome, 5, 200, "words"))
     row, gate, now = ProviderSetting.objects.get(), Circuit.only(), database_now()
     assert row.state == action.state
     assert (row.lease_token, row.lease_until) == (None, None)
@@ -157,24 +157,24 @@ def test_the_action_of_an_outcome_is_what_the_row_and_the_gate_show(outcome, cla
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].pauses])
 def test_what_pauses_the_account_lets_nothing_else_through(outcome, claimed) -> None:
-    delivery.complete(claimed, delivery.Result(outcome, 5))
-    assert delivery.claim() == circuit.Shut(None, "account")
+    worker.complete(claimed, worker.Result(outcome, 5))
+    assert worker.claim() == circuit.Shut(None, "account")
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].breaks])
 def test_what_breaks_opens_the_breaker_when_it_happens_often_enough(outcome, claimed, settings) -> None:
     settings.IVR_BREAKER_FAILURES = 1
-    delivery.complete(claimed, delivery.Result(outcome, 5))
+    worker.complete(claimed, worker.Result(outcome, 5))
     ProviderSetting.objects.update(next_attempt_at=database_now())
-    assert delivery.claim().why == "breaker"
+    assert worker.claim().why == "breaker"
 
 
 def test_a_busy_provider_is_left_alone_for_as_long_as_it_says(claimed) -> None:
-    delivery.complete(claimed, delivery.Result(Outcome.THROTTLED, 5, 429, "", retry_after_s=30.0))
+    worker.complete(claimed, worker.Result(Outcome.THROTTLED, 5, 429, "", retry_after_s=30.0))
     row = ProviderSetting.objects.get()
     assert 29 < _seconds(row.next_attempt_at, database_now()) <= 30
     ProviderSetting.objects.update(next_attempt_at=database_now())
-    assert delivery.claim().why == "rate"
+    assert worker.claim().why == "rate"
 
 
 def test_the_account_words_are_not_found_inside_other_words() -> None:

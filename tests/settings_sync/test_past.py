@@ -7,7 +7,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from settings_sync import delivery, desired, intent, past
+from settings_sync import desired, past
+from settings_sync.delivery import service, worker
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.past import Then
 from settings_sync.schedule import Heard
@@ -23,7 +24,7 @@ def save_week(value):
             hours = OfficeHours.objects.filter(day=day).first() or OfficeHours(day=day)
             hours.opens_at, hours.closes_at = dt.time.fromisoformat(opens), dt.time.fromisoformat(closes)
             hours.save()
-        intent.record([desired.hours_address(day) for day in desired.WEEKDAYS])
+        service.record([desired.hours_address(day) for day in desired.WEEKDAYS])
 
 
 def then(*moments):
@@ -37,11 +38,11 @@ def test_what_was_saved_is_what_the_provider_had_only_once_it_said_so(simulator,
     before = timezone.now()
     save_week(CLOSED_NOW)
     saved = timezone.now()
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     told = timezone.now()
     save_week(OPEN_NOW)
     changed = timezone.now()
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     now = timezone.now()
     assert then(before, saved, told, changed, now) == [
         Then("", ""), Then(CLOSED_NOW, ""), Then(CLOSED_NOW, CLOSED_NOW), Then(OPEN_NOW, CLOSED_NOW),
@@ -60,15 +61,15 @@ def test_a_holiday_that_was_deleted_here_is_still_had_until_it_is_taken_back(sim
     save_week(OPEN_NOW)
     with transaction.atomic():
         holiday = Holiday.objects.create(date=today, name="A slip")
-        intent.record([desired.holiday_address(today)])
-    delivery.run(budget_s=5)
+        service.record([desired.holiday_address(today)])
+    worker.run(budget_s=5)
     both = timezone.now()
     with transaction.atomic():
         holiday.delete()
-        intent.record([desired.holiday_address(today)])
+        service.record([desired.holiday_address(today)])
     stuck = timezone.now()
     assert then(both, stuck) == [Then("HOLIDAY", "HOLIDAY"), Then(OPEN_NOW, "HOLIDAY")]
-    intent.close_withdrawn(ProviderSetting.objects.get(kind="holiday").pk)
+    service.close_withdrawn(ProviderSetting.objects.get(kind="holiday").pk)
     assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)]
 
 

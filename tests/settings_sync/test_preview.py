@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery, intent, ledger
+from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -23,8 +23,8 @@ def manager(client_for):
 @pytest.fixture
 def asha(simulator):
     agent = Agent.objects.create(name="Asha", number="+919812345678")
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     return agent
 
 
@@ -89,7 +89,7 @@ def test_the_week_is_told_in_its_order(manager, simulator):
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
         for day in ("Monday", "Tuesday", "Friday")
     ]
-    ledger.repair()
+    reconcile.repair()
     data = {"form-TOTAL_FORMS": 3, "form-INITIAL_FORMS": 3}
     for number, day in enumerate(week):
         data |= {
@@ -103,15 +103,15 @@ def test_the_week_is_told_in_its_order(manager, simulator):
 
 
 def test_while_sending_is_stopped_it_says_that_it_will_wait(manager, simulator):
-    intent.stop_sending("anita")
+    service.stop_sending("anita")
     words = preview(manager, f"{AGENTS}add/preview/", agent_form())
     assert "Nothing is sent at this moment, so it will wait." in words
 
 
 def test_moving_a_sent_holiday_says_that_the_old_day_stays(manager, simulator):
     holiday = Holiday.objects.create(date=SOON)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     moved = {"date": (SOON + dt.timedelta(days=1)).isoformat(), "name": ""}
     words = preview(manager, f"{HOLIDAYS}{holiday.pk}/preview/", moved)
     assert "1 request: holiday on" in words
@@ -122,9 +122,9 @@ def test_deleting_says_before_what_it_means(manager, simulator, asha):
     assert "98123 45678 takes no calls" in manager.get(f"{AGENTS}{asha.pk}/delete/").text
     assert Agent.objects.exists()
     holiday = Holiday.objects.create(date=SOON)
-    ledger.repair()
+    reconcile.repair()
     assert "cannot take back" not in manager.get(f"{HOLIDAYS}{holiday.pk}/delete/").text, "not sent yet"
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert "The provider cannot take back a holiday" in manager.get(f"{HOLIDAYS}{holiday.pk}/delete/").text
     chosen = {"action": "delete_selected", "_selected_action": [holiday.pk]}
     assert "The provider cannot take back a holiday" in manager.post(HOLIDAYS, chosen).text

@@ -8,7 +8,8 @@ from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import delivery, desired, intent, ledger
+from settings_sync import desired
+from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -26,7 +27,7 @@ def manager(client_for):
 @pytest.fixture
 def asha():
     agent = Agent.objects.create(name="Asha", number="+919812345678")
-    ledger.repair()
+    reconcile.repair()
     return agent
 
 
@@ -37,10 +38,10 @@ def setting():
 def sent_and_deleted_holiday(simulator, *, days):
     date = timezone.localdate() + dt.timedelta(days=days)
     Holiday.objects.create(date=date)
-    ledger.repair()
-    delivery.run(budget_s=5)
+    reconcile.repair()
+    worker.run(budget_s=5)
     Holiday.objects.all().delete()
-    ledger.repair()
+    reconcile.repair()
     return ProviderSetting.objects.get(address=desired.holiday_address(date))
 
 
@@ -50,7 +51,7 @@ def test_the_screen_says_in_words_what_should_be_and_what_is(manager, simulator,
     assert "Asha" in page
     assert "nothing yet" in page
     assert "0 of 1 settings are in force" in page
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     page = manager.get(SCREEN).text
     assert "The one setting is in force at the provider." in page
     assert "Success" in page
@@ -62,7 +63,7 @@ def test_tiles_count_what_a_person_sees_and_filter_by_it(manager, simulator, ash
         "All": 1, "In force": 0, "Waiting": 1,
     }  # fmt: skip
     assert "98123 45678" in manager.get(f"{SCREEN}?standing=WAITING").text
-    intent.stop_sending("anita")
+    service.stop_sending("anita")
     assert manager.get(f"{SCREEN}?standing=PAUSED").context["cl"].result_count == 1
     assert manager.get(f"{SCREEN}?standing=WAITING").context["cl"].result_count == 0
     assert manager.get(f"{SCREEN}?standing=nonsense").status_code == 200
@@ -103,13 +104,13 @@ def test_a_refused_account_is_told_with_the_providers_words(manager, simulator, 
     assert "“Invalid API key”" in page
     assert "press Start sending" in page
     manager.post(f"{SCREEN}start/")
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert setting().state == State.IN_FORCE
 
 
 def test_a_wrong_address_is_not_called_a_refused_account(manager, simulator, asha):
     simulator.set_faults("script:redirect")
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert (
         "The provider's address does not work" in manager.get("/admin/").context["provider_notices"][0].words
     )
@@ -137,13 +138,13 @@ def test_the_banner_warns_of_plain_http_unless_it_stays_on_this_machine(manager,
 
 
 def test_the_banner_costs_one_query(django_assert_num_queries):
-    from settings_sync.admin import account, banner
+    from settings_sync.delivery import account_status, banner
 
     Circuit.objects.create(
         pk=Circuit.ONLY, stopped_by="anita", stopped_at=NOW, paused_reason="x", opened_until=NOW
     )
     with django_assert_num_queries(1):
-        banner.notices(account.read())
+        banner.notices(account_status.read())
 
 
 def test_who_is_not_signed_in_sees_no_banner(client, settings):
@@ -153,13 +154,13 @@ def test_who_is_not_signed_in_sees_no_banner(client, settings):
 
 def test_send_now_sends_a_refused_setting_again_and_names_who(manager, simulator, asha):
     simulator.set_faults("script:invalid_time")
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     page = manager.get(f"{SCREEN}{setting().pk}/change/").text
     assert "The provider refused it and said: “Invalid Time”" in page
     assert manager.get(f"{SCREEN}{setting().pk}/send-now/").status_code == 405
     response = manager.post(f"{SCREEN}{setting().pk}/send-now/", headers={"referer": "https://evil.example/"})
     assert response.url == SCREEN
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert setting().state == State.IN_FORCE
     assert LogEntry.objects.get().change_message == "Sent now."
 
@@ -169,12 +170,12 @@ def test_send_now_of_what_is_gone_is_no_crash(manager):
 
 
 def test_everything_is_sent_again_only_when_sure_and_not_twice_in_ten_minutes(manager, simulator, asha):
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert "1 setting is sent again" in manager.get(f"{SCREEN}send-everything-again/").text
     assert "Tick the box first." in manager.post(f"{SCREEN}send-everything-again/").text
     assert not ProviderSetting.objects.moving().exists()
     manager.post(f"{SCREEN}send-everything-again/", {"sure": "1"})
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert Attempt.objects.count() == 2
     answer = manager.post(f"{SCREEN}send-everything-again/", {"sure": "1"}, follow=True).text
     assert "office-managers sent everything again at" in answer
@@ -187,7 +188,7 @@ def test_everything_is_sent_again_only_when_sure_and_not_twice_in_ten_minutes(ma
 def test_a_settings_page_tells_its_history_in_words(manager, simulator, asha, settings):
     settings.IVR_SETTLE_S = 60.0
     simulator.set_faults("script:http500")
-    delivery.complete(claimed := delivery.claim(), delivery.exchange(claimed))
+    worker.complete(claimed := worker.claim(), worker.exchange(claimed))
     page = manager.get(f"{SCREEN}{setting().pk}/change/").text
     assert "No clear answer: it may have arrived" in page
     assert "the regular check" in page
@@ -241,7 +242,7 @@ def test_the_live_look_returns_badges_and_says_when_to_look_again(manager, simul
     before = manager.get(url).json()
     assert "Waiting" in before["badges"][str(setting().pk)]
     assert before["again_s"] == 2
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     after = manager.get(url).json()
     assert "In force" in after["badges"][str(setting().pk)]
     assert "The one setting is in force" in after["parts"]["head"]
@@ -249,7 +250,7 @@ def test_the_live_look_returns_badges_and_says_when_to_look_again(manager, simul
 
 
 def test_the_live_look_rests_while_sending_is_stopped(manager, simulator, asha):
-    intent.stop_sending("anita")
+    service.stop_sending("anita")
     answer = manager.get(f"{SCREEN}live/?settings={setting().pk}&head=1").json()
     assert answer["again_s"] is None
     assert "stopped by anita" in answer["parts"]["banner"]
@@ -264,7 +265,7 @@ def test_with_500_settings_every_page_still_asks_few_questions(
     manager, simulator, django_assert_max_num_queries
 ):
     Agent.objects.bulk_create(Agent(name=f"Agent {n}", number=f"+91981234{n:04d}") for n in range(500))
-    ledger.repair()
+    reconcile.repair()
     row = ProviderSetting.objects.first()
     for path in ("", "?standing=WAITING", f"{row.pk}/change/", "send-everything-again/",
                  f"live/?settings={','.join(map(str, range(row.pk, row.pk + 50)))}&head=1"):  # fmt: skip

@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from settings_sync import delivery, desired, intent, schedule
+from settings_sync import desired, schedule
+from settings_sync.delivery import service, worker
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 from settings_sync.schedule import Heard
 
@@ -26,7 +27,7 @@ def hours(day="Sunday", opens_at="09:30", closes_at="18:30"):
     record = OfficeHours.objects.create(
         day=day, opens_at=dt.time.fromisoformat(opens_at), closes_at=dt.time.fromisoformat(closes_at)
     )
-    intent.record([desired.hours_address(day)])
+    service.record([desired.hours_address(day)])
     return record
 
 
@@ -72,7 +73,7 @@ def test_without_hours_the_answer_says_that_it_is_not_known():
 def test_a_rule_is_in_force_once_the_provider_has_confirmed_exactly_it(simulator):
     sunday = hours()
     assert not schedule.at(moment("11:00")).is_in_force
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert schedule.at(moment("11:00")).is_in_force
     sunday.closes_at = dt.time(17)
     sunday.save()
@@ -99,7 +100,7 @@ def said(capsys, *arguments):
 
 def test_the_command_says_the_same_as_json(capsys, simulator):
     hours()
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert said(capsys, f"{SUNDAY} 10:00") == {
         "heard": "open",
         "rule": "Sunday: open from 09:30 to 18:30",

@@ -7,7 +7,8 @@ import time
 import pytest
 from django.db import transaction
 
-from settings_sync import delivery, desired, intent
+from settings_sync import desired
+from settings_sync.delivery import service, worker
 from settings_sync.models import Circuit, OfficeHours, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -21,7 +22,7 @@ def save_week(**hours):
             OfficeHours.objects.update_or_create(
                 day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(closes_at)}
             )
-        intent.record(map(desired.hours_address, hours))
+        service.record(map(desired.hours_address, hours))
 
 
 def effective(simulator):
@@ -42,22 +43,22 @@ def test_daily_is_sent_for_an_equal_week_and_the_days_are_right_either_way(simul
     settings.IVR_SEND_DAILY = True
     simulator.set_daily(overwrites=overwrites)
     save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert "hours:Daily" in [entry["address"] for entry in simulator.state()["log"]]
     assert effective(simulator) == wanted()
     save_week(Monday=(10, 17))
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert effective(simulator) == wanted()
     assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
     save_week(Monday=(9, 18))
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert effective(simulator) == wanted()
     assert set(ProviderSetting.objects.values_list("state", flat=True)) == {State.IN_FORCE}
 
 
 def test_daily_is_not_sent_unless_it_is_switched_on(simulator):
     save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
-    delivery.run(budget_s=5)
+    worker.run(budget_s=5)
     assert "hours:Daily" not in [entry["address"] for entry in simulator.state()["log"]]
 
 
@@ -76,11 +77,11 @@ def test_the_week_edited_in_any_order_with_faults_ends_right(
     for _ in range(6):
         days = chance.sample(desired.WEEKDAYS, chance.choice([1, 2, 7]))
         save_week(**dict.fromkeys(days, (chance.choice([8, 9]), chance.choice([17, 18]))))
-        delivery.run(budget_s=chance.uniform(0, 0.2))
+        worker.run(budget_s=chance.uniform(0, 0.2))
     simulator.set_faults("")
     until = time.monotonic() + 20
     while ProviderSetting.objects.moving().exists() and time.monotonic() < until:
-        delivery.run(budget_s=1)
+        worker.run(budget_s=1)
         time.sleep(0.05)
     assert simulator.state()["pending"] == 0
     assert effective(simulator) == wanted()

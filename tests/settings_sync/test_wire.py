@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from settings_sync import client, wire
+from settings_sync.delivery import client, wire_format
 from tests.settings_sync.raw_server import answer, read_request, serving
 from tests.settings_sync.test_client import CUSTOMER, KEY, account
 
@@ -24,7 +24,7 @@ def test_a_space_is_percent_20_and_a_time_has_am_or_pm_in_any_locale(name: str) 
     try:
         locale.setlocale(locale.LC_ALL, name)
         with serving(act) as url:
-            client.send(account(url), wire.parameters("hours:Monday", "00:05-12:30"))
+            client.send(account(url), wire_format.parameters("hours:Monday", "00:05-12:30"))
     finally:
         locale.setlocale(locale.LC_ALL, before)
     path = seen[0].split(b" ")[1].decode()
@@ -40,6 +40,6 @@ def test_a_space_is_percent_20_and_a_time_has_am_or_pm_in_any_locale(name: str) 
 def test_am_and_pm_come_from_a_table_even_where_the_locale_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """German has no AM and PM; whether its locale is installed or not, nothing asks for it."""
     monkeypatch.setattr(time, "strftime", lambda *_: pytest.fail("the locale was asked"))
-    assert [wire.clock(text) for text in ("00:00", "09:05", "12:00", "23:59")] == [
+    assert [wire_format.clock(text) for text in ("00:00", "09:05", "12:00", "23:59")] == [
         "12:00 AM", "09:05 AM", "12:00 PM", "11:59 PM"
     ]  # fmt: skip

@@ -13,7 +13,8 @@ from django.utils import timezone
 from calllogs import lifelike
 from calllogs.missed import refresh
 from calllogs.models import CallLog
-from settings_sync import changes, desired, intent
+from settings_sync import changes, desired
+from settings_sync.delivery import service
 from settings_sync.models import Agent, Holiday, OfficeHours
 
 # The days on which all of India rests, and which no moon moves.
@@ -94,7 +95,7 @@ def _load_office(agents: list[lifelike.LifelikeAgent], *, since: dt.datetime) ->
             default_change_reason=changes.SAMPLE,
             default_date=since if kind is OfficeHours else None,
         )
-    intent.record(
+    service.record(
         [
             *(desired.agent_address(agent.number) for agent in agents),
             *(desired.holiday_address(date) for date in dates),

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import COMMAND_LINE, Action
-from settings_sync import intent
+from settings_sync.delivery import service
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            count = intent.resend_everything()
+            count = service.resend_everything()
             trail.record(
                 Action.SENT_AGAIN, person=COMMAND_LINE, what="every setting, by resend_all", count=count
             )

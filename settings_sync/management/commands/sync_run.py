@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from settings_sync import clockwork, delivery, ledger
+from settings_sync import clockwork
+from settings_sync.delivery import reconcile, worker
 
 RECONCILE_S = 900.0
 
@@ -27,8 +28,8 @@ class Command(BaseCommand):
             self._loop()
             return
         clockwork.turn()
-        ledger.repair()
-        while delivery.run(budget_s=60):
+        reconcile.repair()
+        while worker.run(budget_s=60):
             pass
         self.also(to_the_end=True)
         self.stdout.write("What was due is delivered; see sync_status for what is not.")
@@ -46,11 +47,11 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 if time.monotonic() >= reconcile_at:
-                    ledger.repair()
-                    ledger.forget_retired()
+                    reconcile.repair()
+                    reconcile.forget_retired()
                     reconcile_at = time.monotonic() + RECONCILE_S
                 clockwork.turn()
-                delivery.run(budget_s=pause_s)
+                worker.run(budget_s=pause_s)
                 self.also(to_the_end=False)
             except DatabaseError as error:
                 self.stderr.write(f"The database does not answer ({type(error).__name__}); trying again.")

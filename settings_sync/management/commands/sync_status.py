@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import circuit
+from settings_sync.delivery import circuit
 from settings_sync.models import Circuit, ProviderSetting
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import F
 
+from settings_sync.delivery.outcomes import ACTIONS, Outcome
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
-from settings_sync.outcomes import ACTIONS, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from ivrportal.audit.trail import Action
-from settings_sync import intent
-from settings_sync.admin import account as accounts
-from settings_sync.admin import overview, records, story
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import detail, overview, record_lookup, service
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -56,7 +55,7 @@ _controlling, _stopping = _guarded(CONTROL), _guarded(STOP)
 def _ask(request: HttpRequest, model_admin: Any, **words: Any) -> TemplateResponse:
     """The page that asks: `title`, `lines`, `button`; `is_danger` for its colour, `sure` for a box to tick before."""
     context = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **words}
-    return TemplateResponse(request, "settings_sync/ask.html", context)
+    return TemplateResponse(request, "settings_sync/delivery/confirm.html", context)
 
 
 @_stopping
@@ -75,7 +74,7 @@ def stop(request: HttpRequest, model_admin: Any) -> HttpResponse:
             is_danger=True,
         )
     with transaction.atomic():
-        intent.stop_sending(request.user.get_username())
+        service.stop_sending(request.user.get_username())
         model_admin.log_change(request, Circuit.only(), "Stopped sending.", action=Action.STOPPED)
     model_admin.message_user(
         request, _("Sending is stopped. Changes wait until you start it again."), messages.WARNING
@@ -106,7 +105,7 @@ def start(request: HttpRequest, model_admin: Any) -> HttpResponse:
             button=_("Start sending"),
         )
     with transaction.atomic():
-        intent.start_sending()
+        service.start_sending()
         model_admin.log_change(request, Circuit.only(), "Started sending.", action=Action.STARTED)
     model_admin.message_user(request, _("Sending has started. What waited is on its way."), messages.SUCCESS)
     return redirect(SCREEN)
@@ -156,7 +155,7 @@ def _resend(request: HttpRequest, model_admin: Any) -> HttpResponse:
                 messages.ERROR,
             )
             return redirect(SCREEN)
-        count = intent.resend_everything()
+        count = service.resend_everything()
         model_admin.log_change(request, Circuit.only(), SENT_AGAIN, action=Action.SENT_AGAIN, count=count)
     model_admin.message_user(
         request,
@@ -177,10 +176,10 @@ def _last_resend() -> LogEntry | None:
 @require_POST
 def send_now(request: HttpRequest, object_id: int, model_admin: Any) -> HttpResponse:
     setting = _setting(object_id)
-    words = records.title_of(setting)
-    if story.can_send(setting):
+    words = record_lookup.title_of(setting)
+    if detail.can_send(setting):
         with transaction.atomic():
-            intent.send_now(setting.pk)
+            service.send_now(setting.pk)
             model_admin.log_change(request, setting, "Sent now.", action=Action.SENT_AGAIN)
         shut = accounts.read().shut
         said = _("“%(what)s” waits, because nothing is sent now.") if shut else _("“%(what)s” is on its way.")
@@ -199,7 +198,7 @@ def close(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespons
     setting = _setting(object_id)
     if setting.state != State.WITHDRAWN:
         return redirect("admin:settings_sync_providersetting_change", setting.pk)
-    what = story.withdrawn(setting)["what"]
+    what = detail.withdrawn(setting)["what"]
     if request.method != "POST":
         return _ask(
             request,
@@ -215,7 +214,7 @@ def close(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespons
             is_danger=True,
         )
     with transaction.atomic():
-        closed = intent.close_withdrawn(setting.pk)
+        closed = service.close_withdrawn(setting.pk)
         if closed:
             model_admin.log_change(request, setting, "Confirmed that the provider has removed it.")
     if closed:

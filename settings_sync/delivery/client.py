@@ -18,8 +18,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from settings_sync.outcomes import Answer
-from settings_sync.wire import PATH
+from settings_sync.delivery.outcomes import Answer
+from settings_sync.delivery.wire_format import PATH
 
 MAX_BODY = 4096  # bytes; the longest answer that the document knows has twelve
 

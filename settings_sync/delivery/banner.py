@@ -12,8 +12,8 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from settings_sync.admin import account as accounts
-from settings_sync.admin.account import Account
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery.account_status import Account
 
 VIEW = "settings_sync.view_providersetting"
 

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ivrportal.common.invisible_characters import shown
-from settings_sync import circuit, desired
-from settings_sync.admin import account as accounts
-from settings_sync.admin import attempts, badges, records
-from settings_sync.admin.account import Account
+from settings_sync import desired
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import attempts_admin, badges, circuit, record_lookup
+from settings_sync.delivery.account_status import Account
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import State
 
@@ -21,19 +21,19 @@ SHOWN_ATTEMPTS = 50
 
 def page(setting: ProviderSetting, account: Account) -> dict[str, Any]:
     """What a setting's page draws."""
-    record = records.by_address([setting.address]).get(setting.address)
+    record = record_lookup.by_address([setting.address]).get(setting.address)
     history = list(setting.attempt_set.order_by("-started_at", "-id")[: SHOWN_ATTEMPTS + 1])
     return {
         "setting": setting,
-        "words": records.title_of(setting),
+        "words": record_lookup.title_of(setting),
         "badge": badges.badge(setting, account.shut),
         "story": story(setting, account),
-        "desired": records.in_words(setting.address, setting.desired),
+        "desired": record_lookup.in_words(setting.address, setting.desired),
         "confirmed": confirmed_words(setting),
         "record": record,
-        "record_link": records.link_to(record) if record else "",
+        "record_link": record_lookup.link_to(record) if record else "",
         "can_send": can_send(setting),
-        "history": attempts.history(history[:SHOWN_ATTEMPTS]),
+        "history": attempts_admin.history(history[:SHOWN_ATTEMPTS]),
         "has_more_history": len(history) > SHOWN_ATTEMPTS,
         "all_attempts": f"{reverse('admin:settings_sync_attempt_changelist')}?q={setting.address}",
         "withdrawn": withdrawn(setting) if setting.state == State.WITHDRAWN else None,
@@ -51,7 +51,7 @@ def can_send(setting: ProviderSetting) -> bool:
 def confirmed_words(setting: ProviderSetting) -> str:
     if not setting.confirmed:
         return _("nothing yet")
-    words = records.in_words(setting.address, setting.confirmed)
+    words = record_lookup.in_words(setting.address, setting.confirmed)
     return f"{words} ({accounts.clock(setting.confirmed_at)})" if setting.confirmed_at else words
 
 
@@ -98,7 +98,7 @@ def _words() -> dict[State, str]:
 def withdrawn(setting: ProviderSetting) -> dict[str, Any]:
     """The truth about what cannot be taken back, and the text for the provider's support."""
     if setting.kind != desired.HOLIDAY:
-        words = records.in_words(setting.address, setting.confirmed)
+        words = record_lookup.in_words(setting.address, setting.confirmed)
         return {"what": words, "text": _ask_support(words, setting), "days": None, "is_past": False}
     date = desired.holiday_date(setting.address)
     days = (date - timezone.localdate()).days

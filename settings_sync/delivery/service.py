@@ -6,7 +6,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import circuit, ledger, tasks, wire
+from settings_sync import tasks
+from settings_sync.delivery import circuit, reconcile, wire_format
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -17,7 +18,7 @@ def record(addresses: Iterable[str], *, trigger: str = "save") -> list[int]:
     Call it in the transaction that changed the records: then a save and its intent are one commit.
     """
     with transaction.atomic():
-        changed = ledger.level(list(addresses), trigger=trigger)
+        changed = reconcile.level(list(addresses), trigger=trigger)
         if changed:
             transaction.on_commit(lambda: tasks.nudge(changed), robust=True)
     return changed
@@ -25,8 +26,8 @@ def record(addresses: Iterable[str], *, trigger: str = "save") -> list[int]:
 
 def preview(addresses: Iterable[str]) -> list[str]:
     """What saving would tell the provider, in words. Call it in a transaction that is rolled back afterwards."""
-    told = ledger.differences(addresses).told
-    return [wire.in_words(address, value) for address, value in told.items()]
+    told = reconcile.differences(addresses).told
+    return [wire_format.in_words(address, value) for address, value in told.items()]
 
 
 def send_now(setting_id: int) -> None:
@@ -66,6 +67,6 @@ def resend_everything() -> int:
     """Assert every setting again; how many."""
     with transaction.atomic():
         Circuit.take_turn()
-        count = ledger.assert_everything()
+        count = reconcile.assert_everything()
         transaction.on_commit(lambda: tasks.nudge([None]), robust=True)
     return count

@@ -11,11 +11,12 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from ivrportal.common.invisible_characters import shown
-from settings_sync import circuit, desired
-from settings_sync.circuit import Shut
+from settings_sync import desired
+from settings_sync.delivery import circuit
+from settings_sync.delivery.circuit import Shut
+from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
-from settings_sync.outcomes import Outcome
 
 REMIND_DAYS = 7
 

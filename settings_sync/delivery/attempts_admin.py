@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from ivrportal.common import admin_theme
 from ivrportal.common.invisible_characters import shown
-from settings_sync.admin import records
+from settings_sync.delivery import record_lookup
+from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt
-from settings_sync.outcomes import Outcome
 
 # What a person reads for each outcome, and its badge's colour. Empty: the request is under way.
 OUTCOMES: dict[str, tuple[Any, str]] = {
@@ -63,7 +63,7 @@ class AttemptAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
 
     @admin_theme.display(description=gettext_lazy("What we said"))
     def said(self, attempt: Attempt) -> str:
-        return records.in_words(attempt.address, attempt.value)
+        return record_lookup.in_words(attempt.address, attempt.value)
 
     @admin_theme.display(description=gettext_lazy("What came of it"), ordering="outcome")
     def became(self, attempt: Attempt) -> str:
@@ -104,7 +104,7 @@ def history(attempts: Any) -> list[dict[str, Any]]:
     return [
         {
             "started_at": attempt.started_at,
-            "said": records.in_words(attempt.address, attempt.value),
+            "said": record_lookup.in_words(attempt.address, attempt.value),
             "outcome": outcome_words(attempt),
             "colour": OUTCOMES.get(attempt.outcome, ("", "base"))[1],
             # Without a status nothing came back: then these are our words, and no quotation.

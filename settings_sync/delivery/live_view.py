@@ -8,9 +8,9 @@ from django.http import HttpRequest, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
-from settings_sync.admin import account as accounts
-from settings_sync.admin import badges, banner, columns, controls, overview, story
-from settings_sync.admin.account import Account
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import badges, banner, control_views, detail, list_columns, overview
+from settings_sync.delivery.account_status import Account
 from settings_sync.models import ProviderSetting
 
 MOST = 200  # settings in one look; a list has 50
@@ -32,17 +32,19 @@ def look(request: HttpRequest, model_admin: Any) -> JsonResponse:  # noqa: ARG00
     rows = list(ProviderSetting.objects.filter(pk__in=[number for number in ids if number < 2**63][:MOST]))
     parts: dict[str, str] = {"banner": _banner(account)}
     for row in rows:
-        parts |= {f"{name}-{row.pk}": html for name, html in columns.parts(row, account).items()}
+        parts |= {f"{name}-{row.pk}": html for name, html in list_columns.parts(row, account).items()}
     waits = [_wait_s(row, account) for row in rows if badges.is_moving(row, account.shut)]
     if request.GET.get("head"):
         head = overview.head(request, account)
-        parts["head"] = render_to_string("settings_sync/head.html", _for_control(head, request), request)
+        parts["head"] = render_to_string(
+            "settings_sync/delivery/list_head.html", _for_control(head, request), request
+        )
         if head["is_moving"]:
             waits.append(SOONEST_S)
     if request.GET.get("history") and len(rows) == 1:
         parts["setting"] = render_to_string(
-            "settings_sync/setting_body.html",
-            _for_control({"page": story.page(rows[0], account)}, request),
+            "settings_sync/delivery/setting_body.html",
+            _for_control({"page": detail.page(rows[0], account)}, request),
             request,
         )
     return JsonResponse(
@@ -61,7 +63,7 @@ def _banner(account: Account) -> str:
 
 
 def _for_control(context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
-    return {**context, "may_control": controls.may_control(request)}
+    return {**context, "may_control": control_views.may_control(request)}
 
 
 def _wait_s(setting: ProviderSetting, account: Account) -> float:

@@ -12,10 +12,10 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from settings_sync import circuit
-from settings_sync.admin import account as accounts
-from settings_sync.admin.account import Account
-from settings_sync.circuit import Shut
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import circuit
+from settings_sync.delivery.account_status import Account
+from settings_sync.delivery.circuit import Shut
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
 

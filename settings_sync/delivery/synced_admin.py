@@ -14,8 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from ivrportal.common import admin_theme
-from settings_sync import intent
-from settings_sync.admin import badges, preview
+from settings_sync.delivery import badges, preview, service
 from settings_sync.models import Circuit
 
 
@@ -30,9 +29,9 @@ class NamedFields(ModelForm):
 
 class SyncedAdmin(admin_theme.ModelAdmin):
     not_sent_words = ""
-    change_form_after_template = "settings_sync/preview_place.html"
-    delete_confirmation_template = "settings_sync/delete_confirmation.html"
-    delete_selected_confirmation_template = "settings_sync/delete_selected_confirmation.html"
+    change_form_after_template = "settings_sync/delivery/preview_placeholder.html"
+    delete_confirmation_template = "settings_sync/delivery/delete_confirmation.html"
+    delete_selected_confirmation_template = "settings_sync/delivery/delete_selected_confirmation.html"
 
     class Media:
         js = ["portal/preview.js", "portal/provider.js"]
@@ -47,7 +46,7 @@ class SyncedAdmin(admin_theme.ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Iterable[Any], change: bool) -> None:
         """The one hook that covers adding, changing, and editing in the list; it runs in the save's transaction."""
         super().save_related(request, form, formsets, change)
-        intent.record(self.touched(form, change=change))
+        service.record(self.touched(form, change=change))
 
     def touched(self, form: Any, *, change: bool) -> set[str]:
         """The addresses that saving this form may change."""
@@ -85,21 +84,21 @@ class SyncedAdmin(admin_theme.ModelAdmin):
             Circuit.take_turn()  # before the trail's entry, as everywhere
             address = self.address_of(obj)
             super().delete_model(request, obj)
-            intent.record([address], trigger="delete")
+            service.record([address], trigger="delete")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         with transaction.atomic():
             Circuit.take_turn()
             addresses = [self.address_of(record) for record in queryset]
             super().delete_queryset(request, queryset)
-            intent.record(addresses, trigger="delete")
+            service.record(addresses, trigger="delete")
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ModelForm]:
         return super().get_changelist_form(request, **{"form": NamedFields, **kwargs})
 
     @property
     def list_after_template(self) -> str | None:
-        return "settings_sync/preview_place.html" if self.list_editable else None
+        return "settings_sync/delivery/preview_placeholder.html" if self.list_editable else None
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)

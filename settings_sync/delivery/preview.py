@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 
-from settings_sync import desired, ledger, wire
-from settings_sync.admin import account as accounts
-from settings_sync.admin import overview
+from settings_sync import desired
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import overview, reconcile, wire_format
 from settings_sync.models import ProviderSetting
 
 SHOWN = 8  # requests named one by one
@@ -28,12 +28,12 @@ class Preview:
 
 def of(addresses: Iterable[str]) -> Preview:
     """What the records, as they stand in this transaction, would have us tell."""
-    found = ledger.differences(addresses)
+    found = reconcile.differences(addresses)
     sent = ProviderSetting.objects.filter(
         address__in=found.gone, kind=desired.HOLIDAY, first_sent_at__isnull=False
     )
     return Preview(
-        [wire.in_words(address, value) for address, value in _in_week_order(found.told)],
+        [wire_format.in_words(address, value) for address, value in _in_week_order(found.told)],
         [
             date_format(desired.holiday_date(address), "j F Y")
             for address in sorted(sent.values_list("address", flat=True))

@@ -17,10 +17,11 @@ from django.db.models.functions import Coalesce
 
 from ivrportal.common import metrics
 from ivrportal.common.database_clock import database_now
-from settings_sync import circuit, client, desired, ledger, outcomes, wire
+from settings_sync import desired
+from settings_sync.delivery import circuit, client, outcomes, reconcile, wire_format
+from settings_sync.delivery.outcomes import NextTry, Outcome
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider import State
-from settings_sync.outcomes import NextTry, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _adopt_credentials_once() -> None:
     with transaction.atomic():
         Circuit.take_turn()
         if circuit.adopt_credentials():
-            ledger.assert_everything()
+            reconcile.assert_everything()
     _adopted.add(mine)
 
 
@@ -104,7 +105,7 @@ def _release_expired(lane: str, now: dt.datetime) -> None:
     expired = ProviderSetting.objects.filter(lane=lane, lease_until__lte=now)
     had_daily = expired.filter(address=desired.DAILY).exists()
     if had_daily:
-        ledger.doubt_the_week(now)
+        reconcile.doubt_the_week(now)
     expired.update(
         lease_token=None,
         lease_until=None,
@@ -113,7 +114,7 @@ def _release_expired(lane: str, now: dt.datetime) -> None:
         next_attempt_at=Coalesce("next_attempt_at", now),
     )
     if had_daily:
-        ledger.forget_dropped_daily()
+        reconcile.forget_dropped_daily()
 
 
 def _lease(setting_id: int, now: dt.datetime, usable_until: float) -> Claim | None:
@@ -171,7 +172,9 @@ def exchange(claimed: Claim) -> Result:
     try:
         answer = client.send(
             account,
-            wire.parameters(claimed.address, claimed.value, number_format=settings.IVR_AGENT_NUMBER_FORMAT),
+            wire_format.parameters(
+                claimed.address, claimed.value, number_format=settings.IVR_AGENT_NUMBER_FORMAT
+            ),
             connect_s=settings.IVR_CONNECT_S,
             deadline_s=settings.IVR_DEADLINE_S,
         )
@@ -226,21 +229,21 @@ def complete(claimed: Claim, result: Result) -> bool:
         else:
             _fail(setting, result, now)
             if setting.address == desired.DAILY and outcomes.ACTIONS[result.outcome].settle:
-                ledger.doubt_the_week(now)
+                reconcile.doubt_the_week(now)
         if setting.desired == "":
             setting.state, setting.next_attempt_at, setting.reassert_after = State.WITHDRAWN, None, None
         elif setting.generation != claimed.generation:
             setting.state, setting.next_attempt_at = State.WAITING, now
         setting.save(update_fields=_RECORDED)
         if setting.address == desired.DAILY:
-            ledger.forget_dropped_daily()
+            reconcile.forget_dropped_daily()
         return True
 
 
 def _doubt(address: str, now: dt.datetime) -> None:
     """A request outside its lease told something, perhaps after a newer one: assert the current value once more."""
     if address == desired.DAILY:
-        ledger.doubt_the_week(now)
+        reconcile.doubt_the_week(now)
     after = now + dt.timedelta(seconds=settings.IVR_SETTLE_S)
     rows = ProviderSetting.objects.filter(address=address).exclude(state=State.WITHDRAWN)
     rows.filter(state=State.IN_FORCE).update(state=State.UNSURE)

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from settings_sync import desired, wire
+from settings_sync import desired
+from settings_sync.delivery import wire_format
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 
 
@@ -42,7 +43,7 @@ def link_to(record: Model) -> str:
 def in_words(address: str, value: str) -> str:
     """What the provider is told, in words; also where nothing is wanted any more, so that there is no value."""
     if value or desired.kind_of(address) == desired.HOLIDAY:
-        return capfirst(wire.in_words(address, value))
+        return capfirst(wire_format.in_words(address, value))
     return _("Nothing for %(what)s") % {"what": address.partition(":")[2]}
 
 

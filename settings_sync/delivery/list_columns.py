@@ -5,9 +5,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from ivrportal.common.invisible_characters import shown
-from settings_sync.admin import account as accounts
-from settings_sync.admin import records
-from settings_sync.admin.account import Account
+from settings_sync.delivery import account_status as accounts
+from settings_sync.delivery import record_lookup
+from settings_sync.delivery.account_status import Account
 from settings_sync.models import ProviderSetting
 
 
@@ -22,7 +22,7 @@ def parts(setting: ProviderSetting, account: Account) -> dict[str, str]:
 
 def what(setting: ProviderSetting, name: str) -> str:
     """The desired value in words, and whose it is."""
-    words = records.title_of(setting)
+    words = record_lookup.title_of(setting)
     if not name:
         return words
     return format_html('{}<span class="cell-note">{}</span>', words, name)
@@ -33,7 +33,7 @@ def confirmed(setting: ProviderSetting) -> str:
         return format_html('<span class="cell-quiet">{}</span>', _("nothing yet"))
     if setting.confirmed == setting.desired:
         return format_html('<span class="cell-quiet">{}</span>', _("the same"))
-    return records.in_words(setting.address, setting.confirmed)
+    return record_lookup.in_words(setting.address, setting.confirmed)
 
 
 def next_try(setting: ProviderSetting, account: Account) -> str:
@@ -62,6 +62,6 @@ def send_now_button(setting: ProviderSetting) -> str:
         '<button type="submit" class="row-button" formaction="{}" aria-label="{}: {}">{}</button>',
         reverse("admin:provider_send_now", args=[setting.pk]),
         _("Send now"),
-        records.title_of(setting),
+        record_lookup.title_of(setting),
         _("Send now"),
     )

@@ -9,22 +9,21 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ivrportal.common.invisible_characters import shown
-from settings_sync import circuit
-from settings_sync.admin import account
-from settings_sync.circuit import Shut
+from settings_sync.delivery import account_status, circuit
+from settings_sync.delivery.circuit import Shut
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
 
 
 def gate() -> Shut | None:
     """Why nothing is sent at this moment; None while things are sent."""
-    return account.read().shut
+    return account_status.read().shut
 
 
 def words(setting: ProviderSetting, shut: Shut | None) -> str:
     state = circuit.shown_state(setting, shut)
     if state == State.RETRYING and setting.next_attempt_at:
-        return _("Retrying at %(time)s") % {"time": account.clock(setting.next_attempt_at)}
+        return _("Retrying at %(time)s") % {"time": account_status.clock(setting.next_attempt_at)}
     if state == State.REFUSED:
         return _("Refused: “%(reply)s”") % {"reply": shown(setting.last_reply[:60])}
     if state == State.PAUSED and shut:
