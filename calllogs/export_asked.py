@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from calllogs import narrowing, tasks
+from calllogs.access.visibility import EVERYTHING, Sight, sight_of
 from calllogs.filters import CallFilter
 from calllogs.models import Export
 from calllogs.models.export import scope_of
-from calllogs.sight import EVERYTHING, Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import COMMAND_LINE, Action
 

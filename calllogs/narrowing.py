@@ -10,8 +10,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from calllogs import searching
+from calllogs.access.visibility import Sight
 from calllogs.filters import NOTHING, CallFilter, from_query
-from calllogs.sight import Sight
 
 NOWHERE = "\x1f"  # a department of no call: the parser keeps no such sign
 

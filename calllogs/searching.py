@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Length, Replace, Reverse, Right, StrIndex, Substr
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, StartsWith
 
-from calllogs import hiding
+from calllogs.access import redaction
 from calllogs.models import CallLog
 from ivrportal.common.phone import half_hidden, to_e164
 
@@ -124,7 +124,7 @@ def shortened(text: str) -> str:
     if number := to_e164(text):
         return half_hidden(number)
     found = looks(text)
-    return OR.join(f"{look.first}{DOT}{look.last}" for look in found) if found else hiding.in_text(text)
+    return OR.join(f"{look.first}{DOT}{look.last}" for look in found) if found else redaction.in_text(text)
 
 
 def of_looks(found: list[Look], *, by_index: bool = False) -> Q | None:
@@ -161,8 +161,8 @@ def _is_one_of(lengths: set[int]) -> Q:
 
 def _by_seen_id(text: str) -> Q:
     """By an id that is seen whole: in others, trying would find the caller's hidden digits."""
-    if text.startswith(hiding.DERIVED):
+    if text.startswith(redaction.DERIVED):
         return Q(pk=0)
-    is_long = Q(GreaterThanOrEqual(Length(_DIGITS_OF_CALLER), hiding.SHORTEST_IN_ID))
+    is_long = Q(GreaterThanOrEqual(Length(_DIGITS_OF_CALLER), redaction.SHORTEST_IN_ID))
     is_inside = Q(GreaterThan(StrIndex(F("call_id"), _DIGITS_OF_CALLER), 0))
     return Q(call_id=text) & ~(is_long & is_inside)

@@ -11,9 +11,9 @@ from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
 from calllogs import office_time, reports
+from calllogs.access.visibility import Sight
 from calllogs.missed import listing
 from calllogs.models import Alarm, CallLog, MissedCaller
-from calllogs.sight import Sight
 from settings_sync import schedule
 from settings_sync.models import Agent
 from settings_sync.schedule import DayPlan, Heard

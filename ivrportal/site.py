@@ -8,7 +8,7 @@ from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.sight import sight_of
+from calllogs.access.visibility import sight_of
 from ivrportal.common import admin_theme
 from ivrportal.observability import gauges
 from settings_sync.models import Agent

@@ -22,10 +22,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import post
+from calllogs.access.visibility import sight_of
 from calllogs.alarms import ring
 from calllogs.models import Alarm, AlarmReader
 from calllogs.models.alarm import ALARM_LOOK
-from calllogs.sight import sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 

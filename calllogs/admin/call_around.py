@@ -14,10 +14,10 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from calllogs.access.visibility import Sight
 from calllogs.admin.call_story import lasting
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
-from calllogs.sight import Sight
 from ivrportal.common.phone import for_people
 from settings_sync.models import Agent
 

@@ -7,9 +7,9 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from calllogs.access.visibility import Sight
 from calllogs.filters import NOTHING, CallFilter
 from calllogs.models import CallLog
-from calllogs.sight import Sight
 from ivrportal.common.phone import for_people
 
 FIELDS = ("department", "virtual_number", "circle")

@@ -10,10 +10,10 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from calllogs.access.visibility import Sight
 from calllogs.intake.labels import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
-from calllogs.sight import Sight
 from ivrportal.common.phone import for_people
 
 PARAMETER, REMEMBER = "column", "remember"

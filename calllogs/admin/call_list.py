@@ -18,12 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calllogs import narrowing, pages
+from calllogs.access.visibility import sight_of
 from calllogs.admin import call_choices, call_columns, call_views
 from calllogs.estimates import Count
 from calllogs.filters import PERIODS, CallFilter, from_query
 from calllogs.intake.labels import clock_text
 from calllogs.pages import Page, Place
-from calllogs.sight import sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.query_timeout import again_if_stopped

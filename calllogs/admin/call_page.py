@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from calllogs.access.visibility import Sight, sight_of
 from calllogs.admin import call_around, call_story, listen, remarks
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
 from calllogs.searching import shortened
-from calllogs.sight import Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people

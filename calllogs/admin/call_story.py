@@ -10,11 +10,11 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs import hiding
+from calllogs.access import redaction
+from calllogs.access.visibility import Sight
 from calllogs.intake.labels import outcome_badge, remark_words, to_the_second
 from calllogs.intake.push_fields import caller_of, fields_of
 from calllogs.models import CallLog, Push
-from calllogs.sight import Sight
 from calllogs.vocabulary import FIELD_OF_KEY, normal_key
 from ivrportal.common.phone import for_people
 from settings_sync import desired
@@ -160,7 +160,7 @@ def pushes_of(call: CallLog, sight: Sight) -> tuple[list[Told], list[Quarrel]]:
 
     def raw(push: Push) -> str:
         shown = without_recording(push.raw_query)
-        return shown if sight.sees_numbers else hiding.in_query(shown, callers=callers, known=office)
+        return shown if sight.sees_numbers else redaction.in_query(shown, callers=callers, known=office)
 
     told = [
         Told(

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from calllogs import narrowing
+from calllogs.access.visibility import EVERYTHING, Sight, sight_of
 from calllogs.admin import call_columns
 from calllogs.filters import CallFilter, from_query
 from calllogs.models import SavedView
-from calllogs.sight import EVERYTHING, Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 

@@ -7,11 +7,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from calllogs.access.history_mixin import NumbersInHistory
+from calllogs.access.visibility import sight_of
 from calllogs.admin import call_page
 from calllogs.admin.call_list import CallList
-from calllogs.admin.kept_history import NumbersInHistory
 from calllogs.models import CallLog
-from calllogs.sight import sight_of
 from ivrportal.common import admin_theme
 
 

@@ -23,12 +23,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from calllogs import narrowing
+from calllogs.access.visibility import Sight, sight_of
 from calllogs.admin import desk_acts, desk_caller, desk_words
 from calllogs.admin.desk_access import ACT, DESK, VIEW
 from calllogs.missed import acts, listing, refresh
 from calllogs.missed.listing import Facet, Wanted
 from calllogs.models.desk import Why
-from calllogs.sight import Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people

@@ -21,11 +21,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from calllogs.access.visibility import sight_of
 from calllogs.admin import desk_words
 from calllogs.admin.desk_access import ACT, DESK
 from calllogs.missed import acts
 from calllogs.models import DeskEntry, MissedCaller
-from calllogs.sight import sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 

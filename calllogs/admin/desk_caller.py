@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from calllogs.access.visibility import Sight, sight_of
 from calllogs.admin import desk_words
 from calllogs.admin.desk_access import ACT, DESK, VIEW
 from calllogs.missed import acts
 from calllogs.models import CallLog, DeskEntry, MissedCaller
 from calllogs.models.call import STATUS_LOOK
-from calllogs.sight import Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people

@@ -15,9 +15,9 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from calllogs.access.visibility import Sight
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.desk import WHY_LOOK, Why
-from calllogs.sight import Sight
 from ivrportal.common.phone import for_people
 from settings_sync import desired
 

@@ -21,12 +21,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from calllogs import reports
+from calllogs.access.visibility import sight_of
 from calllogs.admin import effect_chart
 from calllogs.effect import Mark, Standing, basis, history, words
 from calllogs.effect.compare import Comparison, Side, compare
 from calllogs.periods import Period
 from calllogs.reading import Reading
-from calllogs.sight import sight_of
 from settings_sync import desired
 from settings_sync.admin import changes
 

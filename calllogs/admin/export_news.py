@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from calllogs import narrowing
+from calllogs.access.visibility import sight_of
 from calllogs.models import Export
-from calllogs.sight import sight_of
 
 MOST_SHOWN = 5
 

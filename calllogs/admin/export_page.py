@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calllogs import filters, narrowing
+from calllogs.access.visibility import sight_of
 from calllogs.admin import export_news
 from calllogs.export_asked import Asked, begin_job, hidden_from
 from calllogs.exports.columns import COLUMNS
@@ -24,7 +25,6 @@ from calllogs.exports.size import size_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import sent
 from calllogs.models import CallLog, Export
-from calllogs.sight import sight_of
 
 MAY = "calllogs.export_calls"
 

@@ -19,15 +19,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import export_asked, narrowing
+from calllogs.access.history_mixin import NumbersInHistory
+from calllogs.access.visibility import sight_of
 from calllogs.admin.export_page import MAY, headers
-from calllogs.admin.kept_history import NumbersInHistory
 from calllogs.exports import files
 from calllogs.exports.pieces import CONTENT_TYPES
 from calllogs.filters import from_query
 from calllogs.intake.labels import to_the_second
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
-from calllogs.sight import sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme

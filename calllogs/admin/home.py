@@ -17,11 +17,11 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
 from calllogs import reports
+from calllogs.access.visibility import sight_of
 from calllogs.admin import home_asked, home_picture
 from calllogs.admin.home_asked import PICKS, Asked
 from calllogs.admin.home_picture import Waiting
 from calllogs.missed import history, listing
-from calllogs.sight import sight_of
 from ivrportal.common.query_timeout import TookTooLong
 from settings_sync.models import Agent
 

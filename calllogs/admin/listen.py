@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
-from calllogs.admin.kept_history import NumbersInHistory
+from calllogs.access.history_mixin import NumbersInHistory
+from calllogs.access.visibility import Sight, sight_of
 from calllogs.models import CallLog, Listening, Recording
 from calllogs.recordings import archive, play
 from calllogs.recordings.cache import digest_of
@@ -27,7 +28,6 @@ from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.ranges import Wish, wish_of
 from calllogs.recordings.sounds import ENDINGS
 from calllogs.recordings.words import words_of
-from calllogs.sight import Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from calllogs.access.visibility import Sight, sight_of
 from calllogs.intake.labels import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
-from calllogs.sight import Sight, sight_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 

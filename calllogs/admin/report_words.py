@@ -9,12 +9,12 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from calllogs.access.visibility import sight_of
 from calllogs.filters import period_words
 from calllogs.mailed import days as due_days
 from calllogs.mailed import write
 from calllogs.models import Letter, Report, ReportRun
 from calllogs.reports import departments_words
-from calllogs.sight import sight_of
 
 State = Letter.State
 

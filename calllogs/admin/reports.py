@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import post, tasks
+from calllogs.access.visibility import sight_of
 from calllogs.admin import report_words
 from calllogs.mailed import compose, days, write
 from calllogs.models import CallLog, Report, ReportRun, SavedView
-from calllogs.sight import sight_of
 from ivrportal.common import admin_theme
 
 SHOWN_RUNS = 20

@@ -22,11 +22,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from calllogs import wallboard
+from calllogs.access.visibility import sight_of
 from calllogs.admin.desk_words import duration
 from calllogs.models import CallLog
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.models.call import STATUS_LOOK
-from calllogs.sight import sight_of
 from calllogs.wallboard import Team, Wall
 from ivrportal.common.phone import masked
 

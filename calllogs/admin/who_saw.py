@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from calllogs import seen_by
+from calllogs.access.visibility import sight_of
 from calllogs.models import CallLog
-from calllogs.sight import sight_of
 from ivrportal.audit import trail
 from ivrportal.common.phone import hidden_in, masked, to_e164
 

@@ -14,10 +14,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from calllogs import post
+from calllogs.access.visibility import sight_of
 from calllogs.alarms.judges import JUDGES
 from calllogs.models import Alarm, AlarmReader, Letter, Watch
 from calllogs.post import Content
-from calllogs.sight import sight_of
 
 logger = logging.getLogger(__name__)
 

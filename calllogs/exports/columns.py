@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from calllogs import hiding
+from calllogs.access import redaction
 from calllogs.models import Export
 from ivrportal.common.phone import half_hidden
 from ivrportal.common.spreadsheet import DIGITS, RUNS_AS_FORMULA, safe
@@ -132,8 +132,8 @@ _HALF_HIDDEN_SQL = f"""CASE
 _DIGITS_SQL = """CASE WHEN left(call.caller, 3) = '+91' THEN substr(call.caller, 4)
     ELSE replace(call.caller, '+', '') END"""
 _HIDDEN_ID_SQL = f"""CASE
-    WHEN left(call.call_id, {len(hiding.DERIVED)}) = '{hiding.DERIVED}' THEN '{hiding.HIDDEN_ID}'
-    WHEN length({_DIGITS_SQL}) >= {hiding.SHORTEST_IN_ID}
+    WHEN left(call.call_id, {len(redaction.DERIVED)}) = '{redaction.DERIVED}' THEN '{redaction.HIDDEN_ID}'
+    WHEN length({_DIGITS_SQL}) >= {redaction.SHORTEST_IN_ID}
         THEN replace(call.call_id, {_DIGITS_SQL}, {_HALF_HIDDEN_SQL})
     ELSE call.call_id END"""
 
@@ -144,7 +144,9 @@ def _hidden(name: str, cell: Callable[[Call], str], sql: str) -> Column:
 
 _WITHOUT_RECORDINGS = {"recording_url": Column("recording_url", lambda _call, _setting: "", "''", "''")}
 _WITHOUT_NUMBERS = _WITHOUT_RECORDINGS | {
-    "call_id": _hidden("call_id", lambda call: hiding.in_call_id(call.call_id, call.caller), _HIDDEN_ID_SQL),
+    "call_id": _hidden(
+        "call_id", lambda call: redaction.in_call_id(call.call_id, call.caller), _HIDDEN_ID_SQL
+    ),
     "caller": _hidden("caller", lambda call: half_hidden(call.caller), _HALF_HIDDEN_SQL),
 }
 

@@ -6,12 +6,12 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from calllogs import filters, narrowing
+from calllogs.access.visibility import Sight
 from calllogs.exports import csv, xlsx
 from calllogs.exports.columns import columns_of
 from calllogs.exports.facts import Tally, facts_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
-from calllogs.sight import Sight
 
 CONTENT_TYPES = {
     Export.Format.CSV: "text/csv; charset=utf-8",

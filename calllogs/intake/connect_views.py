@@ -20,13 +20,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from calllogs import lifelike
+from calllogs.access.visibility import require_unlimited
 from calllogs.intake import group_commit, push_auth
 from calllogs.intake.envelope import receive
 from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, to_the_second, use_words
 from calllogs.intake.push_fields import caller_of
 from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, PushKey
-from calllogs.sight import require_unlimited
 from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action

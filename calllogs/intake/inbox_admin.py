@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from calllogs.admin.kept_history import NumbersInHistory
-from calllogs.admin.whole_office import WholeOffice
+from calllogs.access.admin_mixins import WholeOffice
+from calllogs.access.history_mixin import NumbersInHistory
+from calllogs.access.visibility import EVERYTHING, Sight, sight_of
 from calllogs.intake import push_display
 from calllogs.intake.labels import REASON_WORDS, outcome_badge, reason_words, remark_words, to_the_second
 from calllogs.intake.push_fields import Field, caller_of, fields_of
 from calllogs.intake.replay import replay
 from calllogs.models import Push
-from calllogs.sight import EVERYTHING, Sight, sight_of
 from calllogs.vocabulary import BLANKS
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action

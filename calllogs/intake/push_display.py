@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
-from calllogs import hiding
+from calllogs.access import redaction
+from calllogs.access.visibility import Sight
 from calllogs.admin.call_story import without_recording
 from calllogs.intake.push_fields import Field, caller_of, fields_of, unknown_parameters
 from calllogs.models import Push
-from calllogs.sight import Sight
 
 OF_THE_OFFICE = {"agent_number", "virtual_number"}
 
@@ -22,7 +22,9 @@ def fields(push: Push, sight: Sight) -> list[Field]:
 def raw(push: Push, sight: Sight) -> str:
     shown = without_recording(push.raw_query)
     return (
-        shown if sight.sees_numbers else hiding.in_query(shown, callers=_callers(push), known=_office(push))
+        shown
+        if sight.sees_numbers
+        else redaction.in_query(shown, callers=_callers(push), known=_office(push))
     )
 
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from calllogs.admin.whole_office import WholeOffice
+from calllogs.access.admin_mixins import WholeOffice
 from calllogs.intake import connect_views
 from calllogs.intake.labels import use_words
 from calllogs.models import PushKey

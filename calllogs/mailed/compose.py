@@ -20,13 +20,13 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from calllogs import narrowing, post, reports
+from calllogs.access.visibility import Sight, sight_of
 from calllogs.filters import CUSTOM, CallFilter, from_query, period_words
 from calllogs.missed import listing
 from calllogs.models import ReportRun, SavedView
 from calllogs.periods import Period
 from calllogs.post import Content
 from calllogs.reports import Departments, Dimension, Figures, Row
-from calllogs.sight import Sight, sight_of
 from ivrportal.common.phone import masked
 from settings_sync.models import Agent
 

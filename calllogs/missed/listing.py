@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
 from calllogs import searching
+from calllogs.access.visibility import EVERYTHING, Sight
 from calllogs.missed.refresh import oldest_waiting
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
-from calllogs.sight import EVERYTHING, Sight
 from ivrportal.common.phone import to_e164
 
 PER_PAGE = 25

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.db.models import CharField, QuerySet, Value
 
-from calllogs import sight
+from calllogs.access import visibility
 from calllogs.models import DepartmentLimit
 
 
@@ -22,7 +22,7 @@ class PermissionsAtOnce(ModelBackend):
             )
             found = list(own.union(of_groups, _limits_of(user_obj)))
             user_obj._perm_cache = {f"{app}.{name}" for app, name in found if app}
-            sight.lay_beside(user_obj, [name for app, name in found if not app])
+            visibility.lay_beside(user_obj, [name for app, name in found if not app])
         return user_obj._perm_cache
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.db.models import Q, QuerySet
 
-from calllogs.sight import sight_of
+from calllogs.access.visibility import sight_of
 from ivrportal.accounts import roles
 
 

@@ -9,8 +9,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from calllogs.access.visibility import sight_of
 from calllogs.models import DepartmentLimit
-from calllogs.sight import sight_of
 from ivrportal.accounts import role_rules, roles
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from calllogs.access.visibility import EVERYTHING
 from calllogs.admin import call_around, call_story
 from calllogs.models import CallLog, CallNote, CallTag, Listening
-from calllogs.sight import EVERYTHING
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, Holiday, OfficeHours
 

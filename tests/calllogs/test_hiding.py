@@ -2,7 +2,7 @@
 
 import pytest
 
-from calllogs import hiding
+from calllogs.access import redaction
 
 CALLER = "+919812345210"
 
@@ -20,12 +20,12 @@ CALLER = "+919812345210"
     ],
 )
 def test_numbers_are_hidden_and_those_of_the_office_are_not(text, shown):
-    assert hiding.in_text(text, known=["+919800100001"]) == shown
+    assert redaction.in_text(text, known=["+919800100001"]) == shown
 
 
 def test_a_short_number_is_hidden_where_it_is_the_caller_s():
-    assert hiding.in_text("from 245678", callers=["245678"]) == "from ••••78"
-    assert hiding.in_text("from 245678") == "from 245678"
+    assert redaction.in_text("from 245678", callers=["245678"]) == "from ••••78"
+    assert redaction.in_text("from 245678") == "from 245678"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_short_number_is_hidden_where_it_is_the_caller_s():
     ],
 )
 def test_an_id_loses_the_caller_s_number_only(call_id, shown):
-    assert hiding.in_call_id(call_id, CALLER) == shown
+    assert redaction.in_call_id(call_id, CALLER) == shown
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_an_id_loses_the_caller_s_number_only(call_id, shown):
     ],
 )
 def test_a_push_is_shown_as_it_came_but_for_numbers(raw, shown):
-    assert hiding.in_query(raw, callers=[CALLER], known=["+919800100001"]) == shown
+    assert redaction.in_query(raw, callers=[CALLER], known=["+919800100001"]) == shown

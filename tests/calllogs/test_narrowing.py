@@ -4,8 +4,8 @@ import pytest
 from django.http import QueryDict
 
 from calllogs import narrowing, searching
+from calllogs.access.visibility import EVERYTHING, Sight
 from calllogs.filters import CallFilter, from_query
-from calllogs.sight import EVERYTHING, Sight
 
 SALES = Sight(True, frozenset({"Sales"}))
 HALF = Sight(False)

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
+from calllogs.access.visibility import EVERYTHING, Sight, require_unlimited, sight_of
 from calllogs.models import CallLog, DepartmentLimit
-from calllogs.sight import EVERYTHING, Sight, require_unlimited, sight_of
 from ivrportal.accounts import roles
 from ivrportal.common.phone import half_hidden
 from tests.conftest import make_user

@@ -113,16 +113,16 @@ def anybody_erases() -> None:
 
 def numbers_for_everybody() -> None:
     """Who may not see whole numbers reads them all the same."""
-    from calllogs import sight
+    from calllogs.access import visibility
 
-    sight.half_hidden = sight.for_people
+    visibility.half_hidden = visibility.for_people
 
 
 def departments_for_everybody() -> None:
     """Who is limited to a department finds the calls of all."""
     from django.db.models import Q
 
-    from calllogs.sight import Sight
+    from calllogs.access.visibility import Sight
 
     Sight.condition = lambda self, field="department": Q()
 

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
+from calllogs.access.visibility import sight_of
 from calllogs.models import DepartmentLimit
-from calllogs.sight import sight_of
 from ivrportal.accounts import roles
 from ivrportal.accounts.auth_backend import PermissionsAtOnce
 

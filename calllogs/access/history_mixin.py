@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from calllogs.sight import sight_of
+from calllogs.access.visibility import sight_of
 
 
 class NumbersInHistory:

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
-from calllogs import hiding
+from calllogs.access import redaction
 from calllogs.models import CallLog, DepartmentLimit
 from ivrportal.common.phone import for_people, half_hidden
 
@@ -36,11 +36,11 @@ class Sight:
 
     def text(self, text: str, *callers: str, known: Iterable[str] = ()) -> str:
         """What somebody wrote, without whole numbers: of these callers, or of anybody but the office (`known`)."""
-        return text if self.sees_numbers else hiding.in_text(text, callers=callers, known=tuple(known))
+        return text if self.sees_numbers else redaction.in_text(text, callers=callers, known=tuple(known))
 
     def call_id(self, call_id: str, caller: str) -> str:
         """The id of a call, which the provider may have made of the caller's number."""
-        return call_id if self.sees_numbers else hiding.in_call_id(call_id, caller)
+        return call_id if self.sees_numbers else redaction.in_call_id(call_id, caller)
 
     def condition(self, field: str = "department") -> Q:
         """For `filter`: what of the rows with this field the person may see."""

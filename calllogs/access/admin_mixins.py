@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from calllogs.sight import sight_of
+from calllogs.access.visibility import sight_of
 
 
 def sees_all(request: HttpRequest) -> bool:
