@@ -18,7 +18,7 @@ from calllogs.intake.envelope import understood
 from calllogs.intake.parser import ParsedCall
 from calllogs.intake.storage import as_received
 from calllogs.models import CallLog, Push
-from calllogs.models.reading_progress import ReadingProgress
+from calllogs.models.feed_progress import ReadingProgress
 
 READ = ["push_id", "call_id", "gaps", "read_at"]  # the fields of a progress that reading sets
 P = TypeVar("P", bound=ReadingProgress)

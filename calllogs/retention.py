@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from calllogs import recheck
 from calllogs.models import (
     Alarm,
     CallLog,
@@ -27,6 +26,7 @@ from calllogs.models import (
     ReportRun,
     Rollup,
     SavedView,
+    invalidation,
 )
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, Shift
 
@@ -64,7 +64,7 @@ def delete_old(*, budget_s: float) -> int:
     hours = Rollup.objects.filter(
         unit=Rollup.Unit.HOUR, dimension=Rollup.Dimension.TOTAL, starts_at__lt=calls
     )
-    recheck.note(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
+    invalidation.note(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
     return count
 
 

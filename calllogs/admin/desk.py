@@ -28,7 +28,7 @@ from calllogs.admin import desk_acts, desk_caller, desk_words
 from calllogs.admin.desk_access import ACT, DESK, VIEW
 from calllogs.missed import acts, listing, refresh
 from calllogs.missed.listing import Facet, Wanted
-from calllogs.models.desk import Why
+from calllogs.models.missed_caller import Why
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people

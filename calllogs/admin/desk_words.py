@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import Sight
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller
-from calllogs.models.desk import WHY_LOOK, Why
+from calllogs.models.missed_caller import WHY_LOOK, Why
 from ivrportal.common.phone import for_people
 from settings_sync import desired
 

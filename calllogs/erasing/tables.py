@@ -16,7 +16,6 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from calllogs import recheck
 from calllogs.erasing.spelling import is_in, without
 from calllogs.intake import erased_callers
 from calllogs.models import (
@@ -31,6 +30,7 @@ from calllogs.models import (
     MissedRecheck,
     Push,
     Rollup,
+    invalidation,
 )
 from calllogs.models.export import scope_of
 from settings_sync.models import AuditEntry
@@ -145,7 +145,7 @@ def _note(call: CallLog, changes: dict[str, Any]) -> None:
         changes["recording_url"] = ""
     if "call_id" in changes:
         changes["call_id"] = erased_callers.id_of(call.call_id)
-    recheck.note(callers=[changes.get("caller", call.caller)], moments=[call.started_at])
+    invalidation.note(callers=[changes.get("caller", call.caller)], moments=[call.started_at])
 
 
 def _cleaned(value: Any, pattern: str) -> Any:

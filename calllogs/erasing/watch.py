@@ -7,10 +7,10 @@ import logging
 
 from django.db import transaction
 
-from calllogs import changes_since, recheck
+from calllogs import changes_since
 from calllogs.erasing import people
 from calllogs.intake import erased_callers
-from calllogs.models import CallLog, Erasure, ErasureProgress, Push
+from calllogs.models import CallLog, Erasure, ErasureProgress, Push, invalidation
 
 logger = logging.getLogger(__name__)
 
@@ -47,5 +47,5 @@ def _forget_again(ids: set[str]) -> None:
     if late:
         people.forget([(call.pk, call.call_id) for call in late])
     if back := [*again, *late]:
-        recheck.note(callers=[call.caller for call in back], moments=[call.started_at for call in back])
+        invalidation.note(callers=[call.caller for call in back], moments=[call.started_at for call in back])
         logger.warning("%d calls of erased callers came again, and were forgotten", len(back))

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from calllogs.models import PushKey
-from calllogs.models.key import digest_of
+from calllogs.models.push_key import digest_of
 from calllogs.vocabulary import KEY_PARAMETER, normal_key
 from ivrportal.common.network import is_in_networks
 

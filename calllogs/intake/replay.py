@@ -8,12 +8,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from calllogs import recheck
 from calllogs.intake.envelope import understood, unpacked
 from calllogs.intake.erased_callers import without_erased
 from calllogs.intake.spool import Drained, Spool
 from calllogs.intake.storage import as_received, store, store_each
-from calllogs.models import CallLog, Push
+from calllogs.models import CallLog, Push, invalidation
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 200
@@ -77,5 +76,5 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
         store_each([arrival])
         # An old push keeps its id, and so is no news to whoever reads pushes by id.
         callers, moments = zip((told.caller, told.started_at), *before, strict=True)
-        recheck.note(callers=callers, moments=moments)
+        invalidation.note(callers=callers, moments=moments)
     return usable, unusable

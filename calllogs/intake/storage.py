@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from calllogs import recheck
 from calllogs.intake.batch_sql import Row, write
 from calllogs.intake.envelope import Arrival, Received, understood
 from calllogs.intake.merge import NUMBERS, TEXTS, merge, row_of
-from calllogs.models import CallLog, Push
+from calllogs.models import CallLog, Push, invalidation
 
 logger = logging.getLogger(__name__)
 
@@ -112,4 +111,4 @@ def _fold_again(ids: list[int]) -> None:
         call.updated_at = timezone.now()
         call.save(update_fields=[*changed, "updated_at"])
         # Its push was committed before: whoever reads pushes by id may have seen the call as it was.
-        recheck.note(callers=[caller, call.caller], moments=[started_at, call.started_at])
+        invalidation.note(callers=[caller, call.caller], moments=[started_at, call.started_at])

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from calllogs.missed.live import Spell
 from calllogs.models import CallLog
-from calllogs.models.desk import Why
+from calllogs.models.missed_caller import Why
 from settings_sync import past
 from settings_sync.past import Then
 from settings_sync.schedule import Heard

@@ -1,6 +1,9 @@
 from calllogs.models.alarm import Alarm, AlarmReader, Watch
 from calllogs.models.call import CallLog
-from calllogs.models.desk import (
+from calllogs.models.department_limit import DepartmentLimit
+from calllogs.models.erasure import Erasure, ErasureProgress
+from calllogs.models.export import Export
+from calllogs.models.missed_caller import (
     DeskClaim,
     DeskEntry,
     MissedCaller,
@@ -8,17 +11,14 @@ from calllogs.models.desk import (
     MissedProgress,
     MissedRecheck,
 )
-from calllogs.models.erasure import Erasure, ErasureProgress
-from calllogs.models.export import Export
-from calllogs.models.key import PushKey
-from calllogs.models.letter import Letter
-from calllogs.models.limit import DepartmentLimit
 from calllogs.models.note import CallNote, CallTag
+from calllogs.models.outgoing_mail import Letter
 from calllogs.models.push import Push, Refusals
+from calllogs.models.push_key import PushKey
 from calllogs.models.recording import Listening, Recording, Walk
-from calllogs.models.report import Report, ReportRun
 from calllogs.models.rollup import Rollup, RollupProgress, RollupRecheck
-from calllogs.models.view import SavedView
+from calllogs.models.saved_view import SavedView
+from calllogs.models.scheduled_report import Report, ReportRun
 
 __all__ = [
     "Alarm",

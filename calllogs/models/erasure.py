@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models.reading_progress import ReadingProgress
+from calllogs.models.feed_progress import ReadingProgress
 
 
 class ErasureQuerySet(models.QuerySet["Erasure"]):

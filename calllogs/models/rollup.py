@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models.reading_progress import ReadingProgress
+from calllogs.models.feed_progress import ReadingProgress
 
 
 class Rollup(models.Model):

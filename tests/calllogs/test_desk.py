@@ -10,7 +10,7 @@ from django.utils import timezone
 from calllogs.admin import desk_words
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
-from calllogs.models.desk import Why
+from calllogs.models.missed_caller import Why
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Attempt, Holiday, OfficeHours

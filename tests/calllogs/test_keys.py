@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from calllogs.intake import push_auth
 from calllogs.models import PushKey
-from calllogs.models.key import digest_of
+from calllogs.models.push_key import digest_of
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 
 pytestmark = pytest.mark.django_db(transaction=True)

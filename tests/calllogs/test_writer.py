@@ -159,7 +159,7 @@ def test_a_stranger_is_refused_while_the_database_stalls(push, settings):
 def test_a_new_process_knows_the_keys_though_the_database_is_silent(push):
     push(CALL.format(id="before"))
     push_auth._Known.digests = None  # as in a process that has just been started
-    from calllogs.models.key import digest_of
+    from calllogs.models.push_key import digest_of
 
     assert push_auth.is_live(digest_of("test-push-key")) is True
     assert push_auth.is_live(digest_of("wrong")) is False

@@ -18,7 +18,7 @@ from calllogs.intake import group_commit, replay
 from calllogs.intake.envelope import Arrival, Received, receive, understood
 from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, Refusals
-from calllogs.models.key import digest_of
+from calllogs.models.push_key import digest_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALL = "calllogid=C1&date=2026-11-08&time=12:00:00"

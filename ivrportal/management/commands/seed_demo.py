@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from calllogs.models import CallLog, PushKey
-from calllogs.models.key import digest_of
+from calllogs.models.push_key import digest_of
 from ivrportal.accounts import roles
 from settings_sync.models import Agent
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models.reading_progress import ReadingProgress
+from calllogs.models.feed_progress import ReadingProgress
 
 
 class Why(models.TextChoices):
