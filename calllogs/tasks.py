@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db import DatabaseError
 
 from calllogs import post, retention
-from calllogs.alarms import ring
+from calllogs.alarms import service
 from calllogs.erasing import jobs as erasures
 from calllogs.erasing import watch as erased_watch
 from calllogs.exports import jobs
@@ -117,7 +117,7 @@ def rebuild_missed() -> None:
 def watch() -> None:
     """Every minute: is a report due, is anything the matter? Whoever is to know is told at once."""
     write.due()
-    ring.look()
+    service.look()
     post.send_due(budget_s=10)
 
 

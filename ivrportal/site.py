@@ -21,7 +21,8 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import alarms, desk, effect, erasures, export_page, home, wall, who_saw
+        from calllogs.admin import desk, effect, erasures, export_page, home, wall, who_saw
+        from calllogs.alarms import views
         from calllogs.intake import (
             connect_views,  # late: the admin modules register themselves with this very site
         )
@@ -35,7 +36,7 @@ class PortalSite(admin_theme.AdminSite):
             *desk.urls(self),
             *erasures.urls(self),
             *export_page.urls(self),
-            *alarms.urls(self),
+            *views.urls(self),
             *wall.urls(self),
             *who_saw.urls(self),
             *effect.urls(self),
@@ -64,8 +65,9 @@ class PortalSite(admin_theme.AdminSite):
         return {**super().each_context(request), "colors": {}, **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from calllogs.admin import alarms, home, home_asked  # late, for the same reason
+        from calllogs.admin import home, home_asked  # late, for the same reason
         from calllogs.admin.home_picture import Waiting
+        from calllogs.alarms import views as alarms_views
         from settings_sync.admin import guard, heard
         from settings_sync.delivery import account_status, banner
 
@@ -82,7 +84,7 @@ class PortalSite(admin_theme.AdminSite):
             "agents": len(agents),
             "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,
-            "home_alarms": SimpleLazyObject(lambda: alarms.home(request)),
+            "home_alarms": SimpleLazyObject(lambda: alarms_views.home(request)),
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
             # The banner and the strip of days ask about the same account.
             "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),

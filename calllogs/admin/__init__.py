@@ -1,4 +1,5 @@
-from calllogs.admin import alarms, calls, desk, effect, exports, listen, reports, wall
+from calllogs.admin import calls, desk, effect, exports, listen, reports, wall
+from calllogs.alarms import views
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "connect_views",
     "inbox_admin",
     "push_key_admin",
+    "views",
 ]

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from calllogs import post
-from calllogs.alarms import judges, ring, silence
+from calllogs.alarms import rules, service, silence
 from calllogs.intake import replay
 from calllogs.models import (
     Alarm,
@@ -110,7 +110,7 @@ def unmailed():
     )
 
 
-@pytest.mark.parametrize("kind", sorted(judges.JUDGES))
+@pytest.mark.parametrize("kind", sorted(rules.JUDGES))
 def test_who_is_limited_is_told_without_figures_of_other_departments(kind, client_for, reader):
     """By mail and on the screens. Settings belong to everybody, so how many wait may be said."""
     client = client_for(SUPERVISORS)
@@ -120,14 +120,14 @@ def test_who_is_limited_is_told_without_figures_of_other_departments(kind, clien
     AlarmReader.objects.create(user=person)
     is_about_settings = kind in ("BREAKER", "ACCOUNT", "REFUSED", "UNSENT", "NOBODY")
     now = timezone.now()
-    ring.settle(kind, "4711 of Billing", now)
-    ring.tell(now)
+    service.settle(kind, "4711 of Billing", now)
+    service.tell(now)
     said = {letter.user.username: f"{letter.text} {letter.html}" for letter in Letter.objects.all()}
     assert "4711 of Billing" in said["asha"]
     screens = [said["supervisors"], client.get("/admin/alarms/").text]
     if kind != "NOBODY":  # which the home screen tells by itself
         screens.append(client.get("/admin/").text)
-    ring.settle(kind, "", now)
+    service.settle(kind, "", now)
     screens.append(client.get("/admin/alarms/").text)
     for text in screens:
         assert ("4711" in text) == is_about_settings
@@ -135,8 +135,8 @@ def test_who_is_limited_is_told_without_figures_of_other_departments(kind, clien
 
 
 def test_a_page_that_a_person_may_not_open_is_not_offered(client_for):
-    ring.settle("SILENCE", "No call.", timezone.now())
-    ring.settle("INBOX", "One push.", timezone.now())
+    service.settle("SILENCE", "No call.", timezone.now())
+    service.settle("INBOX", "One push.", timezone.now())
     page = client_for(OFFICE_MANAGERS).get("/admin/alarms/").text
     assert "No call." in page
     assert 'href="/admin/connect/"' not in page
@@ -162,12 +162,12 @@ def mend():
     ],
 )  # fmt: skip
 def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, reader, monkeypatch):
-    ring.look()
+    service.look()
     assert not Alarm.objects.exists()
     happens()
     now = timezone.now()
     for minute in range(3):
-        ring.look(now + minute * MINUTE)
+        service.look(now + minute * MINUTE)
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.closed_at) == (kind, None)
     assert alarm.last_seen_at == now + 2 * MINUTE
@@ -178,18 +178,18 @@ def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, 
     assert alarm.words in sent.body
     assert "98123" not in f"{sent.body} {sent.alternatives} {sent.subject}"
     mend()
-    ring.look(now + 3 * MINUTE)
+    service.look(now + 3 * MINUTE)
     assert Alarm.objects.get().closed_at == now + 3 * MINUTE
     # Again within a quarter of an hour: the same alarm, and no second mail.
-    monkeypatch.setitem(judges.JUDGES, kind, lambda _now: "Again.")
-    ring.look(now + 10 * MINUTE)
+    monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Again.")
+    service.look(now + 10 * MINUTE)
     assert Alarm.objects.get().closed_at is None
     post.send_due(budget_s=5)
     assert len(mail.outbox) == 1
-    monkeypatch.setitem(judges.JUDGES, kind, lambda _now: "")
-    ring.look(now + 11 * MINUTE)
-    monkeypatch.setitem(judges.JUDGES, kind, lambda _now: "Another time.")
-    ring.look(now + 40 * MINUTE)
+    monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "")
+    service.look(now + 11 * MINUTE)
+    monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Another time.")
+    service.look(now + 40 * MINUTE)
     assert Alarm.objects.count() == 2
     post.send_due(budget_s=5)
     assert len(mail.outbox) == 2
@@ -204,8 +204,8 @@ def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(rea
         start.wait()
         try:
             for _ in range(5):
-                ring.settle("INBOX", "1 push could not be used.", now)
-                ring.tell(now)
+                service.settle("INBOX", "1 push could not be used.", now)
+                service.tell(now)
         finally:
             connection.close()
 
@@ -218,17 +218,17 @@ def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(rea
 
 
 def test_what_a_judge_stumbles_over_hides_no_other_alarm(monkeypatch):
-    monkeypatch.setitem(judges.JUDGES, "SILENCE", lambda _now: 1 / 0)
+    monkeypatch.setitem(rules.JUDGES, "SILENCE", lambda _now: 1 / 0)
     rejects(1)
-    ring.look()
+    service.look()
     assert Alarm.objects.get().kind == "INBOX"
 
 
 def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(reader, client_for):
     supervisor = client_for(SUPERVISORS)
     now = timezone.now()
-    ring.settle("INBOX", "2 pushes could not be used.", now)
-    ring.tell(now)
+    service.settle("INBOX", "2 pushes could not be used.", now)
+    service.tell(now)
     post.send_due(budget_s=5)
     home = supervisor.get("/admin/").text
     assert "2 pushes could not be used." in home
@@ -242,17 +242,17 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
     assert alarm.acknowledged_by.username == "supervisors"
     hours = dt.timedelta(hours=1)
     # It goes and comes back while it shall be quiet: a new alarm, as quiet as the old one.
-    ring.settle("INBOX", "", now + hours)
-    ring.settle("INBOX", "New ones.", now + 2 * hours)
-    ring.tell(now + 2 * hours)
+    service.settle("INBOX", "", now + hours)
+    service.settle("INBOX", "New ones.", now + 2 * hours)
+    service.tell(now + 2 * hours)
     assert Letter.objects.count() == 1
     assert Alarm.objects.on().get().is_quiet(now + 2 * hours)
-    ring.tell(now + 5 * hours)
-    ring.tell(now + 5 * hours + MINUTE)
+    service.tell(now + 5 * hours)
+    service.tell(now + 5 * hours + MINUTE)
     assert Letter.objects.count() == 2
     assert supervisor.post(f"{PAGE}{Alarm.objects.on().get().pk}/", {"wake": "1"}).status_code == 302
     assert "New ones." in supervisor.get(PAGE).text
-    ring.settle("INBOX", "", now + 6 * hours)
+    service.settle("INBOX", "", now + 6 * hours)
     over = supervisor.post(
         f"{PAGE}{alarm.pk}/", {"quiet": "tomorrow", "back": "//evil.example/"}, follow=True
     )
@@ -263,20 +263,20 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
 
 def test_who_has_seen_it_before_the_mail_left_is_not_mailed_until_it_rings_again(reader):
     now = timezone.now()
-    ring.settle("INBOX", "2 pushes could not be used.", now)
-    ring.tell(now)
+    service.settle("INBOX", "2 pushes could not be used.", now)
+    service.tell(now)
     alarm = Alarm.objects.get()
-    assert ring.acknowledge(alarm.pk, person=reader, until=now + dt.timedelta(hours=1), now=now)
+    assert service.acknowledge(alarm.pk, person=reader, until=now + dt.timedelta(hours=1), now=now)
     assert post.send_due(budget_s=5) == 0
-    assert ring.wake(alarm.pk, now)
-    ring.tell(now)
+    assert service.wake(alarm.pk, now)
+    service.tell(now)
     assert post.send_due(budget_s=5) == 1
 
 
 def test_who_may_not_sees_and_does_nothing(client_for, reader):
     nobody = client_for(OFFICE_MANAGERS)
     User.objects.get(username="office-managers").groups.clear()
-    ring.settle("INBOX", "2 pushes could not be used.", timezone.now())
+    service.settle("INBOX", "2 pushes could not be used.", timezone.now())
     assert "could not be used." not in nobody.get("/admin/").text
     assert nobody.get(PAGE).status_code == 403
     assert nobody.post(f"{PAGE}{Alarm.objects.get().pk}/", {"quiet": "1"}).status_code == 403
@@ -298,7 +298,7 @@ def test_readers_are_chosen_among_those_who_may_see_calls_and_have_an_address(cl
 def test_the_home_screen_says_when_nobody_looks_any_more(client_for, settings):
     client = client_for(SUPERVISORS)
     assert "Nobody has looked" not in client.get("/admin/").text
-    ring.look(timezone.now() - 6 * MINUTE)
+    service.look(timezone.now() - 6 * MINUTE)
     assert "Nobody has looked" in client.get("/admin/").text
     Watch.objects.update(looked_at=timezone.now())
     assert "Nobody has looked" not in client.get("/admin/").text
@@ -347,11 +347,11 @@ def test_silence_is_told_when_it_is_not_likely_any_more_and_only_once(reader):
     assert found.probability < 1e-4
     assert silence.words(found, late) == "No call since 11:30; at this hour on Mondays about 15 an hour come."
     for minute in range(3):
-        ring.look(late + minute * MINUTE)
+        service.look(late + minute * MINUTE)
     assert Alarm.objects.get(kind="SILENCE").closed_at is None
     assert Letter.objects.count() == 1
     Push.objects.create(uid="p", received_at=late + 2 * MINUTE, raw_query="", outcome="STORED")
-    ring.look(late + 3 * MINUTE)
+    service.look(late + 3 * MINUTE)
     assert Alarm.objects.get(kind="SILENCE").closed_at == late + 3 * MINUTE
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from calllogs import post
-from calllogs.alarms import ring
+from calllogs.alarms import service
 from calllogs.mailed import compose, days, write
 from calllogs.models import (
     Alarm,
@@ -298,7 +298,7 @@ def test_without_a_maker_it_is_not_sent_and_whoever_saves_it_takes_it_over(serve
     write.due(MONDAY + MINUTE)
     assert not Letter.objects.exists()
     assert "may not see calls any more" in ReportRun.objects.get().problem
-    ring.look()
+    service.look()
     assert Alarm.objects.filter(kind="MAIL", closed_at=None).exists()
     client = client_for(SUPERVISORS)
     address = f"{PAGE}{made.pk}/change/"
@@ -413,7 +413,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     Letter.objects.update(attempts=post.MOST_TRIES - 1, next_at=timezone.now())
     post.send_due(budget_s=5)
     post.send_due(budget_s=5)
-    ring.look()
+    service.look()
     alarm = Alarm.objects.get(kind="MAIL")
     assert "Not everybody got the report: Morning figures" in alarm.words
     # Sent again once the server is well: the alarm is over.
@@ -421,7 +421,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     Letter.objects.update(state="FAILED", next_at=None)
     write.asked(Report.objects.get(), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
     assert post.send_due(budget_s=5) == 2
-    ring.look()
+    service.look()
     assert not Alarm.objects.on().filter(kind="MAIL").exists()
 
 

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import post
 from calllogs.access.visibility import sight_of
-from calllogs.alarms import ring
+from calllogs.alarms import service
 from calllogs.models import Alarm, AlarmReader
 from calllogs.models.alarm import ALARM_LOOK
 from ivrportal.audit import trail
@@ -86,7 +86,7 @@ def _standing(request: HttpRequest) -> dict[str, Any]:
     if not request.user.has_perm(VIEW):
         return {"loud": [], "quiet": [], "is_watched": True, "may_act": False}
     now = timezone.now()
-    alarms, is_watched = ring.standing(now)
+    alarms, is_watched = service.standing(now)
     rows = [_row(alarm, now, request.user) for alarm in alarms]
     return {
         "loud": [row for row in rows if not row.is_quiet],
@@ -120,7 +120,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "mail_folder": post.folder(),
         "has_mail": post.is_set_up(),
     }
-    return TemplateResponse(request, "calllogs/alarms.html", context)
+    return TemplateResponse(request, "calllogs/alarms/alarms.html", context)
 
 
 def change(request: HttpRequest, pk: int) -> HttpResponse:
@@ -131,13 +131,13 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     if "wake" in request.POST:
         with transaction.atomic():
             before = Alarm.objects.filter(pk=pk).first()
-            done = ring.wake(pk, now)
+            done = service.wake(pk, now)
             _record(done, request, before, None)
         words = _("It rings again.") if done else _("It was not quiet, or it is over.")
     elif until := _until(request.POST.get("quiet", ""), now):
         with transaction.atomic():
             before = Alarm.objects.filter(pk=pk).first()
-            done = ring.acknowledge(pk, person=request.user, until=until, now=now)  # type: ignore[arg-type]
+            done = service.acknowledge(pk, person=request.user, until=until, now=now)  # type: ignore[arg-type]
             _record(done, request, before, until)
         words = (
             _("Quiet until %(time)s. If it is still so then, it rings again.") % {"time": _clock(until, now)}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from calllogs import post
 from calllogs.access.visibility import sight_of
-from calllogs.alarms.judges import JUDGES
+from calllogs.alarms.rules import JUDGES
 from calllogs.models import Alarm, AlarmReader, Letter, Watch
 from calllogs.post import Content
 
@@ -100,8 +100,8 @@ def content(alarm: Alarm, *, is_limited: bool) -> Content:
     }
     return Content(
         _("Alarm: %(kind)s") % {"kind": alarm.get_kind_display()},
-        render_to_string("calllogs/mail_alarm.txt", context),
-        render_to_string("calllogs/mail_alarm.html", context),
+        render_to_string("calllogs/alarms/mail.txt", context),
+        render_to_string("calllogs/alarms/mail.html", context),
     )
 
 
