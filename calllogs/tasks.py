@@ -10,12 +10,12 @@ from django.db import DatabaseError
 
 from calllogs import post, retention
 from calllogs.alarms import service
+from calllogs.callbacks import hourly_counts, refresh
 from calllogs.erasing import jobs as erasures
 from calllogs.erasing import watch as erased_watch
 from calllogs.exports import jobs
 from calllogs.intake import replay
 from calllogs.mailed import write
-from calllogs.missed import history, refresh
 from calllogs.recordings import archive, cache, play
 from calllogs.rollups import level
 from settings_sync.tasks import publish
@@ -104,7 +104,7 @@ def refresh_missed() -> None:
         is_more = refresh.refresh()
     refresh.age()
     if not is_more:
-        history.keep()
+        hourly_counts.keep()
 
 
 @shared_task(soft_time_limit=900, time_limit=960)

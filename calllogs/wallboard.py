@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from calllogs import office_time, reports
 from calllogs.access.visibility import Sight
-from calllogs.missed import listing
+from calllogs.callbacks import queries
 from calllogs.models import Alarm, CallLog, MissedCaller
 from settings_sync import schedule
 from settings_sync.models import Agent
@@ -77,7 +77,7 @@ def read(sight: Sight, now: dt.datetime | None = None) -> Wall:
     (plan,) = schedule.days(local.date(), 1)
     return Wall(
         **counts,
-        waiting=listing.waiting_in(sight.departments),
+        waiting=queries.waiting_in(sight.departments),
         waits_since=longest.values_list("first_at", flat=True).first(),
         available=sum(team.available for team in teams),
         agents=sum(team.total for team in teams),

@@ -21,8 +21,9 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import desk, effect, erasures, export_page, home, wall, who_saw
+        from calllogs.admin import effect, erasures, export_page, home, wall, who_saw
         from calllogs.alarms import views
+        from calllogs.callbacks import views as callbacks_views
         from calllogs.intake import (
             connect_views,  # late: the admin modules register themselves with this very site
         )
@@ -33,7 +34,7 @@ class PortalSite(admin_theme.AdminSite):
             *account_views.urls(self),
             *lockout_views.urls(self),
             *connect_views.urls(self),
-            *desk.urls(self),
+            *callbacks_views.urls(self),
             *erasures.urls(self),
             *export_page.urls(self),
             *views.urls(self),
@@ -115,9 +116,11 @@ def _item(title: Any, icon: str, url_name: str, permission: str) -> dict[str, An
 
 
 def _missed(request: HttpRequest) -> Any:
-    from calllogs.admin import desk  # late: the admin modules register themselves with this very site
+    from calllogs.callbacks import (
+        views as callbacks_views,  # late: the admin modules register themselves with this very site
+    )
 
-    return desk.badge(request.user, getattr(request, _COUNTED, None))
+    return callbacks_views.badge(request.user, getattr(request, _COUNTED, None))
 
 
 def _shown(request: HttpRequest, item: dict[str, Any]) -> dict[str, Any]:

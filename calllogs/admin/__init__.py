@@ -1,5 +1,6 @@
-from calllogs.admin import calls, desk, effect, exports, listen, reports, wall
+from calllogs.admin import calls, effect, exports, listen, reports, wall
 from calllogs.alarms import views
+from calllogs.callbacks import views as callbacks_views
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "inbox_admin",
     "push_key_admin",
     "views",
+    "callbacks_views",
 ]

@@ -21,7 +21,7 @@ from calllogs.access.visibility import sight_of
 from calllogs.admin import home_asked, home_picture
 from calllogs.admin.home_asked import PICKS, Asked
 from calllogs.admin.home_picture import Waiting
-from calllogs.missed import history, listing
+from calllogs.callbacks import hourly_counts, queries
 from ivrportal.common.query_timeout import TookTooLong
 from settings_sync.models import Agent
 
@@ -43,8 +43,8 @@ def figures(request: HttpRequest) -> HttpResponse:
     names = dict(agents.values_list("number", "name"))
     asked, waiting = home_asked.from_query(request.GET), None
     if request.user.has_perm(DESK):
-        waited = history.at(asked.period.before().end, sight.departments)
-        waiting = Waiting(listing.waiting_in(sight.departments), waited)
+        waited = hourly_counts.at(asked.period.before().end, sight.departments)
+        waiting = Waiting(queries.waiting_in(sight.departments), waited)
     found = picture_of(request, asked, names=names, waiting=waiting)
     headers = {"Cache-Control": "no-store"}
     return TemplateResponse(request, "calllogs/home_figures.html", found, headers=headers)

@@ -17,9 +17,9 @@ from calllogs.admin import home_charts
 from calllogs.admin.home_asked import MISSED, Asked, Links
 from calllogs.admin.home_change import Change, Kind
 from calllogs.admin.home_charts import Chart
+from calllogs.callbacks import hourly_counts
 from calllogs.filters import period_words
 from calllogs.intake.labels import clock_text
-from calllogs.missed import history
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
 from calllogs.reports import Departments, Dimension, Figures
@@ -153,7 +153,7 @@ def _compared(period: Period) -> str:
 
 def _still_open(waiting: Waiting, period: Period) -> Tile:
     """Now, against when the period before ended, to the hour: only if somebody counted then."""
-    then = history.hour_of(period.before().end)
+    then = hourly_counts.hour_of(period.before().end)
     note = _("missed callers, at this moment")
     changed = None
     if waiting.then is not None:

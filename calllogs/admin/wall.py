@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 
 from calllogs import wallboard
 from calllogs.access.visibility import sight_of
-from calllogs.admin.desk_words import duration
+from calllogs.callbacks.presentation import duration
 from calllogs.models import CallLog
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.models.call import STATUS_LOOK

@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 
 from calllogs import narrowing, post, reports
 from calllogs.access.visibility import Sight, sight_of
+from calllogs.callbacks import queries
 from calllogs.filters import CUSTOM, CallFilter, from_query, period_words
-from calllogs.missed import listing
 from calllogs.models import ReportRun, SavedView
 from calllogs.periods import Period
 from calllogs.post import Content
@@ -90,7 +90,7 @@ def content(run: ReportRun) -> Content:
         "has_calls": now.calls > 0,
         "tables": tables,
         "heat": heat,
-        "waiting": listing.waiting_in(departments),
+        "waiting": queries.waiting_in(departments),
         "desk": post.address(reverse("admin:calllogs_missed")),
         "calls": PLACE,
         "view": _view(run.report.view, run, sight),

@@ -1,6 +1,6 @@
 """The missed-call desk: who waits for a call back, who does it, and how it ended.
 
-The truth is the calls and the entries here. `MissedCaller` is worked out from both (`calllogs.missed`), and can be
+The truth is the calls and the entries here. `MissedCaller` is worked out from both (`calllogs.callbacks`), and can be
 thrown away and made again at any time.
 """
 
@@ -34,7 +34,7 @@ WHY_LOOK: dict[str, tuple[str, str]] = {
 
 
 class MissedCaller(models.Model):
-    """One open row for each caller who did not get through and has not since. Written by `calllogs.missed` alone."""
+    """One open row for each caller who did not get through and has not since. Written by `calllogs.callbacks` alone."""
 
     caller = models.CharField(_("caller"), max_length=40, unique=True)
     misses = models.PositiveIntegerField(_("calls"))
@@ -153,7 +153,7 @@ class MissedRecheck(models.Model):
 class MissedHistory(models.Model):
     """How many callers waited when an hour of the portal's clocks began, so that today can be compared with then.
 
-    Written by `calllogs.missed.history` alone: a row for each department, and always one for no department, so that an
+    Written by `calllogs.callbacks.hourly_counts` alone: a row for each department, and always one for no department, so that an
     hour at which nobody waited is told from one that nobody looked at.
     """
 

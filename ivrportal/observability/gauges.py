@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.db.models import CharField, Count, Model, Value
 
+from calllogs.callbacks import hourly_counts
 from calllogs.intake import replay
 from calllogs.intake.spool import Depth
-from calllogs.missed import history
 from calllogs.models import Export, MissedCaller, MissedHistory, Push
 from ivrportal.common.database_clock import database_now
 from settings_sync.delivery import circuit
@@ -43,8 +43,8 @@ def now(departments: Collection[str] | None, *, then: dt.datetime) -> Now:
     first, *others = (
         rows.order_by().values_list(Value(name, CharField())).annotate(n=Count("*")) for name, rows in counted
     )
-    waited = MissedHistory.objects.filter(hour=history.hour_of(then)).order_by()
-    of_then = waited.values_list(Value("then", CharField())).annotate(n=history.those_of(departments))
+    waited = MissedHistory.objects.filter(hour=hourly_counts.hour_of(then)).order_by()
+    of_then = waited.values_list(Value("then", CharField())).annotate(n=hourly_counts.those_of(departments))
     found = dict(first.union(*others, of_then, all=True))
     return Now(
         found.get("settings", 0),

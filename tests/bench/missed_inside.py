@@ -16,7 +16,7 @@ django.setup()
 # After set-up, because these need the applications.
 from django.contrib.auth.models import User  # noqa: E402
 
-from calllogs.missed import listing, live, refresh  # noqa: E402
+from calllogs.callbacks import derive, queries, refresh  # noqa: E402
 from calllogs.models import CallLog, MissedCaller, MissedProgress  # noqa: E402
 from tests.bench.inside import measured, seconds, times  # noqa: E402
 
@@ -34,7 +34,7 @@ def main() -> None:
         pass
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) calllogs_missedcaller")
-    live_s = min(seconds(live.differences) for _ in range(2))
+    live_s = min(seconds(derive.differences) for _ in range(2))
     user, _ = User.objects.get_or_create(username="bench-of-the-desk", is_staff=True, is_superuser=True)
     try:
         client = Client()
@@ -51,11 +51,11 @@ def main() -> None:
                 "old": MissedCaller.objects.count() - waiting,
                 "pages": pages,
                 "queries": max(page["queries"] for page in pages.values()),
-                "badge": times(listing.waiting, repeats * 5),
+                "badge": times(queries.waiting, repeats * 5),
                 "refresh_ms": statistics.median(refreshing(number) for number in range(5)),
                 "rebuild_s": rebuild_s,
                 "live_s": live_s,
-                "differences": len(live.differences()),
+                "differences": len(derive.differences()),
             }
         )
     )
@@ -66,7 +66,7 @@ def kinds() -> dict[str, str]:
     middle = rows[rows.count() // 2]
     return {
         "the longest waiting": "",
-        "a page in the middle": f"?after={listing.place(middle).replace('+', '%2B')}",
+        "a page in the middle": f"?after={queries.place(middle).replace('+', '%2B')}",
         "one department": f"?department={middle.department}",
         "one department, number and reason": (
             f"?department={middle.department}&number=%2B{middle.virtual_number[1:]}&why={middle.why}"

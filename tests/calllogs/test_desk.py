@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from calllogs.admin import desk_words
+from calllogs.callbacks import presentation
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.missed_caller import Why
@@ -238,5 +238,5 @@ def test_why_comes_from_what_was_wanted_and_what_the_provider_had(
     supervisor.get(PAGE)
     row = row_of()
     assert row.why == why
-    assert words in desk_words.why_words(row)
+    assert words in presentation.why_words(row)
     assert CallLog.objects.count() == 1

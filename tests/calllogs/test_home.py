@@ -15,8 +15,8 @@ from django.utils import timezone
 from calllogs import reports, retention, tasks
 from calllogs.admin import home_asked, home_change, home_picture
 from calllogs.admin.home_picture import Waiting
+from calllogs.callbacks import hourly_counts
 from calllogs.filters import from_query
-from calllogs.missed import history
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.reports import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -322,14 +322,19 @@ def test_who_waits_now_is_compared_with_who_waited_when_the_period_before_ended(
     for place, department in enumerate(["Sales", "Sales", "", "Billing"]):
         waits(f"+91981234561{place}", department)
     then = NOW - dt.timedelta(days=1)  # 10:20
-    assert not history.keep(then), "the hour is no longer young"
-    assert history.at(then) is None
-    assert history.keep(then - dt.timedelta(minutes=19))
-    assert not history.keep(then - dt.timedelta(minutes=18)), "once an hour"
+    assert not hourly_counts.keep(then), "the hour is no longer young"
+    assert hourly_counts.at(then) is None
+    assert hourly_counts.keep(then - dt.timedelta(minutes=19))
+    assert not hourly_counts.keep(then - dt.timedelta(minutes=18)), "once an hour"
     MissedCaller.objects.all().delete()
-    assert history.keep(NOW - dt.timedelta(minutes=16))
-    assert [history.at(then, who) for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])] == [4, 2, 3, 0]
-    assert history.at(NOW) == 0
+    assert hourly_counts.keep(NOW - dt.timedelta(minutes=16))
+    assert [hourly_counts.at(then, who) for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])] == [
+        4,
+        2,
+        3,
+        0,
+    ]
+    assert hourly_counts.at(NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -356,10 +361,10 @@ def test_a_page_knows_who_waited_and_a_worker_counts_them(client_for, monkeypatc
         call(now, department="Billing", callnumber="9812345679"),
     ])  # fmt: skip
     MissedProgress.objects.create(pk=MissedProgress.ONLY, built_at=timezone.now())
-    monkeypatch.setattr(history, "YOUNG", dt.timedelta(hours=1))
+    monkeypatch.setattr(hourly_counts, "YOUNG", dt.timedelta(hours=1))
     tasks.refresh_missed()
     assert dict(MissedHistory.objects.values_list("department", "waiting")) == {"": 0, "Sales": 1}
-    MissedHistory.objects.update(hour=history.hour_of(timezone.now() - dt.timedelta(days=1)))
+    MissedHistory.objects.update(hour=hourly_counts.hour_of(timezone.now() - dt.timedelta(days=1)))
     client = limited(client_for, "Billing")
     assert "nobody waited" in client.get("/admin/").text
     DepartmentLimit.objects.update(department="Sales")

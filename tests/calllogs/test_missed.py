@@ -12,11 +12,11 @@ from django.db import connection
 from django.utils import timezone
 
 from calllogs import retention, tasks
+from calllogs.callbacks import actions, queries, refresh
 from calllogs.intake import replay
 from calllogs.intake.envelope import Arrival
 from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
-from calllogs.missed import acts, listing, refresh
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller, MissedProgress, Push
 from tests.calllogs.test_store import KOLKATA
 
@@ -115,7 +115,7 @@ def test_hidden_numbers_are_counted_and_not_listed(settings):
     now = (timezone.now() - NOON).total_seconds() // 60
     store([call("", minute=now - 5), call("anonymous", minute=now - 4), call("", "ANSWER", minute=now - 3)])
     assert rows() == {}
-    assert listing.hidden() == 2
+    assert queries.hidden() == 2
 
 
 def test_a_call_that_turns_out_to_be_another_caller_s_leaves_the_first():
@@ -158,10 +158,12 @@ def test_a_closing_closes_what_was_seen_and_not_what_came_after(asha):
     seen = row.last_at
     store([call(ASHA, minute=2)])
     level()
-    closed = acts.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=asha, seen=seen, note="Reached")
+    closed = actions.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=asha, seen=seen, note="Reached")
     assert closed.still is not None
     assert closed.still.misses == 1
-    acts.close(row.pk, how=DeskEntry.Kind.DISMISSED, person=asha, seen=dt.datetime(2099, 1, 1, tzinfo=dt.UTC))
+    actions.close(
+        row.pk, how=DeskEntry.Kind.DISMISSED, person=asha, seen=dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    )
     assert rows() == {}
     store([call(ASHA, minute=4)])  # not closed by anybody's 2099
     assert rows()[ASHA][0] == 1
@@ -172,21 +174,21 @@ def test_a_closing_taken_back_is_as_if_it_never_was(asha):
     level()
     before = rows()
     row = MissedCaller.objects.get()
-    closed = acts.close(row.pk, how=DeskEntry.Kind.DISMISSED, person=asha, seen=row.last_at)
+    closed = actions.close(row.pk, how=DeskEntry.Kind.DISMISSED, person=asha, seen=row.last_at)
     assert rows() == {}
-    assert acts.reopen(closed.entry.pk, person=asha) is not None
+    assert actions.reopen(closed.entry.pk, person=asha) is not None
     assert rows() == before
-    with pytest.raises(acts.Gone):
-        acts.reopen(closed.entry.pk, person=asha)
+    with pytest.raises(actions.Gone):
+        actions.reopen(closed.entry.pk, person=asha)
 
 
 def test_two_who_close_at_once_make_one_closing(asha, ravi):
     store([call(ASHA)])
     level()
     row = MissedCaller.objects.get()
-    acts.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=asha, seen=row.last_at)
-    with pytest.raises(acts.Gone):
-        acts.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=ravi, seen=row.last_at)
+    actions.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=asha, seen=row.last_at)
+    with pytest.raises(actions.Gone):
+        actions.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=ravi, seen=row.last_at)
     assert DeskEntry.objects.count() == 1
 
 
@@ -194,25 +196,25 @@ def test_a_claim_is_one_person_s_until_it_ends_or_is_taken_over_knowingly(asha, 
     store([call(ASHA)])
     level()
     pk = MissedCaller.objects.get().pk
-    acts.claim(pk, person=asha)
-    acts.claim(pk, person=asha)
-    with pytest.raises(acts.Taken) as taken:
-        acts.claim(pk, person=ravi)
+    actions.claim(pk, person=asha)
+    actions.claim(pk, person=asha)
+    with pytest.raises(actions.Taken) as taken:
+        actions.claim(pk, person=ravi)
     assert taken.value.claim.person == asha
-    acts.claim(pk, person=ravi, over=asha.pk)
-    with pytest.raises(acts.Taken):  # knew of asha, not of ravi
-        acts.claim(pk, person=asha, over=asha.pk)
+    actions.claim(pk, person=ravi, over=asha.pk)
+    with pytest.raises(actions.Taken):  # knew of asha, not of ravi
+        actions.claim(pk, person=asha, over=asha.pk)
     DeskClaim.objects.update(expires_at=NOON - dt.timedelta(days=365))
-    acts.claim(pk, person=asha)
+    actions.claim(pk, person=asha)
     assert [entry.kind for entry in DeskEntry.objects.order_by("pk")] == ["CLAIMED", "TAKEN_OVER", "CLAIMED"]
 
 
 def test_what_is_forgotten_or_too_old_leaves_the_desk(asha, settings):
     store([call(ASHA), call(ASHA, minute=3), call(RAVI)])
     level()
-    acts.claim(MissedCaller.objects.get(caller=RAVI).pk, person=asha)
+    actions.claim(MissedCaller.objects.get(caller=RAVI).pk, person=asha)
     CallLog.objects.filter(caller=RAVI).delete()
-    assert acts.forget(RAVI) == 3
+    assert actions.forget(RAVI) == 3
     CallLog.objects.update(started_at=timezone.now())
     settings.CALL_RETENTION_DAYS = 1
     MissedCaller.objects.update(first_at=NOON - dt.timedelta(days=500))
@@ -265,15 +267,15 @@ def test_the_open_rows_are_what_calls_and_closings_say_whatever_happens(asha, se
         elif deed < 0.75:
             late.append(told)  # in the spool for a while
         elif deed < 0.85 and row:
-            how = luck.choice(list(acts.CLOSINGS))
+            how = luck.choice(list(actions.CLOSINGS))
             seen = luck.choice([row.first_at, row.last_at])
-            acts.close(row.pk, how=how, person=asha, seen=seen)
+            actions.close(row.pk, how=how, person=asha, seen=seen)
         elif deed < 0.9 and DeskEntry.objects.filter(until__isnull=False, undone_by=None).exists():
             closings = DeskEntry.objects.filter(until__isnull=False, undone_by=None)
-            acts.reopen(luck.choice(list(closings)).pk, person=asha)
+            actions.reopen(luck.choice(list(closings)).pk, person=asha)
         elif deed < 0.93 and caller:
             CallLog.objects.filter(caller=caller).delete()
-            acts.forget(caller)
+            actions.forget(caller)
         elif step > 20:
             level()
     store(late)
@@ -293,17 +295,17 @@ def test_pages_of_the_list_have_everybody_once_and_the_longest_waiting_first():
     MissedCaller.objects.update(is_old=False)
     seen, after = [], ""
     while True:
-        page = listing.callers(listing.Wanted(), after=after)
+        page = queries.callers(queries.Wanted(), after=after)
         seen += page.rows
         if not page.has_after:
             break
-        after = listing.place(page.rows[-1])
+        after = queries.place(page.rows[-1])
     assert [row.pk for row in seen] == [row.pk for row in MissedCaller.objects.order_by("first_at", "pk")]
-    back = listing.callers(listing.Wanted(), before=listing.place(seen[50]))
+    back = queries.callers(queries.Wanted(), before=queries.place(seen[50]))
     assert back.rows == seen[25:50]
-    assert listing.callers(listing.Wanted(q="98123 00007")).rows[0].caller == "+919812300007"
-    assert len(listing.callers(listing.Wanted(q="0001")).rows) == 11  # 00010 to 00019, and 00001
-    assert listing.callers(listing.Wanted(), after="nonsense~1").rows == seen[:25]
+    assert queries.callers(queries.Wanted(q="98123 00007")).rows[0].caller == "+919812300007"
+    assert len(queries.callers(queries.Wanted(q="0001")).rows) == 11  # 00010 to 00019, and 00001
+    assert queries.callers(queries.Wanted(), after="nonsense~1").rows == seen[:25]
 
 
 def at_once(*acts_of_people):
@@ -314,7 +316,7 @@ def at_once(*acts_of_people):
         try:
             barrier.wait(10)
             return act()
-        except (acts.Taken, acts.Gone) as error:
+        except (actions.Taken, actions.Gone) as error:
             return error
         finally:
             connection.close()
@@ -331,11 +333,13 @@ def test_of_two_clicks_at_once_one_wins():
     row = MissedCaller.objects.get()
     for _ in range(5):
         DeskClaim.objects.all().delete()
-        got = at_once(*(lambda person=person: acts.claim(row.pk, person=person) for person in (asha, ravi)))
+        got = at_once(
+            *(lambda person=person: actions.claim(row.pk, person=person) for person in (asha, ravi))
+        )
         assert sorted(type(one).__name__ for one in got) == ["DeskClaim", "Taken"]
     how = DeskEntry.Kind.CALLED_BACK
     closing = [
-        lambda person=person: acts.close(row.pk, how=how, person=person, seen=row.last_at)
+        lambda person=person: actions.close(row.pk, how=how, person=person, seen=row.last_at)
         for person in (asha, ravi)
     ]
     got = at_once(*closing, refresh.refresh, refresh.rebuild)

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calllogs.access.visibility import Sight
+from calllogs.callbacks import refresh
 from calllogs.exports.columns import COLUMNS
-from calllogs.missed import refresh
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller
 from ivrportal.common.phone import for_people, half_hidden
 from tests.calllogs.exporting import csv_rows, xlsx_rows

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from calllogs import filters
 from calllogs.admin.call_columns import COLUMNS
+from calllogs.callbacks import actions, refresh
 from calllogs.export_asked import Asked
-from calllogs.missed import acts, refresh
 from calllogs.models import (
     CallLog,
     CallNote,
@@ -77,9 +77,11 @@ def world(push):
         Asked(admin, filters.from_query(QueryDict(query)), "csv").record("JOB", "FAILED")
     refresh.rebuild()
     row = MissedCaller.objects.get(caller="+919873641210")
-    acts.claim(row.pk, person=admin)
-    closed = acts.close(row.pk, how="CALLED_BACK", person=admin, seen=row.last_at, note=" / ".join(SPELLINGS))
-    acts.reopen(closed.entry.pk, person=admin)
+    actions.claim(row.pk, person=admin)
+    closed = actions.close(
+        row.pk, how="CALLED_BACK", person=admin, seen=row.last_at, note=" / ".join(SPELLINGS)
+    )
+    actions.reopen(closed.entry.pk, person=admin)
     return CallLog.objects.order_by("pk").first()
 
 

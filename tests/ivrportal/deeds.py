@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from calllogs import export_asked, filters
+from calllogs.callbacks import refresh
 from calllogs.intake.storage import store
-from calllogs.missed import refresh
 from calllogs.models import (
     Alarm,
     CallLog,

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
-from calllogs.missed import refresh
+from calllogs.callbacks import refresh
 from calllogs.models import (
     Alarm,
     CallLog,

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from calllogs import lifelike
-from calllogs.missed import refresh
+from calllogs.callbacks import refresh
 from calllogs.models import CallLog
 from settings_sync import changes, desired
 from settings_sync.delivery import service

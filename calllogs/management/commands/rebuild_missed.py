@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from calllogs.missed import refresh
+from calllogs.callbacks import refresh
 
 
 class Command(BaseCommand):

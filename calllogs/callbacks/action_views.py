@@ -22,9 +22,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from calllogs.access.visibility import sight_of
-from calllogs.admin import desk_words
-from calllogs.admin.desk_access import ACT, DESK
-from calllogs.missed import acts
+from calllogs.callbacks import actions, presentation
+from calllogs.callbacks.permissions import ACT, DESK
 from calllogs.models import DeskEntry, MissedCaller
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
@@ -70,18 +69,18 @@ def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
     """Take a caller; `over` names the person who is known to have it. GET asks, with that person's name."""
     row = _row(request, pk)
     if row is None:
-        return _gone(request, answer, acts.Gone())
+        return _gone(request, answer, actions.Gone())
     person = _person(request)
     if request.method == "GET":
         return _ask_take(request, row)
     over = request.POST.get("over", "")
     try:
         with transaction.atomic():
-            acts.claim(pk, person=person, over=int(over) if over.isascii() and over.isdigit() else None)
+            actions.claim(pk, person=person, over=int(over) if over.isascii() and over.isdigit() else None)
             _record(request, DeskEntry.Kind.TAKEN_OVER if over else DeskEntry.Kind.CLAIMED, row.caller)
-    except acts.Gone as gone:
+    except actions.Gone as gone:
         return _gone(request, answer, gone)
-    except acts.Taken as taken:
+    except actions.Taken as taken:
         name = _name(taken.claim.person) if taken.claim else _("Somebody else")
         words = _("%(name)s was a moment quicker and has %(caller)s now.")
         return _say(
@@ -98,9 +97,9 @@ def give_back(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
     row = _row(request, pk)
     try:
         with transaction.atomic():
-            if acts.release(pk, person=_person(request)) and row is not None:
+            if actions.release(pk, person=_person(request)) and row is not None:
                 _record(request, DeskEntry.Kind.RELEASED, row.caller)
-    except acts.Gone as gone:
+    except actions.Gone as gone:
         return _gone(request, answer, gone)
     return _say(request, answer, _("Given back: anybody may call now."))
 
@@ -112,7 +111,7 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
         raise Http404
     row = _row(request, pk)
     if row is None:
-        return _gone(request, answer, acts.Gone())
+        return _gone(request, answer, actions.Gone())
     if request.method == "GET":
         return _ask_close(request, row, how, seen=request.GET.get("seen", ""))
     note, seen = " ".join(request.POST.get("note", "").replace("\0", "").split()), _moment(request)
@@ -125,9 +124,9 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
         return _ask_close(request, row, how, seen=request.POST.get("seen", ""), note=note, problem=problem)
     try:
         with transaction.atomic():
-            closed = acts.close(pk, how=kind, person=_person(request), seen=seen or row.last_at, note=note)
+            closed = actions.close(pk, how=kind, person=_person(request), seen=seen or row.last_at, note=note)
             _record(request, kind, row.caller, entry=closed.entry)
-    except acts.Gone as gone:
+    except actions.Gone as gone:
         return _gone(request, answer, gone)
     caller = sight_of(request.user).number(row.caller)
     if closed.still is not None:
@@ -151,10 +150,10 @@ def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse
         raise Http404
     try:
         with transaction.atomic():
-            row = acts.reopen(pk, person=_person(request))
+            row = actions.reopen(pk, person=_person(request))
             if entry is not None:
                 _record(request, DeskEntry.Kind.REOPENED, entry.caller, entry=entry)
-    except acts.Gone:
+    except actions.Gone:
         return _say(request, answer, _("It is open again already."), messages.WARNING)
     if row is None:
         return _say(request, answer, _("Taken back. But the caller was answered since, and waits no more."))
@@ -165,11 +164,11 @@ def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse
 
 
 def _ask_take(request: HttpRequest, row: MissedCaller) -> HttpResponse:
-    claim = acts.claims([row.caller]).get(row.caller)
+    claim = actions.claims([row.caller]).get(row.caller)
     lines, over = [], None
     if claim is not None and claim.person_id != request.user.pk:
         over = claim.person_id
-        since = desk_words.duration(timezone.now() - claim.claimed_at)
+        since = presentation.duration(timezone.now() - claim.claimed_at)
         words = _("%(name)s has this caller, for %(time)s, and may be calling at this moment.")
         lines = [
             words % {"name": _name(claim.person), "time": since},
@@ -185,7 +184,7 @@ def _ask_close(
     request: HttpRequest, row: MissedCaller, how: str, *, seen: str, note: str = "", problem: str = ""
 ) -> HttpResponse:
     is_dismissal = CLOSING[how] == DeskEntry.Kind.DISMISSED
-    claim = acts.claims([row.caller]).get(row.caller)
+    claim = actions.claims([row.caller]).get(row.caller)
     lines = []
     if claim is not None and claim.person_id != request.user.pk:
         words = _("%(name)s has this caller and may be calling at this moment.")
@@ -218,9 +217,9 @@ def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any])
     }
     if request.headers.get("HX-Request"):
         headers = {"HX-Retarget": "#desk-dialog-body", "HX-Reswap": "innerHTML", "Cache-Control": "no-store"}
-        return TemplateResponse(request, "calllogs/desk_ask_form.html", context, headers=headers)
+        return TemplateResponse(request, "calllogs/callbacks/confirm_form.html", context, headers=headers)
     return TemplateResponse(
-        request, "calllogs/desk_ask.html", {**admin.site.each_context(request), **context}
+        request, "calllogs/callbacks/confirm.html", {**admin.site.each_context(request), **context}
     )
 
 
@@ -261,7 +260,7 @@ def _say(
     return redirect(f"{reverse(f'admin:{DESK}')}?{QueryDict(back).urlencode()}")
 
 
-def _gone(request: HttpRequest, answer: Answer, gone: acts.Gone) -> HttpResponse:
+def _gone(request: HttpRequest, answer: Answer, gone: actions.Gone) -> HttpResponse:
     words = _("This caller waits no more: answered, or closed by somebody else.")
     if gone.entry is not None:
         words = _("%(name)s has closed it already.") % {"name": gone.entry.person_name}

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from calllogs.missed.live import Spell
+from calllogs.callbacks.derive import Spell
 from calllogs.models import CallLog
 from calllogs.models.missed_caller import Why
 from settings_sync import past

@@ -75,7 +75,7 @@ def drawn(rows: list[Row], request: HttpRequest, *, may_act: bool, back: str = "
         "back_quoted": quote(back, safe=""),
         "csrf": get_token(request),
     }
-    return render_to_string("calllogs/desk_rows.html", context)
+    return render_to_string("calllogs/callbacks/queue_rows.html", context)
 
 
 def place_of(missed: MissedCaller) -> str:

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from calllogs import searching
 from calllogs.access.visibility import EVERYTHING, Sight
-from calllogs.missed.refresh import oldest_waiting
+from calllogs.callbacks.refresh import oldest_waiting
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
 from ivrportal.common.phone import to_e164
 

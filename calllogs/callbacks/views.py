@@ -24,10 +24,9 @@ from django.views.decorators.http import require_safe
 
 from calllogs import narrowing
 from calllogs.access.visibility import Sight, sight_of
-from calllogs.admin import desk_acts, desk_caller, desk_words
-from calllogs.admin.desk_access import ACT, DESK, VIEW
-from calllogs.missed import acts, listing, refresh
-from calllogs.missed.listing import Facet, Wanted
+from calllogs.callbacks import action_views, actions, caller_view, presentation, queries, refresh
+from calllogs.callbacks.permissions import ACT, DESK, VIEW
+from calllogs.callbacks.queries import Facet, Wanted
 from calllogs.models.missed_caller import Why
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
@@ -92,10 +91,10 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
         path("calllogs/missed/", view(require_safe(page)), name=DESK),
         path(
             "calllogs/missed/call/<int:pk>/",
-            view(require_safe(desk_caller.page)),
+            view(require_safe(caller_view.page)),
             name="calllogs_missed_caller",
         ),
-        *desk_acts.urls(site, answer=answer),
+        *action_views.urls(site, answer=answer),
     ]
 
 
@@ -105,9 +104,9 @@ def badge(user: Any, counted: int | None = None) -> Any:
     `counted`: of the whole office, if it is known; it is of no use to who is limited.
     """
     sight = sight_of(user)
-    count = listing.waiting(sight) if counted is None or sight.is_limited else counted
+    count = queries.waiting(sight) if counted is None or sight.is_limited else counted
     # No plain text: the theme takes that for the name of a function.
-    return count if count < listing.MOST_COUNTED else gettext_lazy("999+")
+    return count if count < queries.MOST_COUNTED else gettext_lazy("999+")
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -122,10 +121,10 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         **_context(request, desk),
         "title": _("Missed callers"),
-        "hidden": listing.hidden(sight_of(request.user)) if asked.show == WAITING else 0,
-        "hidden_most": listing.MOST_COUNTED,
+        "hidden": queries.hidden(sight_of(request.user)) if asked.show == WAITING else 0,
+        "hidden_most": queries.MOST_COUNTED,
     }
-    return TemplateResponse(request, "calllogs/desk.html", context)
+    return TemplateResponse(request, "calllogs/callbacks/queue.html", context)
 
 
 def answer(
@@ -142,7 +141,7 @@ def answer(
     if not said and request.GET.get("seen") == context["version"]:
         return HttpResponse(status=204, headers=headers)
     context |= {"said": said, "undo": undo}
-    return TemplateResponse(request, "calllogs/desk_body.html", context, headers=headers)
+    return TemplateResponse(request, "calllogs/callbacks/queue_body.html", context, headers=headers)
 
 
 def read(request: HttpRequest, asked: Asked) -> Desk:
@@ -151,21 +150,25 @@ def read(request: HttpRequest, asked: Asked) -> Desk:
     _level(desk)
     now = timezone.now()
     if asked.show == DONE:
-        found = listing.closings(sight, after=asked.after, before=asked.before)
+        found = queries.closings(sight, after=asked.after, before=asked.before)
         desk.callers = [entry.caller for entry in found.rows]
         calls = _calls_of(desk.callers, sight)
-        desk.rows = [desk_words.done(entry, calls.get(entry.caller), sight, now=now) for entry in found.rows]
+        desk.rows = [
+            presentation.done(entry, calls.get(entry.caller), sight, now=now) for entry in found.rows
+        ]
         ends = [str(entry.pk) for entry in found.rows]
     else:
-        desk.facets = listing.facets(sight, is_old=asked.show == OLD)
+        desk.facets = queries.facets(sight, is_old=asked.show == OLD)
         wanted = asked.wanted(request)
-        desk.count = None if asked.problem else listing.counted(desk.facets, wanted)
-        found = listing.Page([], False, False) if asked.problem else _callers(asked, wanted)
+        desk.count = None if asked.problem else queries.counted(desk.facets, wanted)
+        found = queries.Page([], False, False) if asked.problem else _callers(asked, wanted)
         desk.callers = [row.caller for row in found.rows]
-        claims = acts.claims(desk.callers) if desk.callers else {}
+        claims = actions.claims(desk.callers) if desk.callers else {}
         me = request.user.pk or 0
-        desk.rows = [desk_words.row(row, claims.get(row.caller), sight, me=me, now=now) for row in found.rows]
-        ends = [listing.place(row) for row in found.rows]
+        desk.rows = [
+            presentation.row(row, claims.get(row.caller), sight, me=me, now=now) for row in found.rows
+        ]
+        ends = [queries.place(row) for row in found.rows]
     if ends and found.has_before:
         desk.older = "?" + asked.query(before=ends[0], after="")
     if ends and found.has_after:
@@ -185,10 +188,10 @@ def _record(request: HttpRequest, desk: Desk) -> None:
     )
 
 
-def _callers(asked: Asked, wanted: Wanted) -> listing.Page:
-    found = listing.callers(wanted, after=asked.after, before=asked.before)
+def _callers(asked: Asked, wanted: Wanted) -> queries.Page:
+    found = queries.callers(wanted, after=asked.after, before=asked.before)
     if not found.rows and (asked.after or asked.before):
-        return listing.callers(wanted)  # the page is gone, as those on it were called: the first one then
+        return queries.callers(wanted)  # the page is gone, as those on it were called: the first one then
     return found
 
 
@@ -242,7 +245,7 @@ def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
         "look": f"{reverse(f'admin:{DESK}')}?{asked.query()}",
         "back": asked.query(),
         "may_act": may_act,
-        "drawn": desk_words.drawn(desk.rows, request, may_act=may_act, back=asked.query())
+        "drawn": presentation.drawn(desk.rows, request, may_act=may_act, back=asked.query())
         if desk.rows and asked.show != DONE
         else "",
         "tabs": [

@@ -14,9 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import Sight, sight_of
-from calllogs.admin import desk_words
-from calllogs.admin.desk_access import ACT, DESK, VIEW
-from calllogs.missed import acts
+from calllogs.callbacks import actions, presentation
+from calllogs.callbacks.permissions import ACT, DESK, VIEW
 from calllogs.models import CallLog, DeskEntry, MissedCaller
 from calllogs.models.call import STATUS_LOOK
 from ivrportal.audit import trail
@@ -59,13 +58,13 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(f"admin:{DESK}")
     now = timezone.now()
     missed = MissedCaller.objects.filter(sight.condition(), caller=caller).first()
-    claim = acts.claims([caller]).get(caller) if missed else None
-    rows = [desk_words.row(missed, claim, sight, me=request.user.pk or 0, now=now)] if missed else []
+    claim = actions.claims([caller]).get(caller) if missed else None
+    rows = [presentation.row(missed, claim, sight, me=request.user.pk or 0, now=now)] if missed else []
     context = {
         **admin.site.each_context(request),
         "title": sight.number(caller),
         "tel": caller if sight.sees_numbers else "",
-        "row": desk_words.drawn(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
+        "row": presentation.drawn(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
         "events": events(caller, sight, may_open=request.user.has_perm("calllogs.view_calllog")),
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),
@@ -77,7 +76,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         subject=f"calllogs.calllog:{pk}",
         callers=[caller],
     )
-    return TemplateResponse(request, "calllogs/desk_caller.html", context)
+    return TemplateResponse(request, "calllogs/callbacks/caller.html", context)
 
 
 def events(caller: str, sight: Sight, *, may_open: bool) -> list[Event]:

@@ -14,9 +14,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import changes_since
+from calllogs.callbacks.derive import Spell, differences, spells
+from calllogs.callbacks.miss_reason import why
 from calllogs.changes_since import AT_ONCE, Pending
-from calllogs.missed.live import Spell, differences, spells
-from calllogs.missed.why import why
 from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
 from settings_sync import past
 

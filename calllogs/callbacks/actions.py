@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from calllogs.missed.refresh import settle
+from calllogs.callbacks.refresh import settle
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller, MissedProgress, MissedRecheck
 from ivrportal.common.database_clock import database_now
 
