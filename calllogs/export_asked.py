@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from calllogs import narrowing, tasks
+from calllogs import tasks
 from calllogs.access.visibility import EVERYTHING, Sight, sight_of
-from calllogs.filters import CallFilter
+from calllogs.calls import visible_filter
+from calllogs.calls.filters import CallFilter
 from calllogs.models import Export
 from calllogs.models.export import scope_of
 from ivrportal.audit import trail
@@ -39,7 +40,7 @@ class Asked:
     @property
     def meant(self) -> CallFilter:
         """For queries: as far as this person may see."""
-        return narrowing.narrowed(self.wanted, self.sight)
+        return visible_filter.narrowed(self.wanted, self.sight)
 
     def record(self, way: str, state: str, **more: Any) -> Export:
         """Committed before the first byte: who exported what is known, whatever happens then."""
@@ -54,7 +55,7 @@ class Asked:
                 way=way,
                 zone=settings.PORTAL_TIME_ZONE,
                 query=query,
-                words=narrowing.scope_words(self.wanted.words(now=now), sight),
+                words=visible_filter.scope_words(self.wanted.words(now=now), sight),
                 **_limits(self),
                 scope=scope_of(self.file_format, query, **_limits(self)),
                 state=state,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from django.utils import timezone
 
-from calllogs.office_time import midnight
+from calllogs.calls.office_hours_sql import midnight
 
 
 @dataclass(frozen=True, slots=True)

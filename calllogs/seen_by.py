@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 
-from calllogs import filters
+from calllogs.calls import filters
 from calllogs.models import CallLog, Export
 from ivrportal.audit.trail import digests_of
 from settings_sync.models import AuditEntry

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
-from calllogs import office_time, reports
+from calllogs import reports
 from calllogs.access.visibility import Sight
 from calllogs.callbacks import queries
+from calllogs.calls import office_hours_sql
 from calllogs.models import Alarm, CallLog, MissedCaller
 from settings_sync import schedule
 from settings_sync.models import Agent
@@ -56,7 +57,7 @@ class Wall:
 def read(sight: Sight, now: dt.datetime | None = None) -> Wall:
     now = now or timezone.now()
     local = timezone.localtime(now)
-    today = sight.calls().filter(started_at__gte=office_time.midnight(local.date())).order_by()
+    today = sight.calls().filter(started_at__gte=office_hours_sql.midnight(local.date())).order_by()
     answered = Q(status=CallLog.Status.ANSWERED)
     counts = today.aggregate(
         calls=Count("pk"),

@@ -49,13 +49,13 @@ def _forget_between_tests() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
     from django.utils import translation
 
-    from calllogs.admin import call_choices
+    from calllogs.calls import filter_choices
     from calllogs.intake import push_auth
     from settings_sync import tasks
     from settings_sync.delivery import worker
 
     push_auth.forget_keys()
-    call_choices.forget()
+    filter_choices.forget()
     translation.deactivate()  # a page leaves its language behind in the thread
     tasks._resting_until = 0.0
     worker._adopted.clear()

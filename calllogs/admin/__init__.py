@@ -1,6 +1,7 @@
-from calllogs.admin import calls, effect, exports, listen, reports, wall
+from calllogs.admin import effect, exports, listen, reports, wall
 from calllogs.alarms import views
 from calllogs.callbacks import views as callbacks_views
+from calllogs.calls import admin
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "push_key_admin",
     "views",
     "callbacks_views",
+    "admin",
 ]

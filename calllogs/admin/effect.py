@@ -23,10 +23,10 @@ from django.views.decorators.http import require_safe
 from calllogs import reports
 from calllogs.access.visibility import sight_of
 from calllogs.admin import effect_chart
+from calllogs.calls.query_params import Reading
 from calllogs.effect import Mark, Standing, basis, history, words
 from calllogs.effect.compare import Comparison, Side, compare
 from calllogs.periods import Period
-from calllogs.reading import Reading
 from settings_sync import desired
 from settings_sync.admin import changes
 

@@ -11,9 +11,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from calllogs import reports
+from calllogs.calls.filters import CUSTOM, CallFilter
 from calllogs.effect import Mark, words
 from calllogs.effect.compare import Comparison
-from calllogs.filters import CUSTOM, CallFilter
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
 from calllogs.reports import Departments

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from calllogs import filters, narrowing
 from calllogs.access.visibility import sight_of
 from calllogs.admin import export_news
+from calllogs.calls import filters, visible_filter
 from calllogs.export_asked import Asked, begin_job, hidden_from
 from calllogs.exports.columns import COLUMNS
 from calllogs.exports.facts import facts_of
@@ -61,12 +61,12 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     context = {
         **site.each_context(request),
         "title": _("Export calls"),
-        "words": narrowing.scope_words(wanted.words(now=now), sight),
+        "words": visible_filter.scope_words(wanted.words(now=now), sight),
         "query": wanted.query(),
-        "problems": [*wanted.problems, *narrowing.told(wanted, sight)],
+        "problems": [*wanted.problems, *visible_filter.told(wanted, sight)],
         "hides": Export(hides=hidden_from(request.user)).get_hides_display(),
         "size": size_of(
-            narrowing.narrowed(wanted, sight).condition(now=now), exact_up_to=settings.EXPORT_STREAM_ROWS
+            visible_filter.narrowed(wanted, sight).condition(now=now), exact_up_to=settings.EXPORT_STREAM_ROWS
         ),
         "stream_rows": settings.EXPORT_STREAM_ROWS,
         "kept_days": settings.EXPORT_KEPT_DAYS,

@@ -18,13 +18,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs import export_asked, narrowing
+from calllogs import export_asked
 from calllogs.access.history_mixin import NumbersInHistory
 from calllogs.access.visibility import sight_of
 from calllogs.admin.export_page import MAY, headers
+from calllogs.calls import visible_filter
+from calllogs.calls.filters import from_query
 from calllogs.exports import files
 from calllogs.exports.pieces import CONTENT_TYPES
-from calllogs.filters import from_query
 from calllogs.intake.labels import to_the_second
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
@@ -77,7 +78,7 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
 
         @admin_theme.display(description=gettext_lazy("Which calls"), ordering="words")
         def words(export: Export) -> str:
-            return narrowing.shown_words(export.words, export.query, sight_of(request.user))
+            return visible_filter.shown_words(export.words, export.query, sight_of(request.user))
 
         @admin_theme.display(description=gettext_lazy("File"))
         def file(export: Export) -> str:
@@ -190,8 +191,8 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
         sight = sight_of(request.user)
         return {
             "export": export,
-            "words": narrowing.shown_words(export.words, export.query, sight),
-            "list_query": narrowing.shown(from_query(QueryDict(export.query)), sight).query(),
+            "words": visible_filter.shown_words(export.words, export.query, sight),
+            "list_query": visible_filter.shown(from_query(QueryDict(export.query)), sight).query(),
             "badge": self.shown_state(export),
             "is_own": is_own(request, export),
             "may_have": export_asked.still_may(request.user, export),

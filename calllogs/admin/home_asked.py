@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from calllogs.filters import CUSTOM, NOTHING, CallFilter, period_words
+from calllogs.calls.filters import CUSTOM, NOTHING, CallFilter, period_words
+from calllogs.calls.query_params import Reading
 from calllogs.models import CallLog
 from calllogs.periods import Period
-from calllogs.reading import Reading
 
 TODAY = "today"
 # What can be picked: its name in the address, its words, and how many days it has.

@@ -18,7 +18,7 @@ from calllogs.admin.home_asked import MISSED, Asked, Links
 from calllogs.admin.home_change import Change, Kind
 from calllogs.admin.home_charts import Chart
 from calllogs.callbacks import hourly_counts
-from calllogs.filters import period_words
+from calllogs.calls.filters import period_words
 from calllogs.intake.labels import clock_text
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from calllogs.access.visibility import sight_of
-from calllogs.filters import period_words
+from calllogs.calls.filters import period_words
 from calllogs.mailed import days as due_days
 from calllogs.mailed import write
 from calllogs.models import Letter, Report, ReportRun

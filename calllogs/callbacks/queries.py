@@ -8,9 +8,9 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
-from calllogs import searching
 from calllogs.access.visibility import EVERYTHING, Sight
 from calllogs.callbacks.refresh import oldest_waiting
+from calllogs.calls import search
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
 from ivrportal.common.phone import to_e164
 
@@ -147,7 +147,7 @@ def _filtered(wanted: Wanted) -> QuerySet[MissedCaller]:
 
 def _searched(rows: QuerySet[MissedCaller], wanted: Wanted) -> QuerySet[MissedCaller]:
     if not wanted.sight.sees_numbers:
-        by_look = searching.of_looks(searching.looks(wanted.q))
+        by_look = search.of_looks(search.looks(wanted.q))
         return rows.none() if by_look is None else rows.filter(by_look)
     number = to_e164(wanted.q)
     digits = "".join(sign for sign in wanted.q if sign.isdigit())

@@ -22,11 +22,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from calllogs import narrowing
 from calllogs.access.visibility import Sight, sight_of
 from calllogs.callbacks import action_views, actions, caller_view, presentation, queries, refresh
 from calllogs.callbacks.permissions import ACT, DESK, VIEW
 from calllogs.callbacks.queries import Facet, Wanted
+from calllogs.calls import visible_filter
 from calllogs.models.missed_caller import Why
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
@@ -238,7 +238,7 @@ def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     return {
         "desk": desk,
         "asked": asked,
-        "notice": narrowing.search_words(asked.q)
+        "notice": visible_filter.search_words(asked.q)
         if asked.q and not sight_of(request.user).sees_numbers
         else "",
         "version": hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),

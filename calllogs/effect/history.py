@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from calllogs.office_time import midnight
+from calllogs.calls.office_hours_sql import midnight
 from calllogs.periods import Period
 from settings_sync import changes, desired, reached
 from settings_sync.changes import BY_SHIFT, CHANGED, DELETED, KINDS, SAMPLE, Change

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from calllogs import filters, narrowing
 from calllogs.access.visibility import Sight
+from calllogs.calls import filters, visible_filter
 from calllogs.exports import csv, xlsx
 from calllogs.exports.columns import columns_of
 from calllogs.exports.facts import Tally, facts_of
@@ -21,7 +21,7 @@ CONTENT_TYPES = {
 
 def calls_of(export: Export) -> QuerySet[CallLog]:
     """The calls of its filter; "today" is the day on which it was asked for, however late it is written."""
-    wanted = narrowing.narrowed(filters.from_query(QueryDict(export.query)), sight_of(export))
+    wanted = visible_filter.narrowed(filters.from_query(QueryDict(export.query)), sight_of(export))
     return wanted.apply(CallLog.objects.all(), now=export.asked_at)
 
 

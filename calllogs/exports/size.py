@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from calllogs import estimates
+from calllogs.calls import count_estimates
 from calllogs.models import CallLog
 from ivrportal.common.query_timeout import TookTooLong, within
 
@@ -26,5 +26,5 @@ def size_of(meant: Q, *, exact_up_to: int) -> Size:
             return Size(rows, is_exact=True)
     except TookTooLong:
         pass
-    about = estimates.of_many(meant)
+    about = count_estimates.of_many(meant)
     return Size(max(rows, about.number or 0), is_exact=about.is_exact)

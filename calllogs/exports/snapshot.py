@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from psycopg import pq
 from psycopg.errors import error_from_result
 
-from calllogs.estimates import sql_of
+from calllogs.calls.count_estimates import sql_of
 from calllogs.exports.columns import FIELDS, Call, Setting
 from calllogs.models import CallLog
 from ivrportal.common.spreadsheet import safe

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from calllogs.access import redaction
 from calllogs.access.visibility import Sight
-from calllogs.admin.call_story import without_recording
+from calllogs.calls.timeline import without_recording
 from calllogs.intake.push_fields import Field, caller_of, fields_of, unknown_parameters
 from calllogs.models import Push
 

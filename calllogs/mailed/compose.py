@@ -19,10 +19,11 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs import narrowing, post, reports
+from calllogs import post, reports
 from calllogs.access.visibility import Sight, sight_of
 from calllogs.callbacks import queries
-from calllogs.filters import CUSTOM, CallFilter, from_query, period_words
+from calllogs.calls import visible_filter
+from calllogs.calls.filters import CUSTOM, CallFilter, from_query, period_words
 from calllogs.models import ReportRun, SavedView
 from calllogs.periods import Period
 from calllogs.post import Content
@@ -257,5 +258,5 @@ def _heat(period: Period, departments: Departments) -> Heat | None:
 def _view(view: SavedView | None, run: ReportRun, sight: Sight) -> dict[str, str] | None:
     if view is None:
         return None
-    count = narrowing.narrowed(wanted(run)[0], sight).apply(sight.calls().order_by()).count()
+    count = visible_filter.narrowed(wanted(run)[0], sight).apply(sight.calls().order_by()).count()
     return {"name": without_numbers(view.name), "count": f"{count:,}"}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from calllogs.office_time import midnight
+from calllogs.calls.office_hours_sql import midnight
 
 HOUR = dt.timedelta(hours=1)
 _STEP = dt.timedelta(minutes=15)

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from openpyxl.utils.escape import unescape
 
-from calllogs import filters
+from calllogs.calls import filters
 from calllogs.export_asked import Asked
 from calllogs.exports.columns import COLUMNS, Call, Setting, cells, columns_of
 from calllogs.exports.facts import Tally

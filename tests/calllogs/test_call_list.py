@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from calllogs import pages
-from calllogs.admin.call_list import count_words
-from calllogs.estimates import Count
+from calllogs.calls import pagination
+from calllogs.calls.count_estimates import Count
+from calllogs.calls.list_view import count_words
 from calllogs.models import CallLog, SavedView
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, OfficeHours
@@ -159,9 +159,9 @@ def test_a_page_of_rare_calls_asks_little_too(client_for, calls, monkeypatch, dj
     """It is walked for, in vain, and then gathered."""
     OfficeHours.objects.create(day="Monday", opens_at=dt.time(9), closes_at=dt.time(18))
     for name in ("WALK", "FAR"):
-        monkeypatch.setattr(pages, name, dict.fromkeys(("postgresql", "sqlite"), 1))
-    gathered, seen = pages._gathered, []
-    monkeypatch.setattr(pages, "_gathered", lambda *given: seen.append(1) or gathered(*given))
+        monkeypatch.setattr(pagination, name, dict.fromkeys(("postgresql", "sqlite"), 1))
+    gathered, seen = pagination._gathered, []
+    monkeypatch.setattr(pagination, "_gathered", lambda *given: seen.append(1) or gathered(*given))
     client = client_for(SUPERVISORS)
     for query in ("?office=out", "?office=out&talk_from=5&q=98"):
         client.get(CALLS + query)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from calllogs.access.visibility import EVERYTHING
-from calllogs.admin import call_around, call_story
+from calllogs.calls import related_calls, timeline
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, Holiday, OfficeHours
@@ -34,7 +34,7 @@ def page(call, part="change/"):
 
 
 def told(call, *, agent="", why=""):
-    return [(step.time, step.words) for step in call_story.steps(call, EVERYTHING, agent=agent, why=why)]
+    return [(step.time, step.words) for step in timeline.steps(call, EVERYTHING, agent=agent, why=why)]
 
 
 def test_an_answered_call_is_told_in_order():
@@ -65,14 +65,14 @@ def test_how_it_went_is_told_for_every_status(values, words):
 
 def test_why_a_call_was_missed_is_told_from_the_plan_of_that_day():
     call = make_call()
-    assert call_story.why_missed(call) == ""
+    assert timeline.why_missed(call) == ""
     hours = OfficeHours.objects.create(day="Monday", opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-    assert "was open" in call_story.why_missed(call)
+    assert "was open" in timeline.why_missed(call)
     OfficeHours.objects.filter(pk=hours.pk).update(opens_at=dt.time(10, 30))
-    assert "was closed" in call_story.why_missed(call)
+    assert "was closed" in timeline.why_missed(call)
     Holiday.objects.create(date=dt.date(2026, 11, 9), name="Founders' day")
     with CaptureQueriesContext(connection) as queries:
-        assert call_story.why_missed(call) == "That day is a holiday here: Founders' day."
+        assert timeline.why_missed(call) == "That day is a holiday here: Founders' day."
     assert len(queries) == 1
 
 
@@ -86,7 +86,7 @@ def test_pushes_that_disagree_are_shown_side_by_side_and_no_recording_s_address_
     )
     call = CallLog.objects.get()
     assert call.recording_url.endswith("canary")
-    _told, quarrels = call_story.pushes_of(call, EVERYTHING)
+    _told, quarrels = timeline.pushes_of(call, EVERYTHING)
     assert [(str(each.words), [said for _, said in each.said]) for each in quarrels] == [
         ("Status", ["Missed", "Answered"]),
         ("Recording", ["a recording", "a recording"]),
@@ -108,14 +108,14 @@ def test_pushes_that_disagree_are_shown_side_by_side_and_no_recording_s_address_
     ],
 )
 def test_a_recording_s_address_is_cut_out_of_a_push(raw, shown):
-    assert call_story.without_recording(raw) == shown
+    assert timeline.without_recording(raw) == shown
 
 
 # --- around ------------------------------------------------------------------------------------------------
 
 
 def test_neighbours_counts_agent_and_department(client_for, monkeypatch):
-    monkeypatch.setattr(call_around, "MOST_OF_CALLER", 8)
+    monkeypatch.setattr(related_calls, "MOST_OF_CALLER", 8)
     Agent.objects.create(name="Asha Nair", number="9800100001", department="Sales")
     calls = [
         make_call(f"C{n}", at=AT + dt.timedelta(hours=n), status="ANSWERED", agent_number="+919800100001",
@@ -126,21 +126,21 @@ def test_neighbours_counts_agent_and_department(client_for, monkeypatch):
         "other", at=AT + dt.timedelta(hours=1), caller="+919800000001", department="Sales", status="DROPPED"
     )
     call = CallLog.objects.get(call_id="C2")
-    found = call_around.of_caller(call, EVERYTHING)
+    found = related_calls.of_caller(call, EVERYTHING)
     assert (found.older, found.newer, found.count, found.answered, found.has_more) == (
         calls[1].pk, calls[3].pk, 8, 8, False,
     )  # fmt: skip
     assert [line.pk for line in found.lines] == [calls[n].pk for n in (5, 4, 3, 2, 1, 0)]
-    agent, department = call_around.of_agent_and_department(call, EVERYTHING)
+    agent, department = related_calls.of_agent_and_department(call, EVERYTHING)
     assert [line.pk for line in agent] == [calls[1].pk, calls[0].pk]
     assert len(department) == 3
     shown = client_for(SUPERVISORS).get(page(call)).text
     assert "Asha Nair: latest 5 before this call" in shown
     assert f'href="{page(calls[3])}"' in shown
     make_call("C9", at=AT + dt.timedelta(hours=9))
-    far = call_around.of_caller(calls[0], EVERYTHING)
+    far = related_calls.of_caller(calls[0], EVERYTHING)
     assert (far.is_far, far.has_more, far.lines) == (True, True, [])
-    assert call_around.of_caller(make_call("hidden", caller=""), EVERYTHING).count == 0
+    assert related_calls.of_caller(make_call("hidden", caller=""), EVERYTHING).count == 0
 
 
 def test_the_page_takes_twelve_queries_at_most_however_much_it_shows(client_for, push):
@@ -234,7 +234,7 @@ def test_the_details_for_a_ticket_hold_what_support_needs_and_no_address(client_
     call = make_call(
         status="ANSWERED", raw_status="ANSWER", ivr_seconds=0, recording_url=TOKEN, circle="Delhi"
     )
-    text = call_story.details(call, EVERYTHING, agent="Asha Nair (98001 00001)")
+    text = timeline.details(call, EVERYTHING, agent="Asha Nair (98001 00001)")
     for words in (
         "Call id: C1", "Started: 9 November 2026, 10:15:00 (IST, UTC+0530)", "Caller: +919812345678",
         "Status: Answered (as received: ANSWER)", "Seconds in the IVR: 0", "Seconds of talk: –", "Recording: yes",

@@ -15,7 +15,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calllogs import filters
+from calllogs.calls import filters
 from calllogs.exports import csv, snapshot, workbook
 from calllogs.exports.columns import COLUMNS
 from calllogs.exports.facts import Tally

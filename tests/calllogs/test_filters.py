@@ -9,7 +9,7 @@ import pytest
 from django.http import QueryDict
 from django.utils import timezone
 
-from calllogs.filters import CallFilter, from_query
+from calllogs.calls.filters import CallFilter, from_query
 from calllogs.models import CallLog
 from settings_sync import schedule
 from settings_sync.models import Holiday, OfficeHours, OtherHours

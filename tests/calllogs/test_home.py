@@ -16,7 +16,7 @@ from calllogs import reports, retention, tasks
 from calllogs.admin import home_asked, home_change, home_picture
 from calllogs.admin.home_picture import Waiting
 from calllogs.callbacks import hourly_counts
-from calllogs.filters import from_query
+from calllogs.calls.filters import from_query
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.reports import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS

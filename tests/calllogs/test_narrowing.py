@@ -3,9 +3,9 @@
 import pytest
 from django.http import QueryDict
 
-from calllogs import narrowing, searching
 from calllogs.access.visibility import EVERYTHING, Sight
-from calllogs.filters import CallFilter, from_query
+from calllogs.calls import search, visible_filter
+from calllogs.calls.filters import CallFilter, from_query
 
 SALES = Sight(True, frozenset({"Sales"}))
 HALF = Sight(False)
@@ -13,9 +13,9 @@ HALF = Sight(False)
 
 def test_who_sees_everything_asks_the_very_filter():
     wanted = CallFilter(q="9812345210", departments=("Sales",))
-    assert narrowing.narrowed(wanted, EVERYTHING) == wanted
-    assert narrowing.narrowed(CallFilter(), HALF) == CallFilter()
-    assert narrowing.told(wanted, EVERYTHING) == []
+    assert visible_filter.narrowed(wanted, EVERYTHING) == wanted
+    assert visible_filter.narrowed(CallFilter(), HALF) == CallFilter()
+    assert visible_filter.told(wanted, EVERYTHING) == []
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,21 @@ def test_who_sees_everything_asks_the_very_filter():
         ((), ("Sales",), ""),
         (("Sales",), ("Sales",), ""),
         (("Sales", "Billing"), ("Sales",), "the other departments of the filter are left out"),
-        (("Billing",), (narrowing.NOWHERE,), "asks for other ones, so no call fits"),
-        (("-",), (narrowing.NOWHERE,), "asks for other ones, so no call fits"),
+        (("Billing",), (visible_filter.NOWHERE,), "asks for other ones, so no call fits"),
+        (("-",), (visible_filter.NOWHERE,), "asks for other ones, so no call fits"),
     ],
 )
 def test_departments_are_those_of_both(chosen, left, told):
     wanted = CallFilter(departments=chosen)
-    assert narrowing.narrowed(wanted, SALES).departments == left
-    assert told in " ".join(narrowing.told(wanted, SALES))
+    assert visible_filter.narrowed(wanted, SALES).departments == left
+    assert told in " ".join(visible_filter.told(wanted, SALES))
 
 
 def test_a_limit_to_nothing_finds_nothing():
     for limits in (frozenset(), frozenset({"-"}), frozenset({""})):
-        assert narrowing.narrowed(CallFilter(), Sight(True, limits)).departments == (narrowing.NOWHERE,)
+        assert visible_filter.narrowed(CallFilter(), Sight(True, limits)).departments == (
+            visible_filter.NOWHERE,
+        )
 
 
 @pytest.mark.parametrize(
@@ -52,14 +54,14 @@ def test_a_limit_to_nothing_finds_nothing():
     ],
 )
 def test_a_search_says_what_it_is_shortened_to(typed, shown, told):
-    assert searching.shortened(typed) == shown
-    assert searching.shortened(shown) == shown
-    assert told in " ".join(narrowing.told(CallFilter(q=typed), HALF))
-    assert bool(narrowing.told(CallFilter(q=typed), HALF)) is bool(told)
+    assert search.shortened(typed) == shown
+    assert search.shortened(shown) == shown
+    assert told in " ".join(visible_filter.told(CallFilter(q=typed), HALF))
+    assert bool(visible_filter.told(CallFilter(q=typed), HALF)) is bool(told)
 
 
 def test_what_others_looked_for_is_shown_shortened():
-    assert narrowing.shown(from_query(QueryDict("q=9812345210")), HALF).q == "98••• ••210"
-    words = narrowing.shown_words("missed, “98123452”", "status=MISSED&q=98123452", HALF)
+    assert visible_filter.shown(from_query(QueryDict("q=9812345210")), HALF).q == "98••• ••210"
+    words = visible_filter.shown_words("missed, “98123452”", "status=MISSED&q=98123452", HALF)
     assert words == "missed, “98•|•452”"
-    assert narrowing.shown_words("“98123452”", "q=98123452", EVERYTHING) == "“98123452”"
+    assert visible_filter.shown_words("“98123452”", "q=98123452", EVERYTHING) == "“98123452”"

@@ -8,10 +8,10 @@ from django.db import connection
 from django.db.models import Q
 from django.http import QueryDict
 
-from calllogs import estimates, pages
-from calllogs.filters import CallFilter, from_query
+from calllogs.calls import count_estimates, pagination
+from calllogs.calls.filters import CallFilter, from_query
+from calllogs.calls.pagination import Place, place_of
 from calllogs.models import CallLog
-from calllogs.pages import Place, place_of
 from ivrportal.common.query_timeout import TookTooLong, within
 
 NOW = dt.datetime(2026, 11, 8, 6, 0, tzinfo=dt.UTC)
@@ -51,22 +51,22 @@ def calls():
 
 
 def small(monkeypatch, *, is_slow=False):
-    monkeypatch.setattr(pages, "PER_PAGE", 7)
+    monkeypatch.setattr(pagination, "PER_PAGE", 7)
     for steps, name in ((20, "WALK"), (50, "FAR")):
-        monkeypatch.setattr(pages, name, dict.fromkeys(("postgresql", "sqlite"), steps))
+        monkeypatch.setattr(pagination, name, dict.fromkeys(("postgresql", "sqlite"), steps))
     if is_slow:
 
         def gathered(*_arguments):
             raise TookTooLong
 
-        monkeypatch.setattr(pages, "_gathered", gathered)
+        monkeypatch.setattr(pagination, "_gathered", gathered)
 
 
 def walk(wanted, place, way):
     """The ids on all pages from there."""
     found = []
     for _page in range(100):
-        page = pages.read(wanted, place_of(str(place)), now=NOW)
+        page = pagination.read(wanted, place_of(str(place)), now=NOW)
         found += [call.pk for call in (page.calls if way == "older" else page.calls[::-1])]
         place = getattr(page, way)
         if place is None:
@@ -90,26 +90,26 @@ def test_the_way_back_leads_to_the_same_page(calls, monkeypatch):
     small(monkeypatch)
     for query in ("", "status=MISSED"):
         wanted = from_query(QueryDict(query))
-        first = pages.read(wanted, Place(), now=NOW)
-        second = pages.read(wanted, first.older, now=NOW)
-        assert pages.read(wanted, second.newer, now=NOW).calls == first.calls
+        first = pagination.read(wanted, Place(), now=NOW)
+        second = pagination.read(wanted, first.older, now=NOW)
+        assert pagination.read(wanted, second.newer, now=NOW).calls == first.calls
         assert first.newer is None
 
 
 def test_a_search_that_takes_too_long_says_how_far_it_came(calls, monkeypatch):
     small(monkeypatch, is_slow=True)
-    page = pages.read(CallFilter(circles=("Goa",)), Place(), now=NOW)
+    page = pagination.read(CallFilter(circles=("Goa",)), Place(), now=NOW)
     assert page.calls == []
     assert page.stopped_at == CallLog.objects.order_by("-started_at", "-pk")[19].started_at
     assert page.older.is_far
-    assert page.count == estimates.UNKNOWN
+    assert page.count == count_estimates.UNKNOWN
 
 
 def test_counts_are_exact_where_they_can_be(calls, monkeypatch):
     small(monkeypatch)
     for query in QUERIES:
         wanted = from_query(QueryDict(query))
-        count = pages.read(wanted, Place(), now=NOW).count
+        count = pagination.read(wanted, Place(), now=NOW).count
         assert count.is_exact
         assert count.number == wanted.apply(CallLog.objects.all(), now=NOW).count(), query
 
@@ -118,8 +118,8 @@ def test_what_is_not_counted_is_estimated_from_a_sample(calls, monkeypatch):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE calllogs_calllog")
-    monkeypatch.setattr(estimates, "COUNTED", 10)
-    count = estimates.of_many(Q(status="ANSWERED"))
+    monkeypatch.setattr(count_estimates, "COUNTED", 10)
+    count = count_estimates.of_many(Q(status="ANSWERED"))
     assert count.is_about
     exact = CallLog.objects.filter(status="ANSWERED").count()
     assert exact / 2 < count.number < exact * 2
@@ -140,7 +140,7 @@ def test_an_address_of_no_page_is_none():
 
 
 def test_a_place_beyond_all_calls_has_a_way_back(calls):
-    page = pages.read(CallFilter(), place_of("older.1000000.1"), now=NOW)
+    page = pagination.read(CallFilter(), place_of("older.1000000.1"), now=NOW)
     assert (page.calls, page.older) == ([], None)
     assert page.newer is not None
 

@@ -13,9 +13,9 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from calllogs import filters
-from calllogs.admin.call_columns import COLUMNS
 from calllogs.callbacks import actions, refresh
+from calllogs.calls import filters
+from calllogs.calls.columns import COLUMNS
 from calllogs.export_asked import Asked
 from calllogs.models import (
     CallLog,

@@ -13,8 +13,9 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from calllogs import export_asked, filters
+from calllogs import export_asked
 from calllogs.callbacks import refresh
+from calllogs.calls import filters
 from calllogs.intake.storage import store
 from calllogs.models import (
     Alarm,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from calllogs import filters
+from calllogs.calls import filters
 from calllogs.export_asked import Asked
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import recorded

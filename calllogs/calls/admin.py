@@ -9,8 +9,8 @@ from django.http.response import HttpResponseBase
 
 from calllogs.access.history_mixin import NumbersInHistory
 from calllogs.access.visibility import sight_of
-from calllogs.admin import call_page
-from calllogs.admin.call_list import CallList
+from calllogs.calls import detail_view
+from calllogs.calls.list_view import CallList
 from calllogs.models import CallLog
 from ivrportal.common import admin_theme
 
@@ -21,7 +21,7 @@ class CallLogAdmin(NumbersInHistory, CallList, admin_theme.ReadOnly, admin_theme
         return super().get_queryset(request).filter(sight_of(request.user).condition())
 
     def get_urls(self) -> list[Any]:
-        return [*call_page.urls(self), *super().get_urls()]
+        return [*detail_view.urls(self), *super().get_urls()]
 
     def change_view(
         self,
@@ -30,4 +30,4 @@ class CallLogAdmin(NumbersInHistory, CallList, admin_theme.ReadOnly, admin_theme
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponseBase:
-        return call_page.change_view(request, self, object_id)
+        return detail_view.change_view(request, self, object_id)

@@ -17,11 +17,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import Sight, sight_of
-from calllogs.admin import call_around, call_story, listen, remarks
+from calllogs.admin import listen
+from calllogs.calls import notes, related_calls, timeline
+from calllogs.calls.search import shortened
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
-from calllogs.searching import shortened
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people
@@ -47,22 +48,20 @@ def urls(model_admin: Any) -> list[URLPattern]:
         return model_admin.admin_site.admin_view(with_call)
 
     def add_note(request: HttpRequest, call: CallLog) -> HttpResponse:
-        answer = remarks.add_note(request, call)
+        answer = notes.add_note(request, call)
         return page(request, model_admin, call, note=answer) if isinstance(answer, str) else answer
 
     def suggest(request: HttpRequest) -> HttpResponse:
-        return remarks.suggest_tags(request)
+        return notes.suggest_tags(request)
 
     return [
         path("tags/", model_admin.admin_site.admin_view(suggest), name="calllogs_calltag_suggest"),
         path("<int:pk>/recording/", of_call(listen.recording), name="calllogs_recording"),
         path("<int:pk>/recording/look/", of_call(listen.look), name="calllogs_recording_look"),
         path("<int:pk>/notes/", of_call(add_note), name="calllogs_callnote_write"),
-        path(
-            "<int:pk>/notes/<int:note>/delete/", of_call(remarks.delete_note), name="calllogs_callnote_drop"
-        ),
-        path("<int:pk>/tags/", of_call(remarks.add_tag), name="calllogs_calltag_write"),
-        path("<int:pk>/tags/<int:tag>/delete/", of_call(remarks.delete_tag), name="calllogs_calltag_drop"),
+        path("<int:pk>/notes/<int:note>/delete/", of_call(notes.delete_note), name="calllogs_callnote_drop"),
+        path("<int:pk>/tags/", of_call(notes.add_tag), name="calllogs_calltag_write"),
+        path("<int:pk>/tags/<int:tag>/delete/", of_call(notes.delete_tag), name="calllogs_calltag_drop"),
     ]
 
 
@@ -81,10 +80,10 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
     user: Any = request.user
     sight = sight_of(user)
     name = getattr(call, "agent_name", None) or ""
-    agent = call_story.person(name, call.agent_number)
-    why = call_story.why_missed(call) if call.status in MISSED else ""
-    told, quarrels = call_story.pushes_of(call, sight) if user.has_perm("calllogs.view_push") else ([], [])
-    latest_of_agent, latest_of_department = call_around.of_agent_and_department(call, sight)
+    agent = timeline.person(name, call.agent_number)
+    why = timeline.why_missed(call) if call.status in MISSED else ""
+    told, quarrels = timeline.pushes_of(call, sight) if user.has_perm("calllogs.view_push") else ([], [])
+    latest_of_agent, latest_of_department = related_calls.of_agent_and_department(call, sight)
     call_id = sight.call_id(call.call_id, call.caller)
     local = timezone.localtime(call.started_at)
     context = {
@@ -101,27 +100,27 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "virtual_number": for_people(call.virtual_number),
         "agent": agent,
         "agent_name": name or for_people(call.agent_number),
-        "steps": call_story.steps(call, sight, agent=agent, why=why),
-        "details": call_story.details(call, sight, agent=agent),
+        "steps": timeline.steps(call, sight, agent=agent, why=why),
+        "details": timeline.details(call, sight, agent=agent),
         "player": listen.context(call, user),
         "told": told,
         "quarrels": quarrels,
-        "of_caller": call_around.of_caller(call, sight),
+        "of_caller": related_calls.of_caller(call, sight),
         "latest_of_agent": latest_of_agent,
         "latest_of_department": latest_of_department,
-        "looked_at": call_around.LOOKED_AT,
-        "most_of_caller": call_around.MOST_OF_CALLER,
+        "looked_at": related_calls.LOOKED_AT,
+        "most_of_caller": related_calls.MOST_OF_CALLER,
         "all_of_caller": _list_of(q=call.caller if sight.sees_numbers else shortened(call.caller)),
         "all_of_agent": _list_of(agent=call.agent_number),
         "back": _back(request),
         "note": note,
         "longest_note": LONGEST_NOTE,
         "longest_tag": LONGEST_TAG,
-        "may_note": user.has_perm(remarks.ADD_NOTE),
-        "may_tag": user.has_perm(remarks.ADD_TAG),
+        "may_note": user.has_perm(notes.ADD_NOTE),
+        "may_tag": user.has_perm(notes.ADD_TAG),
         "may_see_listenings": user.has_perm("calllogs.view_listening"),
         "all_listenings": _listenings_of(call) if call_id == call.call_id else "",
-        "left": remarks.left_behind(
+        "left": notes.left_behind(
             call, user, sight, with_listenings=user.has_perm("calllogs.view_listening")
         ),
     }
@@ -132,7 +131,7 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         callers=[call.caller],
         what=call.call_id,
     )
-    return TemplateResponse(request, "calllogs/call.html", context)
+    return TemplateResponse(request, "calllogs/calls/detail.html", context)
 
 
 def badge_of(call: CallLog) -> str:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from calllogs import searching
 from calllogs.access.visibility import Sight
-from calllogs.filters import NOTHING, CallFilter, from_query
+from calllogs.calls import search as number_search
+from calllogs.calls.filters import NOTHING, CallFilter, from_query
 
 NOWHERE = "\x1f"  # a department of no call: the parser keeps no such sign
 
@@ -50,9 +50,9 @@ def told(wanted: CallFilter, sight: Sight) -> list[str]:
 
 def search_words(text: str) -> str:
     """For a person who sees half numbers: empty if the search says no more than is seen, or is none for a number."""
-    if searching.DOT in text or sum(sign.isdigit() for sign in text) < 3:
+    if number_search.DOT in text or sum(sign.isdigit() for sign in text) < 3:
         return ""
-    looks = searching.looks(text)
+    looks = number_search.looks(text)
     begin = [look.first for look in looks if look.first]
     end = [look.last for look in looks if look.last]
     said = {"first": _(" or ").join(begin), "last": _(" or ").join(end)}
@@ -82,7 +82,9 @@ def departments_words(sight: Sight) -> str:
 
 def shown(wanted: CallFilter, sight: Sight) -> CallFilter:
     """What another person chose, for this one to read: a view or an export."""
-    return wanted if sight.sees_numbers or not wanted.q else replace(wanted, q=searching.shortened(wanted.q))
+    return (
+        wanted if sight.sees_numbers or not wanted.q else replace(wanted, q=number_search.shortened(wanted.q))
+    )
 
 
 def shown_words(words: str, query: str, sight: Sight) -> str:
@@ -90,7 +92,7 @@ def shown_words(words: str, query: str, sight: Sight) -> str:
     if sight.sees_numbers:
         return words
     search = from_query(QueryDict(query)).q
-    return sight.text(words.replace(search, searching.shortened(search)) if search else words)
+    return sight.text(words.replace(search, number_search.shortened(search)) if search else words)
 
 
 def scope_words(words: str, sight: Sight) -> str:

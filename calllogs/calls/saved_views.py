@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from calllogs import narrowing
 from calllogs.access.visibility import EVERYTHING, Sight, sight_of
-from calllogs.admin import call_columns
-from calllogs.filters import CallFilter, from_query
+from calllogs.calls import columns as list_columns
+from calllogs.calls import visible_filter
+from calllogs.calls.filters import CallFilter, from_query
 from calllogs.models import SavedView
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
@@ -144,6 +144,6 @@ def _own(request: HttpRequest) -> SavedView | None:
 def _clean(query: str, sight: Sight = EVERYTHING) -> str:
     """As the list itself would write it, whatever was sent."""
     params = QueryDict(query[:100_000])
-    names = call_columns.named(params.getlist(call_columns.PARAMETER))
-    wanted = narrowing.shown(from_query(params), sight)
-    return query_of(wanted, [(call_columns.PARAMETER, name) for name in names])
+    names = list_columns.named(params.getlist(list_columns.PARAMETER))
+    wanted = visible_filter.shown(from_query(params), sight)
+    return query_of(wanted, [(list_columns.PARAMETER, name) for name in names])

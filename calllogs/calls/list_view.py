@@ -17,13 +17,13 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calllogs import narrowing, pages
 from calllogs.access.visibility import sight_of
-from calllogs.admin import call_choices, call_columns, call_views
-from calllogs.estimates import Count
-from calllogs.filters import PERIODS, CallFilter, from_query
+from calllogs.calls import columns as list_columns
+from calllogs.calls import filter_choices, pagination, saved_views, visible_filter
+from calllogs.calls.count_estimates import Count
+from calllogs.calls.filters import PERIODS, CallFilter, from_query
+from calllogs.calls.pagination import Page, Place
 from calllogs.intake.labels import clock_text
-from calllogs.pages import Page, Place
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.query_timeout import again_if_stopped
@@ -43,8 +43,8 @@ class CallList:
         if not self.has_view_permission(request):
             raise PermissionDenied
         wanted = from_query(request.GET)
-        if call_columns.REMEMBER in request.GET:
-            call_columns.remember(request)
+        if list_columns.REMEMBER in request.GET:
+            list_columns.remember(request)
             return redirect(address(wanted, column_pairs(request)))
         context = {
             **self.admin_site.each_context(request),
@@ -63,34 +63,34 @@ class CallList:
             count=len(seen),
             callers=[call.caller for call in seen],
         )
-        return TemplateResponse(request, "calllogs/call_list.html", context)
+        return TemplateResponse(request, "calllogs/calls/list.html", context)
 
     def get_urls(self: Any) -> list[URLPattern]:
-        change = self.admin_site.admin_view(lambda request: call_views.change(request, self))
+        change = self.admin_site.admin_view(lambda request: saved_views.change(request, self))
         return [path("views/", change, name="calllogs_views"), *super().get_urls()]  # type: ignore[misc]
 
 
 def address(wanted: CallFilter, columns: _Pairs, place: Place | None = None) -> str:
     """Of the list with this filter, these columns and this page."""
     where = [(PLACE, str(place))] if place and place != Place() else []
-    query = call_views.query_of(wanted, [*columns, *where])
+    query = saved_views.query_of(wanted, [*columns, *where])
     return f"{reverse(LIST)}?{query}" if query else reverse(LIST)
 
 
 def column_pairs(request: HttpRequest) -> _Pairs:
     """The columns of the address as they stand there; none if it names none."""
-    names = call_columns.named(request.GET.getlist(call_columns.PARAMETER))
-    return [(call_columns.PARAMETER, name) for name in names]
+    names = list_columns.named(request.GET.getlist(list_columns.PARAMETER))
+    return [(list_columns.PARAMETER, name) for name in names]
 
 
 def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
-    place, sight = pages.place_of(request.GET.get(PLACE, "")), sight_of(request.user)
-    page = pages.read(narrowing.narrowed(wanted, sight), place or Place())
+    place, sight = pagination.place_of(request.GET.get(PLACE, "")), sight_of(request.user)
+    page = pagination.read(visible_filter.narrowed(wanted, sight), place or Place())
     known = list(Agent.objects.order_by().values_list("number", "name", "department"))
     agents = {number: name for number, name, _department in known}
     departments = {department for _number, _name, department in known if department}
-    columns, pairs = call_columns.chosen(request), column_pairs(request)
-    sent = [(call_columns.PARAMETER, name) for name in columns] if columns != call_columns.USUAL else []
+    columns, pairs = list_columns.chosen(request), column_pairs(request)
+    sent = [(list_columns.PARAMETER, name) for name in columns] if columns != list_columns.USUAL else []
     problems = [*wanted.problems]
     if place is None:
         problems.append(_("This page's address is not complete. These are the newest calls."))
@@ -98,22 +98,22 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "wanted": wanted,
         "problems": problems,
         "notices": [
-            *narrowing.told(wanted, sight),
-            *call_choices.gone(
+            *visible_filter.told(wanted, sight),
+            *filter_choices.gone(
                 wanted, agents=agents, departments=departments, sight=sight, is_empty=not page.calls
             ),
         ],
-        "columns": [column for column in call_columns.COLUMNS if column.name in columns],
-        "all_columns": [(column, column.name in columns) for column in call_columns.COLUMNS],
+        "columns": [column for column in list_columns.COLUMNS if column.name in columns],
+        "all_columns": [(column, column.name in columns) for column in list_columns.COLUMNS],
         "seen": page.calls,
         "seen_words": wanted.words(agents=agents),
-        "rows": call_columns.rows(page.calls, columns, agents=agents, sight=sight),
+        "rows": list_columns.rows(page.calls, columns, agents=agents, sight=sight),
         "count": count_words(page.count),
         "span": _span(page),
         "stopped_at": page.stopped_at,
         "is_beyond": _is_beyond(page, place),
         "chips": [(part.words(agents=agents), address(rest, pairs)) for part, rest in wanted.parts()],
-        "choices": call_choices.offered(wanted, agents=agents, departments=departments, sight=sight),
+        "choices": filter_choices.offered(wanted, agents=agents, departments=departments, sight=sight),
         "periods": PERIODS.items(),
         "talk_from": clock_text(wanted.talk_from) if wanted.talk_from is not None else "",
         "talk_to": clock_text(wanted.talk_to) if wanted.talk_to is not None else "",
@@ -125,7 +125,7 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "plain_address": address(CallFilter(), pairs),
         "whole_address": request.build_absolute_uri(address(wanted, sent)),
         **_ways(wanted, pairs, page),
-        **call_views.context(request, wanted, sent),
+        **saved_views.context(request, wanted, sent),
     }
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from calllogs.access.visibility import Sight
-from calllogs.admin.call_story import lasting
+from calllogs.calls.timeline import lasting
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from ivrportal.common.phone import for_people

@@ -27,9 +27,9 @@ from django.db.models import (
 )
 from django.db.models import Count as CountOf
 
-from calllogs import estimates
-from calllogs.estimates import UNKNOWN, Count
-from calllogs.filters import CallFilter
+from calllogs.calls import count_estimates
+from calllogs.calls.count_estimates import UNKNOWN, Count
+from calllogs.calls.filters import CallFilter
 from calllogs.models import CallLog
 from ivrportal.common.query_timeout import TookTooLong, within
 
@@ -94,16 +94,16 @@ def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) ->
     meant, beyond, period = wanted.condition(now=now, office=office), _beyond(place), _only_period(wanted)
     if period == wanted:
         page = _page(_in_order(meant & beyond, place.is_down), place)
-        return _counted(page, lambda: estimates.of_period(meant))
+        return _counted(page, lambda: count_estimates.of_period(meant))
     edge = CallLog.objects.filter(period.condition(now=now) & beyond).order_by(*_order(place.is_down))
     steps = (FAR if place.is_far else WALK)[connection.vendor]
     walked = _walked(meant, edge[:steps])
     if len(walked) > PER_PAGE:
-        return _counted(_page(walked, place), lambda: estimates.of_many(meant))
+        return _counted(_page(walked, place), lambda: count_estimates.of_many(meant))
     page = _page(walked, place)
     reached = list(edge.values_list("started_at", "pk")[steps - 1 : steps + 1])
     if len(reached) < 2:  # there was nothing beyond the walk
-        return _counted(page, lambda: estimates.of_few(meant))
+        return _counted(page, lambda: count_estimates.of_few(meant))
     if place.is_far:
         return _stopped(page, place, *reached[0])
     few = meant
@@ -128,8 +128,8 @@ def _in_order(meant: Q, is_down: bool) -> list[CallLog]:
 def _walked(meant: Q, edge: QuerySet[CallLog]) -> list[CallLog]:
     """The calls among those of the edge. The walk is laid under the filter, so that no planner can leave it."""
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    under, first = estimates.sql_of(edge)
-    sql, parameters = estimates.sql_of(CallLog.objects.filter(meant).order_by())
+    under, first = count_estimates.sql_of(edge)
+    sql, parameters = count_estimates.sql_of(CallLog.objects.filter(meant).order_by())
     sql = sql.replace(f"FROM {table}", f"FROM ({under}) AS {table}", 1)
     return list(CallLog.objects.raw(f"{sql} LIMIT {PER_PAGE + 1}", [*first, *parameters]))
 

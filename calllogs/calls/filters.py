@@ -19,10 +19,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from calllogs import office_time, searching
+from calllogs.calls import office_hours_sql, search
+from calllogs.calls.query_params import Reading
 from calllogs.models import CallLog
 from calllogs.models.call import HAS_RECORDING
-from calllogs.reading import Reading
 from ivrportal.common.phone import for_people, to_e164
 from settings_sync.models import Agent
 
@@ -90,7 +90,7 @@ class CallFilter:
         if not self.office:
             return Q()
         first, last = self.days(now=now)
-        return office_time.condition(is_open=self.office == "in", first=first, last=last)
+        return office_hours_sql.condition(is_open=self.office == "in", first=first, last=last)
 
     def condition(
         self, *, now: dt.datetime | None = None, by_index: bool = False, office: Q | None = None
@@ -103,9 +103,9 @@ class CallFilter:
         first, last = self.days(now=now)
         wanted = Q()
         if first:
-            wanted &= Q(started_at__gte=office_time.midnight(first))
+            wanted &= Q(started_at__gte=office_hours_sql.midnight(first))
         if last:
-            wanted &= Q(started_at__lt=office_time.midnight(last + dt.timedelta(days=1)))
+            wanted &= Q(started_at__lt=office_hours_sql.midnight(last + dt.timedelta(days=1)))
         for name, values in self._choices():
             if values:
                 wanted &= Q((f"{name}__in", ["" if value == NOTHING else value for value in values]))
@@ -121,10 +121,10 @@ class CallFilter:
             )  # the index of talks begins with it; SQLite does not skip
         wanted &= self.office_condition(now=now) if office is None else office
         if self.weekday or self.hour:
-            wanted &= office_time.at_clock(weekday=self.weekday, hour=self.hour, first=first, last=last)
+            wanted &= office_hours_sql.at_clock(weekday=self.weekday, hour=self.hour, first=first, last=last)
         if not self.q:
             return wanted
-        return wanted & searching.condition(self.q, by_index=by_index, hides_numbers=self.hides_numbers)
+        return wanted & search.condition(self.q, by_index=by_index, hides_numbers=self.hides_numbers)
 
     def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
         """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true.
@@ -200,7 +200,7 @@ class CallFilter:
         if self.office:
             yield str(OFFICE[self.office])
         if self.weekday:
-            yield str(office_time.ON_WEEKDAYS[self.weekday])
+            yield str(office_hours_sql.ON_WEEKDAYS[self.weekday])
         if self.hour:
             yield _("from %(begins)s to %(ends)s") % {
                 "begins": f"{int(self.hour):02d}:00",
@@ -261,12 +261,12 @@ def from_query(params: QueryDict | Mapping[str, list[str]]) -> CallFilter:
         virtual_numbers=reading.several("number", _("virtual number"), canonical=_number),
         circles=reading.several("circle", _("circle")),
         office=reading.one_of("office", OFFICE, _("office hours")),
-        weekday=reading.one_of("weekday", office_time.ON_WEEKDAYS, _("weekday")),
-        hour=reading.one_of("hour", office_time.HOURS, _("hour")),
+        weekday=reading.one_of("weekday", office_hours_sql.ON_WEEKDAYS, _("weekday")),
+        hour=reading.one_of("hour", office_hours_sql.HOURS, _("hour")),
         recording=reading.one_of("recording", RECORDING, _("recording")),
         talk_from=talk_from,
         talk_to=talk_to,
-        q=reading.search(longest=searching.LONGEST),
+        q=reading.search(longest=search.LONGEST),
         problems=tuple(reading.problems),
     )
 

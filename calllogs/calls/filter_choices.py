@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import Sight
-from calllogs.filters import NOTHING, CallFilter
+from calllogs.calls.filters import NOTHING, CallFilter
 from calllogs.models import CallLog
 from ivrportal.common.phone import for_people
 
