@@ -21,9 +21,11 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import effect, erasures, export_page, home, wall, who_saw
+        from calllogs.admin import effect, erasures, export_page, who_saw
         from calllogs.alarms import views
         from calllogs.callbacks import views as callbacks_views
+        from calllogs.dashboard import views as dashboard_views
+        from calllogs.dashboard import wallboard_view
         from calllogs.intake import (
             connect_views,  # late: the admin modules register themselves with this very site
         )
@@ -38,10 +40,10 @@ class PortalSite(admin_theme.AdminSite):
             *erasures.urls(self),
             *export_page.urls(self),
             *views.urls(self),
-            *wall.urls(self),
+            *wallboard_view.urls(self),
             *who_saw.urls(self),
             *effect.urls(self),
-            *home.urls(self),
+            *dashboard_views.urls(self),
             *heard.urls(self),
             *changes.urls(self),
             *super().get_urls(),
@@ -66,9 +68,10 @@ class PortalSite(admin_theme.AdminSite):
         return {**super().each_context(request), "colors": {}, **banner.context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from calllogs.admin import home, home_asked  # late, for the same reason
-        from calllogs.admin.home_picture import Waiting
         from calllogs.alarms import views as alarms_views
+        from calllogs.dashboard import query_params
+        from calllogs.dashboard import views as dashboard_views  # late, for the same reason
+        from calllogs.dashboard.page_model import Waiting
         from settings_sync.admin import guard, heard
         from settings_sync.delivery import account_status, banner
 
@@ -76,7 +79,7 @@ class PortalSite(admin_theme.AdminSite):
         gate: Any = SimpleLazyObject(account_status.read)
         week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
-        asked = home_asked.from_query(request.GET)
+        asked = query_params.from_query(request.GET)
         now = gauges.now(sight_of(request.user).departments, then=asked.period.before().end)
         setattr(request, _COUNTED, now.missed_callers)  # once for the page and its navigation
         context = {
@@ -89,7 +92,7 @@ class PortalSite(admin_theme.AdminSite):
             "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
             # The banner and the strip of days ask about the same account.
             "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
-            **home.context(
+            **dashboard_views.context(
                 request, asked, agents=agents, waiting=Waiting(now.missed_callers, now.missed_callers_then)
             ),
         }

@@ -1,7 +1,8 @@
-from calllogs.admin import effect, exports, listen, reports, wall
+from calllogs.admin import effect, exports, listen, reports
 from calllogs.alarms import views
 from calllogs.callbacks import views as callbacks_views
 from calllogs.calls import admin
+from calllogs.dashboard import wallboard_view
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "views",
     "callbacks_views",
     "admin",
+    "wallboard_view",
 ]

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calllogs import reports, retention, tasks
-from calllogs.admin import home_asked, home_change, home_picture
-from calllogs.admin.home_picture import Waiting
 from calllogs.callbacks import hourly_counts
 from calllogs.calls.filters import from_query
+from calllogs.dashboard import change_indicator, page_model, query_params
+from calllogs.dashboard.page_model import Waiting
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.reports import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -32,7 +32,7 @@ ONE_DAY = "period=custom&from=2026-11-01&to=2026-11-01"
 def _no_worker_counts(request, monkeypatch):
     """Here is none that would count a moment later."""
     if "fifteen" not in request.node.name:
-        monkeypatch.setattr(home_picture, "OLD_S", 0)
+        monkeypatch.setattr(page_model, "OLD_S", 0)
 
 
 def fill(seed=1):
@@ -56,8 +56,8 @@ def fill(seed=1):
 
 
 def picture(query, now=NOW, *, waiting=None, departments=None):
-    asked = home_asked.from_query(QueryDict(query), now=now)
-    return home_picture.read(
+    asked = query_params.from_query(QueryDict(query), now=now)
+    return page_model.read(
         asked, names={RAVI: "Ravi"}, waiting=waiting or Waiting(3), departments=departments
     )
 
@@ -145,12 +145,14 @@ def test_a_morning_is_compared_with_a_morning():
 
 
 def test_a_change_says_whether_it_is_good():
-    kind = home_change.Kind("more", "fewer", is_good=False)
-    assert home_change.of_count(80, 100, kind).words == "\u221220 % fewer: better"
-    assert home_change.of_count(5, 0, kind) is None
-    assert home_change.of_count(1001, 1000, kind).tone == "neither"
-    assert home_change.of_share(0.9, 0.75, home_change.Kind("higher", "lower", True)).tone == "better"
-    assert [home_picture.share(value) for value in (None, 0, 0.001, 0.9999, 1)] == [
+    kind = change_indicator.Kind("more", "fewer", is_good=False)
+    assert change_indicator.of_count(80, 100, kind).words == "\u221220 % fewer: better"
+    assert change_indicator.of_count(5, 0, kind) is None
+    assert change_indicator.of_count(1001, 1000, kind).tone == "neither"
+    assert (
+        change_indicator.of_share(0.9, 0.75, change_indicator.Kind("higher", "lower", True)).tone == "better"
+    )
+    assert [page_model.share(value) for value in (None, 0, 0.001, 0.9999, 1)] == [
         "–",
         "0 %",
         "1 %",
@@ -173,9 +175,9 @@ def test_a_change_says_whether_it_is_good():
     ],
 )
 def test_a_period_is_read_from_the_address_and_written_there(query, first, last, problems):
-    asked = home_asked.from_query(QueryDict(query), now=NOW)
+    asked = query_params.from_query(QueryDict(query), now=NOW)
     assert (str(asked.first), str(asked.last), len(asked.problems)) == (first, last, problems)
-    again = home_asked.from_query(QueryDict(asked.query()), now=NOW)
+    again = query_params.from_query(QueryDict(asked.query()), now=NOW)
     assert (again.pick, again.period, again.problems) == (asked.pick, asked.period, ())
 
 

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from calllogs import reports
-from calllogs.admin.home_asked import MISSED, Links
+from calllogs.dashboard.query_params import MISSED, Links
 from calllogs.periods import day_of
 from calllogs.reports import Curve
 

@@ -18,10 +18,10 @@ from django.views.decorators.http import require_safe
 
 from calllogs import reports
 from calllogs.access.visibility import sight_of
-from calllogs.admin import home_asked, home_picture
-from calllogs.admin.home_asked import PICKS, Asked
-from calllogs.admin.home_picture import Waiting
 from calllogs.callbacks import hourly_counts, queries
+from calllogs.dashboard import page_model, query_params
+from calllogs.dashboard.page_model import Waiting
+from calllogs.dashboard.query_params import PICKS, Asked
 from ivrportal.common.query_timeout import TookTooLong
 from settings_sync.models import Agent
 
@@ -41,13 +41,13 @@ def figures(request: HttpRequest) -> HttpResponse:
     sight = sight_of(request.user)
     agents = Agent.objects.order_by().filter(sight.condition())
     names = dict(agents.values_list("number", "name"))
-    asked, waiting = home_asked.from_query(request.GET), None
+    asked, waiting = query_params.from_query(request.GET), None
     if request.user.has_perm(DESK):
         waited = hourly_counts.at(asked.period.before().end, sight.departments)
         waiting = Waiting(queries.waiting_in(sight.departments), waited)
     found = picture_of(request, asked, names=names, waiting=waiting)
     headers = {"Cache-Control": "no-store"}
-    return TemplateResponse(request, "calllogs/home_figures.html", found, headers=headers)
+    return TemplateResponse(request, "calllogs/dashboard/figures.html", found, headers=headers)
 
 
 def context(request: HttpRequest, asked: Asked, *, agents: list[Agent], waiting: Waiting) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def picture_of(
         "again": f"{alone}?{asked.query()}",
     }
     try:
-        found["picture"] = home_picture.read(asked, names=names, waiting=waiting, departments=departments)
+        found["picture"] = page_model.read(asked, names=names, waiting=waiting, departments=departments)
     except (DatabaseError, TookTooLong) as error:
         logger.warning("the home screen's figures could not be read (%s)", type(error).__name__)
     return found

@@ -21,13 +21,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from calllogs import wallboard
 from calllogs.access.visibility import sight_of
 from calllogs.callbacks.presentation import duration
+from calllogs.dashboard import wallboard
+from calllogs.dashboard.wallboard import Team, Wall
 from calllogs.models import CallLog
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.models.call import STATUS_LOOK
-from calllogs.wallboard import Team, Wall
 from ivrportal.common.phone import masked
 
 VIEW = "calllogs.view_calllog"
@@ -69,7 +69,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
     context = {**words(wallboard.read(sight_of(request.user))), "title": _("Wall board")}
-    return TemplateResponse(request, "calllogs/wall.html", context)
+    return TemplateResponse(request, "calllogs/dashboard/wallboard.html", context)
 
 
 def part(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
@@ -81,10 +81,14 @@ def part(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
             "is_signed_in": site.has_permission(request),
         }
         return TemplateResponse(
-            request, "calllogs/wall_signed_out.html", context, status=STOP_POLLING, headers=headers
+            request,
+            "calllogs/dashboard/wallboard_signed_out.html",
+            context,
+            status=STOP_POLLING,
+            headers=headers,
         )
     board = words(wallboard.read(sight_of(request.user)))
-    return TemplateResponse(request, "calllogs/wall_body.html", board, headers=headers)
+    return TemplateResponse(request, "calllogs/dashboard/wallboard_body.html", board, headers=headers)
 
 
 def words(wall: Wall) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from calllogs import reports
-from calllogs.admin import home_change as change
-from calllogs.admin import home_charts
-from calllogs.admin.home_asked import MISSED, Asked, Links
-from calllogs.admin.home_change import Change, Kind
-from calllogs.admin.home_charts import Chart
 from calllogs.callbacks import hourly_counts
 from calllogs.calls.filters import period_words
+from calllogs.dashboard import change_indicator as change
+from calllogs.dashboard import charts as dashboard_charts
+from calllogs.dashboard.change_indicator import Change, Kind
+from calllogs.dashboard.charts import Chart
+from calllogs.dashboard.query_params import MISSED, Asked, Links
 from calllogs.intake.labels import clock_text
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
@@ -122,9 +122,9 @@ def read(
     if not total.calls:
         return Picture(asked, _compared(period), is_level, True, is_new)
     links = Links(asked.first, asked.last, departments=departments)
-    charts = [home_charts.by_hour(day, period.now, hours, links.on(day))]
+    charts = [dashboard_charts.by_hour(day, period.now, hours, links.on(day))]
     if not is_one_day:
-        charts.append(home_charts.by_day(reports.days_of(period, hours), links))
+        charts.append(dashboard_charts.by_day(reports.days_of(period, hours), links))
     parts = [
         _part(kind, _shown(kind, found, names, departments), names, links, is_whole=departments is None)
         for kind in kinds
