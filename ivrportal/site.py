@@ -21,11 +21,12 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import effect, erasures, export_page, who_saw
+        from calllogs.admin import effect, erasures, who_saw
         from calllogs.alarms import views
         from calllogs.callbacks import views as callbacks_views
         from calllogs.dashboard import views as dashboard_views
         from calllogs.dashboard import wallboard_view
+        from calllogs.exports import views as exports_views
         from calllogs.intake import (
             connect_views,  # late: the admin modules register themselves with this very site
         )
@@ -38,7 +39,7 @@ class PortalSite(admin_theme.AdminSite):
             *connect_views.urls(self),
             *callbacks_views.urls(self),
             *erasures.urls(self),
-            *export_page.urls(self),
+            *exports_views.urls(self),
             *views.urls(self),
             *wallboard_view.urls(self),
             *who_saw.urls(self),

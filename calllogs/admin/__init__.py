@@ -1,8 +1,9 @@
-from calllogs.admin import effect, exports, listen, reports
+from calllogs.admin import effect, listen, reports
 from calllogs.alarms import views
 from calllogs.callbacks import views as callbacks_views
 from calllogs.calls import admin
 from calllogs.dashboard import wallboard_view
+from calllogs.exports import admin as exports_admin
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "callbacks_views",
     "admin",
     "wallboard_view",
+    "exports_admin",
 ]

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calllogs.exports import files, lease
-from calllogs.exports.facts import Tally
-from calllogs.exports.pieces import calls_of, pieces
+from calllogs.exports.metadata import Tally
+from calllogs.exports.render import calls_of, pieces
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import Export
 from ivrportal.common.database_clock import database_now

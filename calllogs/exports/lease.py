@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import F
 
-from calllogs.exports.facts import Tally
+from calllogs.exports.metadata import Tally
 from calllogs.models import Export
 from ivrportal.common.database_clock import database_now
 

@@ -6,10 +6,10 @@ from collections.abc import Generator
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs.exports import csv
-from calllogs.exports.facts import Tally
+from calllogs.exports import csv_format
 from calllogs.exports.jobs import words_for
-from calllogs.exports.pieces import pieces
+from calllogs.exports.metadata import Tally
+from calllogs.exports.render import pieces
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import Export
 
@@ -60,6 +60,6 @@ def _sent(export: Export, parts: Pieces) -> Pieces:
         # Its text may hold a filter with somebody's number.
         logger.error("export %d failed: %s", export.pk, type(error).__name__)
         if export.file_format == Export.Format.CSV:
-            yield csv.told(_("THIS EXPORT IS NOT COMPLETE: it had to stop here. Ask for it again."))
+            yield csv_format.told(_("THIS EXPORT IS NOT COMPLETE: it had to stop here. Ask for it again."))
     finally:
         parts.close()

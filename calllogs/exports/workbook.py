@@ -12,7 +12,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from calllogs.exports.columns import COLUMNS, DEFINITIONS
-from calllogs.exports.facts import Facts
+from calllogs.exports.metadata import Facts
 
 MOST_ROWS = 1_048_576  # of a sheet, with the header's
 OPTIONS = {

@@ -11,10 +11,10 @@ from django.utils import timezone
 from openpyxl.utils.escape import unescape
 
 from calllogs.calls import filters
-from calllogs.export_asked import Asked
 from calllogs.exports.columns import COLUMNS, Call, Setting, cells, columns_of
-from calllogs.exports.facts import Tally
-from calllogs.exports.pieces import pieces
+from calllogs.exports.metadata import Tally
+from calllogs.exports.render import pieces
+from calllogs.exports.requests import Asked
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calllogs.calls import filters
-from calllogs.exports import csv, snapshot, workbook
+from calllogs.exports import csv_format, snapshot, workbook
 from calllogs.exports.columns import COLUMNS
-from calllogs.exports.facts import Tally
+from calllogs.exports.metadata import Tally
 from calllogs.models import CallLog, Export
 from ivrportal.common.spreadsheet import safe
 from settings_sync.models import Agent
@@ -64,7 +64,7 @@ def test_few_calls_and_many_come_newest_first(nasty, monkeypatch, many):
     calls = CallLog.objects.exclude(caller="plain")
     with snapshot.Snapshot(KOLKATA) as moment:
         assert moment.count(calls) == len(NASTY) - (connection.vendor != "sqlite")
-        assert csv_rows(b"".join(csv.pieces(moment, calls, Tally()))) == expected(
+        assert csv_rows(b"".join(csv_format.pieces(moment, calls, Tally()))) == expected(
             calls, zone=KOLKATA, names=nasty
         )
 

@@ -15,8 +15,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
-from calllogs import export_asked, tasks
-from calllogs.exports import files, jobs, lease
+from calllogs import tasks
+from calllogs.exports import files, jobs, lease, requests
 from calllogs.models import Export
 from ivrportal.management.commands import sync_run
 from tests.calllogs.exporting import asked, csv_rows, make_calls
@@ -40,7 +40,7 @@ def places(settings, tmp_path):
 @pytest.fixture
 def job(places):
     make_calls(["one", "two", "three"])
-    return export_asked.begin_job(asked(make_user("asha", None)))[0]
+    return requests.begin_job(asked(make_user("asha", None)))[0]
 
 
 def test_a_job_ends_in_a_whole_file_that_is_named_and_kept(job, places):
@@ -62,7 +62,7 @@ def test_who_asks_twice_at_once_joins_the_first(job):
     def ask():
         barrier.wait()
         with contextlib.closing(connections["default"]):
-            got.append(export_asked.begin_job(asked(user)))
+            got.append(requests.begin_job(asked(user)))
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
@@ -70,10 +70,10 @@ def test_who_asks_twice_at_once_joins_the_first(job):
     for thread in threads:
         thread.join()
     assert {(export.pk, is_new) for export, is_new in got} == {(job.pk, False)}
-    assert export_asked.begin_job(asked(user, file_format="xlsx"))[1]
-    assert export_asked.begin_job(asked(user, query="status=MISSED"))[1]
+    assert requests.begin_job(asked(user, file_format="xlsx"))[1]
+    assert requests.begin_job(asked(user, query="status=MISSED"))[1]
     jobs.run(job.pk)
-    assert export_asked.begin_job(asked(user))[1], "after the first has ended there is a new one"
+    assert requests.begin_job(asked(user))[1], "after the first has ended there is a new one"
 
 
 def test_only_one_worker_writes(job):
@@ -85,13 +85,13 @@ def test_only_one_worker_writes(job):
 
 def test_a_cancelled_job_stops_and_leaves_nothing(job, places, monkeypatch):
     monkeypatch.setattr(lease, "BEAT_S", 0.02)
-    monkeypatch.setattr(jobs, "pieces", lambda *_: iter(_slowly(b"x", lambda: export_asked.cancel(job))))
+    monkeypatch.setattr(jobs, "pieces", lambda *_: iter(_slowly(b"x", lambda: requests.cancel(job))))
     assert not jobs.run(job.pk)
     job.refresh_from_db()
     assert (job.state, list(places.iterdir())) == (State.CANCELLED, [])
-    assert not export_asked.cancel(job)
+    assert not requests.cancel(job)
     monkeypatch.undo()
-    assert export_asked.try_again(job) == job
+    assert requests.try_again(job) == job
     assert jobs.run(job.pk)
 
 
@@ -194,7 +194,7 @@ def test_today_is_the_day_on_which_it_was_asked_for(job):
     long_ago = timezone.now() - dt.timedelta(days=1)
     make_calls(["now"], started_at=timezone.now(), call_id="now")
     make_calls(["then"], started_at=long_ago, call_id="then")
-    late = export_asked.begin_job(asked(job.person, query="period=today"))[0]
+    late = requests.begin_job(asked(job.person, query="period=today"))[0]
     Export.objects.filter(pk=late.pk).update(asked_at=long_ago)
     jobs.run(late.pk)
     late.refresh_from_db()

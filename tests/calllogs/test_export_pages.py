@@ -9,8 +9,8 @@ from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 
-from calllogs import export_asked, tasks
-from calllogs.exports import files, jobs, pieces, streaming
+from calllogs import tasks
+from calllogs.exports import files, jobs, render, requests, streaming
 from calllogs.models import CallLog, DepartmentLimit, Export
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from tests.calllogs.exporting import asked, csv_rows, make_calls, sheets, xlsx_rows
@@ -158,7 +158,7 @@ def test_a_large_export_becomes_a_job_that_a_second_wish_joins(supervisor, setti
 
 def test_a_file_is_for_its_person_and_for_superusers(client_for, supervisor):
     make_calls(["a"])
-    job, _ = export_asked.begin_job(asked(User.objects.get(username="supervisors")))
+    job, _ = requests.begin_job(asked(User.objects.get(username="supervisors")))
     jobs.run(job.pk)
     other = Client(headers={"host": "127.0.0.1"})
     other.force_login(make_user("other", SUPERVISORS))
@@ -175,7 +175,7 @@ def test_a_file_is_for_its_person_and_for_superusers(client_for, supervisor):
 
 def test_who_may_not_export_can_neither_export_nor_see(client_for):
     manager = client_for(OFFICE_MANAGERS)
-    job, _ = export_asked.begin_job(asked(make_user("asha", None)))
+    job, _ = requests.begin_job(asked(make_user("asha", None)))
     for response in (
         manager.get(PAGE),
         post(manager),
@@ -188,7 +188,7 @@ def test_who_may_not_export_can_neither_export_nor_see(client_for):
 
 
 def test_a_cancelled_job_can_be_tried_again_and_a_lost_file_is_not_found(supervisor):
-    job, _ = export_asked.begin_job(asked(User.objects.get(username="supervisors")))
+    job, _ = requests.begin_job(asked(User.objects.get(username="supervisors")))
     assert "cancelled" in supervisor.post(url("cancel", job), follow=True).content.decode()
     assert "had ended before" in supervisor.post(url("cancel", job), follow=True).content.decode()
     supervisor.post(url("again", job))
@@ -232,7 +232,7 @@ def test_the_command_s_exports_are_on_record_too():
     record = Export.objects.get()
     assert (record.who, record.way, record.state, record.rows) == ("command line", "COMMAND", State.DONE, 1)
     assert CallLog.objects.count() == 1
-    assert pieces.calls_of(record).count() == 1
+    assert render.calls_of(record).count() == 1
 
 
 # --- what a person may see ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from django.utils import timezone
 from calllogs.callbacks import actions, refresh
 from calllogs.calls import filters
 from calllogs.calls.columns import COLUMNS
-from calllogs.export_asked import Asked
+from calllogs.exports.requests import Asked
 from calllogs.models import (
     CallLog,
     CallNote,

@@ -13,9 +13,9 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
-from calllogs import export_asked
 from calllogs.callbacks import refresh
 from calllogs.calls import filters
+from calllogs.exports import requests
 from calllogs.intake.storage import store
 from calllogs.models import (
     Alarm,
@@ -85,8 +85,8 @@ class World:
         return Push.objects.get()
 
     def job(self, state: str = Export.State.WAITING) -> Export:
-        asked = export_asked.Asked(self.user, filters.from_query(QueryDict("")), "csv")
-        export = export_asked.begin_job(asked)[0]
+        asked = requests.Asked(self.user, filters.from_query(QueryDict("")), "csv")
+        export = requests.begin_job(asked)[0]
         Export.objects.filter(pk=export.pk).update(state=state)
         return export
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calllogs.calls import filters
-from calllogs.export_asked import Asked
+from calllogs.exports.requests import Asked
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import recorded
 from calllogs.models import Export

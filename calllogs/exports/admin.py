@@ -18,14 +18,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs import export_asked
 from calllogs.access.history_mixin import NumbersInHistory
 from calllogs.access.visibility import sight_of
-from calllogs.admin.export_page import MAY, headers
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import from_query
-from calllogs.exports import files
-from calllogs.exports.pieces import CONTENT_TYPES
+from calllogs.exports import files, requests
+from calllogs.exports.render import CONTENT_TYPES
+from calllogs.exports.views import MAY, headers
 from calllogs.intake.labels import to_the_second
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
@@ -53,7 +52,7 @@ def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) 
 
 @admin.register(Export)
 class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
-    list_before_template = "calllogs/exports_before.html"
+    list_before_template = "calllogs/exports/list_intro.html"
     list_display = ["asked_at", "who", "file_format", "shown_rows", "shown_state"]
     list_filter = [("state", admin_theme.ChoicesDropdownFilter), ("asked_at", admin_theme.RangeDateFilter)]
     list_filter_submit = True
@@ -82,7 +81,7 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
 
         @admin_theme.display(description=gettext_lazy("File"))
         def file(export: Export) -> str:
-            may_have = is_own(request, export) and export_asked.still_may(request.user, export)
+            may_have = is_own(request, export) and requests.still_may(request.user, export)
             if not (export.can_be_downloaded and may_have):
                 return "–"
             address = reverse("admin:calllogs_export_file", args=[export.pk])
@@ -132,17 +131,17 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
             "title": title,
             "opts": self.opts,
         }
-        return TemplateResponse(request, "calllogs/export.html", context)
+        return TemplateResponse(request, "calllogs/exports/export.html", context)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of the page that renews itself."""
         context = self._shown(request, get_object_or_404(self.get_queryset(request), pk=pk))
-        return TemplateResponse(request, "calllogs/export_progress.html", context)
+        return TemplateResponse(request, "calllogs/exports/progress.html", context)
 
     def file(self, request: HttpRequest, pk: int) -> FileResponse:
         """The file, if it is whole and still kept."""
         export = self._own(request, pk)
-        if not export_asked.still_may(request.user, export):
+        if not requests.still_may(request.user, export):
             raise PermissionDenied
         if not export.can_be_downloaded:
             raise Http404
@@ -158,7 +157,7 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
     def cancel(self, request: HttpRequest, pk: int) -> HttpResponse:
         export = self._own(request, pk)
         with transaction.atomic():
-            is_cancelled = export_asked.cancel(export)
+            is_cancelled = requests.cancel(export)
             if is_cancelled:
                 changes = {"state": [export.state, Export.State.CANCELLED]}
                 _record(Action.CHANGED, request, export, changes=changes)
@@ -170,10 +169,10 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
 
     def again(self, request: HttpRequest, pk: int) -> HttpResponse:
         export = self._own(request, pk)
-        if not export_asked.still_may(request.user, export):
+        if not requests.still_may(request.user, export):
             raise PermissionDenied
         with transaction.atomic():
-            export = export_asked.try_again(export)
+            export = requests.try_again(export)
             _record(Action.EXPORTED, request, export)
         return redirect("admin:calllogs_export_change", export.pk)
 
@@ -195,7 +194,7 @@ class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin
             "list_query": visible_filter.shown(from_query(QueryDict(export.query)), sight).query(),
             "badge": self.shown_state(export),
             "is_own": is_own(request, export),
-            "may_have": export_asked.still_may(request.user, export),
+            "may_have": requests.still_may(request.user, export),
         }
 
     def _note_seen(self, request: HttpRequest, export: Export) -> None:

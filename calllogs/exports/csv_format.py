@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from calllogs.exports.columns import COLUMNS, DEFINITIONS, Column, cells
-from calllogs.exports.facts import Tally
+from calllogs.exports.metadata import Tally
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
 

@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from calllogs.access.visibility import sight_of
-from calllogs.admin import export_news
 from calllogs.calls import filters, visible_filter
-from calllogs.export_asked import Asked, begin_job, hidden_from
+from calllogs.exports import notices
 from calllogs.exports.columns import COLUMNS
-from calllogs.exports.facts import facts_of
-from calllogs.exports.pieces import CONTENT_TYPES
+from calllogs.exports.metadata import facts_of
+from calllogs.exports.render import CONTENT_TYPES
+from calllogs.exports.requests import Asked, begin_job, hidden_from
 from calllogs.exports.size import size_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import sent
@@ -41,7 +41,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
         ),
         path(
             "calllogs/export/news/",
-            site.admin_view(require_safe(export_news.fragment)),
+            site.admin_view(require_safe(notices.fragment)),
             name="calllogs_export_news",
         ),
     ]
@@ -74,7 +74,7 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
         "columns": COLUMNS,
         "formats": Export.Format.choices,
     }
-    return TemplateResponse(request, "calllogs/export_ask.html", context)
+    return TemplateResponse(request, "calllogs/exports/request.html", context)
 
 
 def _begin(request: HttpRequest, asked: Asked) -> HttpResponseBase:

@@ -27,4 +27,4 @@ def fragment(request: HttpRequest) -> HttpResponse:
         "is_moving": any(export.is_under_way for export in exports),
         "query": request.GET.urlencode(),
     }
-    return TemplateResponse(request, "calllogs/export_news.html", context)
+    return TemplateResponse(request, "calllogs/exports/notices.html", context)

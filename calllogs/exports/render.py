@@ -7,9 +7,9 @@ from django.http import QueryDict
 
 from calllogs.access.visibility import Sight
 from calllogs.calls import filters, visible_filter
-from calllogs.exports import csv, xlsx
+from calllogs.exports import csv_format, xlsx_format
 from calllogs.exports.columns import columns_of
-from calllogs.exports.facts import Tally, facts_of
+from calllogs.exports.metadata import Tally, facts_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
 
@@ -34,5 +34,7 @@ def sight_of(export: Export) -> Sight:
 def pieces(export: Export, snapshot: Snapshot, tally: Tally) -> Iterator[bytes]:
     """The file, piece by piece; an empty piece means that there is none yet."""
     if export.file_format == Export.Format.XLSX:
-        return xlsx.pieces(snapshot, calls_of(export), tally, facts_of(export), columns_of(export.hides))
-    return csv.pieces(snapshot, calls_of(export), tally, columns_of(export.hides))
+        return xlsx_format.pieces(
+            snapshot, calls_of(export), tally, facts_of(export), columns_of(export.hides)
+        )
+    return csv_format.pieces(snapshot, calls_of(export), tally, columns_of(export.hides))

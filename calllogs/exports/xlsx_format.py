@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from calllogs.exports import workbook
 from calllogs.exports.columns import DEFINITIONS, Column, cells
-from calllogs.exports.facts import Facts, Tally
+from calllogs.exports.metadata import Facts, Tally
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
 
