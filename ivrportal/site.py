@@ -21,12 +21,13 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import effect, erasures, who_saw
+        from calllogs.admin import erasures, who_saw
         from calllogs.alarms import views
         from calllogs.callbacks import views as callbacks_views
         from calllogs.dashboard import views as dashboard_views
         from calllogs.dashboard import wallboard_view
         from calllogs.exports import views as exports_views
+        from calllogs.impact import views as impact_views
         from calllogs.intake import (
             connect_views,  # late: the admin modules register themselves with this very site
         )
@@ -43,7 +44,7 @@ class PortalSite(admin_theme.AdminSite):
             *views.urls(self),
             *wallboard_view.urls(self),
             *who_saw.urls(self),
-            *effect.urls(self),
+            *impact_views.urls(self),
             *dashboard_views.urls(self),
             *heard.urls(self),
             *changes.urls(self),

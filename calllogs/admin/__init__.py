@@ -1,9 +1,10 @@
-from calllogs.admin import effect, listen, reports
+from calllogs.admin import listen, reports
 from calllogs.alarms import views
 from calllogs.callbacks import views as callbacks_views
 from calllogs.calls import admin
 from calllogs.dashboard import wallboard_view
 from calllogs.exports import admin as exports_admin
+from calllogs.impact import views as impact_views
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "admin",
     "wallboard_view",
     "exports_admin",
+    "impact_views",
 ]

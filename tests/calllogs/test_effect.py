@@ -12,10 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from calllogs import reports
-from calllogs.effect import Standing, basis, chance, history, marks, words
-from calllogs.effect.chance import Count, Verdict
-from calllogs.effect.compare import Problem, compare
-from calllogs.effect.spans import difference, edges, whole_hours
+from calllogs.impact import Standing, change_marks, explanation, marks, significance, summary_text
+from calllogs.impact.compare import Problem, compare
+from calllogs.impact.minute_spans import difference, edges, whole_hours
+from calllogs.impact.significance import Count, Verdict
 from calllogs.models import CallLog, DepartmentLimit
 from calllogs.periods import Period
 from calllogs.rollups import level as rollup_level
@@ -99,7 +99,7 @@ def found(key=None, *, period=PERIOD, now=NOW, among=None) -> Any:
     rollup_level.rebuild()
     with reports.level():
         period = replace(period, now=now)
-        whole = history.read(period)
+        whole = change_marks.read(period)
         chosen = [mark for mark in whole.found if key in (None, mark.key)]
         return compare(chosen[-1], whole, period, among=among)
 
@@ -155,17 +155,17 @@ def test_the_sentence_can_be_read_off_and_its_counts_are_those_of_plain_sql():
     assert result.after.days == tuple(SATURDAY + week * WEEK for week in range(1, 5))
     assert result.before.whole == plain(result.before.days) == Count(201, 113)
     assert result.after.whole == plain(result.after.days)
-    assert text(words.sentence(result)) == (
+    assert text(summary_text.sentence(result)) == (
         "After the hours of Saturday went from 09:30–13:00 to 09:30–16:30, missed calls on Saturdays fell from 56 % "
         "(113 of 201) to 14 % (28 of 200)."
     )
     assert result.judged.verdict == Verdict.MORE
-    assert words.spans_words(result.spans) == "13:00–16:30"
+    assert summary_text.spans_words(result.spans) == "13:00–16:30"
     assert result.before.in_touched == plain(result.before.days, spans=[("13:00", "16:30")]) == Count(40, 32)
     assert result.after.in_touched == plain(result.after.days, spans=[("13:00", "16:30")])
     assert (
         "Saturdays: 4 before it and 4 after it. Sat 3 Oct 2026, the day of the change"
-        in basis.lines(result)[0]
+        in explanation.lines(result)[0]
     )
 
 
@@ -189,14 +189,16 @@ def test_who_sees_some_departments_is_told_of_their_calls_alone(among):
     for side in (result.before, result.after):
         whole = [plain(side.days, department=name) for name in among]
         touched = [plain(side.days, spans=spans, department=name) for name in among]
-        assert side.whole == chance.total(whole)
-        assert side.in_touched == chance.total(touched)
+        assert side.whole == significance.total(whole)
+        assert side.in_touched == significance.total(touched)
     of_period = [
         plain([PERIOD.first_day + DAY * n for n in range((NOW.date() - PERIOD.first_day).days + 1)], department=name)
         for name in among
     ]  # fmt: skip
-    assert sum(calls for _at, calls, _missed in result.days) == chance.total(of_period).calls
-    assert f"Only calls of the departments that you see count: {', '.join(among)}." in basis.lines(result)
+    assert sum(calls for _at, calls, _missed in result.days) == significance.total(of_period).calls
+    assert f"Only calls of the departments that you see count: {', '.join(among)}." in explanation.lines(
+        result
+    )
 
 
 def test_another_department_s_agent_is_compared_by_the_calls_that_one_sees():
@@ -262,7 +264,7 @@ def test_neither_side_reaches_over_another_change_into_today_or_onto_holidays():
         SATURDAY - 3 * WEEK,
     )  # between the change and the holiday
     assert result.after.days == (SATURDAY + WEEK, SATURDAY + 3 * WEEK)
-    lines = " ".join(basis.lines(result))
+    lines = " ".join(explanation.lines(result))
     assert "No more, because the same had been changed on Sat 5 Sep 2026." in lines
     assert "Left out: Sat 26 Sep 2026 (holiday), Sat 17 Oct 2026 (hours for that date only)." in lines
     assert found(f"hours-{row.pk}", now=at(SATURDAY + WEEK)).problem == Problem.NOT_OVER
@@ -275,8 +277,8 @@ def test_a_young_change_says_that_no_more_time_has_passed():
         ring(SATURDAY + week * WEEK, 20, 20)
     result = found(now=at(SATURDAY + 2 * WEEK))
     assert (len(result.before.days), result.judged.verdict) == (1, Verdict.ONE_DAY)
-    assert "No more, because no more time has passed since." in basis.lines(result)
-    assert "one day can always be an odd one" in words.verdict(result.judged)[0]
+    assert "No more, because no more time has passed since." in explanation.lines(result)
+    assert "one day can always be an odd one" in summary_text.verdict(result.judged)[0]
 
 
 def test_days_changed_alike_are_one_mark_and_are_compared_weekday_by_weekday():
@@ -287,16 +289,16 @@ def test_days_changed_alike_are_one_mark_and_are_compared_weekday_by_weekday():
         if day:
             ring(SATURDAY + DAY * day, 3, 5)
     (mark,) = marks(PERIOD).found
-    assert (words.what(mark), len(mark.changes)) == ("Monday to Friday: 09:30–18:30 → 09:00–18:30", 5)
+    assert (summary_text.what(mark), len(mark.changes)) == ("Monday to Friday: 09:30–18:30 → 09:00–18:30", 5)
     result = found()
     assert len(result.before.days) == len(result.after.days) == 20
     pairs = zip(result.before.days, result.after.days, strict=True)
     assert all(one.weekday() == other.weekday() < 5 for one, other in pairs)
     assert "calls on these days stayed about the same: 38 % (60 of 160) before it" in text(
-        words.sentence(result)
+        summary_text.sentence(result)
     )
     assert result.is_widened
-    assert words.spans_words(result.spans) == "09:00–10:00"
+    assert summary_text.spans_words(result.spans) == "09:00–10:00"
 
 
 # --- when it was in force --------------------------------------------------------------------------------
@@ -306,9 +308,9 @@ def test_a_mark_stands_where_the_provider_had_it_else_where_it_was_saved_and_say
     change_hours(sunday, NEW, at(SATURDAY, "08:00"))
     known, unknown = sorted(marks(PERIOD).found, key=lambda mark: mark.standing)
     assert (known.standing, known.at) == (Standing.IN_FORCE, at(SATURDAY + DAY, "11:30"))
-    assert words.standing(known) == "In force at the provider since 4 Oct, 11:30"
+    assert summary_text.standing(known) == "In force at the provider since 4 Oct, 11:30"
     assert (unknown.standing, unknown.at) == (Standing.SAVED, at(SATURDAY, "08:00"))
-    assert words.standing(unknown) == "Saved 3 Oct, 08:00; the provider's answer is not known"
+    assert summary_text.standing(unknown) == "Saved 3 Oct, 08:00; the provider's answer is not known"
     assert not marks(Period.days(SATURDAY + 2 * DAY, SATURDAY + 9 * DAY, NOW)).found
     only = marks(Period.days(SATURDAY + DAY, SATURDAY + DAY, NOW)).found
     assert [mark.key for mark in only] == [known.key], "saved the day before, in force on this one"
@@ -326,9 +328,9 @@ def test_a_change_that_the_provider_refused_has_no_effect_and_limits_no_other():
         ring(SATURDAY + week * WEEK, 20, 20)
     result = found(f"hours-{refused.pk}")
     assert (result.mark.standing, result.problem) == (Standing.NOT_THERE, Problem.NOT_THERE)
-    assert "never in force at the provider" in words.standing(result.mark)
-    assert "callers did not notice it" in basis.problem(result)
-    assert words.sentence(result) == ""
+    assert "never in force at the provider" in summary_text.standing(result.mark)
+    assert "callers did not notice it" in explanation.problem(result)
+    assert summary_text.sentence(result) == ""
     assert found().before.days == (SATURDAY - WEEK, SATURDAY - 2 * WEEK)
 
 
@@ -340,14 +342,14 @@ def test_two_changes_on_one_day_are_told_together_at_the_last_of_them():
         ring(SATURDAY + week * WEEK, 20, 20)
     one = found(f"hours-{first.pk}")
     assert (one.problem, one.again) == (Problem.CHANGED_AGAIN, at(SATURDAY, "09:00"))
-    assert "changed again 3 Oct, 09:00" in basis.problem(one)
+    assert "changed again 3 Oct, 09:00" in explanation.problem(one)
     both = found()
-    assert words.spans_words(both.spans) == "13:00–16:30", "against the hours before both"
+    assert summary_text.spans_words(both.spans) == "13:00–16:30", "against the hours before both"
     assert both.before.days == (SATURDAY - WEEK, SATURDAY - 2 * WEEK)
-    assert text(words.sentence(both)).startswith(
+    assert text(summary_text.sentence(both)).startswith(
         "After the hours of Saturday became 09:30–16:30, missed calls"
     )
-    assert any("changed 2 times: this is what they did together" in line for line in basis.lines(both))
+    assert any("changed 2 times: this is what they did together" in line for line in explanation.lines(both))
 
 
 def test_a_change_undone_the_next_day_says_that_nothing_lies_between():
@@ -358,9 +360,9 @@ def test_a_change_undone_the_next_day_says_that_nothing_lies_between():
         ring(SATURDAY + week * WEEK, 20, 20)
     one, other = found(f"hours-{first.pk}"), found()
     assert one.problem == Problem.CHANGED_AGAIN
-    assert "before a whole day had passed" in basis.problem(one)
+    assert "before a whole day had passed" in explanation.problem(one)
     assert other.problem == Problem.NO_CALLS_BEFORE
-    assert "The same had been changed on Sat 3 Oct 2026" in basis.problem(other)
+    assert "The same had been changed on Sat 3 Oct 2026" in explanation.problem(other)
     assert len(marks(PERIOD).found) == 2
 
 
@@ -374,9 +376,9 @@ def test_a_holiday_is_compared_with_the_same_weekday_of_the_weeks_before():
         ring(SATURDAY - week * WEEK, 9 + week % 2, 30)
     result = found()
     assert (result.mark.day, result.mark.standing) == (SATURDAY, Standing.IN_FORCE)
-    assert words.standing(result.mark) == "The provider had it since 24 Sep, 10:00"
+    assert summary_text.standing(result.mark) == "The provider had it since 24 Sep, 10:00"
     assert result.before.days == tuple(SATURDAY - week * WEEK for week in range(1, 5))
-    assert text(words.sentence(result)) == (
+    assert text(summary_text.sentence(result)) == (
         "On Founder's day, Saturday, 3 October 2026, 100 % (40 of 40) were missed; on the 4 Saturdays before it, 24 % "
         "(38 of 158)."
     )
@@ -393,7 +395,7 @@ def test_a_holiday_that_was_taken_back_in_time_was_met_by_nobody():
     ProviderSetting.objects.all().delete()  # as when a person confirms that the provider's support took it back
     (mark,) = marks(PERIOD).found
     assert mark.standing == Standing.NOT_THERE
-    assert "the provider took it back" in basis.problem(found())
+    assert "the provider took it back" in explanation.problem(found())
 
 
 def test_hours_for_one_date_touch_what_differs_from_the_usual_ones_of_then():
@@ -407,8 +409,8 @@ def test_hours_for_one_date_touch_what_differs_from_the_usual_ones_of_then():
         ring(SATURDAY - week * WEEK, 20, 20, time="15:00")
     (mark,) = (mark for mark in marks(PERIOD).found if mark.kind == "other")
     result = found(mark.key)
-    assert words.what(mark) == "Open 09:30–14:00 on Sat 3 Oct 2026 only"
-    assert words.spans_words(result.spans) == "14:00–18:00"
+    assert summary_text.what(mark) == "Open 09:30–14:00 on Sat 3 Oct 2026 only"
+    assert summary_text.spans_words(result.spans) == "14:00–18:00"
     assert result.after.in_touched == plain([SATURDAY], spans=[("14:00", "18:00")]) == Count(40, 20)
 
 
@@ -430,7 +432,7 @@ def test_an_agents_switch_is_compared_in_the_department_and_ends_at_the_next_swi
     by_weekday = tuple(SATURDAY + DAY * day for day in (2, 3, 1))
     assert result.after.days == by_weekday
     assert result.before.whole == plain(result.before.days, department="Sales")
-    assert "After Asha was switched off, missed calls of Sales stayed" in words.sentence(result)
+    assert "After Asha was switched off, missed calls of Sales stayed" in summary_text.sentence(result)
     Agent.history.all().update(department="Unknown to the calls")
     assert found().department == ""
 
@@ -449,9 +451,9 @@ def test_an_agents_switch_is_compared_in_the_department_and_ends_at_the_next_swi
     ],
 )
 def test_small_numbers_are_not_taken_for_an_effect(before, after, verdict):
-    judged = chance.judge([Count(*day) for day in before], [Count(*day) for day in after])
+    judged = significance.judge([Count(*day) for day in before], [Count(*day) for day in after])
     assert judged.verdict == verdict
-    assert words.verdict(judged)[0]
+    assert summary_text.verdict(judged)[0]
 
 
 # --- the page --------------------------------------------------------------------------------------------

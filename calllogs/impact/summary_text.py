@@ -7,11 +7,11 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from calllogs.effect import chance
-from calllogs.effect.chance import Count, Judged, Verdict
-from calllogs.effect.compare import Comparison
-from calllogs.effect.history import AGENT, HOLIDAY, Mark, Standing
-from calllogs.effect.spans import DAY, Span
+from calllogs.impact import significance
+from calllogs.impact.change_marks import AGENT, HOLIDAY, Mark, Standing
+from calllogs.impact.compare import Comparison
+from calllogs.impact.minute_spans import DAY, Span
+from calllogs.impact.significance import Count, Judged, Verdict
 from settings_sync.changes import ADDED, DELETED, moment_words
 from settings_sync.models import Agent
 
@@ -219,7 +219,9 @@ def verdict(judged: Judged) -> tuple[str, str]:
     digits = int(margin < 10)
     points = {"points": number_format(round(margin, digits), digits)}
     if judged.verdict == Verdict.TOO_FEW:
-        return _("Too few calls to say: fewer than %(fewest)d on a side.") % {"fewest": chance.FEWEST}, "base"
+        return _("Too few calls to say: fewer than %(fewest)d on a side.") % {
+            "fewest": significance.FEWEST
+        }, "base"
     if judged.verdict == Verdict.ONE_DAY:
         return _("Too few days to say: one day can always be an odd one."), "base"
     if judged.verdict == Verdict.MORE:

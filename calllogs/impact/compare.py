@@ -13,11 +13,11 @@ from enum import StrEnum
 
 from django.utils import timezone
 
-from calllogs.effect import bounds, chance, counts, spans
-from calllogs.effect.chance import Count, Judged
-from calllogs.effect.counts import DayCount
-from calllogs.effect.history import AGENT, HOURS, OTHER, Mark, Marks, Standing
-from calllogs.effect.spans import Span
+from calllogs.impact import bounds, day_counts, minute_spans, significance
+from calllogs.impact.change_marks import AGENT, HOURS, OTHER, Mark, Marks, Standing
+from calllogs.impact.day_counts import DayCount
+from calllogs.impact.minute_spans import Span
+from calllogs.impact.significance import Count, Judged
 from calllogs.periods import Period
 from calllogs.rollups.reading import Departments
 from settings_sync import desired
@@ -55,11 +55,11 @@ class Side:
 
     @property
     def whole(self) -> Count:
-        return chance.total(self.counts)
+        return significance.total(self.counts)
 
     @property
     def in_touched(self) -> Count:
-        return chance.total(self.touched)
+        return significance.total(self.touched)
 
 
 @dataclass(slots=True)
@@ -144,7 +144,7 @@ def _lasting(found: Comparison, asked: _Asked) -> None:
     found.spans = _touched(mark, reach.first or mark)
     likely = [date for pair in _pairs(before, after) for date in pair]
     if len(likely) > MOST_EXACT:
-        wide = tuple(map(spans.widened, found.spans))
+        wide = tuple(map(minute_spans.widened, found.spans))
         found.spans, found.is_widened = wide, wide != found.spans
     told = _counted(found, [*before, *after], asked.period, likely)
     before, after = (
@@ -160,7 +160,7 @@ def _lasting(found: Comparison, asked: _Asked) -> None:
         found.since, found.until = reach.since, reach.until
         return
     if missing := [date for pair in pairs for date in pair if date not in likely]:
-        counts.add_parts(told, found.spans, missing, among=found.among)
+        day_counts.add_parts(told, found.spans, missing, among=found.among)
     _judge(found, [one for one, _other in pairs], [other for _one, other in pairs], told)
     if found.weeks < MOST_WEEKS:
         is_short_before = len(before) <= len(after)
@@ -211,7 +211,7 @@ def _touched(mark: Mark, first: Mark) -> tuple[Span, ...]:
         if before is None:
             return ()
         now = (change.row.opens_at, change.row.closes_at)
-        found.add(spans.difference((before.opens_at, before.closes_at), now))
+        found.add(minute_spans.difference((before.opens_at, before.closes_at), now))
     return found.pop() if len(found) == 1 else ()
 
 
@@ -254,7 +254,7 @@ def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
         usual = OfficeHours.objects.filter(day=day).first()
     if usual is None:
         return ()
-    return spans.difference((usual.opens_at, usual.closes_at), (row.opens_at, row.closes_at))
+    return minute_spans.difference((usual.opens_at, usual.closes_at), (row.opens_at, row.closes_at))
 
 
 # --- both ------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def _counted(found: Comparison, dates: list[dt.date], period: Period, exact: lis
     department = next(iter(departments)) if len(departments) == 1 else ""
     if found.among is not None and department not in found.among:
         department = ""
-    told = counts.read(
+    told = day_counts.read(
         dates, period, spans=found.spans, exact=exact, department=department, among=found.among
     )
     found.department, found.days = told.department, told.days
@@ -275,9 +275,9 @@ def _counted(found: Comparison, dates: list[dt.date], period: Period, exact: lis
 
 def _judge(found: Comparison, before: list[dt.date], after: list[dt.date], told: Counts) -> None:
     found.before, found.after = _side(before, told, found.spans), _side(after, told, found.spans)
-    found.judged = chance.judge(found.before.counts, found.after.counts)
+    found.judged = significance.judge(found.before.counts, found.after.counts)
     if found.spans:
-        found.judged_touched = chance.judge(found.before.touched, found.after.touched)
+        found.judged_touched = significance.judge(found.before.touched, found.after.touched)
 
 
 def _side(days: list[dt.date], told: Counts, touched: Sequence[Span]) -> Side:

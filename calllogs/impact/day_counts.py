@@ -10,8 +10,8 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from calllogs.calls.office_hours_sql import midnight
-from calllogs.effect.chance import Count as Counted
-from calllogs.effect.spans import DAY, Span, edges, whole_hours
+from calllogs.impact.minute_spans import DAY, Span, edges, whole_hours
+from calllogs.impact.significance import Count as Counted
 from calllogs.models import CallLog, Rollup
 from calllogs.periods import Period, day_of
 from calllogs.rollups.reading import Departments

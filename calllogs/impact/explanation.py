@@ -6,9 +6,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calllogs.effect.compare import MOST_WEEKS, Comparison, Problem
-from calllogs.effect.history import HOLIDAY
-from calllogs.effect.words import DAYS
+from calllogs.impact.change_marks import HOLIDAY
+from calllogs.impact.compare import MOST_WEEKS, Comparison, Problem
+from calllogs.impact.summary_text import DAYS
 from settings_sync.changes import moment_words
 
 

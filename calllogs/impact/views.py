@@ -22,10 +22,9 @@ from django.views.decorators.http import require_safe
 
 from calllogs import reports
 from calllogs.access.visibility import sight_of
-from calllogs.admin import effect_chart
 from calllogs.calls.query_params import Reading
-from calllogs.effect import Mark, Standing, basis, history, words
-from calllogs.effect.compare import Comparison, Side, compare
+from calllogs.impact import Mark, Standing, change_marks, chart, explanation, summary_text
+from calllogs.impact.compare import Comparison, Side, compare
 from calllogs.periods import Period
 from settings_sync import desired
 from settings_sync.admin import changes
@@ -99,18 +98,18 @@ def page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     asked = asked_of(request, now)
     kinds = [
-        kind for kind in history.MARKED if request.user.has_perm(f"settings_sync.{changes.SEEN_BY[kind]}")
+        kind
+        for kind in change_marks.MARKED
+        if request.user.has_perm(f"settings_sync.{changes.SEEN_BY[kind]}")
     ]
     period = Period.days(asked.first, asked.last, now)
     departments = sight_of(request.user).departments
     with reports.level() as is_level:
-        whole = history.read(period, kinds=kinds)
-        shown = history.within(whole, period)
+        whole = change_marks.read(period, kinds=kinds)
+        shown = change_marks.within(whole, period)
         chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
         found = compare(chosen, whole, period, among=departments) if chosen else None
-        curve = effect_chart.curve(
-            period, shown.found, found.days if found else None, departments=departments
-        )
+        curve = chart.curve(period, shown.found, found.days if found else None, departments=departments)
     context = {
         **admin.site.each_context(request),
         "title": _("Effect of a change"),
@@ -125,17 +124,17 @@ def page(request: HttpRequest) -> HttpResponse:
         "whose": reports.departments_words(departments),
         "may_see": bool(kinds),
         "is_cut": shown.is_cut,
-        "most": history.MOST_SWITCHES,
+        "most": change_marks.MOST_SWITCHES,
         "days": _days(shown.found, asked),
         "count": len(shown.found),
         "is_gone": bool(asked.change) and chosen is None,
         "curve": curve,
-        "drawn": effect_chart.drawn(
+        "drawn": chart.drawn(
             curve, shown.found, lambda key: _link(asked, key), chosen=asked.change, found=found
         ),
         "found": _found(found) if found else None,
     }
-    return TemplateResponse(request, "calllogs/effect.html", context)
+    return TemplateResponse(request, "calllogs/impact/impact.html", context)
 
 
 def asked_of(request: HttpRequest, now: dt.datetime) -> Asked:
@@ -172,9 +171,9 @@ def _row(mark: Mark, asked: Asked) -> Row:
     return Row(
         key=mark.key,
         icon=ICONS[mark.kind],
-        what=words.what(mark),
+        what=summary_text.what(mark),
         who=changes.who(mark.changes[0].row),
-        standing=words.standing(mark),
+        standing=summary_text.standing(mark),
         colour=COLOURS[mark.standing],
         link=_link(asked, mark.key),
         is_chosen=mark.key == asked.change,
@@ -191,17 +190,17 @@ def _link(asked: Asked, key: str) -> str:
 def _found(found: Comparison) -> dict[str, Any]:
     """What `effect_found.html` draws."""
     told: dict[str, Any] = {
-        "what": words.what(found.mark),
-        "standing": words.standing(found.mark),
+        "what": summary_text.what(found.mark),
+        "standing": summary_text.standing(found.mark),
         "colour": COLOURS[found.mark.standing],
-        "problem": basis.problem(found),
-        "sentence": words.sentence(found),
-        "touched": words.touched(found),
-        "lines": basis.lines(found),
-        "rule": words.RULE,
+        "problem": explanation.problem(found),
+        "sentence": summary_text.sentence(found),
+        "touched": summary_text.touched(found),
+        "lines": explanation.lines(found),
+        "rule": summary_text.RULE,
     }
     if found.judged:
-        told["verdict"], told["verdict_colour"] = words.verdict(found.judged)
+        told["verdict"], told["verdict_colour"] = summary_text.verdict(found.judged)
         told["sides"] = [_side(found, found.before, _("Before")), _side(found, found.after, _("After"))]
         told["days"] = [
             (name, [_cell(found, side, number) for number in range(len(side.days))])
@@ -209,7 +208,7 @@ def _found(found: Comparison) -> dict[str, Any]:
         ]
         told["is_short"] = len(found.before.days) <= 8
     if found.judged_touched:
-        told["verdict_touched"], told["verdict_touched_colour"] = words.verdict(found.judged_touched)
+        told["verdict_touched"], told["verdict_touched_colour"] = summary_text.verdict(found.judged_touched)
     return told
 
 
@@ -219,11 +218,11 @@ def _side(found: Comparison, side: Side, name: str) -> Cell:
     first, last = min(side.days), max(side.days)
     length, weekdays = (last - first).days, {day.weekday() for day in side.days}
     if len(side.days) == length + 1:
-        link, missed_link = effect_chart.links(first, last, departments=_departments(found))
+        link, missed_link = chart.links(first, last, departments=_departments(found))
     elif len(weekdays) == 1 and len(side.days) == length // 7 + 1:
         weekday = desired.WEEKDAYS[first.weekday()]
-        link, missed_link = effect_chart.links(first, last, departments=_departments(found), weekday=weekday)
-    return Cell(name, whole.calls, whole.missed, words.percent(whole.rate), link, missed_link)
+        link, missed_link = chart.links(first, last, departments=_departments(found), weekday=weekday)
+    return Cell(name, whole.calls, whole.missed, summary_text.percent(whole.rate), link, missed_link)
 
 
 def _departments(found: Comparison) -> reports.Departments:
@@ -233,12 +232,12 @@ def _departments(found: Comparison) -> reports.Departments:
 
 def _cell(found: Comparison, side: Side, number: int) -> Cell:
     day, counted = side.days[number], side.counts[number]
-    link, missed_link = effect_chart.links(day, day, departments=_departments(found))
+    link, missed_link = chart.links(day, day, departments=_departments(found))
     return Cell(
         date_format(day, "D j M Y"),
         counted.calls,
         counted.missed,
-        words.percent(counted.rate) if counted.calls else "–",
+        summary_text.percent(counted.rate) if counted.calls else "–",
         link,
         missed_link,
     )

@@ -6,6 +6,6 @@ chance   whether a difference is more than chance
 words    the finding in sentences; basis: what it rests on
 """
 
-from calllogs.effect.history import Mark, Marks, Standing, marks
+from calllogs.impact.change_marks import Mark, Marks, Standing, marks
 
 __all__ = ["Mark", "Marks", "Standing", "marks"]

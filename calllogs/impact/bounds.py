@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from calllogs.effect.history import AROUND, Mark
+from calllogs.impact.change_marks import AROUND, Mark
 from settings_sync.changes import ADDED, DELETED, KINDS
 
 

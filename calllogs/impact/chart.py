@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from calllogs import reports
 from calllogs.calls.filters import CUSTOM, CallFilter
-from calllogs.effect import Mark, words
-from calllogs.effect.compare import Comparison
+from calllogs.impact import Mark, summary_text
+from calllogs.impact.compare import Comparison
 from calllogs.models import CallLog
 from calllogs.periods import Period, day_of
 from calllogs.reports import Departments
@@ -106,10 +106,10 @@ def _point(
         date_format(local, "H:i" if is_hour else "j M"),
         calls,
         missed,
-        words.percent(missed / calls, digits=0) if calls else "",
+        summary_text.percent(missed / calls, digits=0) if calls else "",
         link,
         missed_link,
-        tuple(words.what(mark) for mark in marks if start <= mark.at < end),
+        tuple(summary_text.what(mark) for mark in marks if start <= mark.at < end),
     )
 
 
@@ -139,7 +139,7 @@ def drawn(
             {
                 "place": number
                 + (group[0].at - points[number].start) / (points[number].end - points[number].start),
-                "words": [words.what(mark) for mark in group],
+                "words": [summary_text.what(mark) for mark in group],
                 "link": link_of(group[-1].key),
                 "isChosen": any(mark.key == chosen for mark in group),
             }
