@@ -8,7 +8,7 @@ import time
 from celery import shared_task
 from django.db import DatabaseError
 
-from calllogs import post, retention
+from calllogs import retention
 from calllogs.alarms import service
 from calllogs.callbacks import hourly_counts, refresh
 from calllogs.erasing import jobs as erasures
@@ -16,6 +16,7 @@ from calllogs.erasing import watch as erased_watch
 from calllogs.exports import jobs
 from calllogs.intake import replay
 from calllogs.mailed import write
+from calllogs.notifications import outbox
 from calllogs.recordings import archive, cache, play
 from calllogs.rollups import level
 from settings_sync.tasks import publish
@@ -118,13 +119,13 @@ def watch() -> None:
     """Every minute: is a report due, is anything the matter? Whoever is to know is told at once."""
     write.due()
     service.look()
-    post.send_due(budget_s=10)
+    outbox.send_due(budget_s=10)
 
 
 @shared_task(soft_time_limit=50, time_limit=55)
 def send_mails() -> None:
     """Every few seconds, and when somebody waits for it. Ends before the lease of its last letter does."""
-    post.send_due(budget_s=30)
+    outbox.send_due(budget_s=30)
 
 
 @shared_task(soft_time_limit=900, time_limit=960)

@@ -20,11 +20,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs import post, tasks
+from calllogs import tasks
 from calllogs.access.visibility import sight_of
 from calllogs.admin import report_words
 from calllogs.mailed import compose, days, write
 from calllogs.models import CallLog, Report, ReportRun, SavedView
+from calllogs.notifications import outbox
 from ivrportal.common import admin_theme
 
 SHOWN_RUNS = 20
@@ -46,7 +47,7 @@ class ReportForm(forms.ModelForm):
         chosen = self.instance.people.values("pk") if self.instance.pk else []
         people: Any = self.fields["people"]
         people.queryset = User.objects.filter(
-            Q(pk__in=post.readers().order_by().values("pk")) | Q(pk__in=chosen)
+            Q(pk__in=outbox.readers().order_by().values("pk")) | Q(pk__in=chosen)
         ).order_by("username")
         people.label_from_instance = report_words.person
 
@@ -214,7 +215,7 @@ class ReportAdmin(admin_theme.ModelAdmin):
 
     def calls(self, request: HttpRequest, pk: int) -> HttpResponse:
         """From a mail to the calls that it is about, behind sign-in."""
-        if not request.user.has_perm(post.VIEW):
+        if not request.user.has_perm(outbox.VIEW):
             raise PermissionDenied
         runs = ReportRun.objects.select_related("report__view", "report__maker")
         if sight_of(request.user).is_limited:
@@ -225,7 +226,7 @@ class ReportAdmin(admin_theme.ModelAdmin):
 
 
 def _mail() -> dict[str, Any]:
-    return {"has_mail": post.is_set_up(), "mail_folder": post.folder()}
+    return {"has_mail": outbox.is_set_up(), "mail_folder": outbox.folder()}
 
 
 def _day(text: str) -> dt.date | None:

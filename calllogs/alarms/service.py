@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from calllogs import post
 from calllogs.access.visibility import sight_of
 from calllogs.alarms.rules import JUDGES
 from calllogs.models import Alarm, AlarmReader, Letter, Watch
-from calllogs.post import Content
+from calllogs.notifications import outbox
+from calllogs.notifications.outbox import Content
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def settle(kind: str, words: str, now: dt.datetime) -> None:
     is_on = Alarm.objects.filter(kind=kind, closed_at=None)
     if not words:
         if is_on.update(closed_at=now):
-            post.drop(Letter.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
+            outbox.drop(Letter.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
         return
     if is_on.update(last_seen_at=now, words=words[:400]):
         return
@@ -72,10 +72,10 @@ def _open(kind: str, words: str, now: dt.datetime) -> None:
 
 def tell(now: dt.datetime) -> None:
     """Write a letter about each alarm that is to be mailed, to each of its readers, once."""
-    if not post.is_set_up():
+    if not outbox.is_set_up():
         return
     alarms = list(Alarm.objects.to_mail(now))
-    people = list(post.readers().filter(pk__in=AlarmReader.objects.values("user"))) if alarms else []
+    people = list(outbox.readers().filter(pk__in=AlarmReader.objects.values("user"))) if alarms else []
     if not people:
         return
     for alarm in alarms:
@@ -87,7 +87,7 @@ def tell(now: dt.datetime) -> None:
             ):
                 for is_limited in (False, True):
                     readers = [person for person in people if sight_of(person).is_limited == is_limited]
-                    post.write(readers, content(alarm, is_limited=is_limited), alarm=alarm)
+                    outbox.write(readers, content(alarm, is_limited=is_limited), alarm=alarm)
 
 
 def content(alarm: Alarm, *, is_limited: bool) -> Content:
@@ -96,7 +96,7 @@ def content(alarm: Alarm, *, is_limited: bool) -> Content:
         "kind": alarm.get_kind_display(),
         "words": alarm.told(is_limited=is_limited),
         "since": since,
-        "link": post.address(reverse("admin:alarms")),
+        "link": outbox.address(reverse("admin:alarms")),
     }
     return Content(
         _("Alarm: %(kind)s") % {"kind": alarm.get_kind_display()},
@@ -119,7 +119,7 @@ def acknowledge(alarm_id: int, *, person: User, until: dt.datetime, now: dt.date
         quiet_until=until,
     )
     if quiet:
-        post.drop(Letter.objects.filter(alarm=alarm_id))
+        outbox.drop(Letter.objects.filter(alarm=alarm_id))
         if not Letter.objects.filter(alarm=alarm_id).exclude(state=Letter.State.DROPPED).exists():
             is_on.update(mailed_at=None)  # seen before a mail had left: nobody was told by mail
     return bool(quiet)

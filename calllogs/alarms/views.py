@@ -21,11 +21,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs import post
 from calllogs.access.visibility import sight_of
 from calllogs.alarms import service
 from calllogs.models import Alarm, AlarmReader
 from calllogs.models.alarm import ALARM_LOOK
+from calllogs.notifications import outbox
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 
@@ -104,7 +104,7 @@ def page(request: HttpRequest) -> HttpResponse:
     chosen = set(AlarmReader.objects.values_list("user", flat=True))
     people = [
         (user.pk, user.get_full_name() or user.username, user.email, user.pk in chosen)
-        for user in post.readers()
+        for user in outbox.readers()
     ]
     context = {
         **admin.site.each_context(request),
@@ -117,8 +117,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "people": people,
         "readers": [name for _pk, name, _email, is_chosen in people if is_chosen],
         "may_choose": may_choose,
-        "mail_folder": post.folder(),
-        "has_mail": post.is_set_up(),
+        "mail_folder": outbox.folder(),
+        "has_mail": outbox.is_set_up(),
     }
     return TemplateResponse(request, "calllogs/alarms/alarms.html", context)
 
@@ -160,7 +160,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         for text in request.POST.getlist("people")
         if text.isascii() and text.isdigit() and len(text) < 19
     }
-    possible = set(post.readers().values_list("pk", flat=True))
+    possible = set(outbox.readers().values_list("pk", flat=True))
     added_by = request.user.get_username()
     with transaction.atomic():
         before = _reader_names()

@@ -19,14 +19,15 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs import post, reports
+from calllogs import reports
 from calllogs.access.visibility import Sight, sight_of
 from calllogs.callbacks import queries
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import CUSTOM, CallFilter, from_query, period_words
 from calllogs.models import ReportRun, SavedView
+from calllogs.notifications import outbox
+from calllogs.notifications.outbox import Content
 from calllogs.periods import Period
-from calllogs.post import Content
 from calllogs.reports import Departments, Dimension, Figures, Row
 from ivrportal.common.phone import masked
 from settings_sync.models import Agent
@@ -92,7 +93,7 @@ def content(run: ReportRun) -> Content:
         "tables": tables,
         "heat": heat,
         "waiting": queries.waiting_in(departments),
-        "desk": post.address(reverse("admin:calllogs_missed")),
+        "desk": outbox.address(reverse("admin:calllogs_missed")),
         "calls": PLACE,
         "view": _view(run.report.view, run, sight),
         "zone": timezone.get_default_timezone_name(),
@@ -104,7 +105,7 @@ def content(run: ReportRun) -> Content:
 
 def signed(said: Content, run: ReportRun) -> Content:
     """With the address of its calls, once the run is stored."""
-    link = post.address(reverse(f"admin:{LINK}", args=[run.pk]))
+    link = outbox.address(reverse(f"admin:{LINK}", args=[run.pk]))
     return replace(said, text=said.text.replace(PLACE, link), html=said.html.replace(PLACE, link))
 
 

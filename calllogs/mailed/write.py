@@ -12,9 +12,9 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs import post
 from calllogs.mailed import compose, days
 from calllogs.models import Report, ReportRun
+from calllogs.notifications import outbox
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def asked(report: Report, first: dt.date, last: dt.date, *, by: str) -> ReportRu
 
 def has_maker(report: Report) -> bool:
     """Whether there is somebody whose sight the report has: it shows what its maker may see."""
-    return report.maker is not None and report.maker.is_active and report.maker.has_perm(post.VIEW)
+    return report.maker is not None and report.maker.is_active and report.maker.has_perm(outbox.VIEW)
 
 
 def _is_written(report: Report, first: dt.date, last: dt.date) -> bool:
@@ -55,7 +55,7 @@ def _is_written(report: Report, first: dt.date, last: dt.date) -> bool:
 
 def _write(report: Report, first: dt.date, last: dt.date, *, again: int, asked_by: str) -> ReportRun | None:
     wanted = list(report.people.all())
-    allowed = {user.pk for user in post.readers().filter(pk__in=[user.pk for user in wanted])}
+    allowed = {user.pk for user in outbox.readers().filter(pk__in=[user.pk for user in wanted])}
     people = [user for user in wanted if user.pk in allowed] if has_maker(report) else []
     run = ReportRun(
         report=report,
@@ -66,19 +66,19 @@ def _write(report: Report, first: dt.date, last: dt.date, *, again: int, asked_b
         asked_by=asked_by,
         problem=_problem(report, [user.get_username() for user in wanted if user.pk not in allowed], people),
     )
-    said = compose.content(run) if people and post.is_set_up() else None
+    said = compose.content(run) if people and outbox.is_set_up() else None
     try:
         with transaction.atomic():
             run.save(force_insert=True)
             if said:
-                post.write(people, compose.signed(said, run), run=run)
+                outbox.write(people, compose.signed(said, run), run=run)
     except IntegrityError:
         return None
     return run
 
 
 def _problem(report: Report, left_out: list[str], people: list) -> str:
-    if not post.is_set_up():
+    if not outbox.is_set_up():
         return _("E-mail is not set up.")
     if not has_maker(report):
         return _(

@@ -9,7 +9,6 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from calllogs import post
 from calllogs.alarms import rules, service, silence
 from calllogs.intake import replay
 from calllogs.models import (
@@ -23,6 +22,7 @@ from calllogs.models import (
     ReportRun,
     Watch,
 )
+from calllogs.notifications import outbox
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
@@ -171,8 +171,8 @@ def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, 
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.closed_at) == (kind, None)
     assert alarm.last_seen_at == now + 2 * MINUTE
-    post.send_due(budget_s=5)
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     (sent,) = mail.outbox
     assert sent.to == ["asha@office.example"]
     assert alarm.words in sent.body
@@ -184,14 +184,14 @@ def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, 
     monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Again.")
     service.look(now + 10 * MINUTE)
     assert Alarm.objects.get().closed_at is None
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     assert len(mail.outbox) == 1
     monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "")
     service.look(now + 11 * MINUTE)
     monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Another time.")
     service.look(now + 40 * MINUTE)
     assert Alarm.objects.count() == 2
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     assert len(mail.outbox) == 2
 
 
@@ -229,7 +229,7 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
     now = timezone.now()
     service.settle("INBOX", "2 pushes could not be used.", now)
     service.tell(now)
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     home = supervisor.get("/admin/").text
     assert "2 pushes could not be used." in home
     assert "I have seen it" in home
@@ -267,10 +267,10 @@ def test_who_has_seen_it_before_the_mail_left_is_not_mailed_until_it_rings_again
     service.tell(now)
     alarm = Alarm.objects.get()
     assert service.acknowledge(alarm.pk, person=reader, until=now + dt.timedelta(hours=1), now=now)
-    assert post.send_due(budget_s=5) == 0
+    assert outbox.send_due(budget_s=5) == 0
     assert service.wake(alarm.pk, now)
     service.tell(now)
-    assert post.send_due(budget_s=5) == 1
+    assert outbox.send_due(budget_s=5) == 1
 
 
 def test_who_may_not_sees_and_does_nothing(client_for, reader):

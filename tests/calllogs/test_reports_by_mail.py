@@ -11,7 +11,6 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from calllogs import post
 from calllogs.alarms import service
 from calllogs.mailed import compose, days, write
 from calllogs.models import (
@@ -24,6 +23,7 @@ from calllogs.models import (
     ReportRun,
     SavedView,
 )
+from calllogs.notifications import outbox
 from calllogs.rollups import level
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
@@ -124,7 +124,7 @@ def test_two_workers_at_the_same_moment_write_and_send_it_once(server):
         start.wait()
         try:
             write.due(MONDAY + MINUTE)
-            post.send_due(budget_s=5)
+            outbox.send_due(budget_s=5)
         finally:
             connection.close()
 
@@ -154,7 +154,7 @@ def test_the_mail_has_the_figures_and_no_telephone_number(server):
     view = SavedView.objects.create(name="Of 9812345678", query="status=MISSED&q=9812345678")
     report(name="Calls of 98123 45678", view=view)
     write.due(MONDAY + MINUTE)
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     (got,) = server.got
     assert got["Subject"] == "Calls of ••••78: 22 Nov 2026"
     text, html = (got.get_body((kind,)).get_content() for kind in ("plain", "html"))
@@ -402,7 +402,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     server.replies = replies or {}
     report(someone("asha"), someone("ravi"))
     write.due(MONDAY + MINUTE)
-    assert post.send_due(budget_s=5) == 0
+    assert outbox.send_due(budget_s=5) == 0
     first, second = Letter.objects.order_by("id")
     assert (first.state, first.attempts) == ("WAITING", 1)
     assert words in first.problem
@@ -410,9 +410,9 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     assert second.attempts == 0, "one server, one look"
     assert "office.example" not in first.problem + caplog.text
     # The last try of each of them fails too: a person is told.
-    Letter.objects.update(attempts=post.MOST_TRIES - 1, next_at=timezone.now())
-    post.send_due(budget_s=5)
-    post.send_due(budget_s=5)
+    Letter.objects.update(attempts=outbox.MOST_TRIES - 1, next_at=timezone.now())
+    outbox.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     service.look()
     alarm = Alarm.objects.get(kind="MAIL")
     assert "Not everybody got the report: Morning figures" in alarm.words
@@ -420,7 +420,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     server.replies, settings.EMAIL_PORT = {}, server.port
     Letter.objects.update(state="FAILED", next_at=None)
     write.asked(Report.objects.get(), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
-    assert post.send_due(budget_s=5) == 2
+    assert outbox.send_due(budget_s=5) == 2
     service.look()
     assert not Alarm.objects.on().filter(kind="MAIL").exists()
 
@@ -429,12 +429,12 @@ def test_a_mail_that_was_refused_for_a_moment_comes_once_the_server_is_well(serv
     server.replies = {"RCPT": "450 busy"}
     report()
     write.due(MONDAY + MINUTE)
-    post.send_due(budget_s=5)
-    assert post.send_due(budget_s=5) == 0
+    outbox.send_due(budget_s=5)
+    assert outbox.send_due(budget_s=5) == 0
     assert server.tries == 1, "not before its time"
     server.replies = {}
     later(2)
-    assert post.send_due(budget_s=5) == 1
+    assert outbox.send_due(budget_s=5) == 1
     assert Letter.objects.get().state == "SENT"
     assert len(server.got) == 1
 
@@ -443,7 +443,7 @@ def test_an_address_that_is_refused_for_good_is_told_at_once_and_holds_up_nobody
     server.replies = {"RCPT": "550 no such user"}
     report(someone("asha"), someone("ravi"))
     write.due(MONDAY + MINUTE)
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     assert set(Letter.objects.values_list("state", "attempts")) == {("FAILED", 1)}
     assert "does not take mail for this address" in Letter.objects.first().problem
 
@@ -452,11 +452,11 @@ def test_a_worker_that_died_while_sending_is_followed_by_another_and_its_late_wo
     report()
     write.due(MONDAY + MINUTE)
     letter = Letter.objects.select_related("user").get()
-    assert post._claim(letter)
-    assert post.send_due(budget_s=5) == 0, "somebody is at it"
+    assert outbox._claim(letter)
+    assert outbox.send_due(budget_s=5) == 0, "somebody is at it"
     later(4)
-    assert post.send_due(budget_s=5) == 1
-    post._note(letter, "too late", is_final=True)
+    assert outbox.send_due(budget_s=5) == 1
+    outbox._note(letter, "too late", is_final=True)
     again = Letter.objects.get()
     assert (again.state, again.attempts, again.problem) == ("SENT", 2, "")
     assert server.got[0]["Message-ID"] == f"<letter-{letter.pk}@portal.example>"
@@ -469,7 +469,7 @@ def test_who_may_not_see_calls_any_more_gets_no_mail(server):
     run = ReportRun.objects.get()
     assert "Not to ravi" in run.problem
     User.objects.filter(pk=person.pk).update(is_superuser=False)
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     assert Letter.objects.get().problem == "This person may not see calls any more."
     assert server.tries == 0
 
@@ -514,7 +514,7 @@ def test_a_supervisor_makes_changes_and_sends_a_report(client_for, settings, dja
     assert "is on its way" in said
     assert 'hx-trigger="load delay:2s"' in said
     assert "On its way" in client.get(f"{PAGE}{made.pk}/runs/").text
-    post.send_due(budget_s=5)
+    outbox.send_due(budget_s=5)
     assert [one.to for one in mail.outbox] == [["asha@office.example"]]
     ended = client.get(f"{PAGE}{made.pk}/runs/").text
     assert "Sent to 1 person" in ended

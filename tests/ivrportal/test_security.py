@@ -75,7 +75,8 @@ def test_a_host_that_is_not_ours_is_refused_and_told_nothing(path):
 def test_links_of_mails_begin_with_the_portals_own_address(settings):
     """The host of a request is never asked: mails are written by workers, without one."""
     source = "".join(
-        path.read_text() for path in [*ROOT.glob("calllogs/mailed/*.py"), ROOT / "calllogs/post.py"]
+        path.read_text()
+        for path in [*ROOT.glob("calllogs/mailed/*.py"), ROOT / "calllogs/notifications/outbox.py"]
     )
     assert "PORTAL_URL" in source
     assert "get_host" not in source
