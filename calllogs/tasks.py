@@ -8,15 +8,15 @@ import time
 from celery import shared_task
 from django.db import DatabaseError
 
-from calllogs import retention
 from calllogs.alarms import service
 from calllogs.callbacks import hourly_counts, refresh
-from calllogs.erasing import jobs as erasures
-from calllogs.erasing import watch as erased_watch
 from calllogs.exports import jobs
 from calllogs.intake import replay
 from calllogs.mailed import write
 from calllogs.notifications import outbox
+from calllogs.privacy import erasure_jobs as erasures
+from calllogs.privacy import late_pushes as erased_watch
+from calllogs.privacy import retention
 from calllogs.recordings import archive, cache, play
 from calllogs.rollups import level
 from settings_sync.tasks import publish

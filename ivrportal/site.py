@@ -21,7 +21,6 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        from calllogs.admin import erasures, who_saw
         from calllogs.alarms import views
         from calllogs.callbacks import views as callbacks_views
         from calllogs.dashboard import views as dashboard_views
@@ -31,6 +30,7 @@ class PortalSite(admin_theme.AdminSite):
         from calllogs.intake import (
             connect_views,  # late: the admin modules register themselves with this very site
         )
+        from calllogs.privacy import access_report_view, erasure_views
         from ivrportal.accounts import account_views, lockout_views
         from settings_sync.admin import changes, heard
 
@@ -39,11 +39,11 @@ class PortalSite(admin_theme.AdminSite):
             *lockout_views.urls(self),
             *connect_views.urls(self),
             *callbacks_views.urls(self),
-            *erasures.urls(self),
+            *erasure_views.urls(self),
             *exports_views.urls(self),
             *views.urls(self),
             *wallboard_view.urls(self),
-            *who_saw.urls(self),
+            *access_report_view.urls(self),
             *impact_views.urls(self),
             *dashboard_views.urls(self),
             *heard.urls(self),

@@ -22,9 +22,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calllogs import tasks
-from calllogs.erasing import files, jobs, people, tables, watch
-from calllogs.erasing.spelling import is_in, pattern_of, without
-from calllogs.erasure_asked import Refused, ask, number_of
 from calllogs.intake import erased_callers, replay
 from calllogs.intake.envelope import Received, packed, understood
 from calllogs.intake.storage import store
@@ -40,6 +37,9 @@ from calllogs.models import (
     SavedView,
 )
 from calllogs.models.export import scope_of
+from calllogs.privacy import anonymise, erasure_jobs, file_erasure, late_pushes, table_scan
+from calllogs.privacy.erasure_requests import Refused, ask, number_of
+from calllogs.privacy.number_patterns import is_in, pattern_of, without
 from calllogs.recordings import archive, cache
 from ivrportal.accounts import roles
 from ivrportal.audit import trail
@@ -72,7 +72,7 @@ def arrived(call_id="E1", number=CANARY, *, uid=None, ago=dt.timedelta(0), more=
 
 def erase(number=CANARY):
     erasure, _ = ask(number)
-    jobs.run(erasure.pk)
+    erasure_jobs.run(erasure.pk)
     erasure.refresh_from_db()
     return erasure
 
@@ -101,7 +101,7 @@ def holders():
 def planted(model):
     """The number in every text of a row that has room for it."""
     values = {}
-    for name in tables.texts_of(model):
+    for name in table_scan.texts_of(model):
         field = model._meta.get_field(name)
         if isinstance(field, models.JSONField):
             values[name] = {"words": [f"98123 {DIGITS[5:]}", {CANARY: 1}]}
@@ -118,9 +118,9 @@ def planted(model):
 def plant_everywhere():
     """One row in every table, also in those that another room will add; those in which it was planted."""
     done = []
-    for model in tables.all_tables():
+    for model in table_scan.all_tables():
         values = planted(model)
-        if model in (Agent, Session) or not set(values) & set(tables.texts_of(model)):
+        if model in (Agent, Session) or not set(values) & set(table_scan.texts_of(model)):
             continue  # an agent's number is refused, a session is packed; both have tests of their own
         make(model, **values)
         done.append(model)
@@ -163,7 +163,7 @@ def test_the_number_is_nowhere_on_the_disk_afterwards(tmp_path, settings):
     line = {"offset": 0, "note": "damaged", "base64": base64.b64encode(f"x{DIGITS}".encode()).decode()}
     other = {**line, "base64": base64.b64encode(b"nobody").decode()}
     (tmp_path / "spool" / "1-1-a.bad").write_text(json.dumps(line) + "\n" + json.dumps(other) + "\n")
-    whole, half = files.files.directory() / "a.csv", files.files.directory() / "b.csv.part"
+    whole, half = file_erasure.files.directory() / "a.csv", file_erasure.files.directory() / "b.csv.part"
     for path in (whole, half):
         path.write_text(CANARY)
     make_export(file="a.csv")
@@ -191,12 +191,12 @@ def test_the_number_is_nowhere_in_the_files_of_the_embedded_database_afterwards(
     store([arrived(), *[arrived(f"O{number}", OTHER) for number in range(50)]])
     assert DIGITS.encode() in in_files_of_the_database()
     if led_by == "the sweep":
-        monkeypatch.setattr(jobs, "_empty_the_log", lambda: None)  # as when a reader was in the way
+        monkeypatch.setattr(erasure_jobs, "_empty_the_log", lambda: None)  # as when a reader was in the way
     assert erase().state == Erasure.State.DONE
     if led_by == "the sweep":
         assert DIGITS.encode() in in_files_of_the_database()
         monkeypatch.undo()
-        jobs.run_due(budget_s=5)
+        erasure_jobs.run_due(budget_s=5)
     assert CallLog.objects.count() == 51
     assert DIGITS.encode() not in in_files_of_the_database()
     with connection.cursor() as cursor:
@@ -338,13 +338,13 @@ def test_who_asks_twice_joins_the_first():
 
 @pytest.mark.django_db
 def test_an_erasure_that_is_cut_short_anywhere_goes_on_where_it_was(monkeypatch):
-    monkeypatch.setattr(people, "AT_ONCE", 2)
-    monkeypatch.setattr(jobs, "CALLS_AT_BEGIN", 2)
+    monkeypatch.setattr(anonymise, "AT_ONCE", 2)
+    monkeypatch.setattr(erasure_jobs, "CALLS_AT_BEGIN", 2)
     for number in range(5):
         make_call(f"F{number}")
     erasure, _ = ask(CANARY)
     assert CallLog.objects.filter(caller=CANARY).count() == 3
-    write, written = jobs._write, []
+    write, written = erasure_jobs._write, []
 
     def killed(row):
         written.append(row.step)
@@ -352,12 +352,12 @@ def test_an_erasure_that_is_cut_short_anywhere_goes_on_where_it_was(monkeypatch)
             raise KeyboardInterrupt  # in the place of a kill: the transaction is gone, the lease is still held
         write(row)
 
-    monkeypatch.setattr(jobs, "_write", killed)
+    monkeypatch.setattr(erasure_jobs, "_write", killed)
     runs = 0
     while Erasure.objects.get().is_under_way:
         Erasure.objects.update(lease_until=None)  # its time is over
         with suppress(KeyboardInterrupt):
-            jobs.run(erasure.pk)
+            erasure_jobs.run(erasure.pk)
         runs += 1
         assert runs < 200
     assert runs > 30
@@ -371,12 +371,12 @@ def test_an_erasure_that_is_cut_short_anywhere_goes_on_where_it_was(monkeypatch)
 def test_only_one_leads_an_erasure_and_the_sweep_takes_up_what_was_left():
     make_call("F1")
     erasure, _ = ask(CANARY)
-    assert jobs._claim(erasure.pk)
-    assert not jobs.run(erasure.pk)
+    assert erasure_jobs._claim(erasure.pk)
+    assert not erasure_jobs.run(erasure.pk)
     Erasure.objects.update(lease_until=timezone.now() - dt.timedelta(seconds=1))
-    assert jobs.run_due(budget_s=5) == 0  # just asked for: whoever was nudged has it
+    assert erasure_jobs.run_due(budget_s=5) == 0  # just asked for: whoever was nudged has it
     Erasure.objects.update(asked_at=timezone.now() - dt.timedelta(minutes=1))
-    assert jobs.run_due(budget_s=60) == 1
+    assert erasure_jobs.run_due(budget_s=60) == 1
 
 
 @pytest.mark.django_db
@@ -392,7 +392,7 @@ def test_a_storage_that_does_not_delete_leaves_the_erasure_under_way(monkeypatch
     assert erasure.is_under_way
     monkeypatch.undo()
     Erasure.objects.update(lease_until=None)
-    assert jobs.run(erasure.pk)
+    assert erasure_jobs.run(erasure.pk)
 
 
 # --- what comes afterwards -----------------------------------------------------------------------------------
@@ -429,7 +429,7 @@ def test_who_rings_again_afterwards_is_a_new_caller():
     tasks.refresh_missed()
     assert CallLog.objects.filter(caller=CANARY).count() == 1
     Erasure.objects.update(state="RUNNING", number=CANARY, step="", after=None, lease_until=None)
-    jobs.run(Erasure.objects.get().pk)  # even while an erasure is still under way
+    erasure_jobs.run(Erasure.objects.get().pk)  # even while an erasure is still under way
     assert CallLog.objects.filter(caller=CANARY).count() == 1
     assert Push.objects.filter(call__caller=CANARY).count() == 1
 
@@ -474,7 +474,7 @@ def test_a_late_push_is_known_after_the_secret_key_has_changed(settings):
 def test_where_nobody_was_erased_the_watch_asks_once(django_assert_num_queries):
     store([arrived()])
     with django_assert_num_queries(1):
-        watch.look()
+        late_pushes.look()
 
 
 @pytest.mark.django_db

@@ -7,8 +7,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from calllogs.erasing import jobs
 from calllogs.models import CallLog, Erasure, Export
+from calllogs.privacy import erasure_jobs
 from ivrportal.accounts.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import trail
 from settings_sync.models import Agent, AuditEntry
@@ -90,7 +90,7 @@ def test_progress_is_told_without_a_reload_and_the_result_is_kept(client_for, ca
     part = client.get(f"{ERASE}{erasure.pk}/progress/").content.decode()
     assert f'hx-get="{ERASE}{erasure.pk}/progress/"' in part
     assert "<progress" in part
-    jobs.run(erasure.pk)
+    erasure_jobs.run(erasure.pk)
     part = client.get(f"{ERASE}{erasure.pk}/progress/").content.decode()
     assert "hx-get" not in part
     assert "Erased everywhere" in part
@@ -174,7 +174,7 @@ def test_the_answer_outlives_the_erasure(client_for, call):
     trail.record(trail.Action.SAW_CALL, person="asha", callers=[NUMBER])
     client = client_for(ADMINISTRATORS)
     client.post(ERASE, {"number": NUMBER, "sure": "yes"})
-    jobs.run(Erasure.objects.get().pk)
+    erasure_jobs.run(Erasure.objects.get().pk)
     page = client.post(WHO, {"number": NUMBER}).content.decode()
     assert "asha" in page
     assert "Erased a caller" in page

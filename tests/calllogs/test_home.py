@@ -12,12 +12,13 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calllogs import reports, retention, tasks
+from calllogs import reports, tasks
 from calllogs.callbacks import hourly_counts
 from calllogs.calls.filters import from_query
 from calllogs.dashboard import change_indicator, page_model, query_params
 from calllogs.dashboard.page_model import Waiting
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
+from calllogs.privacy import retention
 from calllogs.reports import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent

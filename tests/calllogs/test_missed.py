@@ -11,13 +11,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from calllogs import retention, tasks
+from calllogs import tasks
 from calllogs.callbacks import actions, queries, refresh
 from calllogs.intake import replay
 from calllogs.intake.envelope import Arrival
 from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller, MissedProgress, Push
+from calllogs.privacy import retention
 from tests.calllogs.test_store import KOLKATA
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from django.core import checks
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calllogs import retention
 from calllogs.intake.envelope import receive, understood
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, Export, Push, SavedView
+from calllogs.privacy import retention
 from settings_sync.models import Agent, Attempt
 from tests.rows import make
 

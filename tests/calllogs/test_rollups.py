@@ -11,13 +11,14 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from calllogs import reports, retention, tasks
+from calllogs import reports, tasks
 from calllogs.intake import replay
 from calllogs.intake import storage as calls_store
 from calllogs.intake.envelope import Arrival
 from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, Push, Rollup, RollupProgress, RollupRecheck
+from calllogs.privacy import retention
 from calllogs.reports import Period
 from calllogs.rollups import hours, level
 from calllogs.rollups.counting import COLUMNS, FIELD_OF

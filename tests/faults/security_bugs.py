@@ -90,25 +90,25 @@ def spool_forgotten() -> None:
     """An erasure does not look at what waits on the disk, and the drain does not know who was erased."""
     from collections import Counter
 
-    from calllogs.erasing import files
     from calllogs.intake import replay
+    from calllogs.privacy import file_erasure
 
-    files.bring_in_the_spool = Counter
+    file_erasure.bring_in_the_spool = Counter
     replay.without_erased = list
 
 
 def late_pushes_believed() -> None:
     """Nobody watches what comes after an erasure."""
-    from calllogs.erasing import watch
+    from calllogs.privacy import late_pushes
 
-    watch._forget_again = lambda ids: None
+    late_pushes._forget_again = lambda ids: None
 
 
 def anybody_erases() -> None:
     """The page that erases asks nobody who they are."""
-    from calllogs.admin import erasures
+    from calllogs.privacy import erasure_views
 
-    erasures._must_be_allowed = lambda request: None
+    erasure_views._must_be_allowed = lambda request: None
 
 
 def numbers_for_everybody() -> None:

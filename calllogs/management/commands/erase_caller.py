@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from calllogs.erasing import jobs, watch
-from calllogs.erasure_asked import Refused, ask
+from calllogs.privacy import erasure_jobs, late_pushes
+from calllogs.privacy.erasure_requests import Refused, ask
 
 
 class Command(BaseCommand):
@@ -22,9 +22,9 @@ class Command(BaseCommand):
             erasure, _ = ask(options["number"])
         except Refused as reason:
             raise CommandError(str(reason)) from None
-        is_done = jobs.run(erasure.pk)
+        is_done = erasure_jobs.run(erasure.pk)
         erasure.refresh_from_db()
-        while watch.look():
+        while late_pushes.look():
             pass
         if not is_done and erasure.is_under_way:
             raise CommandError(

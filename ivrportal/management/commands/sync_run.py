@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from calllogs.erasing import jobs as erasures
 from calllogs.exports import jobs
+from calllogs.privacy import erasure_jobs as erasures
 from settings_sync.management.commands import sync_run
 
 ERASING_S = 60

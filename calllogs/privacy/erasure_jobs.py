@@ -17,9 +17,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import changes_since
-from calllogs.erasing import files, people, tables
-from calllogs.erasing.spelling import pattern_of
 from calllogs.models import Erasure, ErasureProgress, Push
+from calllogs.privacy import anonymise, file_erasure, table_scan
+from calllogs.privacy.number_patterns import pattern_of
 from ivrportal.audit.trail import digest_of
 from ivrportal.common.database_clock import database_now
 from ivrportal.common.phone import masked
@@ -54,9 +54,9 @@ def begin(number: str, *, user: Any, who: str) -> Erasure:
         person=user, who=who, number=number, digest=digest_of(number), shown=masked(number), asked_at=timezone.now()
     )  # fmt: skip
     _watch_from_here()
-    gone = people.forget_at_desk(number)
+    gone = anonymise.forget_at_desk(number)
     gone += _unusable_pushes(pattern)
-    gone += people.forget_calls(number, erasure.asked_at, most=CALLS_AT_BEGIN)
+    gone += anonymise.forget_calls(number, erasure.asked_at, most=CALLS_AT_BEGIN)
     erasure.counts = dict(gone)
     erasure.save(update_fields=["counts"])
     return erasure
@@ -70,7 +70,7 @@ def run(erasure_id: int, *, until: float | None = None) -> bool:
     try:
         while erasure.is_under_way and (until is None or time.monotonic() < until):
             _one_piece(erasure)
-    except (Lost, files.NotYet):
+    except (Lost, file_erasure.NotYet):
         return False
     Erasure.objects.filter(pk=erasure.pk, lease_token=erasure.lease_token).update(lease_until=None)
     if not erasure.is_under_way:
@@ -98,19 +98,19 @@ def steps(erasure: Erasure) -> dict[str, Step]:
     """By name and in order. The calls come once more at the end: some may have been on their way in."""
     number, asked_at, pattern = erasure.number, erasure.asked_at, pattern_of(erasure.number)
     found = {
-        "spool": _on_disk(files.bring_in_the_spool),
-        "damaged": _on_disk(partial(files.forget_damaged, pattern)),
+        "spool": _on_disk(file_erasure.bring_in_the_spool),
+        "damaged": _on_disk(partial(file_erasure.forget_damaged, pattern)),
         "calls": Step(partial(_calls, number, asked_at)),
-        "exports": _on_disk(partial(files.forget_exports, asked_at)),
-        "recordings": _on_disk(files.forget_recordings),
+        "exports": _on_disk(partial(file_erasure.forget_exports, asked_at)),
+        "recordings": _on_disk(file_erasure.forget_recordings),
     }
-    for model in tables.all_tables():
-        look = partial(tables.look_through, model, number=number, pattern=pattern, asked_at=asked_at)
+    for model in table_scan.all_tables():
+        look = partial(table_scan.look_through, model, number=number, pattern=pattern, asked_at=asked_at)
         found[model._meta.label] = Step(look)
     return found | {
-        "mails": _on_disk(partial(files.forget_mails, pattern)),
+        "mails": _on_disk(partial(file_erasure.forget_mails, pattern)),
         "calls again": Step(partial(_calls, number, asked_at)),
-        "recordings again": _on_disk(files.forget_recordings),
+        "recordings again": _on_disk(file_erasure.forget_recordings),
     }
 
 
@@ -171,7 +171,7 @@ def _claim(erasure_id: int) -> Erasure | None:
 
 
 def _calls(number: str, asked_at: dt.datetime, _after: Any) -> Done:
-    gone = people.forget_calls(number, asked_at)
+    gone = anonymise.forget_calls(number, asked_at)
     return True if gone else None, gone
 
 

@@ -8,9 +8,9 @@ import logging
 from django.db import transaction
 
 from calllogs import changes_since
-from calllogs.erasing import people
 from calllogs.intake import erased_callers
 from calllogs.models import CallLog, Erasure, ErasureProgress, Push, invalidation
+from calllogs.privacy import anonymise
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _forget_again(ids: set[str]) -> None:
         Push.objects.filter(call__in=again).delete()
         CallLog.objects.filter(pk__in=[call.pk for call in again]).delete()
     if late:
-        people.forget([(call.pk, call.call_id) for call in late])
+        anonymise.forget([(call.pk, call.call_id) for call in late])
     if back := [*again, *late]:
         invalidation.note(callers=[call.caller for call in back], moments=[call.started_at for call in back])
         logger.warning("%d calls of erased callers came again, and were forgotten", len(back))

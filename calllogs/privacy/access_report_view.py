@@ -10,9 +10,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from calllogs import seen_by
 from calllogs.access.visibility import sight_of
 from calllogs.models import CallLog
+from calllogs.privacy import access_report
 from ivrportal.audit import trail
 from ivrportal.common.phone import hidden_in, masked, to_e164
 
@@ -54,12 +54,12 @@ def page(request: HttpRequest) -> HttpResponse:
             for export, count in (seen["seen"].exports if seen else ())
         ],
     }
-    return TemplateResponse(request, "calllogs/who_saw.html", context)
+    return TemplateResponse(request, "calllogs/privacy/access_report.html", context)
 
 
 def _seen(request: HttpRequest, number: str) -> dict[str, Any]:
     """Read first, recorded before it is shown."""
-    seen = seen_by.seen_by(number)
+    seen = access_report.seen_by(number)
     trail.record(
         trail.Action.ASKED_WHO,
         request=request,
@@ -67,4 +67,4 @@ def _seen(request: HttpRequest, number: str) -> dict[str, Any]:
         callers=[number],
         count=len(seen.entries) + len(seen.exports),
     )
-    return {"seen": seen, "most": seen_by.MOST_ENTRIES, "most_exports": seen_by.MOST_EXPORTS}
+    return {"seen": seen, "most": access_report.MOST_ENTRIES, "most_exports": access_report.MOST_EXPORTS}

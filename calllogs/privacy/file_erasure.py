@@ -12,11 +12,11 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from calllogs.erasing.spelling import is_in
 from calllogs.exports import files
 from calllogs.intake import replay
 from calllogs.intake.spool.files import BAD
 from calllogs.models import Export, Recording
+from calllogs.privacy.number_patterns import is_in
 from calllogs.recordings import archive, cache
 
 BUDGET_S = 10.0

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from calllogs import tasks
-from calllogs.erasing import jobs
-from calllogs.erasing.spelling import pattern_of
 from calllogs.models import CallLog, DeskEntry, Erasure, Export, Push, Recording, Rollup
+from calllogs.privacy import erasure_jobs
+from calllogs.privacy.number_patterns import pattern_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import COMMAND_LINE
 from ivrportal.common.phone import masked, to_e164
@@ -68,7 +68,7 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
     try:
         with transaction.atomic():
             who = user.get_username() if user else COMMAND_LINE
-            erasure = jobs.begin(number, user=user, who=who)
+            erasure = erasure_jobs.begin(number, user=user, who=who)
             trail.record(
                 trail.Action.ERASED,
                 request=request,

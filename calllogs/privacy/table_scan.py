@@ -16,7 +16,6 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from calllogs.erasing.spelling import is_in, without
 from calllogs.intake import erased_callers
 from calllogs.models import (
     CallLog,
@@ -33,6 +32,7 @@ from calllogs.models import (
     invalidation,
 )
 from calllogs.models.export import scope_of
+from calllogs.privacy.number_patterns import is_in, without
 from settings_sync.models import AuditEntry
 
 AT_ONCE = 5000  # rows that one piece looks at

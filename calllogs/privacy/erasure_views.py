@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from calllogs import erasure_asked
-from calllogs.erasing import jobs
 from calllogs.intake.labels import to_the_second
 from calllogs.models import CallLog, Erasure
 from calllogs.models.erasure import ERASURE_LOOK
+from calllogs.privacy import erasure_jobs, erasure_requests
 from ivrportal.common.phone import for_people
 
 MAY = "calllogs.erase_caller"
@@ -69,26 +68,26 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         **_shown(erasure),
         "title": _("Erasure of %(when)s") % {"when": to_the_second(erasure.asked_at)},
     }
-    return TemplateResponse(request, "calllogs/erasure.html", context)
+    return TemplateResponse(request, "calllogs/privacy/erasure.html", context)
 
 
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of the page that renews itself."""
     _must_be_allowed(request)
     return TemplateResponse(
-        request, "calllogs/erasure_progress.html", _shown(get_object_or_404(Erasure, pk=pk))
+        request, "calllogs/privacy/erasure_progress.html", _shown(get_object_or_404(Erasure, pk=pk))
     )
 
 
 def _asked(request: HttpRequest, typed: str, *, is_sure: bool) -> HttpResponse:
     try:
-        number = erasure_asked.number_of(typed)
+        number = erasure_requests.number_of(typed)
         if not is_sure:
-            found = erasure_asked.what_would_go(number)
+            found = erasure_requests.what_would_go(number)
             lines = [(count, COUNT_WORDS[name]) for name, count in found.items() if count]
             return _page(request, number=number, shown=for_people(number), lines=lines)
-        erasure, is_new = erasure_asked.ask(number, request=request)
-    except erasure_asked.Refused as reason:
+        erasure, is_new = erasure_requests.ask(number, request=request)
+    except erasure_requests.Refused as reason:
         return _page(request, problem=str(reason), typed=typed)
     if not is_new:
         messages.info(request, _("This number is being erased already; here is how far it is."))
@@ -104,12 +103,12 @@ def _page(request: HttpRequest, **more: Any) -> HttpResponse:
         "sure": SURE,
         **more,
     }
-    return TemplateResponse(request, "calllogs/erasures.html", context)
+    return TemplateResponse(request, "calllogs/privacy/erasures.html", context)
 
 
 def _shown(erasure: Erasure) -> dict[str, Any]:
     lines = [(erasure.counts[name], words) for name, words in COUNT_WORDS.items() if erasure.counts.get(name)]
-    steps = len(jobs.steps(erasure)) if erasure.is_under_way else 0
+    steps = len(erasure_jobs.steps(erasure)) if erasure.is_under_way else 0
     return {
         "erasure": erasure,
         "badge": _badge(erasure),
