@@ -17,7 +17,7 @@ from calllogs.notifications import outbox
 from calllogs.privacy import erasure_jobs as erasures
 from calllogs.privacy import late_pushes as erased_watch
 from calllogs.privacy import retention
-from calllogs.recordings import archive, cache, play
+from calllogs.recordings import archive, cache, playback
 from calllogs.rollups import level
 from settings_sync.tasks import publish
 
@@ -88,7 +88,7 @@ def keep_recordings() -> None:
     if archive.is_on():
         archive.find_new(until=now + 3)
         # The last fetch begins within the budget: all of it together ends before beat asks again.
-        archive.fetch_due(until=now + 30, limits=lambda: play.limits(deadline_s=25))
+        archive.fetch_due(until=now + 30, limits=lambda: playback.limits(deadline_s=25))
     archive.delete_old(until=time.monotonic() + 5)
     cache.prune()
 

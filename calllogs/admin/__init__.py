@@ -1,4 +1,4 @@
-from calllogs.admin import listen, reports
+from calllogs.admin import reports
 from calllogs.alarms import views
 from calllogs.callbacks import views as callbacks_views
 from calllogs.calls import admin
@@ -6,6 +6,7 @@ from calllogs.dashboard import wallboard_view
 from calllogs.exports import admin as exports_admin
 from calllogs.impact import views as impact_views
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
+from calllogs.recordings import admin as recordings_admin
 
 __all__ = [
     "alarms",
@@ -28,4 +29,5 @@ __all__ = [
     "wallboard_view",
     "exports_admin",
     "impact_views",
+    "recordings_admin",
 ]

@@ -17,12 +17,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import Sight, sight_of
-from calllogs.admin import listen
 from calllogs.calls import notes, related_calls, timeline
 from calllogs.calls.search import shortened
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
+from calllogs.recordings import admin
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.phone import for_people
@@ -56,8 +56,8 @@ def urls(model_admin: Any) -> list[URLPattern]:
 
     return [
         path("tags/", model_admin.admin_site.admin_view(suggest), name="calllogs_calltag_suggest"),
-        path("<int:pk>/recording/", of_call(listen.recording), name="calllogs_recording"),
-        path("<int:pk>/recording/look/", of_call(listen.look), name="calllogs_recording_look"),
+        path("<int:pk>/recording/", of_call(admin.recording), name="calllogs_recording"),
+        path("<int:pk>/recording/look/", of_call(admin.look), name="calllogs_recording_look"),
         path("<int:pk>/notes/", of_call(add_note), name="calllogs_callnote_write"),
         path("<int:pk>/notes/<int:note>/delete/", of_call(notes.delete_note), name="calllogs_callnote_drop"),
         path("<int:pk>/tags/", of_call(notes.add_tag), name="calllogs_calltag_write"),
@@ -102,7 +102,7 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "agent_name": name or for_people(call.agent_number),
         "steps": timeline.steps(call, sight, agent=agent, why=why),
         "details": timeline.details(call, sight, agent=agent),
-        "player": listen.context(call, user),
+        "player": admin.context(call, user),
         "told": told,
         "quarrels": quarrels,
         "of_caller": related_calls.of_caller(call, sight),

@@ -23,7 +23,7 @@ from django.utils import timezone
 from calllogs.models import CallLog, Recording, Walk
 from calllogs.recordings import cache
 from calllogs.recordings.cache import Local, digest_of
-from calllogs.recordings.causes import Cause, NotAvailable
+from calllogs.recordings.errors import Cause, NotAvailable
 from calllogs.recordings.fetch import Limits, fetch
 
 logger = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from calllogs.recordings import addresses, sounds
-from calllogs.recordings.addresses import Network, Place
-from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
-from calllogs.recordings.ranges import content_range, total_of
+from calllogs.recordings import audio_types, url_policy
+from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
+from calllogs.recordings.http_ranges import content_range, total_of
+from calllogs.recordings.url_policy import Network, Place
 
 MOST_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -84,11 +84,11 @@ def fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | N
 def _fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | None, clock: "_Clock") -> Got:
     scheme = ""
     for _ in range(MOST_REDIRECTS + 1):
-        place = addresses.place_of(url)
+        place = url_policy.place_of(url)
         if scheme == "https" and place.scheme == "http":
             raise NotAvailable(Cause.UNTRUSTED)  # the way was secure so far, and the address may hold a token
         scheme = place.scheme
-        address = addresses.resolved(place, allowed=limits.allowed, within_s=clock.left())
+        address = url_policy.resolved(place, allowed=limits.allowed, within_s=clock.left())
         with requests.Session() as session:
             session.trust_env = False  # no proxy and no password file of the environment
             session.verify = limits.verify
@@ -135,7 +135,7 @@ def _take(
     if encoding not in {"", "identity"}:
         raise NotAvailable(Cause.FAILED)  # we asked for it as it is
     declared = response.headers.get("Content-Type", "")
-    kind = sounds.kind_of(declared, None)
+    kind = audio_types.kind_of(declared, None)
     if first > 0 and not kind:
         raise _NoParts  # only its beginning can tell
     size, beginning = 0, b""
@@ -143,10 +143,10 @@ def _take(
         size += len(data)
         if size > last - first + 1:
             raise NotAvailable(Cause.BROKE_OFF if total else Cause.TOO_BIG)
-        if first == 0 and len(beginning) < sounds.ENOUGH:
-            beginning += data[: sounds.ENOUGH]
-            if len(beginning) >= sounds.ENOUGH:
-                kind = sounds.kind_of(declared, beginning)  # before more of it is read
+        if first == 0 and len(beginning) < audio_types.ENOUGH:
+            beginning += data[: audio_types.ENOUGH]
+            if len(beginning) >= audio_types.ENOUGH:
+                kind = audio_types.kind_of(declared, beginning)  # before more of it is read
         into.write(data)
     # A connection that we cut can look like one that ended.
     if clock.is_over:
@@ -156,7 +156,7 @@ def _take(
     if total and size != last - first + 1:
         raise NotAvailable(Cause.BROKE_OFF)
     if first == 0:
-        kind = sounds.kind_of(declared, beginning)
+        kind = audio_types.kind_of(declared, beginning)
     return Got(first, size, total or size, kind)
 
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from calllogs import tasks
 from calllogs.models import CallLog, Listening, Recording, Walk
-from calllogs.recordings import archive, cache, play
-from calllogs.recordings.causes import Cause
-from calllogs.recordings.words import WORDS, words_of
+from calllogs.recordings import archive, cache, playback
+from calllogs.recordings.errors import Cause
+from calllogs.recordings.messages import WORDS, words_of
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import trail
 from ivrportal.devserver.embedded_broker import free_port
@@ -100,7 +100,7 @@ def test_office_managers_do_not_listen_and_strangers_see_the_login(client_for, c
 @pytest.mark.parametrize("knows_ranges", [True, False])
 def test_every_range_is_the_bytes_of_the_sound(client_for, monkeypatch, knows_ranges):
     """Smaller pieces than ours, so that a sound takes several."""
-    monkeypatch.setattr(play, "PIECE", 50_000)
+    monkeypatch.setattr(playback, "PIECE", 50_000)
     asked, total = [], len(SOUND)
     with serving(with_ranges(SOUND, asked) if knows_ranges else without_ranges(SOUND, asked)) as url:
         call, supervisor = make_call(f"{url}/a.wav?token=canary"), client_for(SUPERVISORS)
@@ -182,14 +182,14 @@ def test_every_cause_has_words_and_a_call_without_a_recording_says_so(client_for
 
 @pytest.mark.django_db(transaction=True)
 def test_hosts_that_hang_leave_threads_for_others(client_for, monkeypatch):
-    monkeypatch.setattr(play, "_WAIT_S", 0.05)
+    monkeypatch.setattr(playback, "_WAIT_S", 0.05)
     released, supervisor = threading.Event(), client_for(SUPERVISORS)
     with serving(lambda connection: released.wait(20)) as url:
-        calls = [make_call(f"{url}/{n}", call_id=f"R{n}") for n in range(play.AT_ONCE + 1)]
+        calls = [make_call(f"{url}/{n}", call_id=f"R{n}") for n in range(playback.AT_ONCE + 1)]
         fetches = [threading.Thread(target=_try, args=(call,)) for call in calls[:-1]]
         for fetch in fetches:
             fetch.start()
-        while play._fetching._value:
+        while playback._fetching._value:
             time.sleep(0.01)
         words = supervisor.get(address(calls[-1], "look/")).json()["words"]
         released.set()
@@ -200,8 +200,8 @@ def test_hosts_that_hang_leave_threads_for_others(client_for, monkeypatch):
 
 def _try(call):
     try:
-        play.whole(call)
-    except play.NotAvailable:
+        playback.whole(call)
+    except playback.NotAvailable:
         pass
     finally:
         connection.close()
@@ -332,7 +332,7 @@ def test_two_workers_never_fetch_the_same_and_a_dead_one_is_replaced(settings):
         dead = archive._claim()  # a worker that dies right after its claim
 
         def work():
-            archive.fetch_due(until=time.monotonic() + 10, limits=play.limits)
+            archive.fetch_due(until=time.monotonic() + 10, limits=playback.limits)
             connection.close()
 
         workers = [threading.Thread(target=work) for _ in range(3)]
@@ -344,7 +344,7 @@ def test_two_workers_never_fetch_the_same_and_a_dead_one_is_replaced(settings):
         Recording.objects.filter(pk=dead.pk).update(lease_until=timezone.now() - dt.timedelta(seconds=1))
         work()
         assert Recording.objects.filter(state="KEPT").count() == 6
-        assert archive._fetch(dead, play.limits()) is False  # it was not dead, only slow
+        assert archive._fetch(dead, playback.limits()) is False  # it was not dead, only slow
     assert Recording.objects.get(pk=dead.pk).state == "KEPT"
     assert len([path for path in (settings.VAR_DIR / "recordings").rglob("*") if path.is_file()]) == 6
 

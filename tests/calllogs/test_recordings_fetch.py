@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from calllogs.recordings import addresses
-from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
+from calllogs.recordings import url_policy
+from calllogs.recordings.audio_types import kind_of
+from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.fetch import Got, Limits, fetch
-from calllogs.recordings.ranges import Wish, content_range, wish_of
-from calllogs.recordings.sounds import kind_of
+from calllogs.recordings.http_ranges import Wish, content_range, wish_of
 from settings_sync.simulator.tones import tone
 from tests.settings_sync.raw_server import answer, hold, read_request, reset, saying, serving
 
@@ -72,7 +72,7 @@ def test_no_inner_address_in_any_disguise_is_fetched_from(address):
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_public(address):
-    assert addresses.is_public(addresses.ipaddress.ip_address(address))
+    assert url_policy.is_public(url_policy.ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def names(monkeypatch, *found):
             return ask(host, port, *rest, **more)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(answers)]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", look_up)
 
 
 def test_a_name_with_one_inner_address_among_public_ones_is_refused(monkeypatch):
@@ -135,7 +135,7 @@ def test_a_name_is_asked_for_once_and_the_connection_goes_to_that_answer(monkeyp
 
 def test_a_name_server_that_hangs_is_waited_for_no_longer_than_the_deadline(monkeypatch):
     released = threading.Event()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: released.wait(5) and [])
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", lambda *_, **__: released.wait(5) and [])
     started = time.monotonic()
     assert cause("http://recordings.test/") == Cause.TOO_SLOW
     assert time.monotonic() - started < 1
@@ -146,7 +146,7 @@ def test_a_name_that_nobody_knows_is_told_so(monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "no")
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", unknown)
     assert cause("http://recordings.test/") == Cause.UNKNOWN_HOST
 
 

@@ -16,25 +16,25 @@ SIGHT = "tests/calllogs/test_sight_pages.py"
 
 def recordings_for_all() -> None:
     """Who may see a call hears it as well."""
-    from calllogs.admin import listen
+    from calllogs.recordings import admin
 
-    listen._must_be_allowed = lambda request: None
+    admin._must_be_allowed = lambda request: None
 
 
 def redirects_unchecked() -> None:
     """Only the first address of a recording is checked; where it redirects to is not."""
-    from calllogs.recordings import addresses
+    from calllogs.recordings import url_policy
 
-    resolved = addresses.resolved
+    resolved = url_policy.resolved
     asked: list[str] = []
 
     def trusting(place: Any, *, allowed: Any = (), within_s: float) -> str:
         asked.append(place.url)
         if len(asked) % 2:
             return resolved(place, allowed=allowed, within_s=within_s)
-        return addresses._ask(place, within_s=within_s)[0]
+        return url_policy._ask(place, within_s=within_s)[0]
 
-    addresses.resolved = trusting
+    url_policy.resolved = trusting
 
 
 def back_is_believed() -> None:

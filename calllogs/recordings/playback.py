@@ -16,9 +16,9 @@ from django.conf import settings
 from calllogs.models import CallLog, Recording
 from calllogs.recordings import archive, cache
 from calllogs.recordings.cache import Local, digest_of
-from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
+from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.fetch import Got, Limits, fetch
-from calllogs.recordings.ranges import Wish
+from calllogs.recordings.http_ranges import Wish
 
 PIECE = 2 * 1024 * 1024  # the most that goes out at once; players ask for the next by themselves
 AT_ONCE = 3  # fetches in one process: hosts that hang must leave threads for everybody else

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
-from calllogs.recordings.causes import Cause, NotAvailable
+from calllogs.recordings.errors import Cause, NotAvailable
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address

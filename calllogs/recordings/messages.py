@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.recordings.causes import Cause
+from calllogs.recordings.errors import Cause
 
 WORDS: dict[Cause, Any] = {
     Cause.NO_ADDRESS: _("What the provider sent is not a web address that the portal may open."),

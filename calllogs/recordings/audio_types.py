@@ -2,7 +2,7 @@
 
 import re
 
-from calllogs.recordings.causes import Cause, NotAvailable
+from calllogs.recordings.errors import Cause, NotAvailable
 
 ENOUGH = 64  # bytes of the beginning that tell what it is
 

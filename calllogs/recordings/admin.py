@@ -22,12 +22,12 @@ from django.views.decorators.http import require_GET, require_safe
 from calllogs.access.history_mixin import NumbersInHistory
 from calllogs.access.visibility import Sight, sight_of
 from calllogs.models import CallLog, Listening, Recording
-from calllogs.recordings import archive, play
+from calllogs.recordings import archive, playback
+from calllogs.recordings.audio_types import ENDINGS
 from calllogs.recordings.cache import digest_of
-from calllogs.recordings.causes import Cause, NotAvailable, OutOfRange
-from calllogs.recordings.ranges import Wish, wish_of
-from calllogs.recordings.sounds import ENDINGS
-from calllogs.recordings.words import words_of
+from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
+from calllogs.recordings.http_ranges import Wish, wish_of
+from calllogs.recordings.messages import words_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
@@ -169,7 +169,7 @@ def _part(request: HttpRequest, call: CallLog, wish: Wish) -> HttpResponseBase:
 
 
 def _whole(request: HttpRequest, call: CallLog) -> HttpResponseBase:
-    whole = play.whole(_known(call))
+    whole = playback.whole(_known(call))
     headers = {**_HEADERS, "ETag": whole.tag, "Content-Length": str(whole.total)}
     if request.method == "HEAD":
         whole.file.close()
@@ -177,8 +177,8 @@ def _whole(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     return StreamingHttpResponse(FileWrapper(whole.file, _AT_ONCE), content_type=whole.kind, headers=headers)
 
 
-def _piece(call: CallLog, wish: Wish) -> play.Piece:
-    return play.piece(_known(call), wish)
+def _piece(call: CallLog, wish: Wish) -> playback.Piece:
+    return playback.piece(_known(call), wish)
 
 
 def _known(call: CallLog) -> CallLog:
