@@ -12,13 +12,13 @@ from calllogs.alarms import service
 from calllogs.callbacks import hourly_counts, refresh
 from calllogs.exports import jobs
 from calllogs.intake import replay
-from calllogs.mailed import write
 from calllogs.notifications import outbox
 from calllogs.privacy import erasure_jobs as erasures
 from calllogs.privacy import late_pushes as erased_watch
 from calllogs.privacy import retention
 from calllogs.recordings import archive, cache, playback
 from calllogs.rollups import level
+from calllogs.scheduled_reports import generate
 from settings_sync.tasks import publish
 
 REFRESH_S = 5.0
@@ -117,7 +117,7 @@ def rebuild_missed() -> None:
 @shared_task(soft_time_limit=50, time_limit=55)
 def watch() -> None:
     """Every minute: is a report due, is anything the matter? Whoever is to know is told at once."""
-    write.due()
+    generate.due()
     service.look()
     outbox.send_due(budget_s=10)
 

@@ -1,4 +1,3 @@
-from calllogs.admin import reports
 from calllogs.alarms import views
 from calllogs.callbacks import views as callbacks_views
 from calllogs.calls import admin
@@ -7,6 +6,7 @@ from calllogs.exports import admin as exports_admin
 from calllogs.impact import views as impact_views
 from calllogs.intake import connect_views, inbox_admin, push_key_admin
 from calllogs.recordings import admin as recordings_admin
+from calllogs.scheduled_reports import admin as scheduled_reports_admin
 
 __all__ = [
     "alarms",
@@ -30,4 +30,5 @@ __all__ = [
     "exports_admin",
     "impact_views",
     "recordings_admin",
+    "scheduled_reports_admin",
 ]

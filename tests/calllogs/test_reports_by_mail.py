@@ -12,7 +12,6 @@ from django.db import connection
 from django.utils import timezone
 
 from calllogs.alarms import service
-from calllogs.mailed import compose, days, write
 from calllogs.models import (
     Alarm,
     CallLog,
@@ -25,6 +24,7 @@ from calllogs.models import (
 )
 from calllogs.notifications import outbox
 from calllogs.rollups import level
+from calllogs.scheduled_reports import compose, due_dates, generate
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
 from tests.calllogs.mail_server import mail_server
@@ -92,25 +92,29 @@ def call(at, status="ANSWERED", **fields):
 def test_the_days_that_a_report_is_about(rhythm, now, due, first, last):
     wanted = Report(rhythm=rhythm, weekday=0, at=dt.time(8))
     moment = dt.datetime.fromisoformat(now).replace(tzinfo=INDIA)
-    found = days.latest(wanted, moment)
+    found = due_dates.latest(wanted, moment)
     assert (f"{found.at:%Y-%m-%d %H:%M}", f"{found.first}", f"{found.last}") == (due, first, last)
-    following = days.following(wanted, moment)
+    following = due_dates.following(wanted, moment)
     assert following.first == found.last + DAY
     assert following.at > moment
-    assert days.latest(wanted, following.at) == following
-    assert days.around(wanted, found.first) == days.around(wanted, found.last) == (found.first, found.last)
+    assert due_dates.latest(wanted, following.at) == following
+    assert (
+        due_dates.around(wanted, found.first)
+        == due_dates.around(wanted, found.last)
+        == (found.first, found.last)
+    )
 
 
 def test_what_is_due_is_written_once_and_nothing_from_before_it_was_switched_on(server):
     daily, weekly = report(), report(User.objects.get(), rhythm="WEEKLY", name="Week")
     report(User.objects.get(), name="Off", is_on=False)
     report(User.objects.get(), name="New", on_since=MONDAY + MINUTE)
-    assert write.due(MONDAY + 5 * MINUTE) == 2
-    assert write.due(MONDAY + 6 * MINUTE) == 0
+    assert generate.due(MONDAY + 5 * MINUTE) == 2
+    assert generate.due(MONDAY + 6 * MINUTE) == 0
     runs = {run.report: (run.first.isoformat(), run.last.isoformat()) for run in ReportRun.objects.all()}
     assert runs == {daily: ("2026-11-22", "2026-11-22"), weekly: ("2026-11-16", "2026-11-22")}
     # A night without beat: the newest is sent late, those in between are not.
-    assert write.due(MONDAY + 3 * DAY + 60 * MINUTE) == 2
+    assert generate.due(MONDAY + 3 * DAY + 60 * MINUTE) == 2
     assert ReportRun.objects.get(report__name="New").first == dt.date(2026, 11, 25)
     assert ReportRun.objects.filter(report=daily).first().first == dt.date(2026, 11, 25)
 
@@ -123,7 +127,7 @@ def test_two_workers_at_the_same_moment_write_and_send_it_once(server):
     def work():
         start.wait()
         try:
-            write.due(MONDAY + MINUTE)
+            generate.due(MONDAY + MINUTE)
             outbox.send_due(budget_s=5)
         finally:
             connection.close()
@@ -153,7 +157,7 @@ def test_the_mail_has_the_figures_and_no_telephone_number(server):
     level.rebuild()
     view = SavedView.objects.create(name="Of 9812345678", query="status=MISSED&q=9812345678")
     report(name="Calls of 98123 45678", view=view)
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     outbox.send_due(budget_s=5)
     (got,) = server.got
     assert got["Subject"] == "Calls of ••••78: 22 Nov 2026"
@@ -182,7 +186,7 @@ def test_a_week_has_days_and_a_table_of_hours_and_an_empty_one_says_so(server):
     level.rebuild()
     report(rhythm="WEEKLY")
     report(User.objects.get(), rhythm="MONTHLY", on_since=MONDAY - 90 * DAY)
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     weekly, monthly = Letter.objects.order_by("run__first")[1], Letter.objects.order_by("run__first")[0]
     assert "Mon 16 Nov: 1 call, 0 missed" in weekly.text
     assert "Calls by weekday and hour" in weekly.html
@@ -193,7 +197,7 @@ def test_a_week_has_days_and_a_table_of_hours_and_an_empty_one_says_so(server):
 
 def test_the_link_leads_to_the_calls_behind_sign_in(client_for, client):
     view = SavedView.objects.create(name="Missed", query="status=MISSED&q=9812345678&period=today")
-    run = write.asked(report(view=view), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
+    run = generate.asked(report(view=view), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
     (place,) = {f"/admin{part}" for part in re.findall(r"/admin(\S+/calls/)", Letter.objects.get().text)}
     assert place == f"{PAGE}runs/{run.pk}/calls/"
     assert client.get(place).url.startswith("/admin/login/")
@@ -245,7 +249,7 @@ def test_a_report_shows_what_its_maker_may_see_and_nobody_gets_more(server, rhyt
     report(
         User.objects.get(username="asha"), maker=User.objects.get(username="boss"), view=view, name="Whole"
     )
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     letters = Letter.objects.filter(run__report__name="Mine")
     assert letters.count() == 2
     for letter in letters:
@@ -262,7 +266,9 @@ def test_a_report_shows_what_its_maker_may_see_and_nobody_gets_more(server, rhyt
     assert "Billing: 4 calls" in whole
     # Somebody who sees all and changes it leaves it as it is: the next one is of what its maker may see by then.
     limited(maker, "Billing")
-    sent = write.asked(Report.objects.get(name="Mine"), MONDAY.date() - DAY, MONDAY.date() - DAY, by="boss")
+    sent = generate.asked(
+        Report.objects.get(name="Mine"), MONDAY.date() - DAY, MONDAY.date() - DAY, by="boss"
+    )
     assert "Calls: 5\n" in sent.letters.first().text
     assert "Departments: Billing, Sales" in sent.letters.first().text
 
@@ -278,7 +284,7 @@ def test_by_agent_stand_only_those_of_the_maker_s_departments(server):
         call(sunday + (9 + place) * MINUTE, agent_number=number, department="Billing")
     level.rebuild()
     report(maker=supervisor("ravi", "Sales"))
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     text = Letter.objects.get().text
     assert "Agent 0: 1 call," in text
     assert "Agent 1: 1 call," in text
@@ -295,7 +301,7 @@ def test_without_a_maker_it_is_not_sent_and_whoever_saves_it_takes_it_over(serve
         User.objects.filter(pk=maker.pk).update(is_active=False)
     else:
         maker.groups.clear()
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     assert not Letter.objects.exists()
     assert "may not see calls any more" in ReportRun.objects.get().problem
     service.look()
@@ -315,7 +321,7 @@ def test_without_a_maker_it_is_not_sent_and_whoever_saves_it_takes_it_over(serve
     made.refresh_from_db()
     assert made.maker.username == "supervisors"
     assert "All departments" in client.get(address).text
-    write.asked(made, MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
+    generate.asked(made, MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
     assert Letter.objects.count() == 1
 
 
@@ -365,8 +371,8 @@ def test_the_link_of_a_mail_says_the_departments_and_is_for_those_who_got_it(ser
     maker = supervisor("ravi", "Sales")
     view = SavedView.objects.create(name="Missed", query="status=MISSED&q=9812345678")
     day = MONDAY.date() - DAY
-    theirs = write.asked(report(maker=maker, name="T"), day, day, by="x")
-    whole = write.asked(report(User.objects.get(username="asha"), view=view, name="W"), day, day, by="x")
+    theirs = generate.asked(report(maker=maker, name="T"), day, day, by="x")
+    whole = generate.asked(report(User.objects.get(username="asha"), view=view, name="W"), day, day, by="x")
     assert "department=Sales" in client_for(None).get(f"{PAGE}runs/{theirs.pk}/calls/").url
     client = client_for(SUPERVISORS)
     person = limited(User.objects.get(username="supervisors"), "Billing")
@@ -401,7 +407,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
         settings.EMAIL_PORT = 1
     server.replies = replies or {}
     report(someone("asha"), someone("ravi"))
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     assert outbox.send_due(budget_s=5) == 0
     first, second = Letter.objects.order_by("id")
     assert (first.state, first.attempts) == ("WAITING", 1)
@@ -419,7 +425,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     # Sent again once the server is well: the alarm is over.
     server.replies, settings.EMAIL_PORT = {}, server.port
     Letter.objects.update(state="FAILED", next_at=None)
-    write.asked(Report.objects.get(), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
+    generate.asked(Report.objects.get(), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
     assert outbox.send_due(budget_s=5) == 2
     service.look()
     assert not Alarm.objects.on().filter(kind="MAIL").exists()
@@ -428,7 +434,7 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
 def test_a_mail_that_was_refused_for_a_moment_comes_once_the_server_is_well(server):
     server.replies = {"RCPT": "450 busy"}
     report()
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     outbox.send_due(budget_s=5)
     assert outbox.send_due(budget_s=5) == 0
     assert server.tries == 1, "not before its time"
@@ -442,7 +448,7 @@ def test_a_mail_that_was_refused_for_a_moment_comes_once_the_server_is_well(serv
 def test_an_address_that_is_refused_for_good_is_told_at_once_and_holds_up_nobody(server):
     server.replies = {"RCPT": "550 no such user"}
     report(someone("asha"), someone("ravi"))
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     outbox.send_due(budget_s=5)
     assert set(Letter.objects.values_list("state", "attempts")) == {("FAILED", 1)}
     assert "does not take mail for this address" in Letter.objects.first().problem
@@ -450,7 +456,7 @@ def test_an_address_that_is_refused_for_good_is_told_at_once_and_holds_up_nobody
 
 def test_a_worker_that_died_while_sending_is_followed_by_another_and_its_late_word_does_not_count(server):
     report()
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     letter = Letter.objects.select_related("user").get()
     assert outbox._claim(letter)
     assert outbox.send_due(budget_s=5) == 0, "somebody is at it"
@@ -465,7 +471,7 @@ def test_a_worker_that_died_while_sending_is_followed_by_another_and_its_late_wo
 def test_who_may_not_see_calls_any_more_gets_no_mail(server):
     person = someone("asha")
     report(person, someone("ravi", email=""))
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     run = ReportRun.objects.get()
     assert "Not to ravi" in run.problem
     User.objects.filter(pk=person.pk).update(is_superuser=False)
@@ -520,7 +526,7 @@ def test_a_supervisor_makes_changes_and_sends_a_report(client_for, settings, dja
     assert "Sent to 1 person" in ended
     assert "hx-get" not in ended
     # The one that would be due for these days is sent by that.
-    assert write.due(timezone.now() + MINUTE) == 0
+    assert generate.due(timezone.now() + MINUTE) == 0
     again = {"day": (timezone.localdate() - 3 * DAY).isoformat()}
     client.post(f"{PAGE}{made.pk}/send/", again)
     client.post(f"{PAGE}{made.pk}/send/", again)
@@ -531,7 +537,7 @@ def test_a_supervisor_makes_changes_and_sends_a_report(client_for, settings, dja
         assert "Choose a day that is over" in said
     for number in range(8):
         report(person, name=f"R{number}")
-    write.due(MONDAY + MINUTE)
+    generate.due(MONDAY + MINUTE)
     client.get(PAGE)
     with django_assert_max_num_queries(12):
         assert "Every day at 07:30" in client.get(PAGE).text
@@ -547,7 +553,7 @@ def test_who_may_not_change_reports_sends_none(client_for):
         client.get(f"{PAGE}{made.pk}/runs/"),
     ):
         assert answer.status_code == 403
-    run = write.asked(made, MONDAY.date(), MONDAY.date(), by="x")
+    run = generate.asked(made, MONDAY.date(), MONDAY.date(), by="x")
     assert client.get(f"{PAGE}runs/{run.pk}/calls/").status_code == 403
 
 

@@ -22,10 +22,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from calllogs import tasks
 from calllogs.access.visibility import sight_of
-from calllogs.admin import report_words
-from calllogs.mailed import compose, days, write
 from calllogs.models import CallLog, Report, ReportRun, SavedView
 from calllogs.notifications import outbox
+from calllogs.scheduled_reports import compose, due_dates, generate, labels
 from ivrportal.common import admin_theme
 
 SHOWN_RUNS = 20
@@ -49,15 +48,15 @@ class ReportForm(forms.ModelForm):
         people.queryset = User.objects.filter(
             Q(pk__in=outbox.readers().order_by().values("pk")) | Q(pk__in=chosen)
         ).order_by("username")
-        people.label_from_instance = report_words.person
+        people.label_from_instance = labels.person
 
 
 @admin.register(Report)
 class ReportAdmin(admin_theme.ModelAdmin):
     form = ReportForm
-    list_before_template = "calllogs/reports_before.html"
-    change_form_before_template = "calllogs/report_before.html"
-    change_form_outer_after_template = "calllogs/report_after.html"  # has forms of its own
+    list_before_template = "calllogs/scheduled_reports/list_intro.html"
+    change_form_before_template = "calllogs/scheduled_reports/form_intro.html"
+    change_form_outer_after_template = "calllogs/scheduled_reports/form_after.html"  # has forms of its own
     list_display = ["name", "shown_rhythm", "shown_people", "shown_maker", "shown_last", "shown_next"]
     actions = None
     compressed_fields = False
@@ -93,7 +92,7 @@ class ReportAdmin(admin_theme.ModelAdmin):
 
     @admin_theme.display(description=gettext_lazy("When"), ordering="rhythm")
     def shown_rhythm(self, report: Report) -> str:
-        return report_words.rhythm(report)
+        return labels.rhythm(report)
 
     @admin_theme.display(description=gettext_lazy("To whom"))
     def shown_people(self, report: Report) -> str:
@@ -101,18 +100,18 @@ class ReportAdmin(admin_theme.ModelAdmin):
 
     @admin_theme.display(description=gettext_lazy("Made by"))
     def shown_maker(self, report: Report) -> str:
-        return report_words.maker(report) or "–"
+        return labels.maker(report) or "–"
 
     @admin_theme.display(description=gettext_lazy("Last time"))
     def shown_last(self, report: Report) -> str:
         (run,) = report.newest_runs or [None]  # type: ignore[attr-defined]
         if run is None:
             return "–"
-        return render_to_string("calllogs/report_standing.html", {"run": report_words.run(run)})
+        return render_to_string("calllogs/scheduled_reports/status.html", {"run": labels.run(run)})
 
     @admin_theme.display(description=gettext_lazy("Next time"))
     def shown_next(self, report: Report) -> str:
-        return report_words.next_words(report)
+        return labels.next_words(report)
 
     # --- the form ---
 
@@ -135,7 +134,7 @@ class ReportAdmin(admin_theme.ModelAdmin):
 
         It stays with whoever made it, unless that person may not see calls any more.
         """
-        if not write.has_maker(obj):
+        if not generate.has_maker(obj):
             obj.maker = request.user  # type: ignore[assignment]
         if not change or {"rhythm", "weekday", "at", "is_on"} & set(form.changed_data):
             obj.on_since = timezone.now()
@@ -152,21 +151,21 @@ class ReportAdmin(admin_theme.ModelAdmin):
         report = self.get_object(request, object_id) if object_id else None
         if report is not None:
             context |= self._runs(request, report) | {
-                "next": report_words.next_words(report),
-                "whose": report_words.whose(report),
+                "next": labels.next_words(report),
+                "whose": labels.whose(report),
             }
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def _runs(self, request: HttpRequest, report: Report) -> dict[str, Any]:
         rows = report.runs.prefetch_related("letters__user")[:SHOWN_RUNS]
-        runs = [report_words.run(run) for run in rows]
+        runs = [labels.run(run) for run in rows]
         return {
             "report": report,
             "runs": runs,
             "is_moving": any(run.is_moving for run in runs),
             "may_send": self.has_change_permission(request, report),
             "today": timezone.localdate(),
-            "proposed": days.latest(report, timezone.now()).last,
+            "proposed": due_dates.latest(report, timezone.now()).last,
         }
 
     def runs(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -176,7 +175,7 @@ class ReportAdmin(admin_theme.ModelAdmin):
             raise PermissionDenied
         return TemplateResponse(
             request,
-            "calllogs/report_runs.html",
+            "calllogs/scheduled_reports/runs.html",
             self._runs(request, report),
             headers={"Cache-Control": "no-store"},
         )
@@ -190,20 +189,22 @@ class ReportAdmin(admin_theme.ModelAdmin):
             raise PermissionDenied
         back = redirect("admin:calllogs_report_change", pk)
         chosen = (
-            _day(request.POST["day"]) if "day" in request.POST else days.latest(report, timezone.now()).last
+            _day(request.POST["day"])
+            if "day" in request.POST
+            else due_dates.latest(report, timezone.now()).last
         )
         if chosen is None:
             messages.warning(request, _("Choose a day that is over, in the calendar beside the button."))
             return back
-        first, last = days.around(report, chosen)
+        first, last = due_dates.around(report, chosen)
         with transaction.atomic():
-            run = write.asked(report, first, last, by=request.user.get_username())
+            run = generate.asked(report, first, last, by=request.user.get_username())
             if run is not None:
                 self.log_change(request, report, f"Sent for {first} to {last}.")
         if run is None:
             messages.info(request, _("Somebody else has just sent it for the same days."))
             return back
-        words = {"days": report_words.days(run)}
+        words = {"days": labels.days(run)}
         if run.letters.exists():
             messages.success(
                 request, _("The report about %(days)s is on its way; below stands how it goes.") % words

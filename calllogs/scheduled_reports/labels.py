@@ -11,10 +11,10 @@ from django.utils.translation import ngettext
 
 from calllogs.access.visibility import sight_of
 from calllogs.calls.filters import period_words
-from calllogs.mailed import days as due_days
-from calllogs.mailed import write
 from calllogs.models import Letter, Report, ReportRun
 from calllogs.reports import departments_words
+from calllogs.scheduled_reports import due_dates as due_days
+from calllogs.scheduled_reports import generate
 
 State = Letter.State
 
@@ -46,7 +46,7 @@ def maker(report: Report) -> str:
 
 def whose(report: Report) -> str:
     """What it shows, which is what its maker may see."""
-    if not write.has_maker(report):
+    if not generate.has_maker(report):
         return _(
             "Who made it may not see calls any more. Save it, and it is yours: it shows what you may see."
         )

@@ -99,8 +99,8 @@ def content(run: ReportRun) -> Content:
         "zone": timezone.get_default_timezone_name(),
         "made": date_format(timezone.localtime(run.made_at), "j F Y, H:i"),
     }
-    text = render_to_string("calllogs/mail_report.txt", context)
-    return Content(f"{name}: {days}", text, render_to_string("calllogs/mail_report.html", context))
+    text = render_to_string("calllogs/scheduled_reports/mail.txt", context)
+    return Content(f"{name}: {days}", text, render_to_string("calllogs/scheduled_reports/mail.html", context))
 
 
 def signed(said: Content, run: ReportRun) -> Content:

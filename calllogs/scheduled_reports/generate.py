@@ -12,9 +12,9 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs.mailed import compose, days
 from calllogs.models import Report, ReportRun
 from calllogs.notifications import outbox
+from calllogs.scheduled_reports import compose, due_dates
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def due(now: dt.datetime | None = None) -> int:
     now = now or timezone.now()
     count = 0
     for report in Report.objects.filter(is_on=True).select_related("maker").order_by("id"):
-        found = days.latest(report, now)
+        found = due_dates.latest(report, now)
         if found.at <= report.on_since or _is_written(report, found.first, found.last):
             continue
         try:
