@@ -17,8 +17,8 @@ from calllogs.privacy import erasure_jobs as erasures
 from calllogs.privacy import late_pushes as erased_watch
 from calllogs.privacy import retention
 from calllogs.recordings import archive, cache, playback
-from calllogs.rollups import level
 from calllogs.scheduled_reports import generate
+from calllogs.statistics import refresh as statistics_refresh
 from settings_sync.tasks import publish
 
 REFRESH_S = 5.0
@@ -131,15 +131,15 @@ def send_mails() -> None:
 @shared_task(soft_time_limit=900, time_limit=960)
 def refresh_rollups() -> None:
     """Every few seconds: the hours of what came since, for at most REFRESH_S. The first time, all hours."""
-    pending = level.pending()
-    if (pending and pending.is_new) or level.is_of_another_zone():
-        level.rebuild()
+    pending = statistics_refresh.pending()
+    if (pending and pending.is_new) or statistics_refresh.is_of_another_zone():
+        statistics_refresh.rebuild()
     until = time.monotonic() + REFRESH_S
-    while level.refresh() and time.monotonic() < until:
+    while statistics_refresh.refresh() and time.monotonic() < until:
         pass
 
 
 @shared_task(soft_time_limit=900, time_limit=960)
 def rebuild_rollups() -> None:
     """Every night: nothing should differ; what does is mended, and counted."""
-    level.rebuild()
+    statistics_refresh.rebuild()

@@ -10,10 +10,10 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from calllogs import reports
 from calllogs.dashboard.query_params import MISSED, Links
-from calllogs.periods import day_of
-from calllogs.reports import Curve
+from calllogs.statistics import aggregates
+from calllogs.statistics.aggregates import Curve
+from calllogs.statistics.periods import day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Chart:
     lines: list[tuple[str, str, list[str]]]
 
 
-def by_hour(day: dt.date, now: dt.datetime, hours: reports.Hours, links: Links) -> Chart:
+def by_hour(day: dt.date, now: dt.datetime, hours: aggregates.Hours, links: Links) -> Chart:
     """The day's calls against what its weekday usually has."""
-    today, usual = reports.curve_of(day, hours), _usual(reports.curves_of(day, hours))
+    today, usual = aggregates.curve_of(day, hours), _usual(aggregates.curves_of(day, hours))
     until = localtime(now).hour if day == day_of(now) else 23
     lines, values = [], []
     for hour, cell in enumerate(today.cells):
@@ -78,7 +78,7 @@ def _usual(curves: Sequence[Curve]) -> list[tuple[float | None, float | None]]:
     ]
 
 
-def by_day(days: Sequence[reports.DayBar], whole: Links) -> Chart:
+def by_day(days: Sequence[aggregates.DayBar], whole: Links) -> Chart:
     names = [_("Calls"), _("Missed")]
     every = [whole.on(bar.day) for bar in days]
     links = [link.to() for link in every]

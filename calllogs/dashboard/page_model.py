@@ -11,7 +11,6 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from calllogs import reports
 from calllogs.callbacks import hourly_counts
 from calllogs.calls.filters import period_words
 from calllogs.dashboard import change_indicator as change
@@ -21,8 +20,9 @@ from calllogs.dashboard.charts import Chart
 from calllogs.dashboard.query_params import MISSED, Asked, Links
 from calllogs.intake.labels import clock_text
 from calllogs.models import CallLog
-from calllogs.periods import Period, day_of
-from calllogs.reports import Departments, Dimension, Figures
+from calllogs.statistics import aggregates
+from calllogs.statistics.aggregates import Departments, Dimension, Figures
+from calllogs.statistics.periods import Period, day_of
 from ivrportal.common.query_timeout import within
 from settings_sync import desired
 
@@ -111,11 +111,11 @@ def read(
     is_one_day = asked.first == asked.last
     # Of agents, numbers and circles within some departments there are no counts, only the calls: a day of them is few.
     kinds = _KINDS if departments is None or is_one_day else (Dimension.DEPARTMENT,)
-    with reports.level(old_s=OLD_S) as is_level, within(READ_MS):
+    with aggregates.level(old_s=OLD_S) as is_level, within(READ_MS):
         wanted = [(period, [Dimension.TOTAL, *kinds]), (period.before(), [Dimension.TOTAL])]
-        found, before = reports.several(wanted, departments)
-        hours = reports.hourly(
-            period, Period.days(day, day), *reports.same_days(day), departments=departments
+        found, before = aggregates.several(wanted, departments)
+        hours = aggregates.hourly(
+            period, Period.days(day, day), *aggregates.same_days(day), departments=departments
         )
         is_new = not found and not hours and not CallLog.objects.exists()
     total, former = (one.get((Dimension.TOTAL, ""), Figures()) for one in (found, before))
@@ -124,12 +124,12 @@ def read(
     links = Links(asked.first, asked.last, departments=departments)
     charts = [dashboard_charts.by_hour(day, period.now, hours, links.on(day))]
     if not is_one_day:
-        charts.append(dashboard_charts.by_day(reports.days_of(period, hours), links))
+        charts.append(dashboard_charts.by_day(aggregates.days_of(period, hours), links))
     parts = [
         _part(kind, _shown(kind, found, names, departments), names, links, is_whole=departments is None)
         for kind in kinds
     ]
-    heat = None if is_one_day else _heat(reports.heat_of(period, hours), links)
+    heat = None if is_one_day else _heat(aggregates.heat_of(period, hours), links)
     open_now = _still_open(waiting, period) if waiting else None
     tiles = _tiles(total, former, links, open_now)
     left_out = "" if len(kinds) == len(_KINDS) else _left_out()
@@ -240,7 +240,7 @@ def _part(
         Dimension.DEPARTMENT.value: _("By department"),
         Dimension.VIRTUAL_NUMBER.value: _("By number called"),
     }
-    rows = reports.rows(kind, found, names)
+    rows = aggregates.rows(kind, found, names)
     rows.sort(key=lambda row: not row.value)  # calls without one stand last, and do not dwarf the others
     most = max((row.figures.calls for row in rows if row.value), default=0) or 1
     lines = [
@@ -263,7 +263,7 @@ def _part(
 # --- heat ------------------------------------------------------------------------------------------------
 
 
-def _heat(cells: list[list[reports.Cell]], links: Links) -> Heat:
+def _heat(cells: list[list[aggregates.Cell]], links: Links) -> Heat:
     """The hours from the first to the last that had calls on any weekday."""
     busy = [hour for hour in range(24) if any(weekday[hour].calls for weekday in cells)]
     most = max(cell.calls for weekday in cells for cell in weekday) or 1

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from calllogs.calls.filters import CUSTOM, NOTHING, CallFilter, period_words
 from calllogs.calls.query_params import Reading
 from calllogs.models import CallLog
-from calllogs.periods import Period
+from calllogs.statistics.periods import Period
 
 TODAY = "today"
 # What can be picked: its name in the address, its words, and how many days it has.

@@ -16,12 +16,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
-from calllogs import reports
 from calllogs.access.visibility import sight_of
 from calllogs.callbacks import hourly_counts, queries
 from calllogs.dashboard import page_model, query_params
 from calllogs.dashboard.page_model import Waiting
 from calllogs.dashboard.query_params import PICKS, Asked
+from calllogs.statistics import aggregates
 from ivrportal.common.query_timeout import TookTooLong
 from settings_sync.models import Agent
 
@@ -71,7 +71,7 @@ def picture_of(
     home, alone = reverse("admin:index"), reverse("admin:home_figures")
     found: dict[str, Any] = {
         "asked": asked,
-        "whose": reports.departments_words(departments),
+        "whose": aggregates.departments_words(departments),
         "picks": [
             (key, words, f"{home}?period={key}", f"{alone}?period={key}")
             for key, (words, _n) in PICKS.items()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
-from calllogs import reports
 from calllogs.access.visibility import Sight
 from calllogs.callbacks import queries
 from calllogs.calls import office_hours_sql
 from calllogs.models import Alarm, CallLog, MissedCaller
+from calllogs.statistics import aggregates
 from settings_sync import schedule
 from settings_sync.models import Agent
 from settings_sync.schedule import DayPlan, Heard
@@ -92,7 +92,7 @@ def read(sight: Sight, now: dt.datetime | None = None) -> Wall:
         alarms=[alarm for alarm in Alarm.objects.on() if not alarm.is_quiet(now)],
         plan=plan,
         is_open=schedule.said(plan, local.time()).heard == Heard.OPEN,
-        whose=reports.departments_words(sight.departments),
+        whose=aggregates.departments_words(sight.departments),
     )
 
 

@@ -16,7 +16,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from calllogs.calls.office_hours_sql import midnight
-from calllogs.periods import Period
+from calllogs.statistics.periods import Period
 from settings_sync import changes, desired, reached
 from settings_sync.changes import BY_SHIFT, CHANGED, DELETED, KINDS, SAMPLE, Change
 from settings_sync.models import OfficeHours, ProviderSetting

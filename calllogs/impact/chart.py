@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from calllogs import reports
 from calllogs.calls.filters import CUSTOM, CallFilter
 from calllogs.impact import Mark, summary_text
 from calllogs.impact.compare import Comparison
 from calllogs.models import CallLog
-from calllogs.periods import Period, day_of
-from calllogs.reports import Departments
+from calllogs.statistics import aggregates
+from calllogs.statistics.aggregates import Departments
+from calllogs.statistics.periods import Period, day_of
 
 HOURS_UP_TO = 2  # days
 Days = Sequence[tuple[dt.datetime, int, int]]  # moment, calls, missed
@@ -63,13 +63,13 @@ def curve(
 ) -> list[Point]:
     """Every day or hour of the period that has begun, the oldest first. `counted`: its days, if they are already."""
     if (period.last_day - period.first_day).days < HOURS_UP_TO:
-        bars = reports.by_hour(period.so_far(), departments)
+        bars = aggregates.by_hour(period.so_far(), departments)
         ends = [*(bar.start for bar in bars[1:]), period.so_far().end]
         return [
             _point(bar.start, end, bar.calls, bar.missed, marks, departments, is_hour=True)
             for bar, end in zip(bars, ends, strict=True)
         ]
-    days = _by_day(period, counted) if counted is not None else reports.by_day(period, departments)
+    days = _by_day(period, counted) if counted is not None else aggregates.by_day(period, departments)
     return [
         _point(one.start, one.end, calls, missed, marks, departments, is_hour=False)
         for day, calls, missed in days

@@ -18,8 +18,8 @@ from calllogs.impact.change_marks import AGENT, HOURS, OTHER, Mark, Marks, Stand
 from calllogs.impact.day_counts import DayCount
 from calllogs.impact.minute_spans import Span
 from calllogs.impact.significance import Count, Judged
-from calllogs.periods import Period
-from calllogs.rollups.reading import Departments
+from calllogs.statistics.periods import Period
+from calllogs.statistics.queries import Departments
 from settings_sync import desired
 from settings_sync.models import OfficeHours
 

@@ -13,8 +13,8 @@ from calllogs.calls.office_hours_sql import midnight
 from calllogs.impact.minute_spans import DAY, Span, edges, whole_hours
 from calllogs.impact.significance import Count as Counted
 from calllogs.models import CallLog, Rollup
-from calllogs.periods import Period, day_of
-from calllogs.rollups.reading import Departments
+from calllogs.statistics.periods import Period, day_of
+from calllogs.statistics.queries import Departments
 
 Dimension, Unit = Rollup.Dimension, Rollup.Unit
 PART = "part"  # of an hour: counted from the calls, not from the rollups

@@ -20,12 +20,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from calllogs import reports
 from calllogs.access.visibility import sight_of
 from calllogs.calls.query_params import Reading
 from calllogs.impact import Mark, Standing, change_marks, chart, explanation, summary_text
 from calllogs.impact.compare import Comparison, Side, compare
-from calllogs.periods import Period
+from calllogs.statistics import aggregates
+from calllogs.statistics.periods import Period
 from settings_sync import desired
 from settings_sync.admin import changes
 
@@ -104,7 +104,7 @@ def page(request: HttpRequest) -> HttpResponse:
     ]
     period = Period.days(asked.first, asked.last, now)
     departments = sight_of(request.user).departments
-    with reports.level() as is_level:
+    with aggregates.level() as is_level:
         whole = change_marks.read(period, kinds=kinds)
         shown = change_marks.within(whole, period)
         chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
@@ -121,7 +121,7 @@ def page(request: HttpRequest) -> HttpResponse:
             if name in DAYS
         ],
         "is_level": is_level,
-        "whose": reports.departments_words(departments),
+        "whose": aggregates.departments_words(departments),
         "may_see": bool(kinds),
         "is_cut": shown.is_cut,
         "most": change_marks.MOST_SWITCHES,
@@ -225,7 +225,7 @@ def _side(found: Comparison, side: Side, name: str) -> Cell:
     return Cell(name, whole.calls, whole.missed, summary_text.percent(whole.rate), link, missed_link)
 
 
-def _departments(found: Comparison) -> reports.Departments:
+def _departments(found: Comparison) -> aggregates.Departments:
     """Those whose calls are compared; None is all."""
     return [found.department] if found.department else found.among
 

@@ -1,4 +1,4 @@
-"""Calls counted by the hour and by the day. Copies of what the calls say, written by `calllogs.rollups` alone."""
+"""Calls counted by the hour and by the day. Copies of what the calls say, written by `calllogs.statistics` alone."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -19,7 +19,6 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs import reports
 from calllogs.access.visibility import Sight, sight_of
 from calllogs.callbacks import queries
 from calllogs.calls import visible_filter
@@ -27,8 +26,9 @@ from calllogs.calls.filters import CUSTOM, CallFilter, from_query, period_words
 from calllogs.models import ReportRun, SavedView
 from calllogs.notifications import outbox
 from calllogs.notifications.outbox import Content
-from calllogs.periods import Period
-from calllogs.reports import Departments, Dimension, Figures, Row
+from calllogs.statistics import aggregates
+from calllogs.statistics.aggregates import Departments, Dimension, Figures, Row
+from calllogs.statistics.periods import Period
 from ivrportal.common.phone import masked
 from settings_sync.models import Agent
 
@@ -78,15 +78,15 @@ def content(run: ReportRun) -> Content:
     """The mail about these days; its link to the calls is written in by `signed`. The report must have a maker."""
     period, sight = Period.days(run.first, run.last), sight_of(run.report.maker)
     departments = sight.departments
-    with reports.level():
-        now, before = (reports.figures(one, departments) for one in (period, period.before()))
+    with aggregates.level():
+        now, before = (aggregates.figures(one, departments) for one in (period, period.before()))
         tables = _tables(run, period, sight)
         heat = _heat(period, departments) if run.first != run.last else None
     name, days = without_numbers(run.report.name), period_words(run.first, run.last)
     context: dict[str, Any] = {
         "name": name,
         "days": date_format(run.first, "l, j F Y") if run.first == run.last else days,
-        "whose": reports.departments_words(departments),
+        "whose": aggregates.departments_words(departments),
         "figures": _figures(now, before),
         "compared": period_words(period.before().first_day, period.before().last_day),
         "has_calls": now.calls > 0,
@@ -186,7 +186,7 @@ def _tables(run: ReportRun, period: Period, sight: Sight) -> list[Table]:
     )
     found = [of_time]
     for dimension, title, first in dimensions:
-        rows = reports.by(dimension, period, departments)
+        rows = aggregates.by(dimension, period, departments)
         if dimension == Dimension.AGENT:
             rows = _of_agents(rows, sight)
         if len(rows) < 2:
@@ -208,7 +208,7 @@ def _of_agents(rows: list[Row], sight: Sight) -> list[Row]:
 
 
 def _by_day(period: Period, departments: Departments) -> Table:
-    bars = reports.by_day(period, departments)
+    bars = aggregates.by_day(period, departments)
     return Table(
         _("By day"),
         _("Day"),
@@ -218,9 +218,9 @@ def _by_day(period: Period, departments: Departments) -> Table:
 
 def _by_hour(day: dt.date, period: Period, departments: Departments) -> Table:
     """The hours from the first to the last with calls, and what is usual then."""
-    weeks = reports.same_weekdays(day, departments=departments)
+    weeks = aggregates.same_weekdays(day, departments=departments)
     rows = []
-    for bar in reports.by_hour(period, departments):
+    for bar in aggregates.by_hour(period, departments):
         local = timezone.localtime(bar.start, timezone.get_default_timezone())
         usual = sum(week.cells[local.hour].calls for week in weeks) / len(weeks) if weeks else 0.0
         rows.append((time_format(local, "H:i"), bar.calls, bar.missed, f"{usual:.0f}" if weeks else ""))
@@ -240,7 +240,7 @@ def _lines(rows: Iterable[tuple[str, int, int, str]]) -> list[Line]:
 
 
 def _heat(period: Period, departments: Departments) -> Heat | None:
-    cells = reports.heat(period, departments)
+    cells = aggregates.heat(period, departments)
     used = [hour for hour in range(24) if any(row[hour].calls for row in cells)]
     if not used:
         return None

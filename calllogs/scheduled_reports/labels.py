@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 from calllogs.access.visibility import sight_of
 from calllogs.calls.filters import period_words
 from calllogs.models import Letter, Report, ReportRun
-from calllogs.reports import departments_words
 from calllogs.scheduled_reports import due_dates as due_days
 from calllogs.scheduled_reports import generate
+from calllogs.statistics.aggregates import departments_words
 
 State = Letter.State
 

@@ -20,8 +20,8 @@ django.setup()
 from django.contrib.auth.models import Group, User  # noqa: E402
 
 from calllogs.models import CallLog, Push, Rollup, RollupProgress  # noqa: E402
-from calllogs.periods import Period  # noqa: E402
-from calllogs.rollups import level  # noqa: E402
+from calllogs.statistics import refresh  # noqa: E402
+from calllogs.statistics.periods import Period  # noqa: E402
 from ivrportal.accounts import roles  # noqa: E402
 from tests.bench.inside import measured, seconds  # noqa: E402
 
@@ -37,8 +37,8 @@ def main() -> None:
     with transaction.atomic():
         Rollup.objects.all().delete()
         RollupProgress.objects.all().delete()
-    rebuild_s = seconds(level.rebuild)
-    while level.refresh():
+    rebuild_s = seconds(refresh.rebuild)
+    while refresh.refresh():
         pass
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) calllogs_rollup")
@@ -55,7 +55,7 @@ def main() -> None:
     finally:
         user.delete()
     started = time.perf_counter()
-    differences = level.rebuild()
+    differences = refresh.rebuild()
     print(
         json.dumps(
             {
@@ -102,7 +102,7 @@ def refreshing() -> float:
             Push(uid=uuid4().hex, received_at=now, remote_addr="", raw_query="", outcome="STORED", call=call)
             for call in made
         )
-        took = seconds(level.refresh)
+        took = seconds(refresh.refresh)
         transaction.set_rollback(True)
     return took * 1000
 

@@ -11,14 +11,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from calllogs import reports
 from calllogs.impact import Standing, change_marks, explanation, marks, significance, summary_text
 from calllogs.impact.compare import Problem, compare
 from calllogs.impact.minute_spans import difference, edges, whole_hours
 from calllogs.impact.significance import Count, Verdict
 from calllogs.models import CallLog, DepartmentLimit
-from calllogs.periods import Period
-from calllogs.rollups import level as rollup_level
+from calllogs.statistics import aggregates
+from calllogs.statistics import refresh as rollup_level
+from calllogs.statistics.periods import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.delivery.outcomes import Outcome
@@ -97,7 +97,7 @@ def found(key=None, *, period=PERIOD, now=NOW, among=None) -> Any:
     CallLog.objects.bulk_create(CALLS)
     CALLS.clear()
     rollup_level.rebuild()
-    with reports.level():
+    with aggregates.level():
         period = replace(period, now=now)
         whole = change_marks.read(period)
         chosen = [mark for mark in whole.found if key in (None, mark.key)]

@@ -12,14 +12,15 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calllogs import reports, tasks
+from calllogs import tasks
 from calllogs.callbacks import hourly_counts
 from calllogs.calls.filters import from_query
 from calllogs.dashboard import change_indicator, page_model, query_params
 from calllogs.dashboard.page_model import Waiting
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.privacy import retention
-from calllogs.reports import Period
+from calllogs.statistics import aggregates
+from calllogs.statistics.aggregates import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
 from tests.calllogs.test_rollups import MIDNIGHT, RAVI, call, minutes, store
@@ -187,7 +188,7 @@ def test_the_whole_screen_takes_at_most_fifteen_queries(client_for, role):
     Agent.objects.create(name="Ravi", number=RAVI, department="Sales", availability="AVAIL")
     fill()
     client = limited(client_for, "Sales") if role == "of Sales" else client_for(role)
-    reports.figures(Period.today())
+    aggregates.figures(Period.today())
     for query in ("?period=90d", "?period=custom&from=2026-10-01&to=2026-11-01", f"?{ONE_DAY}"):
         client.get(f"/admin/{query}")
         store([call(MIDNIGHT, department="Sales", agentnumber=RAVI)])  # which the worker has not counted yet
@@ -214,7 +215,7 @@ def test_a_silent_database_takes_only_the_figures_away(client_for, monkeypatch, 
     def silent(*_asked, **_more):
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr(reports, "several", silent)
+    monkeypatch.setattr(aggregates, "several", silent)
     page = client.get("/admin/?period=7d")
     assert page.status_code == 200
     assert "The figures cannot be shown now" in page.text

@@ -23,8 +23,8 @@ from calllogs.models import (
     SavedView,
 )
 from calllogs.notifications import outbox
-from calllogs.rollups import level
 from calllogs.scheduled_reports import compose, due_dates, generate
+from calllogs.statistics import refresh
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent
 from tests.calllogs.mail_server import mail_server
@@ -154,7 +154,7 @@ def test_the_mail_has_the_figures_and_no_telephone_number(server):
     for minute in range(4):
         call(sunday - DAY + minute * MINUTE)
     call(sunday - 7 * DAY)
-    level.rebuild()
+    refresh.rebuild()
     view = SavedView.objects.create(name="Of 9812345678", query="status=MISSED&q=9812345678")
     report(name="Calls of 98123 45678", view=view)
     generate.due(MONDAY + MINUTE)
@@ -183,7 +183,7 @@ def test_the_mail_has_the_figures_and_no_telephone_number(server):
 def test_a_week_has_days_and_a_table_of_hours_and_an_empty_one_says_so(server):
     for number in range(7):
         call(MONDAY.replace(hour=15) - (number + 1) * DAY)
-    level.rebuild()
+    refresh.rebuild()
     report(rhythm="WEEKLY")
     report(User.objects.get(), rhythm="MONTHLY", on_since=MONDAY - 90 * DAY)
     generate.due(MONDAY + MINUTE)
@@ -220,7 +220,7 @@ def calls_of_departments():
             agent_number=f"+91980010000{place}",
             circle=department,
         )
-    level.rebuild()
+    refresh.rebuild()
 
 
 def limited(person, *departments):
@@ -282,7 +282,7 @@ def test_by_agent_stand_only_those_of_the_maker_s_departments(server):
         )
         call(sunday + place * MINUTE, agent_number=number)  # a Sales call that Billing's agent took
         call(sunday + (9 + place) * MINUTE, agent_number=number, department="Billing")
-    level.rebuild()
+    refresh.rebuild()
     report(maker=supervisor("ravi", "Sales"))
     generate.due(MONDAY + MINUTE)
     text = Letter.objects.get().text

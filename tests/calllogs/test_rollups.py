@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from calllogs import reports, tasks
+from calllogs import tasks
 from calllogs.intake import replay
 from calllogs.intake import storage as calls_store
 from calllogs.intake.envelope import Arrival
@@ -19,9 +19,9 @@ from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, Push, Rollup, RollupProgress, RollupRecheck
 from calllogs.privacy import retention
-from calllogs.reports import Period
-from calllogs.rollups import hours, level
-from calllogs.rollups.counting import COLUMNS, FIELD_OF
+from calllogs.statistics import aggregates, hour_spans, refresh
+from calllogs.statistics.aggregates import Period
+from calllogs.statistics.counting import COLUMNS, FIELD_OF
 from tests.calllogs.test_store import KOLKATA
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +49,8 @@ def minutes(number):
 
 
 def bring():
-    level.bring()
-    while level.refresh():
+    refresh.bring()
+    while refresh.refresh():
         pass
 
 
@@ -128,7 +128,7 @@ def test_the_counts_are_what_the_calls_say_whatever_happens(seed):
             bring()
     store(late)
     assert kept() == counted()
-    assert level.rebuild() == 0
+    assert refresh.rebuild() == 0
     Rollup.objects.all().delete()
     call_command("rebuild_rollups", verbosity=0)
     assert kept() == counted()
@@ -169,7 +169,7 @@ def test_a_call_that_is_folded_after_its_late_push_was_read_is_counted_again(mon
 def test_what_changed_behind_our_back_is_mended_at_night_and_counted():
     store([call(minutes(0)), call(minutes(600))])
     bring()
-    assert level.rebuild() == 0
+    assert refresh.rebuild() == 0
     CallLog.objects.filter(started_at=minutes(0)).update(circle="Kerala", status="MISSED")
     tasks.rebuild_rollups()
     assert kept() == counted()
@@ -182,7 +182,7 @@ def test_much_at_once_is_counted_by_and_by_the_newest_hours_first():
     store([call(minutes(0))])
     bring()
     store([call(minutes(-60 * number)) for number in range(1, 6)])
-    assert level.refresh(most_hours=2)
+    assert refresh.refresh(most_hours=2)
     totals = Rollup.objects.filter(unit="hour", dimension="total").values_list("starts_at", flat=True)
     assert set(totals) == {minutes(0), minutes(-60), minutes(-120)}
     assert RollupRecheck.objects.count() == 3
@@ -221,14 +221,14 @@ def test_another_zone_has_other_hours(settings):
 def test_a_day_is_whole_hours_in_every_zone(settings, zone, day, lengths):
     settings.TIME_ZONE = zone
     period = Period.days(day, day)
-    found = list(hours.between(period.start, period.end))
+    found = list(hour_spans.between(period.start, period.end))
     assert found[-1].next == period.end
     sizes = defaultdict(int)
     for hour in found:
         sizes[int((hour.next - hour.first).total_seconds() / 60)] += 1
         moment = hour.first
         while moment < hour.next:
-            assert hours.start_of(moment) == hour.first
+            assert hour_spans.start_of(moment) == hour.first
             moment += dt.timedelta(minutes=10)
     assert dict(sizes) == lengths
 
@@ -244,14 +244,14 @@ def test_reports_are_what_the_calls_say_to_the_second():
     for start, end in [(-600, 600), (-601, 333), (5, 50), (5, 65), (0, 0)]:
         period = Period(minutes(start), minutes(end))
         calls = CallLog.objects.filter(started_at__gte=period.start, started_at__lt=period.end)
-        found = reports.figures(period)
+        found = aggregates.figures(period)
         assert (found.calls, found.missed) == (calls.count(), calls.filter(status="MISSED").count())
-        assert sum(bar.calls for bar in reports.by_hour(period)) == found.calls
-        assert sum(bar.missed for bar in reports.by_day(period)) == found.missed
-        assert sum(cell.calls for cells in reports.heat(period) for cell in cells) == found.calls
-        by = {row.value: row.figures.calls for row in reports.by("department", period)}
+        assert sum(bar.calls for bar in aggregates.by_hour(period)) == found.calls
+        assert sum(bar.missed for bar in aggregates.by_day(period)) == found.missed
+        assert sum(cell.calls for cells in aggregates.heat(period) for cell in cells) == found.calls
+        by = {row.value: row.figures.calls for row in aggregates.by("department", period)}
         assert by == {name: n for name in ("", "Sales") if (n := calls.filter(department=name).count())}
-    sunday = reports.heat(Period(MIDNIGHT, minutes(60)))[6][0]
+    sunday = aggregates.heat(Period(MIDNIGHT, minutes(60)))[6][0]
     assert sunday.calls == CallLog.objects.filter(started_at__range=(MIDNIGHT, minutes(59.99))).count()
 
 
@@ -277,20 +277,20 @@ def test_the_counts_of_some_departments_are_those_of_their_calls_to_the_second()
         calls = CallLog.objects.filter(
             started_at__gte=period.start, started_at__lt=period.end, department__in=departments
         )
-        found = reports.figures(period, departments)
+        found = aggregates.figures(period, departments)
         assert (found.calls, found.missed) == (calls.count(), calls.filter(status="MISSED").count())
         told = calls.exclude(ivr_seconds=None).values_list("ivr_seconds", flat=True)
         assert (found.ivr_seconds, found.ivr_calls) == (sum(told), len(told))
         talks = calls.filter(status="ANSWERED", talk_seconds__isnull=False)
         talks = talks.values_list("talk_seconds", flat=True)
         assert (found.talk_seconds, found.talk_calls) == (sum(talks), len(talks))
-        assert sum(bar.calls for bar in reports.by_hour(period, departments)) == found.calls
-        assert sum(bar.missed for bar in reports.by_day(period, departments)) == found.missed
-        cells = [cell for row in reports.heat(period, departments) for cell in row]
+        assert sum(bar.calls for bar in aggregates.by_hour(period, departments)) == found.calls
+        assert sum(bar.missed for bar in aggregates.by_day(period, departments)) == found.missed
+        cells = [cell for row in aggregates.heat(period, departments) for cell in row]
         assert sum(cell.calls for cell in cells) == found.calls
         for dimension, field in FIELD_OF.items():
             plain = Counter(calls.values_list(field, flat=True))
-            rows = {row.value: row.figures for row in reports.by(dimension, period, departments)}
+            rows = {row.value: row.figures for row in aggregates.by(dimension, period, departments)}
             assert {value: of.calls for value, of in rows.items()} == plain
             missed = Counter(calls.filter(status="MISSED").values_list(field, flat=True))
             assert {value: of.missed for value, of in rows.items() if of.missed} == missed
@@ -298,9 +298,9 @@ def test_the_counts_of_some_departments_are_those_of_their_calls_to_the_second()
 
 def test_the_curve_of_some_departments_has_no_other_call():
     store([call(minutes(-7 * 1440 + 60 * 9), department=name) for name in ("Sales", "Support", "", "Sales")])
-    curves = reports.same_weekdays(dt.date(2026, 11, 1), departments=["Sales"])
+    curves = aggregates.same_weekdays(dt.date(2026, 11, 1), departments=["Sales"])
     assert [curve.cells[9] for curve in curves] == [(2, 0)]
-    assert reports.same_weekdays(dt.date(2026, 11, 1), departments=["Billing"]) == []
+    assert aggregates.same_weekdays(dt.date(2026, 11, 1), departments=["Billing"]) == []
 
 
 def test_a_period_is_compared_with_one_of_its_kind():
@@ -319,6 +319,6 @@ def test_a_period_is_compared_with_one_of_its_kind():
 
 def test_the_same_weekdays_before_are_the_days_that_had_calls():
     store([call(minutes(60 * 9 - 7 * 24 * 60), "MISSED"), call(minutes(60 * 9 - 14 * 24 * 60))])
-    curves = reports.same_weekdays(dt.date(2026, 11, 1))
+    curves = aggregates.same_weekdays(dt.date(2026, 11, 1))
     assert [curve.day for curve in curves] == [dt.date(2026, 10, 25), dt.date(2026, 10, 18)]
     assert [curve.cells[9] for curve in curves] == [(1, 1), (1, 0)]

@@ -146,11 +146,11 @@ def test_every_page_opens_with_few_queries(client_for, path, django_assert_max_n
     for day in OfficeHours.Day.values:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
     Holiday.objects.create(date=TOMORROW)
-    from calllogs.rollups import level
+    from calllogs.statistics import refresh
     from settings_sync.delivery import reconcile
 
     reconcile.repair()
-    level.rebuild()  # once, as the worker does
+    refresh.rebuild()  # once, as the worker does
     client = client_for(None)
     client.get(f"/admin/{path}")  # an office's very first visit builds the counts of calls
     with django_assert_max_num_queries(15):

@@ -17,9 +17,9 @@ from django.utils import timezone
 from calllogs import changes_since
 from calllogs.changes_since import AT_ONCE, Pending
 from calllogs.models import CallLog, Rollup, RollupProgress, RollupRecheck
-from calllogs.rollups import hours
-from calllogs.rollups.counting import COUNTS, KEY, Difference, Unit, differences
-from calllogs.rollups.hours import Span
+from calllogs.statistics import hour_spans
+from calllogs.statistics.counting import COUNTS, KEY, Difference, Unit, differences
+from calllogs.statistics.hour_spans import Span
 
 HOURS_AT_ONCE = 48
 CHUNK_DAYS = 7
@@ -61,12 +61,12 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
         if progress is None:
             return False
         notes = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
-        noted = {pk: hours.start_of(at) for pk, at in notes}
+        noted = {pk: hour_spans.start_of(at) for pk, at in notes}
         moments, is_more = changes_since.read(progress, "started_at", most=most)
-        found = {hours.start_of(moment) for moment in moments} | set(noted.values())
+        found = {hour_spans.start_of(moment) for moment in moments} | set(noted.values())
         now = set(sorted(found, reverse=True)[:most_hours])
         later = found - now
-        settle(hours.of(now))
+        settle(hour_spans.of(now))
         done = [pk for pk, start in noted.items() if start in now]
         if done:
             RollupRecheck.objects.filter(pk__in=done).delete()
@@ -78,7 +78,7 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
 def settle(some: Sequence[Span]) -> int:
     """Count these hours, and sum up their days; how many rows changed. The progress must be locked."""
     changed = _write(differences(Unit.HOUR, some))
-    return changed + _write(differences(Unit.DAY, hours.days_of(some)))
+    return changed + _write(differences(Unit.DAY, hour_spans.days_of(some)))
 
 
 def _write(found: list[Difference]) -> int:
@@ -141,10 +141,13 @@ def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
 
 def _differing(chunk: Sequence[Span]) -> list[Span]:
     """The hours of whole days that differ from the calls, and all those of days that differ from their hours."""
-    starts = {hours.start_of(found.row.starts_at) for found in differences(Unit.HOUR, chunk)}
-    days = {hours.day_start(found.row.starts_at) for found in differences(Unit.DAY, hours.days_of(chunk))}
-    starts |= {hour.first for hour in chunk if hours.day_start(hour.first) in days}
-    return hours.of(starts)
+    starts = {hour_spans.start_of(found.row.starts_at) for found in differences(Unit.HOUR, chunk)}
+    days = {
+        hour_spans.day_start(found.row.starts_at)
+        for found in differences(Unit.DAY, hour_spans.days_of(chunk))
+    }
+    starts |= {hour.first for hour in chunk if hour_spans.day_start(hour.first) in days}
+    return hour_spans.of(starts)
 
 
 def _chunks() -> Iterator[list[Span]]:
@@ -159,6 +162,6 @@ def _chunks() -> Iterator[list[Span]]:
         ]
         if not ends:
             return
-        end = min(edge, hours.days_after(hours.day_start(max(ends)), 1))
-        edge = hours.days_after(end, -CHUNK_DAYS)
-        yield list(hours.between(edge, end))[::-1]
+        end = min(edge, hour_spans.days_after(hour_spans.day_start(max(ends)), 1))
+        edge = hour_spans.days_after(end, -CHUNK_DAYS)
+        yield list(hour_spans.between(edge, end))[::-1]

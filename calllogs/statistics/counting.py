@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 
 from calllogs.models import Rollup
-from calllogs.rollups.hours import Span
+from calllogs.statistics.hour_spans import Span
 
 Dimension = Rollup.Dimension
 Unit = Rollup.Unit

@@ -16,10 +16,10 @@ from typing import NamedTuple
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs.periods import Period, day_of
-from calllogs.rollups import hours
-from calllogs.rollups.counting import Dimension
-from calllogs.rollups.reading import Departments, Figures, counted, hourly, level, several
+from calllogs.statistics import hour_spans
+from calllogs.statistics.counting import Dimension
+from calllogs.statistics.periods import Period, day_of
+from calllogs.statistics.queries import Departments, Figures, counted, hourly, level, several
 from ivrportal.common.phone import for_people, to_e164
 from settings_sync.models import Agent
 
@@ -83,7 +83,7 @@ def by_hour(period: Period, departments: Departments = None) -> list[Bar]:
     """Every hour of the period, also those without calls. The first begins when the period does."""
     with level():
         found = hourly(period, departments=departments)
-    edges = hours.between(hours.start_of(period.start), period.end)
+    edges = hour_spans.between(hour_spans.start_of(period.start), period.end)
     return [Bar(max(hour.first, period.start), *_cell(found[hour.first])) for hour in edges]
 
 
@@ -177,7 +177,7 @@ def departments_words(departments: Departments) -> str:
 
 
 def _within(period: Period, found: Hours) -> Iterator[tuple[dt.datetime, Figures]]:
-    first = hours.start_of(period.start)
+    first = hour_spans.start_of(period.start)
     return ((start, of_hour) for start, of_hour in found.items() if first <= start < period.end)
 
 

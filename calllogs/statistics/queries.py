@@ -18,11 +18,11 @@ from typing import Any
 from django.db.models import Case, CharField, Count, F, IntegerField, Q, QuerySet, Sum, Value, When
 
 from calllogs.models import CallLog, Rollup
-from calllogs.periods import Period
-from calllogs.rollups import hours
-from calllogs.rollups import level as rollup_level
-from calllogs.rollups.counting import COUNTS, FIELD_OF, Dimension, Unit
-from calllogs.rollups.hours import Span
+from calllogs.statistics import hour_spans
+from calllogs.statistics import refresh as rollup_level
+from calllogs.statistics.counting import COUNTS, FIELD_OF, Dimension, Unit
+from calllogs.statistics.hour_spans import Span
+from calllogs.statistics.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,11 @@ def _cut(period: Period, start_of: Any, end_of: Any) -> tuple[Span, list[Span]]:
 
 
 def _hours(period: Period) -> tuple[Span, list[Span]]:
-    return _cut(period, hours.start_of, hours.after)
+    return _cut(period, hour_spans.start_of, hour_spans.after)
 
 
 def _days(period: Period) -> tuple[Span, list[Span]]:
-    return _cut(period, hours.day_start, lambda start: hours.days_after(start, 1))
+    return _cut(period, hour_spans.day_start, lambda start: hour_spans.days_after(start, 1))
 
 
 def _rows(
@@ -212,5 +212,5 @@ def hourly(*periods: Period, departments: Departments = None) -> dict[dt.datetim
         found[start] = Figures(*map(int, counts))
     for rest in (rest for _whole, rests in cuts for rest in rests):
         live = _calls(rest, departments).aggregate(**_live())
-        found[hours.start_of(rest.first)] += Figures(*live.values())
+        found[hour_spans.start_of(rest.first)] += Figures(*live.values())
     return found
