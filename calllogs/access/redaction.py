@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from urllib.parse import unquote, unquote_plus
 
-from calllogs.vocabulary import FIELD_OF_KEY, normal_key
+from calllogs.provider_fields import FIELD_OF_KEY, normal_key
 from ivrportal.common.phone import half_hidden, to_e164
 
 # A call id that the portal made is a digest of caller and moment: who knows the moment could try all callers.

@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from calllogs import changes_since
+from calllogs import change_feed
 from calllogs.callbacks.derive import Spell, differences, spells
 from calllogs.callbacks.miss_reason import why
-from calllogs.changes_since import AT_ONCE, Pending
+from calllogs.change_feed import AT_ONCE, Pending
 from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
 from settings_sync import past
 
@@ -26,22 +26,22 @@ WRITTEN = ["misses", "first_at", "last_at", *OF_LAST_CALL, "why", "wanted", "had
 
 def pending() -> Pending | None:
     """What there is to read; None if the open rows are level. One query."""
-    return changes_since.pending(MissedProgress, MissedRecheck)
+    return change_feed.pending(MissedProgress, MissedRecheck)
 
 
 def refresh(*, most: int = AT_ONCE) -> bool:
     """Read what came since, at most so many of each; True if there may be more. Nothing if somebody else is at it."""
     with transaction.atomic():
-        progress = changes_since.held(MissedProgress)
+        progress = change_feed.held(MissedProgress)
         if progress is None:
             return False
         noted = list(MissedRecheck.objects.order_by("pk").values_list("pk", "caller")[:most])
-        callers, is_more = changes_since.read(progress, "caller", most=most)
+        callers, is_more = change_feed.read(progress, "caller", most=most)
         callers |= {caller for _, caller in noted}
         settle(callers)
         if noted:
             MissedRecheck.objects.filter(pk__in=[pk for pk, _ in noted]).delete()
-        progress.save(update_fields=changes_since.READ)
+        progress.save(update_fields=change_feed.READ)
     return is_more or len(noted) >= most
 
 
@@ -64,12 +64,12 @@ def rebuild() -> int | None:
     Nothing is locked while all calls are read; those that seem to differ are then worked out again one by one. What
     came meanwhile is read again by the next refresh.
     """
-    return changes_since.build(MissedProgress, _rebuild)
+    return change_feed.build(MissedProgress, _rebuild)
 
 
 def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
     was_built = mine.filter(built_at__isnull=False).exists()
-    seen = changes_since.newest()
+    seen = change_feed.newest()
     callers = differences()
     while was_built and refresh():
         pass  # what came while all calls were read is no difference
@@ -82,7 +82,7 @@ def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
     with transaction.atomic():
         progress = mine.select_for_update().get()
         if progress.built_at is None:
-            changes_since.go_on_from(progress, seen)
+            change_feed.go_on_from(progress, seen)
         progress.built_at = now
         progress.repaired += mended if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "repaired"])

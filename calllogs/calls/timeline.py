@@ -15,7 +15,7 @@ from calllogs.access.visibility import Sight
 from calllogs.intake.labels import outcome_badge, remark_words, to_the_second
 from calllogs.intake.push_fields import caller_of, fields_of
 from calllogs.models import CallLog, Push
-from calllogs.vocabulary import FIELD_OF_KEY, normal_key
+from calllogs.provider_fields import FIELD_OF_KEY, normal_key
 from ivrportal.common.phone import for_people
 from settings_sync import desired
 from settings_sync.models import Holiday, OfficeHours, OtherHours

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from calllogs import lifelike
+from calllogs import sample_calls
 from calllogs.access.visibility import require_unlimited
 from calllogs.intake import group_commit, push_auth
 from calllogs.intake.envelope import receive
@@ -27,7 +27,7 @@ from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, to_
 from calllogs.intake.push_fields import caller_of
 from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, PushKey
-from calllogs.vocabulary import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
+from calllogs.provider_fields import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.network import client_address
@@ -187,10 +187,10 @@ def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
 def _test_query(call_id: str) -> str:
     """A push in the words of the document's sample address, with an id that nobody takes for a customer's call."""
     now = timezone.localtime()
-    drawn = lifelike.calls(
+    drawn = sample_calls.calls(
         call_id,
         50,
-        agents=lifelike.lifelike_agents(departments=[TEST_DEPARTMENT]),
+        agents=sample_calls.lifelike_agents(departments=[TEST_DEPARTMENT]),
         departments=[TEST_DEPARTMENT],
         start=now - dt.timedelta(minutes=10),
         end=now,
@@ -199,7 +199,7 @@ def _test_query(call_id: str) -> str:
     call = max(drawn, key=lambda drawn_call: drawn_call.status == ANSWERED)
     # No recording: there is none to be heard.
     call = replace(call, call_id=call_id, recording_url="")
-    return lifelike.wire_query(call, sender=lifelike.SENDERS[0], zone=now.tzinfo or dt.UTC)
+    return sample_calls.wire_query(call, sender=sample_calls.SENDERS[0], zone=now.tzinfo or dt.UTC)
 
 
 # --- the last pushes -------------------------------------------------------------------------------------

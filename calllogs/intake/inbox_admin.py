@@ -25,7 +25,7 @@ from calllogs.intake.labels import REASON_WORDS, outcome_badge, reason_words, re
 from calllogs.intake.push_fields import Field, caller_of, fields_of
 from calllogs.intake.replay import replay
 from calllogs.models import Push
-from calllogs.vocabulary import BLANKS
+from calllogs.provider_fields import BLANKS
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme

@@ -14,7 +14,15 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
-from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, KEY_PARAMETER, OTHER, STATUSES, normal_key
+from calllogs.provider_fields import (
+    BLANKS,
+    FIELD_NAMES,
+    FIELD_OF_KEY,
+    KEY_PARAMETER,
+    OTHER,
+    STATUSES,
+    normal_key,
+)
 from ivrportal.common.phone import to_e164
 
 MAX_ID, MAX_TEXT, MAX_URL = 128, 100, 2000

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from calllogs.models import PushKey
 from calllogs.models.push_key import digest_of
-from calllogs.vocabulary import KEY_PARAMETER, normal_key
+from calllogs.provider_fields import KEY_PARAMETER, normal_key
 from ivrportal.common.network import is_in_networks
 
 logger = logging.getLogger(__name__)

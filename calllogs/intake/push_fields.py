@@ -13,7 +13,7 @@ from calllogs.intake import parser
 from calllogs.intake.envelope import as_bytes
 from calllogs.intake.labels import FIELD_WORDS, REASON_WORDS, clock_text
 from calllogs.models import CallLog, Push
-from calllogs.vocabulary import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
+from calllogs.provider_fields import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
 from ivrportal.common.phone import for_people
 
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from calllogs import vocabulary
+from calllogs import provider_fields
 
 # 1 for calls with a recording, 0 for others: written so that an index can hold it, and a query ask for either.
 HAS_RECORDING = models.Case(
@@ -13,10 +13,10 @@ HAS_RECORDING = models.Case(
 
 class CallLog(models.Model):
     class Status(models.TextChoices):
-        ANSWERED = vocabulary.ANSWERED, _("Answered")
-        MISSED = vocabulary.MISSED, _("Missed")
-        DROPPED = vocabulary.DROPPED, _("Dropped")
-        OTHER = vocabulary.OTHER, _("Other")
+        ANSWERED = provider_fields.ANSWERED, _("Answered")
+        MISSED = provider_fields.MISSED, _("Missed")
+        DROPPED = provider_fields.DROPPED, _("Dropped")
+        OTHER = provider_fields.OTHER, _("Other")
 
     call_id = models.CharField(_("call id"), max_length=128)
     caller = models.CharField(_("caller"), max_length=40, blank=True)

@@ -1,4 +1,4 @@
-"""How far a copy of something about calls is level with them (`calllogs.changes_since`)."""
+"""How far a copy of something about calls is level with them (`calllogs.change_feed`)."""
 
 from django.db import models
 

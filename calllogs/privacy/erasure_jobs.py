@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from calllogs import changes_since
+from calllogs import change_feed
 from calllogs.models import Erasure, ErasureProgress, Push
 from calllogs.privacy import anonymise, file_erasure, table_scan
 from calllogs.privacy.number_patterns import pattern_of
@@ -189,6 +189,6 @@ def _watch_from_here() -> None:
     """Whoever looks at what comes later (`watch`) begins a little before this."""
     progress, _ = ErasureProgress.objects.get_or_create(pk=ErasureProgress.ONLY)
     if progress.built_at is None:
-        changes_since.go_on_from(progress, changes_since.newest())
+        change_feed.go_on_from(progress, change_feed.newest())
         progress.built_at = timezone.now()
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at"])

@@ -7,7 +7,7 @@ import logging
 
 from django.db import transaction
 
-from calllogs import changes_since
+from calllogs import change_feed
 from calllogs.intake import erased_callers
 from calllogs.models import CallLog, Erasure, ErasureProgress, Push, invalidation
 from calllogs.privacy import anonymise
@@ -17,15 +17,15 @@ logger = logging.getLogger(__name__)
 
 def look() -> bool:
     """Look through what came since; True if there may be more. Nothing where nobody was ever erased."""
-    if not Erasure.objects.exists() or changes_since.pending(ErasureProgress, None) is None:
+    if not Erasure.objects.exists() or change_feed.pending(ErasureProgress, None) is None:
         return False
     with transaction.atomic():
-        progress = changes_since.held(ErasureProgress)
+        progress = change_feed.held(ErasureProgress)
         if progress is None:
             return False
-        ids, is_more = changes_since.read(progress, "call_id", most=changes_since.AT_ONCE)
+        ids, is_more = change_feed.read(progress, "call_id", most=change_feed.AT_ONCE)
         _forget_again(ids)
-        progress.save(update_fields=changes_since.READ)
+        progress.save(update_fields=change_feed.READ)
     return is_more
 
 

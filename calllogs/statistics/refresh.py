@@ -14,8 +14,8 @@ from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from calllogs import changes_since
-from calllogs.changes_since import AT_ONCE, Pending
+from calllogs import change_feed
+from calllogs.change_feed import AT_ONCE, Pending
 from calllogs.models import CallLog, Rollup, RollupProgress, RollupRecheck
 from calllogs.statistics import hour_spans
 from calllogs.statistics.counting import COUNTS, KEY, Difference, Unit, differences
@@ -28,7 +28,7 @@ BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
 
 def pending() -> Pending | None:
     """What there is to count; None if the counts are level. One query."""
-    return changes_since.pending(RollupProgress, RollupRecheck)
+    return change_feed.pending(RollupProgress, RollupRecheck)
 
 
 def bring(*, old_s: float = 0) -> bool:
@@ -57,12 +57,12 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
     Nothing if somebody else is at it.
     """
     with transaction.atomic():
-        progress = changes_since.held(RollupProgress)
+        progress = change_feed.held(RollupProgress)
         if progress is None:
             return False
         notes = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
         noted = {pk: hour_spans.start_of(at) for pk, at in notes}
-        moments, is_more = changes_since.read(progress, "started_at", most=most)
+        moments, is_more = change_feed.read(progress, "started_at", most=most)
         found = {hour_spans.start_of(moment) for moment in moments} | set(noted.values())
         now = set(sorted(found, reverse=True)[:most_hours])
         later = found - now
@@ -71,7 +71,7 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
         if done:
             RollupRecheck.objects.filter(pk__in=done).delete()
         RollupRecheck.objects.bulk_create([RollupRecheck(at=start) for start in later - set(noted.values())])
-        progress.save(update_fields=changes_since.READ)
+        progress.save(update_fields=change_feed.READ)
     return is_more or bool(later) or len(notes) >= most
 
 
@@ -112,12 +112,12 @@ def rebuild() -> int | None:
     The newest days first. Nothing is locked while the calls are read; hours that seem to differ are then counted once
     more. What came meanwhile is read again by the next refresh.
     """
-    return changes_since.build(RollupProgress, _rebuild)
+    return change_feed.build(RollupProgress, _rebuild)
 
 
 def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
     was_built = mine.filter(built_at__isnull=False, zone=settings.TIME_ZONE).exists()
-    seen = changes_since.newest()
+    seen = change_feed.newest()
     mended = 0
     for chunk in _chunks():
         some = chunk
@@ -132,7 +132,7 @@ def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
     with transaction.atomic():
         progress = mine.select_for_update().get()
         if not was_built:
-            changes_since.go_on_from(progress, seen)
+            change_feed.go_on_from(progress, seen)
         progress.built_at, progress.zone = now, settings.TIME_ZONE
         progress.repaired += mended if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "zone", "repaired"])

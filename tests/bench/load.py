@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count, cycle
 
-from calllogs.lifelike import INDIA, SENDERS, calls, lifelike_agents, wire_query
+from calllogs.sample_calls import INDIA, SENDERS, calls, lifelike_agents, wire_query
 
 CONNECTIONS = 16
 KINDS = 5000  # different calls; after these the same ones come again under new ids

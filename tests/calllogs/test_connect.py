@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from calllogs.intake import connect_views, group_commit, push_auth
 from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, PushKey
-from calllogs.vocabulary import SAMPLE_URL_NAMES, TABLE_NAMES
+from calllogs.provider_fields import SAMPLE_URL_NAMES, TABLE_NAMES
 from tests.conftest import PUSHES
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calllogs.intake.parser import parse
-from calllogs.lifelike import (
+from calllogs.sample_calls import (
     DEPARTMENTS,
     INDIA,
     SAMPLE_URL_NAMES,

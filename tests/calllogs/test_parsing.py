@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from calllogs.intake import parser
 from calllogs.intake.parser import Rejected, parse
-from calllogs.vocabulary import FIELD_NAMES
+from calllogs.provider_fields import FIELD_NAMES
 from tests.conftest import PUSHES
 
 KOLKATA = ZoneInfo("Asia/Kolkata")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from calllogs.lifelike import LifelikeCall
+from calllogs.sample_calls import LifelikeCall
 from tests.faults.pushes_clients import OPTIONAL, Answer, Push, told
 from tests.faults.pushes_stand import Stand
 

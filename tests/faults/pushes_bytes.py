@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from calllogs.vocabulary import FIELD_NAMES
+from calllogs.provider_fields import FIELD_NAMES
 from ivrportal.devserver.embedded_broker import HOST
 from tests.bench.databases import ROOT
 from tests.faults.checker import _plain

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import count
 from types import TracebackType
 
-from calllogs.lifelike import INDIA, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
+from calllogs.sample_calls import INDIA, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
 from ivrportal.devserver.embedded_broker import HOST
 
 CLIENTS = 16

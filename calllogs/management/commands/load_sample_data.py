@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calllogs import lifelike
+from calllogs import sample_calls
 from calllogs.callbacks import refresh
 from calllogs.models import CallLog
 from settings_sync import changes, desired
@@ -38,18 +38,18 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=90, help="how far back the calls reach")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument(
-            "--recordings", default=lifelike.RECORDINGS, help="the address below which recordings lie"
+            "--recordings", default=sample_calls.RECORDINGS, help="the address below which recordings lie"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["calls"] < 0 or options["days"] < 1:
             raise CommandError("--calls must be 0 or more, --days 1 or more.")
-        agents = lifelike.lifelike_agents()
+        agents = sample_calls.lifelike_agents()
         end = timezone.localtime()  # local, because the rhythm of the day is
         start = end - dt.timedelta(days=options["days"])
         with transaction.atomic():
             _load_office(agents, since=start)
-        rows = lifelike.call_rows(
+        rows = sample_calls.call_rows(
             # Two loads side by side must not share ids, so the seed is part of what is already there.
             options["seed"] + CallLog.objects.count(),
             options["calls"],
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{count} calls, {Agent.objects.count()} agents.")
 
 
-def _load_office(agents: list[lifelike.LifelikeAgent], *, since: dt.datetime) -> None:
+def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime) -> None:
     """`since`: the first call; the office had its hours then already."""
     Agent.objects.bulk_create(
         [Agent(name=agent.name, number=agent.number, department=agent.department) for agent in agents],
@@ -105,7 +105,7 @@ def _load_office(agents: list[lifelike.LifelikeAgent], *, since: dt.datetime) ->
     )
 
 
-def _whole(rows: Iterator[lifelike.Row], end: dt.datetime) -> Iterator[tuple[Any, ...]]:
+def _whole(rows: Iterator[sample_calls.Row], end: dt.datetime) -> Iterator[tuple[Any, ...]]:
     """With the moments of the pushes. Some recordings come in a push of their own, minutes later, or not yet."""
     place = COLUMNS.index("recording_url")
     row: tuple[Any, ...]

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from calllogs.lifelike import RECORDINGS, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
+from calllogs.sample_calls import RECORDINGS, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
 
 REPLIES = ("Successful", "Accepted", "Invalid Data", "Failure")
 NO_REPLY, OTHER = "no reply", "other"
