@@ -1,5 +1,6 @@
 from ivrportal.audit import admin
-from settings_sync.admin import agents, closed_days, heard, holidays, hours, other_hours
+from settings_sync.admin import closed_days, heard, holidays, hours, other_hours
+from settings_sync.agents import admin as agents_admin
 from settings_sync.delivery import admin as delivery_admin
 from settings_sync.delivery import attempts_admin
 
@@ -16,4 +17,5 @@ __all__ = [
     "admin",
     "attempts_admin",
     "delivery_admin",
+    "agents_admin",
 ]

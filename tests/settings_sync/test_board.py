@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync.admin import pauses
+from settings_sync.agents import pauses
 from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting, Shift
 from tests.settings_sync.large_office import large_office

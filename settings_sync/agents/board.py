@@ -216,4 +216,4 @@ def html(cards: list[Card], *, may_switch: bool) -> str:
     words = {"choose": _("Choose"), "pause": _("Off until…"), "takes_calls": _("takes calls")}
     pause_url = reverse("admin:agent_pause")
     context = {"cards": cards, "may_switch": may_switch, "words": words, "pause_url": pause_url}
-    return render_to_string("settings_sync/board_cards.html", context)
+    return render_to_string("settings_sync/agents/board_cards.html", context)

@@ -125,5 +125,5 @@ class ShiftInline(admin_theme.TabularInline):
     formset = WeekFormSet
     extra = 1
     max_num = 28
-    template = "settings_sync/shifts.html"
+    template = "settings_sync/agents/shifts.html"
     formfield_overrides = {TimeField: {"widget": admin_theme.TimeWidget}}

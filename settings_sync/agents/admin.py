@@ -15,8 +15,11 @@ from django.utils.translation import ngettext
 from ivrportal.common import admin_theme
 from ivrportal.common.phone import for_people, to_e164
 from settings_sync import clockwork, desired
-from settings_sync.admin import board, cards, changes, guard, switching
-from settings_sync.admin.agent_forms import AgentForm, ShiftInline
+from settings_sync.admin import changes, guard
+from settings_sync.agents import availability as agent_availability
+from settings_sync.agents import board as agents_board
+from settings_sync.agents import board_views
+from settings_sync.agents.forms import AgentForm, ShiftInline
 from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.models import Agent, Circuit
 from settings_sync.models.agent import Agent as AgentModel
@@ -38,7 +41,7 @@ class AgentAdmin(SyncedAdmin):
     fields = ["name", "number", "department", "availability", "off_until", "by_itself", "at_provider"]
     readonly_fields = ["by_itself", "at_provider"]
     actions = ["switch_on", "switch_off"]
-    change_form_outer_after_template = "settings_sync/agent_after.html"
+    change_form_outer_after_template = "settings_sync/agents/form_after.html"
 
     class Media:
         css = {"all": ["portal/board.css", "portal/changes.css"]}
@@ -47,9 +50,9 @@ class AgentAdmin(SyncedAdmin):
     def get_custom_urls(self) -> Any:
         return (
             ("list/", "settings_sync_agent_list", self.list_view),
-            ("board/switch/", "agent_switch", board.switch),
-            ("board/pause/", "agent_pause", board.pause),
-            ("board/look/", "agent_look", board.look),
+            ("board/switch/", "agent_switch", board_views.switch),
+            ("board/pause/", "agent_pause", board_views.pause),
+            ("board/look/", "agent_look", board_views.look),
             *super().get_custom_urls(),
         )
 
@@ -67,7 +70,7 @@ class AgentAdmin(SyncedAdmin):
         """The board; the list for what only the list understands: its queries, and whatever is posted to it."""
         is_for_board = request.method == "GET" and set(request.GET) <= BOARD_QUERY
         if is_for_board and self.has_view_or_change_permission(request):
-            return board.page(request, self)
+            return board_views.page(request, self)
         return self.list_view(request, extra_context=extra_context)
 
     def list_view(
@@ -106,8 +109,10 @@ class AgentAdmin(SyncedAdmin):
     def _switch(self, request: HttpRequest, queryset: Any, availability: str) -> HttpResponse | None:
         ids = list(queryset.order_by().values_list("pk", flat=True))
         try:
-            agents = switching.switch(ids, availability, request=request, is_sure=guard.is_sure(request))
-        except switching.AskFirst as question:
+            agents = agent_availability.switch(
+                ids, availability, request=request, is_sure=guard.is_sure(request)
+            )
+        except agent_availability.AskFirst as question:
             return guard.ask(request, self, question.lines)
         said = ngettext("%(n)d agent switched.", "%(n)d agents switched.", len(agents)) % {"n": len(agents)}
         self.message_user(request, said)
@@ -167,9 +172,9 @@ class AgentAdmin(SyncedAdmin):
             return str(_("Nothing yet. With shifts, below, the agent is switched by itself."))
         lines = []
         if record.off_until:
-            lines.append(cards.said(record))
-        if edge := cards.next_edge(list(record.shifts.all()), timezone.now()):
-            lines.append(cards.edge_words(edge))
+            lines.append(agents_board.said(record))
+        if edge := agents_board.next_edge(list(record.shifts.all()), timezone.now()):
+            lines.append(agents_board.edge_words(edge))
             lines.append(str(_("A switch by hand holds until then.")))
         return format_html_join(
             "", "<span class='board-by-itself-line'>{}</span>", ((line,) for line in lines)

@@ -19,8 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from settings_sync.admin import cards, guard, pauses, switching
-from settings_sync.admin.cards import Board
+from settings_sync.admin import guard
+from settings_sync.agents import availability, pauses
+from settings_sync.agents import board as agents_board
+from settings_sync.agents.board import Board
 from settings_sync.models import Agent
 
 BOARD = "admin:settings_sync_agent_changelist"
@@ -31,7 +33,7 @@ OFF, ON = Agent.Availability.OFF, Agent.Availability.AVAIL
 
 
 def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    board = cards.read()
+    board = agents_board.read()
     may_switch = model_admin.has_change_permission(request)
     context = {
         **model_admin.admin_site.each_context(request),
@@ -39,7 +41,7 @@ def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "title": _("Agents"),
         "board": board,
         "departments": [
-            (department, cards.html(department.cards, may_switch=may_switch))
+            (department, agents_board.html(department.cards, may_switch=may_switch))
             for department in board.departments
         ],
         "may_switch": may_switch,
@@ -47,7 +49,7 @@ def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "q": request.GET.get("q", ""),
         "media": model_admin.media,
     }
-    return TemplateResponse(request, "settings_sync/board.html", context)
+    return TemplateResponse(request, "settings_sync/agents/board.html", context)
 
 
 @require_GET
@@ -98,7 +100,7 @@ def pause(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "action": request.path,
         "back": reverse(BOARD),
     }
-    return _ask(request, model_admin, "settings_sync/pause", context, title=_("Off for a while"))
+    return _ask(request, model_admin, "settings_sync/agents/pause", context, title=_("Off for a while"))
 
 
 def _switch(
@@ -110,10 +112,10 @@ def _switch(
     off_until: dt.datetime | None = None,
 ) -> HttpResponse:
     try:
-        changed = switching.switch(
+        changed = availability.switch(
             ids, to, request=request, is_sure=guard.is_sure(request), off_until=off_until
         )
-    except switching.AskFirst as question:
+    except availability.AskFirst as question:
         context = guard.context(request, question.lines, back=reverse(BOARD))
         return _ask(request, model_admin, "settings_sync/guard", context, title=_("Switch off the last one?"))
     return _say(request, model_admin, _switched_words(changed, to, off_until), messages.SUCCESS, ids=set(ids))
@@ -126,7 +128,7 @@ def _switched_words(changed: list[Agent], to: str, off_until: dt.datetime | None
     if to == ON:
         return ngettext("%(names)s is switched on.", "%(names)s are switched on.", n) % {"names": names}
     if off_until:
-        time = cards.moment_words(off_until)
+        time = agents_board.moment_words(off_until)
         words = ngettext(
             "%(names)s is off until %(time)s, and comes back by itself.",
             "%(names)s are off until %(time)s, and come back by themselves.",
@@ -189,12 +191,12 @@ def _say(
 
 
 def _changes(request: HttpRequest, model_admin: Any, ids: set[int], *, said: str = "") -> JsonResponse:
-    board = cards.read()
+    board = agents_board.read()
     drawn = [card for card in board.cards() if int(card.pk) in ids]
     may_switch = model_admin.has_change_permission(request)
     return JsonResponse(
         {
-            "cards": {card.pk: cards.html([card], may_switch=may_switch) for card in drawn},
+            "cards": {card.pk: agents_board.html([card], may_switch=may_switch) for card in drawn},
             "versions": {card.pk: card.version for card in board.cards()},
             "head": _head(board),
             "counts": {department.key: department.count for department in board.departments},
@@ -206,4 +208,4 @@ def _changes(request: HttpRequest, model_admin: Any, ids: set[int], *, said: str
 
 
 def _head(board: Board) -> str:
-    return render_to_string("settings_sync/board_head.html", {"board": board})
+    return render_to_string("settings_sync/agents/board_head.html", {"board": board})
