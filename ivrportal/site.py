@@ -32,7 +32,8 @@ class PortalSite(admin_theme.AdminSite):
         )
         from calllogs.privacy import access_report_view, erasure_views
         from ivrportal.accounts import account_views, lockout_views
-        from settings_sync.admin import changes, heard
+        from settings_sync.admin import heard
+        from settings_sync.history import views as history_views
 
         return [
             *account_views.urls(self),
@@ -47,7 +48,7 @@ class PortalSite(admin_theme.AdminSite):
             *impact_views.urls(self),
             *dashboard_views.urls(self),
             *heard.urls(self),
-            *changes.urls(self),
+            *history_views.urls(self),
             *super().get_urls(),
         ]
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
 from settings_sync import desired
-from settings_sync.changes import BY_PAUSE, BY_SHIFT
 from settings_sync.delivery import reconcile
+from settings_sync.history.change_log import BY_PAUSE, BY_SHIFT
 from settings_sync.models import Agent, Circuit, Shift
 from settings_sync.schedule import LAST_MINUTE
 

@@ -5,8 +5,8 @@ from django.utils import timezone
 from calllogs.callbacks.derive import Spell
 from calllogs.models import CallLog
 from calllogs.models.missed_caller import Why
-from settings_sync import past
-from settings_sync.past import Then
+from settings_sync.history import past_state
+from settings_sync.history.past_state import Then
 from settings_sync.schedule import Heard
 
 BY_STATUS = {CallLog.Status.MISSED: Why.NO_ANSWER, CallLog.Status.DROPPED: Why.DROPPED}
@@ -20,7 +20,7 @@ def why(spell: Spell, then: Then) -> Why:
     records (then nobody was there, whatever the provider still let through), or by the provider's where we had none.
     """
     time = timezone.localtime(spell.last_at).time()
-    wanted, had = past.heard(then.wanted, time), past.heard(then.had, time)
+    wanted, had = past_state.heard(then.wanted, time), past_state.heard(then.had, time)
     if wanted == Heard.OPEN and had in BY_HEARD:
         return Why.OLD_HOURS
     heard = wanted or had

@@ -18,7 +18,7 @@ from calllogs.callbacks.derive import Spell, differences, spells
 from calllogs.callbacks.miss_reason import why
 from calllogs.change_feed import AT_ONCE, Pending
 from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
-from settings_sync import past
+from settings_sync.history import past_state
 
 OF_LAST_CALL = ("last_call", "department", "virtual_number", "raw_status")
 WRITTEN = ["misses", "first_at", "last_at", *OF_LAST_CALL, "why", "wanted", "had", "is_old"]
@@ -114,7 +114,7 @@ def settle(callers: Iterable[str]) -> int:
 
 
 def _rows(changed: Sequence[Spell]) -> list[MissedCaller]:
-    before, told = oldest_waiting(), past.read([spell.last_at for spell in changed])
+    before, told = oldest_waiting(), past_state.read([spell.last_at for spell in changed])
     rows = []
     for spell in changed:
         then = told.at(spell.last_at)

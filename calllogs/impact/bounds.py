@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from calllogs.impact.change_marks import AROUND, Mark
-from settings_sync.changes import ADDED, DELETED, KINDS
+from settings_sync.history.change_log import ADDED, DELETED, KINDS
 
 
 @dataclass(frozen=True, slots=True)

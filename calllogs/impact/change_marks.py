@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 
 from calllogs.calls.office_hours_sql import midnight
 from calllogs.statistics.periods import Period
-from settings_sync import changes, desired, reached
-from settings_sync.changes import BY_SHIFT, CHANGED, DELETED, KINDS, SAMPLE, Change
+from settings_sync import desired
+from settings_sync.history import change_log, delivery_status
+from settings_sync.history.change_log import BY_SHIFT, CHANGED, DELETED, KINDS, SAMPLE, Change
+from settings_sync.history.delivery_status import Fate, Reached
 from settings_sync.models import OfficeHours, ProviderSetting
-from settings_sync.reached import Fate, Reached
 
 HOURS, HOLIDAY, OTHER, AGENT = "hours", "holiday", "other", "agent"
 MARKED = (HOURS, HOLIDAY, OTHER, AGENT)
@@ -116,7 +117,7 @@ def read(period: Period, *, kinds: Collection[str] = MARKED) -> Marks:
         OTHER: dates,
         AGENT: Q(history_id__in=switches[: MOST_SWITCHES + 1]),
     }
-    found = {kind: changes.matching(KINDS[kind], wanted[kind]) for kind in kinds}
+    found = {kind: change_log.matching(KINDS[kind], wanted[kind]) for kind in kinds}
     is_cut = len(found.get(AGENT, [])) > MOST_SWITCHES
     if is_cut:
         del found[AGENT][0]
@@ -145,7 +146,7 @@ def _is_noticed(change: Change, period: Period) -> bool:
 
 
 def _of(told: list[Change], now: dt.datetime) -> tuple[Mark, ...]:
-    fates = reached.of(told, now=now)
+    fates = delivery_status.of(told, now=now)
     unsure = [
         change
         for change, fate in zip(told, fates, strict=True)
@@ -158,7 +159,7 @@ def _of(told: list[Change], now: dt.datetime) -> tuple[Mark, ...]:
 
 def _first_sent(found: Iterable[Change]) -> dict[str, dt.datetime | None]:
     """When each thing was first told to the provider; None: not yet. What is not in it was never to be told."""
-    addresses = {changes.told(change)[0] for change in found}
+    addresses = {change_log.told(change)[0] for change in found}
     if not addresses:
         return {}
     rows = ProviderSetting.objects.filter(address__in=addresses).order_by()
@@ -178,7 +179,7 @@ def _mark(change: Change, fate: Reached, sent: dict[str, dt.datetime | None]) ->
         at=at,
         saved_at=row.history_date,
         standing=standing,
-        title=changes.title(change.kind, row),
+        title=change_log.title(change.kind, row),
         was=was,
         now=now,
         fate=fate,
@@ -189,7 +190,7 @@ def _mark(change: Change, fate: Reached, sent: dict[str, dt.datetime | None]) ->
 def _is_taken_back(change: Change, sent: dict[str, dt.datetime | None]) -> bool:
     """A holiday that the provider's support took off again: then its setting is gone."""
     is_holiday = change.kind.name == HOLIDAY and change.replaced_at is not None
-    return is_holiday and changes.told(change)[0] not in sent
+    return is_holiday and change_log.told(change)[0] not in sent
 
 
 def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
@@ -198,7 +199,7 @@ def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
     is_too_late = is_dated and change.row.history_date >= midnight(change.row.date + dt.timedelta(days=1))
     if is_too_late or _is_taken_back(change, sent):
         return Standing.NOT_THERE
-    address = changes.told(change)[0]
+    address = change_log.told(change)[0]
     if address not in sent:
         return Standing.SAVED
     at, replaced = sent[address], change.replaced_at
@@ -209,13 +210,13 @@ def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
 def _words(change: Change) -> tuple[str, str]:
     kind, row, before = change.kind.name, change.row, change.before
     if kind == AGENT:
-        now = "" if row.history_type == DELETED else changes.availability_words(row)
-        return changes.availability_words(before) if before is not None else "", now
+        now = "" if row.history_type == DELETED else change_log.availability_words(row)
+        return change_log.availability_words(before) if before is not None else "", now
     if kind == HOLIDAY:
         return "", _("Holiday")
-    now = changes.span_words(row.opens_at, row.closes_at)
+    now = change_log.span_words(row.opens_at, row.closes_at)
     is_known = before is not None and before.history_type != DELETED
-    return changes.span_words(before.opens_at, before.closes_at) if is_known else "", now
+    return change_log.span_words(before.opens_at, before.closes_at) if is_known else "", now
 
 
 def _last_word(single: list[Mark]) -> list[Mark]:

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from calllogs.impact.change_marks import HOLIDAY
 from calllogs.impact.compare import MOST_WEEKS, Comparison, Problem
 from calllogs.impact.summary_text import DAYS
-from settings_sync.changes import moment_words
+from settings_sync.history.change_log import moment_words
 
 
 def problem(found: Comparison) -> str:

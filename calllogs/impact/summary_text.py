@@ -12,7 +12,7 @@ from calllogs.impact.change_marks import AGENT, HOLIDAY, Mark, Standing
 from calllogs.impact.compare import Comparison
 from calllogs.impact.minute_spans import DAY, Span
 from calllogs.impact.significance import Count, Judged, Verdict
-from settings_sync.changes import ADDED, DELETED, moment_words
+from settings_sync.history.change_log import ADDED, DELETED, moment_words
 from settings_sync.models import Agent
 
 # Whole phrases: a language may bend the weekday's name.

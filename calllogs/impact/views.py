@@ -27,7 +27,7 @@ from calllogs.impact.compare import Comparison, Side, compare
 from calllogs.statistics import aggregates
 from calllogs.statistics.periods import Period
 from settings_sync import desired
-from settings_sync.admin import changes
+from settings_sync.history import views
 
 VIEW = "calllogs.view_calllog"
 NAME = "calllogs_effect"
@@ -98,9 +98,7 @@ def page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     asked = asked_of(request, now)
     kinds = [
-        kind
-        for kind in change_marks.MARKED
-        if request.user.has_perm(f"settings_sync.{changes.SEEN_BY[kind]}")
+        kind for kind in change_marks.MARKED if request.user.has_perm(f"settings_sync.{views.SEEN_BY[kind]}")
     ]
     period = Period.days(asked.first, asked.last, now)
     departments = sight_of(request.user).departments
@@ -172,7 +170,7 @@ def _row(mark: Mark, asked: Asked) -> Row:
         key=mark.key,
         icon=ICONS[mark.kind],
         what=summary_text.what(mark),
-        who=changes.who(mark.changes[0].row),
+        who=views.who(mark.changes[0].row),
         standing=summary_text.standing(mark),
         colour=COLOURS[mark.standing],
         link=_link(asked, mark.key),

@@ -15,12 +15,13 @@ from django.utils.translation import ngettext
 from ivrportal.common import admin_theme
 from ivrportal.common.phone import for_people, to_e164
 from settings_sync import clockwork, desired
-from settings_sync.admin import changes, guard
+from settings_sync.admin import guard
 from settings_sync.agents import availability as agent_availability
 from settings_sync.agents import board as agents_board
 from settings_sync.agents import board_views
 from settings_sync.agents.forms import AgentForm, ShiftInline
 from settings_sync.delivery.synced_admin import SyncedAdmin
+from settings_sync.history import views
 from settings_sync.models import Agent, Circuit
 from settings_sync.models.agent import Agent as AgentModel
 
@@ -161,8 +162,8 @@ class AgentAdmin(SyncedAdmin):
         departments = AgentModel.objects.exclude(department="").order_by("department")
         context["departments"] = departments.values_list("department", flat=True).distinct()
         if agent:
-            context["changes"] = changes.recent(request, "agent", agent.pk)
-            context["all_changes"] = changes.link_of("agent", agent.pk)
+            context["changes"] = views.recent(request, "agent", agent.pk)
+            context["all_changes"] = views.link_of("agent", agent.pk)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin_theme.display(description=_("By itself"))
@@ -183,7 +184,7 @@ class AgentAdmin(SyncedAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return redirect(changes.link_of("agent", object_id))
+        return redirect(views.link_of("agent", object_id))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Deleting switches off: the page that asks anyway says whom it leaves."""

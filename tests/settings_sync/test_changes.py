@@ -8,11 +8,12 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import changes, clockwork, reached
-from settings_sync.changes import Wanted
+from settings_sync import clockwork
 from settings_sync.delivery import reconcile, service, worker
+from settings_sync.history import change_log, delivery_status
+from settings_sync.history.change_log import Wanted
+from settings_sync.history.delivery_status import Fate
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting, Shift
-from settings_sync.reached import Fate
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
@@ -40,9 +41,10 @@ def switch(manager, agent, to):
 
 
 def fates(**wanted):
-    found, _more = changes.page(Wanted(**wanted))
+    found, _more = change_log.page(Wanted(**wanted))
     return [
-        (change.row.history_type, fate.fate) for change, fate in zip(found, reached.of(found), strict=True)
+        (change.row.history_type, fate.fate)
+        for change, fate in zip(found, delivery_status.of(found), strict=True)
     ]
 
 

@@ -7,10 +7,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from settings_sync import desired, past
+from settings_sync import desired
 from settings_sync.delivery import service, worker
+from settings_sync.history import past_state
+from settings_sync.history.past_state import Then
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.past import Then
 from settings_sync.schedule import Heard
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -28,7 +29,7 @@ def save_week(value):
 
 
 def then(*moments):
-    told = past.read(moments)
+    told = past_state.read(moments)
     return [told.at(moment) for moment in moments]
 
 
@@ -87,8 +88,8 @@ def test_hours_for_one_date_and_a_date_that_was_corrected():
 
 
 def test_a_plan_is_heard_as_the_schedule_says():
-    assert past.heard("", dt.time(12)) is None
-    assert past.heard("HOLIDAY", dt.time(12)) == Heard.HOLIDAY
-    assert past.heard("09:30-18:30", dt.time(9, 30)) == Heard.OPEN
-    assert past.heard("09:30-18:30", dt.time(18, 30)) == Heard.CLOSED
-    assert past.heard("09:30-23:59", dt.time(23, 59, 30)) == Heard.OPEN
+    assert past_state.heard("", dt.time(12)) is None
+    assert past_state.heard("HOLIDAY", dt.time(12)) == Heard.HOLIDAY
+    assert past_state.heard("09:30-18:30", dt.time(9, 30)) == Heard.OPEN
+    assert past_state.heard("09:30-18:30", dt.time(18, 30)) == Heard.CLOSED
+    assert past_state.heard("09:30-23:59", dt.time(23, 59, 30)) == Heard.OPEN

@@ -13,8 +13,9 @@ from django.utils import timezone
 from calllogs import sample_calls
 from calllogs.callbacks import refresh
 from calllogs.models import CallLog
-from settings_sync import changes, desired
+from settings_sync import desired
 from settings_sync.delivery import service
+from settings_sync.history import change_log
 from settings_sync.models import Agent, Holiday, OfficeHours
 
 # The days on which all of India rests, and which no moon moves.
@@ -92,7 +93,7 @@ def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime
         unknown = kind._default_manager.exclude(pk__in=kind.history.values("id"))
         kind.history.bulk_history_create(
             unknown,
-            default_change_reason=changes.SAMPLE,
+            default_change_reason=change_log.SAMPLE,
             default_date=since if kind is OfficeHours else None,
         )
     service.record(

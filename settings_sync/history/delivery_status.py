@@ -9,8 +9,8 @@ from django.db.models import Case, Count, IntegerField, Min, Q, Value, When
 from django.utils import timezone
 
 from settings_sync import desired
-from settings_sync.changes import DELETED, Change, told
 from settings_sync.delivery.outcomes import Outcome
+from settings_sync.history.change_log import DELETED, Change, told
 from settings_sync.models import Attempt
 from settings_sync.models.provider import State
 

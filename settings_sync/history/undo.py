@@ -9,10 +9,11 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from settings_sync import changes, clockwork, desired
+from settings_sync import clockwork, desired
 from settings_sync.admin import guard
-from settings_sync.changes import CHANGED, DELETED, KINDS, PUT_BACK, Change, Kind
 from settings_sync.delivery import service
+from settings_sync.history import change_log
+from settings_sync.history.change_log import CHANGED, DELETED, KINDS, PUT_BACK, Change, Kind
 from settings_sync.models import Agent, Circuit, Shift
 
 # Changed together, they are put back together.
@@ -45,7 +46,7 @@ def is_offered(change: Change) -> bool:
 
 def find(kind_name: str, history_id: int) -> Change | None:
     kind = KINDS.get(kind_name)
-    found = changes.read(kind, [history_id]) if kind else []
+    found = change_log.read(kind, [history_id]) if kind else []
     return found[0] if found else None
 
 
@@ -89,13 +90,13 @@ def _plan_change(found: Plan) -> None:
     if record is None:
         found.problem = _("It was deleted since. Put the deletion back first; then this can be put back.")
         return
-    now = changes.facts(kind, record)
+    now = change_log.facts(kind, record)
     found.addresses |= _addresses(kind, record)
     for name in _changed_fields(kind, before, row):
         setattr(record, name, getattr(before, name))
     found.record = record
     _settle_past_pause(kind, record)
-    then = changes.facts(kind, record)
+    then = change_log.facts(kind, record)
     found.lines = [(what, now[what], words) for what, words in then.items() if now[what] != words]
     found.addresses |= _addresses(kind, record)
     if not found.lines:
@@ -109,7 +110,7 @@ def _plan_return(found: Plan) -> None:
         return
     found.record, found.is_new = _record(kind, row), True
     _settle_past_pause(kind, found.record)
-    found.lines = [(what, "", words) for what, words in changes.facts(kind, found.record).items()]
+    found.lines = [(what, "", words) for what, words in change_log.facts(kind, found.record).items()]
     found.addresses |= _addresses(kind, found.record)
     if kind.name == "agent":
         found.shifts = _shifts_of(row)

@@ -14,8 +14,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from settings_sync import desired
-from settings_sync.changes import DELETED
 from settings_sync.delivery.outcomes import Outcome
+from settings_sync.history.change_log import DELETED
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.schedule import Heard, is_open
 

@@ -19,9 +19,11 @@ from django.utils.translation import gettext_lazy
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import changes, reached
-from settings_sync.admin import guard, put_back
-from settings_sync.changes import (
+from settings_sync.admin import guard
+from settings_sync.delivery import account_status
+from settings_sync.history import change_log, delivery_status
+from settings_sync.history import undo as history_undo
+from settings_sync.history.change_log import (
     ADDED,
     BY_PAUSE,
     BY_SHIFT,
@@ -33,8 +35,7 @@ from settings_sync.changes import (
     Change,
     Wanted,
 )
-from settings_sync.delivery import account_status
-from settings_sync.reached import Fate, Reached
+from settings_sync.history.delivery_status import Fate, Reached
 
 PER_PAGE = 50
 RECENT = 10
@@ -97,7 +98,7 @@ def link_of(kind: str, record_id: Any) -> str:
 
 def recent(request: HttpRequest, kind: str, record_id: int) -> list[Row]:
     """The last changes of one record, for its own page."""
-    found, _more = changes.page(Wanted(kinds=_kinds_of(kind), record=(kind, record_id)), count=RECENT)
+    found, _more = change_log.page(Wanted(kinds=_kinds_of(kind), record=(kind, record_id)), count=RECENT)
     return _rows(request, found)
 
 
@@ -107,7 +108,7 @@ def page(request: HttpRequest, site: Any) -> HttpResponse:
         raise PermissionDenied
     wanted, problem = _wanted(request, seen)
     number = _number(request.GET.get("page"))
-    found, has_more = changes.page(wanted, start=(number - 1) * PER_PAGE, count=PER_PAGE)
+    found, has_more = change_log.page(wanted, start=(number - 1) * PER_PAGE, count=PER_PAGE)
     context = {
         **site.each_context(request),
         "title": _("History of changes"),
@@ -122,12 +123,12 @@ def page(request: HttpRequest, site: Any) -> HttpResponse:
         "newer": _page_link(request, number - 1) if number > 1 else "",
         "older": _page_link(request, number + 1) if has_more else "",
     }
-    return TemplateResponse(request, "settings_sync/changes.html", context)
+    return TemplateResponse(request, "settings_sync/history/changes.html", context)
 
 
 def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> HttpResponse:
     """Ask in words, then put back; the guard's question is part of it."""
-    change = put_back.find(kind, history_id)
+    change = history_undo.find(kind, history_id)
     if change is None:
         raise Http404
     if not _may_put_back(request, change):
@@ -135,34 +136,34 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
     back = reverse("admin:changes")
     with transaction.atomic():
         if request.method == "POST":
-            plan = put_back.take_turn_and_plan(change)
+            plan = history_undo.take_turn_and_plan(change)
             if not plan.problem and (not plan.asks or guard.is_sure(request)):
-                put_back.do(plan)
+                history_undo.do(plan)
                 _record_put_back(request, plan)
                 messages.success(
-                    request, _("%(what)s is as it was.") % {"what": changes.title(change.kind, change.row)}
+                    request, _("%(what)s is as it was.") % {"what": change_log.title(change.kind, change.row)}
                 )
                 return redirect(link_of(kind, change.row.id))
         else:
-            plan = put_back.plan(change)
+            plan = history_undo.plan(change)
         context = {
             **site.each_context(request),
             "title": _("Put back?"),
             "plan": plan,
-            "what": changes.title(change.kind, change.row),
+            "what": change_log.title(change.kind, change.row),
             "kind": change.kind.label,
             "back": back,
             "sure": guard.SURE,
         }
-        return TemplateResponse(request, "settings_sync/put_back.html", context)
+        return TemplateResponse(request, "settings_sync/history/undo.html", context)
 
 
-def _record_put_back(request: HttpRequest, plan: put_back.Plan) -> None:
+def _record_put_back(request: HttpRequest, plan: history_undo.Plan) -> None:
     change = plan.change
     trail.record(
         Action.ADDED if plan.is_new else Action.CHANGED,
         request=request,
-        what=f"{change.kind.label} {changes.title(change.kind, change.row)}: {PUT_BACK}",
+        what=f"{change.kind.label} {change_log.title(change.kind, change.row)}: {PUT_BACK}",
         subject=trail.subject_of(plan.record),
         changes={str(what): [old or None, new] for what, old, new in plan.lines},
         are_our_numbers=True,
@@ -206,7 +207,7 @@ def _record_title(wanted: Wanted, found: list[Change]) -> str:
     if not wanted.record:
         return ""
     own = [change for change in found if change.kind.name == wanted.record[0]] or found
-    return changes.title(own[0].kind, own[0].row) if own else _("this record")
+    return change_log.title(own[0].kind, own[0].row) if own else _("this record")
 
 
 def _number(text: str | None) -> int:
@@ -221,23 +222,25 @@ def _page_link(request: HttpRequest, number: int) -> str:
 
 
 def _rows(request: HttpRequest, found: list[Change]) -> list[Row]:
-    return [_row(request, change, fate) for change, fate in zip(found, reached.of(found), strict=True)]
+    return [
+        _row(request, change, fate) for change, fate in zip(found, delivery_status.of(found), strict=True)
+    ]
 
 
 def _row(request: HttpRequest, change: Change, fate: Reached) -> Row:
     words, colour = FATES[fate.fate]
     row = change.row
     record = ("agent", row.agent_id) if change.kind.name == "shift" else (change.kind.name, row.id)
-    is_undoable = put_back.is_offered(change) and _may_put_back(request, change)
+    is_undoable = history_undo.is_offered(change) and _may_put_back(request, change)
     did = {ADDED: _("added"), DELETED: _("deleted")}.get(row.history_type, _("changed"))
     return Row(
         when=row.history_date,
         who=who(row),
         kind=str(change.kind.label),
-        title=changes.title(change.kind, row),
+        title=change_log.title(change.kind, row),
         did=did,
         differences=change.differences,
-        is_first_known=change.before is None and row.history_type == changes.CHANGED,
+        is_first_known=change.before is None and row.history_type == change_log.CHANGED,
         fate=_shift_words(change) or str(words) % {"at": account_status.clock(fate.at)},
         colour=colour,
         of_record=link_of(*record),
