@@ -5,14 +5,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ivrportal.observability import health
-from settings_sync.admin import holiday_feed
+from settings_sync.holidays import feed_views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("", include("calllogs.urls")),
     path("admin/", admin.site.urls),
     path("language/", include("django.conf.urls.i18n")),
-    path("calendar/<str:token>.ics", holiday_feed.calendar, name="holiday_calendar"),
+    path("calendar/<str:token>.ics", feed_views.calendar, name="holiday_calendar"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.observability.logging import redact
-from settings_sync import holiday_files
+from settings_sync.holidays import csv_files
 from settings_sync.models import AuditEntry, CalendarFeed, Holiday
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -114,7 +114,7 @@ def test_the_export_is_what_the_import_reads(manager, anybody):
     assert (taken.person, taken.what, taken.count) == ("office-managers", "all holidays, CSV", 2)
     assert response.content.startswith(b"\xef\xbb\xbfdate,name\r\n")
     assert "attachment" in response.headers["Content-Disposition"]
-    rows = holiday_files.read_csv(response.content).rows
+    rows = csv_files.read_csv(response.content).rows
     assert [(row.date.isoformat(), row.name) for row in rows] == [
         ("2020-01-26", "=1+1"), ("2027-01-26", 'Republic "Day", =1'),
     ]  # fmt: skip
@@ -122,5 +122,5 @@ def test_the_export_is_what_the_import_reads(manager, anybody):
 
 
 def test_the_sample_file_is_read_without_an_error(manager):
-    reading = holiday_files.read_csv(manager.get(PAGE + "import/sample.csv").content)
+    reading = csv_files.read_csv(manager.get(PAGE + "import/sample.csv").content)
     assert (len(reading.rows), reading.problems) == (3, [])

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS
-from settings_sync import desired, holiday_calendars, holiday_files, indian_holidays
-from settings_sync.admin import holiday_plan
-from settings_sync.holiday_files import Refused, Row, Why
-from settings_sync.indian_holidays import Doubt, Kind
+from settings_sync import desired
+from settings_sync.holidays import csv_files, ical_files, import_plan, india
+from settings_sync.holidays.csv_files import Refused, Row, Why
+from settings_sync.holidays.india import Doubt, Kind
 from settings_sync.models import Holiday, ProviderSetting
 
 PAGE = "/admin/settings_sync/holiday/"
@@ -54,14 +54,14 @@ def calendar(*events):
 
 
 def test_every_state_and_territory_has_a_list():
-    states = indian_holidays.states()
+    states = india.states()
     assert len(states) == 36
     for code, _name in states:
-        assert len(indian_holidays.suggestions(code, 2027)) > 15
+        assert len(india.suggestions(code, 2027)) > 15
 
 
 def test_the_lists_tell_what_is_certain_from_what_the_moon_decides():
-    listed = {each.name: each for each in indian_holidays.suggestions("MH", 2027)}
+    listed = {each.name: each for each in india.suggestions("MH", 2027)}
     assert listed["Republic Day"].doubt == Doubt.NONE
     assert listed["Good Friday"].doubt == Doubt.NONE
     assert listed["Diwali (Deepavali)"].doubt == Doubt.MOVES
@@ -72,21 +72,21 @@ def test_the_lists_tell_what_is_certain_from_what_the_moon_decides():
 
 
 def test_a_date_is_certain_if_one_of_its_holidays_is():
-    day = next(each for each in indian_holidays.suggestions("MH", 2027) if each.date == dt.date(2027, 8, 15))
-    assert (day.doubt, "Independence Day" in day.name, indian_holidays.is_estimated(day.name)) == (
+    day = next(each for each in india.suggestions("MH", 2027) if each.date == dt.date(2027, 8, 15))
+    assert (day.doubt, "Independence Day" in day.name, india.is_estimated(day.name)) == (
         Doubt.NONE, True, False,
     )  # fmt: skip
 
 
 def test_estimated_names_are_known_in_every_language():
-    hindi = [each.name for each in indian_holidays.suggestions("MH", 2027, language="hi")]
-    assert sum(map(indian_holidays.is_estimated, hindi)) >= 3
+    hindi = [each.name for each in india.suggestions("MH", 2027, language="hi")]
+    assert sum(map(india.is_estimated, hindi)) >= 3
 
 
 def test_what_the_library_does_not_know_is_refused():
     for state, year in (("XX", 2027), ("MH", 2036), ("MH", 1990)):
         with pytest.raises(ValueError, match="no "):
-            indian_holidays.suggestions(state, year)
+            india.suggestions(state, year)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -135,13 +135,13 @@ def test_a_csv_is_read_with_and_without_headings_in_any_usual_form():
         "date,what,name\n25 December 2026,x,Christmas",
         "Sl,Date,Holiday\n1,25-Dec-26,Christmas",
     ):
-        reading = holiday_files.read_csv(text.encode())
+        reading = csv_files.read_csv(text.encode())
         assert [(row.date, row.name) for row in reading.rows] == [(dt.date(2026, 12, 25), "Christmas")], text
         assert reading.problems == []
 
 
 def test_lines_are_counted_as_an_editor_counts_them():
-    reading = holiday_files.read_csv(
+    reading = csv_files.read_csv(
         b'date,name\n2026-12-25,"two\nlines"\n\n2026-02-30,x\n12/25/2026,y\nsoon,z\n,w\n'
     )
     assert reading.rows == [Row(2, dt.date(2026, 12, 25), "two lines")]
@@ -154,7 +154,7 @@ def test_lines_are_counted_as_an_editor_counts_them():
 def test_other_encodings_are_read_and_told():
     name = "Fête"
     for encoding, is_guessed in (("utf-8", False), ("utf-8-sig", False), ("utf-16", False), ("cp1252", True)):
-        reading = holiday_files.read_csv(f"2026-12-25,{name}".encode(encoding))
+        reading = csv_files.read_csv(f"2026-12-25,{name}".encode(encoding))
         assert (reading.rows[0].name, reading.is_guessed) == (name, is_guessed), encoding
 
 
@@ -162,38 +162,38 @@ def test_other_encodings_are_read_and_told():
     ("content", "why"),
     [(b" \n", Refused.EMPTY), (b"PK\x03\x04...", Refused.NO_TEXT), (b"%PDF-1.7", Refused.NO_TEXT),
      (b"2026-12-25\x00", Refused.NO_TEXT), (b"2026-12-25,\x81\x9d", Refused.NO_ENCODING),
-     (b"x" * (holiday_files.MAX_BYTES + 1), Refused.TOO_BIG)],
+     (b"x" * (csv_files.MAX_BYTES + 1), Refused.TOO_BIG)],
 )  # fmt: skip
 def test_what_is_no_list_is_refused_as_a_whole(content, why):
     with pytest.raises(Refused) as refused:
-        holiday_files.read_csv(content)
+        csv_files.read_csv(content)
     assert refused.value.why == why
 
 
 def test_too_many_rows_are_told():
-    reading = holiday_files.read_csv(b"soon,x\n" * (holiday_files.MAX_ROWS + 5))
+    reading = csv_files.read_csv(b"soon,x\n" * (csv_files.MAX_ROWS + 5))
     assert reading.problems[-1].why == Why.TOO_MANY_ROWS
 
 
 @given(st.lists(st.tuples(st.dates(dt.date(2000, 1, 1)), st.text(max_size=120)), max_size=20))
 def test_what_is_exported_can_be_imported_again(holidays):
-    kept = [(date, holiday_files.clean_name(name)) for date, name in holidays]
-    reading = holiday_files.read_csv(holiday_files.write_csv(kept).encode()) if kept else None
+    kept = [(date, csv_files.clean_name(name)) for date, name in holidays]
+    reading = csv_files.read_csv(csv_files.write_csv(kept).encode()) if kept else None
     assert not kept or [(row.date, row.name) for row in reading.rows] == kept
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_reading(content):
     for read in (
-        holiday_files.read_csv,
-        lambda each: holiday_calendars.read(b"BEGIN:VCALENDAR\n" + each, TODAY),
+        csv_files.read_csv,
+        lambda each: ical_files.read(b"BEGIN:VCALENDAR\n" + each, TODAY),
     ):
         with contextlib.suppress(Refused):
             read(content)
 
 
 def test_no_cell_of_an_export_runs_as_a_formula():
-    text = holiday_files.write_csv([(TODAY, "=1+1"), (TODAY, "+x"), (TODAY, "'quoted")])
+    text = csv_files.write_csv([(TODAY, "=1+1"), (TODAY, "+x"), (TODAY, "'quoted")])
     assert [line.split(",")[1] for line in text.splitlines()[1:]] == ["'=1+1", "'+x", "'quoted"]
 
 
@@ -253,13 +253,13 @@ def test_saving_is_all_or_nothing(manager, monkeypatch):
     request = RequestFactory().post(PAGE)
     request.user = User.objects.get()
     dates = [dt.date(YEAR, 12, day) for day in (24, 25)]
-    plan = holiday_plan.of(Row(0, date, "x") for date in dates)
+    plan = import_plan.of(Row(0, date, "x") for date in dates)
     Holiday.objects.create(date=dates[1])
-    assert not holiday_plan.save(plan, request=request, reason="r")
+    assert not import_plan.save(plan, request=request, reason="r")
     assert list(Holiday.objects.values_list("date", flat=True)) == [dates[1]]
-    monkeypatch.setattr(holiday_plan.intent, "record", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(import_plan.intent, "record", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        holiday_plan.save(holiday_plan.of([Row(0, dates[0], "x")]), request=request, reason="r")
+        import_plan.save(import_plan.of([Row(0, dates[0], "x")]), request=request, reason="r")
     assert Holiday.objects.count() == 1
     assert not Holiday.history.filter(date=dates[0]).exists()
 
@@ -269,8 +269,8 @@ def test_four_hundred_dates_are_taken_up_to_the_limit_and_the_rest_is_told(manag
     first = timezone.localdate() + dt.timedelta(days=1)
     dates = [first + dt.timedelta(days=n) for n in range(400)]
     asked = upload(manager, "\n".join(f"{date},x" for date in dates))
-    assert len(offered(asked)) == holiday_plan.MOST_AT_ONCE
-    assert asked.context["told_count"] == 400 - holiday_plan.MOST_AT_ONCE
+    assert len(offered(asked)) == import_plan.MOST_AT_ONCE
+    assert asked.context["told_count"] == 400 - import_plan.MOST_AT_ONCE
     manager.post(PAGE + "import/confirm/", {"holiday": offered(asked), "source": "from a file"})
     assert ProviderSetting.objects.filter(
         address=desired.holiday_address(dates[365]), trigger="import"
@@ -281,7 +281,7 @@ def test_four_hundred_dates_are_taken_up_to_the_limit_and_the_rest_is_told(manag
 
 
 def days(*events):
-    reading = holiday_calendars.read(calendar(*events), TODAY)
+    reading = ical_files.read(calendar(*events), TODAY)
     return [(str(row.date), row.name) for row in reading.rows], [each.why for each in reading.problems]
 
 
@@ -337,7 +337,7 @@ def test_what_is_no_holiday_is_told_and_takes_no_other_event_with_it(lines, why)
 
 def test_events_are_told_by_their_line_and_a_file_that_was_cut_off_too():
     text = calendar(event("DTSTART;VALUE=DATE:20261225"), "BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:2026")
-    reading = holiday_calendars.read(text, TODAY)
+    reading = ical_files.read(text, TODAY)
     assert [(each.line, each.why) for each in reading.problems] == [(6, Why.NOT_READABLE)]
 
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
-from settings_sync.admin import holiday_year
 from settings_sync.delivery import reconcile, worker
+from settings_sync.holidays import year_view
 from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -218,7 +218,7 @@ def test_next_years_suggestions_are_offered_from_december_on(manager, monkeypatc
         (dt.date(2026, 12, 1), True),
         (dt.date(2026, 12, 31), True),
     ):
-        monkeypatch.setattr(holiday_year.timezone, "localdate", lambda date=date: date)
+        monkeypatch.setattr(year_view.timezone, "localdate", lambda date=date: date)
         text = manager.get(PAGE).text
         assert ("Next year's holidays are not entered yet" in text) is is_hinted
         assert (f"{PAGE}suggestions/?year=2027" in text) is is_hinted

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal.common import admin_theme
-from settings_sync.admin import holiday_plan
+from settings_sync.holidays import import_plan
 from settings_sync.models import Holiday
 
 LONGEST_DAYS = 31
@@ -41,11 +41,11 @@ class HolidayForm(ModelForm):
             raise ValidationError(
                 _("This date has passed; the provider would not use it. Choose today or later."), code="past"
             )
-        if date > holiday_plan.last_date(timezone.localdate()):
+        if date > import_plan.last_date(timezone.localdate()):
             raise ValidationError(
                 _("This is more than %(n)d years ahead: is the year right?"),
                 code="far",
-                params={"n": holiday_plan.MOST_YEARS_AHEAD},
+                params={"n": import_plan.MOST_YEARS_AHEAD},
             )
         return date
 

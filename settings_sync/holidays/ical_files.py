@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from icalendar import Calendar, Component, Event
 
-from settings_sync.holiday_files import MAX_ROWS, Reading, Refused, Row, Why, clean_name, text_of
+from settings_sync.holidays.csv_files import MAX_ROWS, Reading, Refused, Row, Why, clean_name, text_of
 
 LONGEST_DAYS = 31  # of one event
 AHEAD_DAYS = 400  # how far ahead a yearly event is followed

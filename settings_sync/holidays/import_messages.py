@@ -5,9 +5,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync.holiday_calendars import AHEAD_DAYS, LONGEST_DAYS
-from settings_sync.holiday_files import MAX_BYTES, Problem, Refused, Row, Why
-from settings_sync.indian_holidays import Doubt, Kind
+from settings_sync.holidays.csv_files import MAX_BYTES, Problem, Refused, Row, Why
+from settings_sync.holidays.ical_files import AHEAD_DAYS, LONGEST_DAYS
+from settings_sync.holidays.india import Doubt, Kind
 
 PROBLEMS: dict[Why, Any] = {
     Why.NOT_A_DATE: gettext_lazy(

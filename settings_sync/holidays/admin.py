@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from simple_history.utils import bulk_create_with_history
 
 from settings_sync import desired
-from settings_sync.admin import holiday_feed, holiday_import, holiday_year
-from settings_sync.admin.holiday_form import HolidayForm
 from settings_sync.delivery import overview
 from settings_sync.delivery.synced_admin import SyncedAdmin
+from settings_sync.holidays import feed_views, import_views, year_view
+from settings_sync.holidays.forms import HolidayForm
 from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import State
 
@@ -29,7 +29,7 @@ from settings_sync.models.provider import State
 class HolidayAdmin(SyncedAdmin):
     form = HolidayForm
     list_display = ["date", "name", "at_provider"]
-    change_form_before_template = "settings_sync/holiday_before.html"
+    change_form_before_template = "settings_sync/holidays/form_intro.html"
     fields = ["date", "name", "at_provider"]
     readonly_fields = ["at_provider"]
 
@@ -40,13 +40,13 @@ class HolidayAdmin(SyncedAdmin):
     def get_custom_urls(self) -> Any:
         return (
             *super().get_custom_urls(),
-            ("suggestions/", "holiday_suggestions", holiday_import.suggestions),
-            ("import/", "holiday_import", holiday_import.upload),
-            ("import/confirm/", "holiday_confirm", holiday_import.confirm),
-            ("import/sample.csv", "holiday_sample", holiday_feed.sample),
-            ("export.csv", "holiday_export", holiday_feed.export),
-            ("calendar/", "holiday_feed_make", holiday_feed.make),
-            ("calendar/<int:feed_id>/revoke/", "holiday_feed_revoke", holiday_feed.revoke),
+            ("suggestions/", "holiday_suggestions", import_views.suggestions),
+            ("import/", "holiday_import", import_views.upload),
+            ("import/confirm/", "holiday_confirm", import_views.confirm),
+            ("import/sample.csv", "holiday_sample", feed_views.sample),
+            ("export.csv", "holiday_export", feed_views.export),
+            ("calendar/", "holiday_feed_make", feed_views.make),
+            ("calendar/<int:feed_id>/revoke/", "holiday_feed_revoke", feed_views.revoke),
         )
 
     # --- the page ---
@@ -61,15 +61,15 @@ class HolidayAdmin(SyncedAdmin):
             return super().changelist_view(request, extra_context)  # refuses
         may_add = self.has_add_permission(request)
         context = {
-            **holiday_import.context_of(request, self, title=_("Holidays")),
-            **holiday_year.page(request, may_add=may_add),
-            **holiday_feed.feeds(request),
+            **import_views.context_of(request, self, title=_("Holidays")),
+            **year_view.page(request, may_add=may_add),
+            **feed_views.feeds(request),
             "may_add": may_add,
             "may_delete": self.has_delete_permission(request),
             "today_iso": timezone.localdate().isoformat(),
             **(extra_context or {}),
         }
-        return TemplateResponse(request, "settings_sync/holidays.html", context)
+        return TemplateResponse(request, "settings_sync/holidays/list.html", context)
 
     # --- the form ---
 
@@ -116,7 +116,7 @@ class HolidayAdmin(SyncedAdmin):
         return self._to_the_year(obj)
 
     def _to_the_year(self, holiday: Holiday) -> HttpResponse:
-        return redirect(f"{reverse(holiday_import.LIST)}?year={holiday.date.year}")
+        return redirect(f"{reverse(import_views.LIST)}?year={holiday.date.year}")
 
     # --- deleting and moving: the provider cannot take a holiday back ---
 

@@ -18,13 +18,12 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST
 
 from ivrportal.common import admin_theme
-from settings_sync import holiday_calendars, holiday_files, indian_holidays
-from settings_sync.admin import holiday_plan, holiday_words
-from settings_sync.admin.holiday_plan import Plan
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import overview
-from settings_sync.holiday_files import Reading, Refused, Row
-from settings_sync.indian_holidays import Doubt, Kind, Suggestion
+from settings_sync.holidays import csv_files, ical_files, import_messages, import_plan, india
+from settings_sync.holidays.csv_files import Reading, Refused, Row
+from settings_sync.holidays.import_plan import Plan
+from settings_sync.holidays.india import Doubt, Kind, Suggestion
 from settings_sync.models import Holiday
 
 ADD = "settings_sync.add_holiday"
@@ -62,15 +61,15 @@ def suggestions(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Pick a state and a year, tick what applies. POST leads to the page that asks."""
     this_year = timezone.localdate().year
     chosen = request.POST if request.method == "POST" else request.GET
-    state = chosen.get("state", request.session.get(STATE_KEY, indian_holidays.ALL_INDIA))
+    state = chosen.get("state", request.session.get(STATE_KEY, india.ALL_INDIA))
     year = chosen.get("year", "")
     years = list(range(this_year, this_year + YEARS_AHEAD + 1))
     picked = int(year) if year in map(str, years) else this_year
     try:
-        listed = indian_holidays.suggestions(state, picked, language=(get_language() or "en")[:2])
+        listed = india.suggestions(state, picked, language=(get_language() or "en")[:2])
     except ValueError:
-        state = indian_holidays.ALL_INDIA
-        listed = indian_holidays.suggestions(state, picked)
+        state = india.ALL_INDIA
+        listed = india.suggestions(state, picked)
     if request.session.get(STATE_KEY, "") != state:
         request.session[STATE_KEY] = state
     ticked = set(request.POST.getlist("date"))
@@ -81,7 +80,7 @@ def suggestions(request: HttpRequest, model_admin: Any) -> HttpResponse:
         return _ask(
             request,
             model_admin,
-            holiday_plan.of(rows),
+            import_plan.of(rows),
             doubts={each.date: each.doubt for each in chosen_days},
             source=_("from the list of India's holidays"),
             back=back,
@@ -93,23 +92,23 @@ def suggestions(request: HttpRequest, model_admin: Any) -> HttpResponse:
         model_admin,
         title=_("Suggestions for %(year)d") % {"year": picked},
         state=state,
-        states=indian_holidays.states(),
+        states=india.states(),
         year=picked,
         years=years,
         official=[line for line in lines if line["kind"] != Kind.OPTIONAL],
         optional=[line for line in lines if line["kind"] == Kind.OPTIONAL],
         is_none_ticked=request.method == "POST",
     )
-    return TemplateResponse(request, "settings_sync/holidays_suggestions.html", context)
+    return TemplateResponse(request, "settings_sync/holidays/suggestions.html", context)
 
 
 def _suggestion(each: Suggestion, known: set[dt.date], today: dt.date) -> dict[str, Any]:
-    mark, why = holiday_words.DOUBTS.get(each.doubt, ("", ""))
+    mark, why = import_messages.DOUBTS.get(each.doubt, ("", ""))
     return {
         "date": each.date,
         "name": each.name,
         "kind": each.kind,
-        "kind_words": holiday_words.KINDS[each.kind],
+        "kind_words": import_messages.KINDS[each.kind],
         "mark": mark,
         "why": why,
         "doubt": each.doubt,
@@ -139,12 +138,12 @@ def upload(request: HttpRequest, model_admin: Any) -> HttpResponse:
         try:
             reading = _read(form.cleaned_data["file"])
         except Refused as refused:
-            form.add_error("file", holiday_words.refusal(refused))
+            form.add_error("file", import_messages.refusal(refused))
         else:
             return _ask(
                 request,
                 model_admin,
-                holiday_plan.of(reading.rows, reading.problems),
+                import_plan.of(reading.rows, reading.problems),
                 source=_("from a file"),
                 back=reverse("admin:holiday_import"),
                 is_guessed=reading.is_guessed,
@@ -154,20 +153,20 @@ def upload(request: HttpRequest, model_admin: Any) -> HttpResponse:
         model_admin,
         title=_("Import holidays from a file"),
         form=form,
-        kib=holiday_files.MAX_BYTES // 1024,
+        kib=csv_files.MAX_BYTES // 1024,
         sample=[("2027-01-26", _("Republic Day")), ("2027-03-22", _("Holi"))],
     )
-    return TemplateResponse(request, "settings_sync/holidays_import.html", context)
+    return TemplateResponse(request, "settings_sync/holidays/import.html", context)
 
 
 def _read(file: Any) -> Reading:
-    if file.size > holiday_files.MAX_BYTES:
+    if file.size > csv_files.MAX_BYTES:
         raise Refused(Refused.TOO_BIG)
-    content = file.read(holiday_files.MAX_BYTES + 1)
+    content = file.read(csv_files.MAX_BYTES + 1)
     is_calendar = file.name.lower().endswith((".ics", ".ical")) or b"BEGIN:VCALENDAR" in content[:64].upper()
     if is_calendar:
-        return holiday_calendars.read(content, timezone.localdate())
-    return holiday_files.read_csv(content)
+        return ical_files.read(content, timezone.localdate())
+    return csv_files.read_csv(content)
 
 
 # --- asked once more, with the count ---
@@ -204,13 +203,13 @@ def _ask(
         is_guessed=is_guessed,
         has_changed=has_changed,
     )
-    return TemplateResponse(request, "settings_sync/holidays_confirm.html", context)
+    return TemplateResponse(request, "settings_sync/holidays/import_confirm.html", context)
 
 
 def _mark(row: Row, doubts: dict[dt.date, Doubt]) -> str:
     """`confirm`, or nothing: known from the list, or told by the name."""
-    by_name = Doubt.ESTIMATED if indian_holidays.is_estimated(row.name) else Doubt.NONE
-    return str(holiday_words.DOUBTS.get(doubts.get(row.date, by_name), ("", ""))[0])
+    by_name = Doubt.ESTIMATED if india.is_estimated(row.name) else Doubt.NONE
+    return str(import_messages.DOUBTS.get(doubts.get(row.date, by_name), ("", ""))[0])
 
 
 @_adding
@@ -218,11 +217,11 @@ def _mark(row: Row, doubts: dict[dt.date, Doubt]) -> str:
 def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Save exactly what was asked about. If that has become something else meanwhile, ask again."""
     sent = request.POST.getlist("holiday")
-    plan = holiday_plan.of(row for row in map(_confirmed, sent) if row)
-    source = holiday_files.clean_name(request.POST.get("source", ""))
+    plan = import_plan.of(row for row in map(_confirmed, sent) if row)
+    source = csv_files.clean_name(request.POST.get("source", ""))
     is_as_asked = bool(sent) and len(plan.new) == len(sent)
-    if not is_as_asked or not holiday_plan.save(plan, request=request, reason=source):
-        plan = holiday_plan.of(row for row in map(_confirmed, sent) if row)
+    if not is_as_asked or not import_plan.save(plan, request=request, reason=source):
+        plan = import_plan.of(row for row in map(_confirmed, sent) if row)
         return _ask(request, model_admin, plan, source=source, back=reverse(LIST), has_changed=True)
     count = len(plan.new)
     words = ngettext(
@@ -243,6 +242,6 @@ def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
 def _confirmed(text: str) -> Row | None:
     """`2027-01-26 Republic Day`, as the page that asks has it."""
     try:
-        return Row(0, dt.date.fromisoformat(text[:10]), holiday_files.clean_name(text[10:]))
+        return Row(0, dt.date.fromisoformat(text[:10]), csv_files.clean_name(text[10:]))
     except ValueError:
         return None

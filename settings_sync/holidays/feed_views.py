@@ -17,8 +17,8 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import holiday_calendars, holiday_files
-from settings_sync.admin.holiday_import import LIST, context_of
+from settings_sync.holidays import csv_files, ical_files
+from settings_sync.holidays.import_views import LIST, context_of
 from settings_sync.models import CalendarFeed, Holiday
 
 MAKE, REVOKE, VIEW = (f"settings_sync.{verb}_calendarfeed" for verb in ("add", "change", "view"))
@@ -34,7 +34,7 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponse:
     holidays = list(Holiday.objects.order_by("date").values_list("date", "name"))
     # On record, as everything that leaves the house is: who, when, what.
     trail.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
-    text = holiday_files.write_csv(holidays)
+    text = csv_files.write_csv(holidays)
     return _csv(text, f"holidays-{timezone.localdate()}.csv")
 
 
@@ -43,7 +43,7 @@ def sample(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     rows = ((dt.date.fromisoformat(date), name) for date, name in SAMPLE)
-    return _csv(holiday_files.write_csv(rows), "holidays-sample.csv")
+    return _csv(csv_files.write_csv(rows), "holidays-sample.csv")
 
 
 def _csv(text: str, name: str) -> HttpResponse:
@@ -74,7 +74,7 @@ def calendar(_request: HttpRequest, token: str) -> HttpResponse:
     holidays = (
         Holiday.objects.filter(date__year__gte=today.year - 1).order_by("date").values_list("date", "name")
     )
-    body = holiday_calendars.write(holidays, title=_("Office holidays"), unnamed=_("Holiday"), today=today)
+    body = ical_files.write(holidays, title=_("Office holidays"), unnamed=_("Holiday"), today=today)
     response = HttpResponse(
         body,
         content_type="text/calendar; charset=utf-8",
@@ -112,7 +112,7 @@ def make(request: HttpRequest, model_admin: Any) -> HttpResponse:
         title=_("The calendar's secret address"),
         address=request.build_absolute_uri(reverse("holiday_calendar", args=[token])),
     )
-    return TemplateResponse(request, "settings_sync/holidays_feed.html", context)
+    return TemplateResponse(request, "settings_sync/holidays/feed.html", context)
 
 
 def revoke(request: HttpRequest, feed_id: int, model_admin: Any) -> HttpResponse:
@@ -122,7 +122,7 @@ def revoke(request: HttpRequest, feed_id: int, model_admin: Any) -> HttpResponse
     feed = get_object_or_404(CalendarFeed.objects.select_related("made_by"), pk=feed_id)
     if request.method != "POST":
         context = context_of(request, model_admin, title=_("Revoke this calendar address?"), feed=feed)
-        return TemplateResponse(request, "settings_sync/holidays_revoke.html", context)
+        return TemplateResponse(request, "settings_sync/holidays/feed_revoke.html", context)
     with transaction.atomic():
         if CalendarFeed.objects.live().filter(pk=feed_id).update(revoked_at=timezone.now()):
             model_admin.log_change(request, feed, "Revoked.")

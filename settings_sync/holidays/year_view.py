@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from settings_sync import desired, indian_holidays
+from settings_sync import desired
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
 from settings_sync.delivery.account_status import Account
+from settings_sync.holidays import india
 from settings_sync.models import Holiday, ProviderSetting
 from settings_sync.models.provider import STATE_LOOK, State
 
@@ -160,7 +161,7 @@ def _line(record: _Record, holiday: Holiday) -> dict[str, Any]:
         "weekday": WEEKDAYS[holiday.date.weekday()],
         "name": holiday.name,
         "when": when(holiday.date, record.today),
-        "is_estimated": holiday.date >= record.today and indian_holidays.is_estimated(holiday.name),
+        "is_estimated": holiday.date >= record.today and india.is_estimated(holiday.name),
         "badge": badges.badge(record.settings.get(holiday.date), record.account.shut, without=without),
         "link": f"{record.holiday_url}{holiday.pk}/change/",
     }

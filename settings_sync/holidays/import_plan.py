@@ -15,10 +15,10 @@ from simple_history.utils import bulk_create_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import desired, indian_holidays
-from settings_sync.admin import holiday_words
+from settings_sync import desired
 from settings_sync.delivery import service
-from settings_sync.holiday_files import Problem, Row
+from settings_sync.holidays import import_messages, india
+from settings_sync.holidays.csv_files import Problem, Row
 from settings_sync.models import Holiday
 
 MOST_AT_ONCE = 366
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def estimated(self) -> int:
-        return sum(indian_holidays.is_estimated(row.name) for row in self.new)
+        return sum(india.is_estimated(row.name) for row in self.new)
 
     @property
     def is_today_among_them(self) -> bool:
@@ -71,7 +71,7 @@ def of(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> Plan:
                 row, _("Entered already, as “%(name)s”.") % {"name": name} if name else _("Entered already.")
             )
         elif row.date in taken:
-            plan.leave(row, holiday_words.twice(row, taken[row.date]))
+            plan.leave(row, import_messages.twice(row, taken[row.date]))
         elif len(taken) == MOST_AT_ONCE:
             plan.leave(
                 row, _("More than %(n)d holidays at once: import the rest afterwards.") % {"n": MOST_AT_ONCE}
@@ -79,7 +79,7 @@ def of(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> Plan:
         else:
             taken[row.date] = row
     plan.new = sorted(taken.values(), key=lambda row: row.date)
-    plan.told += [Told(problem.line, problem.about, holiday_words.problem(problem)) for problem in problems]
+    plan.told += [Told(problem.line, problem.about, import_messages.problem(problem)) for problem in problems]
     plan.told.sort(key=lambda told: told.line)
     return plan
 
