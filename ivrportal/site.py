@@ -32,8 +32,8 @@ class PortalSite(admin_theme.AdminSite):
         )
         from calllogs.privacy import access_report_view, erasure_views
         from ivrportal.accounts import account_views, lockout_views
-        from settings_sync.admin import heard
         from settings_sync.history import views as history_views
+        from settings_sync.hours import caller_view
 
         return [
             *account_views.urls(self),
@@ -47,7 +47,7 @@ class PortalSite(admin_theme.AdminSite):
             *access_report_view.urls(self),
             *impact_views.urls(self),
             *dashboard_views.urls(self),
-            *heard.urls(self),
+            *caller_view.urls(self),
             *history_views.urls(self),
             *super().get_urls(),
         ]
@@ -75,12 +75,13 @@ class PortalSite(admin_theme.AdminSite):
         from calllogs.dashboard import query_params
         from calllogs.dashboard import views as dashboard_views  # late, for the same reason
         from calllogs.dashboard.page_model import Waiting
-        from settings_sync.admin import guard, heard
+        from settings_sync.admin import guard
         from settings_sync.delivery import account_status, banner
+        from settings_sync.hours import caller_view as hours_caller_view
 
         # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
         gate: Any = SimpleLazyObject(account_status.read)
-        week: Any = SimpleLazyObject(lambda: heard.week(gate=lambda: gate.shut))
+        week: Any = SimpleLazyObject(lambda: hours_caller_view.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
         asked = query_params.from_query(request.GET)
         now = gauges.now(sight_of(request.user).departments, then=asked.period.before().end)

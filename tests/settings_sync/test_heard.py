@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
-from settings_sync.admin import heard
 from settings_sync.delivery import reconcile, worker
+from settings_sync.hours import caller_view
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -89,7 +89,7 @@ def test_what_is_no_moment_is_told(manager, text):
 def test_the_strip_tells_its_seven_days_apart(manager, usual):
     Holiday.objects.create(date=date(3), name="Diwali")
     OtherHours.objects.create(date=date(4), opens_at=dt.time(11), closes_at=dt.time(18, 30))
-    days = heard.week().days
+    days = caller_view.week().days
     assert [day.kind for day in days] == ["open", "open", "unset", "holiday", "other", "open", "open"]
     assert [day.name for day in days][:2] == ["Today", "Tomorrow"]
     assert (days[3].note, days[4].words) == ("Diwali", "11:00–18:30")

@@ -9,8 +9,8 @@ from django.utils import timezone
 from calllogs.models import CallLog
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
-from settings_sync.admin import closed_days
 from settings_sync.delivery import reconcile, worker
+from settings_sync.hours import closed_weekdays
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -211,7 +211,7 @@ def test_without_consent_nothing_becomes_a_holiday(manager):
 
 
 def test_with_consent_the_dates_become_holidays_and_those_that_are_already_are_skipped(manager):
-    first, second, third = (one.date for one in closed_days.plan("Sunday", 3))
+    first, second, third = (one.date for one in closed_weekdays.plan("Sunday", 3))
     Holiday.objects.create(date=second, name="Diwali")
     assert "skipped: Diwali already" in manager.get(CLOSED, {"day": "Sunday", "count": 3}).text
     page = manager.post(CLOSED, {"day": "Sunday", "count": 3, "sure": "1"}, follow=True).text
@@ -228,7 +228,7 @@ def test_with_consent_the_dates_become_holidays_and_those_that_are_already_are_s
 
 def test_dates_that_changed_since_they_were_shown_are_shown_again(manager):
     seen = manager.get(CLOSED, {"day": "Sunday", "count": 3}).context["seen"]
-    Holiday.objects.create(date=closed_days.plan("Sunday", 1)[0].date, name="Diwali")
+    Holiday.objects.create(date=closed_weekdays.plan("Sunday", 1)[0].date, name="Diwali")
     page = manager.post(CLOSED, {"day": "Sunday", "count": 3, "sure": "1", "seen": seen}).text
     assert "The dates have changed. Look again." in page
     assert Holiday.objects.count() == 1
@@ -237,7 +237,7 @@ def test_dates_that_changed_since_they_were_shown_are_shown_again(manager):
 @pytest.mark.parametrize("day", desired.WEEKDAYS)
 def test_the_next_dates_begin_after_today_and_are_of_that_weekday(day):
     today = dt.date(2026, 11, 25)
-    dates = [one.date for one in closed_days.plan(day, 3, today)]
+    dates = [one.date for one in closed_weekdays.plan(day, 3, today)]
     assert {desired.WEEKDAYS[date.weekday()] for date in dates} == {day}
     assert today < dates[0] <= today + dt.timedelta(days=7)
 

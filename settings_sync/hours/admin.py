@@ -19,10 +19,10 @@ from django.views.decorators.http import require_POST
 
 from ivrportal.common import admin_theme
 from settings_sync import desired
-from settings_sync.admin import bars, closed_days, heard, hours_form, other_hours
-from settings_sync.admin.hours_form import Row
 from settings_sync.delivery import badges, preview, service
 from settings_sync.delivery.synced_admin import SyncedAdmin
+from settings_sync.hours import caller_view, closed_weekdays, date_overrides, day_bars, forms
+from settings_sync.hours.forms import Row
 from settings_sync.models import Circuit, OfficeHours, ProviderSetting
 
 
@@ -33,11 +33,11 @@ class ShownRow:
     row: Row
     name: str
     is_today: bool
-    bar: bars.Bar
+    bar: day_bars.Bar
     hours: str
     errors: list[str]
     badge: str
-    override: other_hours.Override | None
+    override: date_overrides.Override | None
 
 
 @admin.register(OfficeHours)
@@ -65,9 +65,13 @@ class OfficeHoursAdmin(SyncedAdmin):
     def get_custom_urls(self) -> Any:
         return (
             *super().get_custom_urls(),
-            ("other/", "settings_sync_officehours_other", other_hours.add),
-            ("other/<int:object_id>/cancel/", "settings_sync_officehours_other_cancel", other_hours.cancel),
-            ("closed/", "settings_sync_officehours_closed", closed_days.close),
+            ("other/", "settings_sync_officehours_other", date_overrides.add),
+            (
+                "other/<int:object_id>/cancel/",
+                "settings_sync_officehours_other_cancel",
+                date_overrides.cancel,
+            ),
+            ("closed/", "settings_sync_officehours_closed", closed_weekdays.close),
         )
 
     # --- the week, in the place of a list ---
@@ -76,13 +80,13 @@ class OfficeHoursAdmin(SyncedAdmin):
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self._week_page(request, hours_form.week(), extra_context)
+            return self._week_page(request, forms.week(), extra_context)
         if not self._may_edit(request):
             raise PermissionDenied
         with transaction.atomic():
             Circuit.take_turn()  # two people who save the week come one after the other
-            rows = hours_form.week(request.POST)
-            changed = hours_form.changed(rows)
+            rows = forms.week(request.POST)
+            changed = forms.changed(rows)
             if changed:
                 self._save(request, changed)
         if changed is None:
@@ -96,7 +100,7 @@ class OfficeHoursAdmin(SyncedAdmin):
         if not self._may_edit(request):
             raise PermissionDenied
         with transaction.atomic():
-            changed = hours_form.changed(hours_form.week(request.POST))
+            changed = forms.changed(forms.week(request.POST))
             for row in changed or []:
                 row.form.save()
             found = None if changed is None else preview.of(row.address for row in changed)
@@ -127,8 +131,8 @@ class OfficeHoursAdmin(SyncedAdmin):
         self, request: HttpRequest, rows: list[Row], extra_context: dict[str, Any] | None
     ) -> TemplateResponse:
         now, shut = timezone.localtime(), badges.gate()
-        usual = other_hours.usual_hours()
-        other = other_hours.context(request, usual, shut, page="week")
+        usual = date_overrides.usual_hours()
+        other = date_overrides.context(request, usual, shut, page="week")
         told = {row.address: row for row in ProviderSetting.objects.filter(kind=desired.HOURS)}
         overrides = {override.date: override for override in other["overrides"]}
         shown = [
@@ -149,17 +153,17 @@ class OfficeHoursAdmin(SyncedAdmin):
             "rows": shown,
             "has_errors": any(one.errors for one in shown),
             "may_edit": self._may_edit(request),
-            "zone": heard.zone_words(now),
+            "zone": caller_view.zone_words(now),
             "clock": f"{now:%H:%M}",
-            "closed_form": closed_days.ClosedDayForm() if closed_days.may_send(request) else None,
+            "closed_form": closed_weekdays.ClosedDayForm() if closed_weekdays.may_send(request) else None,
             **other,
             **(extra_context or {}),
         }
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, "settings_sync/week.html", context)
+        return TemplateResponse(request, "settings_sync/hours/week.html", context)
 
 
-def _shown(row: Row, *, badge: str, now: Any, override: other_hours.Override | None) -> ShownRow:
+def _shown(row: Row, *, badge: str, now: Any, override: date_overrides.Override | None) -> ShownRow:
     form = row.form
     typed = form.cleaned_data if form.is_bound and form.is_valid() else {}
     opens_at = typed.get("opens_at") or form.instance.opens_at
@@ -169,8 +173,8 @@ def _shown(row: Row, *, badge: str, now: Any, override: other_hours.Override | N
         row,
         str(form.instance.get_day_display()),
         now is not None,
-        bars.of(opens_at, closes_at, now=now.time() if now else None),
-        bars.interval(opens_at, closes_at) if opens_at and closes_at else _("No hours yet"),
+        day_bars.of(opens_at, closes_at, now=now.time() if now else None),
+        day_bars.interval(opens_at, closes_at) if opens_at and closes_at else _("No hours yet"),
         list(dict.fromkeys(errors)),
         badge,
         override,

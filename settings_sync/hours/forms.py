@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from ivrportal.common import admin_theme
 from settings_sync import desired
-from settings_sync.admin import bars
+from settings_sync.hours import day_bars
 from settings_sync.models import OfficeHours
 
 FORMSET = "form"
@@ -144,4 +144,4 @@ def _by_weekday(data: Posted, day_of_id: dict[str, str]) -> dict[str, str]:
 
 
 def _in_words(hours: OfficeHours) -> str:
-    return bars.interval(hours.opens_at, hours.closes_at) if hours.pk else _("no hours")
+    return day_bars.interval(hours.opens_at, hours.closes_at) if hours.pk else _("no hours")

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from settings_sync import schedule
-from settings_sync.admin import bars, other_hours
 from settings_sync.delivery import badges
 from settings_sync.delivery.circuit import Shut
+from settings_sync.hours import date_overrides, day_bars
 from settings_sync.schedule import Answer, DayPlan, Heard
 
 VIEW = "settings_sync.view_officehours"
@@ -35,7 +35,7 @@ class Day:
     date: str
     words: str
     note: str
-    bar: bars.Bar
+    bar: day_bars.Bar
     badge: str
     link: str
 
@@ -123,7 +123,7 @@ def _day(plan: DayPlan, today: DayPlan, shut: Shut | None, moment: dt.datetime) 
         date_format(plan.date, "D j M" if near else "j M"),
         words,
         note,
-        bars.of(
+        day_bars.of(
             None if plan.holiday is not None else plan.opens_at,
             plan.closes_at,
             now=moment.time() if is_today else None,
@@ -138,7 +138,7 @@ def _kind(plan: DayPlan) -> tuple[str, str, str]:
         return "holiday", _("Holiday"), plan.holiday
     if plan.opens_at is None or plan.closes_at is None:
         return "unset", _("No hours set"), _("The provider's own apply.")
-    hours = bars.interval(plan.opens_at, plan.closes_at)
+    hours = day_bars.interval(plan.opens_at, plan.closes_at)
     return ("other", hours, _("This date only")) if plan.is_other else ("open", hours, "")
 
 
@@ -166,14 +166,14 @@ def page(request: HttpRequest) -> HttpResponse:
         "is_no_moment": moment is None,
         "zone": zone_words(now),
         "heard_week": _week(strip, shut, now),
-        **other_hours.context(request, other_hours.usual_hours(), shut, page="heard"),
+        **date_overrides.context(request, date_overrides.usual_hours(), shut, page="heard"),
     }
     if moment is not None:
         context |= _answer(asked, moment) | {
             "badge": standing(asked, strip[0], shut),
             "is_past": moment < now - dt.timedelta(minutes=1),
         }
-    return TemplateResponse(request, "settings_sync/heard.html", context)
+    return TemplateResponse(request, "settings_sync/hours/caller_view.html", context)
 
 
 def _answer(plan: DayPlan, moment: dt.datetime) -> dict[str, Any]:

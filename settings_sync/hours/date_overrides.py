@@ -21,9 +21,9 @@ from ivrportal.audit import form_changes, trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from settings_sync import desired
-from settings_sync.admin import bars
 from settings_sync.delivery import badges, service
 from settings_sync.delivery.circuit import Shut
+from settings_sync.hours import day_bars
 from settings_sync.models import Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 
 AHEAD_DAYS = 7  # today and six more: each weekday once, because the provider knows weekdays and no dates
@@ -164,7 +164,7 @@ def _shown(
         other.pk,
         other.date,
         day_words(other.date, today),
-        bars.interval(other.opens_at, other.closes_at),
+        day_bars.interval(other.opens_at, other.closes_at),
         other.note,
         ending_words(other, usual.get(weekday), today),
         badges.badge(told if is_today else None, shut, without="" if is_today else waiting),
@@ -175,7 +175,7 @@ def ending_words(other: OtherHours, usual: OfficeHours | None, today: dt.date) -
     """When it ends, and what holds then."""
     if usual is None:
         return _("That day only")
-    hours = bars.interval(usual.opens_at, usual.closes_at)
+    hours = day_bars.interval(usual.opens_at, usual.closes_at)
     if other.date == today:
         return _("Until tonight; then %(hours)s again by itself") % {"hours": hours}
     return _("That day only; then %(hours)s again by itself") % {"hours": hours}
@@ -269,7 +269,7 @@ def _said(other: OtherHours, usual: Usual) -> str:
     today = timezone.localdate()
     return _("%(day)s: open %(hours)s. %(ending)s.") % {
         "day": day_words(other.date, today),
-        "hours": bars.interval(other.opens_at, other.closes_at),
+        "hours": day_bars.interval(other.opens_at, other.closes_at),
         "ending": ending_words(other, usual.get(desired.WEEKDAYS[other.date.weekday()]), today),
     }
 
@@ -277,7 +277,7 @@ def _said(other: OtherHours, usual: Usual) -> str:
 def _ask_again(request: HttpRequest, model_admin: Any, form: OtherHoursForm) -> TemplateResponse:
     return TemplateResponse(
         request,
-        "settings_sync/other_hours_page.html",
+        "settings_sync/hours/date_override_page.html",
         {
             **model_admin.admin_site.each_context(request),
             "opts": model_admin.opts,

@@ -150,7 +150,7 @@ def _page(
     day = form.cleaned_data.get("day") if form.is_bound else None
     return TemplateResponse(
         request,
-        "settings_sync/closed_days.html",
+        "settings_sync/hours/closed_weekdays.html",
         {
             **model_admin.admin_site.each_context(request),
             "opts": model_admin.opts,
