@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from settings_sync import desired
 from settings_sync.models import Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 LAST_MINUTE = dt.time(23, 59)  # stands for midnight: the provider takes no later end
 

@@ -19,7 +19,7 @@ from calllogs.models.alarm import Alarm
 from settings_sync.admin import guard
 from settings_sync.delivery import circuit
 from settings_sync.models import Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 HOUR = dt.timedelta(hours=1)
 STUCK_S = 30  # the spool is drained every five seconds; what is older than this does not go in

@@ -13,7 +13,7 @@ from calllogs.models import Export, MissedCaller, MissedHistory, Push
 from ivrportal.common.database_clock import database_now
 from settings_sync.delivery import circuit
 from settings_sync.models import Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 # `{name: (what it is, {state: value})}`; the state is empty where there is one value.
 Gauges = dict[str, tuple[str, dict[str, float]]]

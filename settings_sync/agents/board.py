@@ -20,7 +20,7 @@ from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
 from settings_sync.delivery.account_status import Account
 from settings_sync.models import Agent, ProviderSetting, Shift
-from settings_sync.models.provider import STATE_LOOK, State
+from settings_sync.models.provider_setting import STATE_LOOK, State
 
 ON_ITS_WAY = {State.WAITING, State.SENDING}
 

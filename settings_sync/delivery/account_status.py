@@ -16,7 +16,7 @@ from settings_sync.delivery import circuit
 from settings_sync.delivery.circuit import Shut
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt, Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 REMIND_DAYS = 7
 

@@ -12,7 +12,7 @@ from ivrportal.common.invisible_characters import shown
 from settings_sync.delivery import account_status, circuit
 from settings_sync.delivery.circuit import Shut
 from settings_sync.models import ProviderSetting
-from settings_sync.models.provider import STATE_LOOK, State
+from settings_sync.models.provider_setting import STATE_LOOK, State
 
 
 def gate() -> Shut | None:

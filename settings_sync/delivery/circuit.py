@@ -10,7 +10,7 @@ from django.db.models import F
 
 from settings_sync.delivery.outcomes import ACTIONS, Outcome
 from settings_sync.models import Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from ivrportal.audit.trail import Action
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import detail, overview, record_lookup, service
 from settings_sync.models import Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 CONTROL, STOP = "settings_sync.change_providersetting", "settings_sync.stop_sending"
 SCREEN = "admin:settings_sync_providersetting_changelist"

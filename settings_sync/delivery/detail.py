@@ -14,7 +14,7 @@ from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import attempts_admin, badges, circuit, record_lookup
 from settings_sync.delivery.account_status import Account
 from settings_sync.models import ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 SHOWN_ATTEMPTS = 50
 

@@ -17,7 +17,7 @@ from settings_sync.delivery import circuit
 from settings_sync.delivery.account_status import Account
 from settings_sync.delivery.circuit import Shut
 from settings_sync.models import ProviderSetting
-from settings_sync.models.provider import STATE_LOOK, State
+from settings_sync.models.provider_setting import STATE_LOOK, State
 
 STANDING = "standing"  # the list's parameter, and the tiles'
 WAITS_FOR_A_PERSON = (State.REFUSED, State.NEEDS_PERSON, State.WITHDRAWN)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from ivrportal.common.database_clock import database_now
 from settings_sync import desired
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 
 @dataclass(frozen=True, slots=True)

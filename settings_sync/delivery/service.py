@@ -9,7 +9,7 @@ from ivrportal.common.database_clock import database_now
 from settings_sync import tasks
 from settings_sync.delivery import circuit, reconcile, wire_format
 from settings_sync.models import Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 
 def record(addresses: Iterable[str], *, trigger: str = "save") -> list[int]:

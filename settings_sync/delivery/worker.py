@@ -21,7 +21,7 @@ from settings_sync import desired
 from settings_sync.delivery import circuit, client, outcomes, reconcile, wire_format
 from settings_sync.delivery.outcomes import NextTry, Outcome
 from settings_sync.models import Attempt, Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from settings_sync import desired
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.history.change_log import DELETED, Change, told
 from settings_sync.models import Attempt
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 
 class Fate(StrEnum):

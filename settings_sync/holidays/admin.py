@@ -22,7 +22,7 @@ from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.holidays import feed_views, import_views, year_view
 from settings_sync.holidays.forms import HolidayForm
 from settings_sync.models import Holiday, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 
 @admin.register(Holiday)

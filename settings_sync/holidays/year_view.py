@@ -19,7 +19,7 @@ from settings_sync.delivery import badges, circuit
 from settings_sync.delivery.account_status import Account
 from settings_sync.holidays import india
 from settings_sync.models import Holiday, ProviderSetting
-from settings_sync.models.provider import STATE_LOOK, State
+from settings_sync.models.provider_setting import STATE_LOOK, State
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 SHOWN_UPCOMING, SHOWN_PAST = 100, 50

@@ -26,7 +26,7 @@ from calllogs.notifications import outbox
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import desired
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 pytestmark = pytest.mark.django_db
 INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))

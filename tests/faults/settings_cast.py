@@ -29,7 +29,7 @@ from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, close_old_connections, connections  # noqa: E402
 
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, ProviderSetting  # noqa: E402
-from settings_sync.models.provider import State  # noqa: E402
+from settings_sync.models.provider_setting import State  # noqa: E402
 from tests.faults import settings_savers, settings_workers  # noqa: E402
 from tests.faults.settings_part import Part  # noqa: E402
 

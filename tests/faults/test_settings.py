@@ -11,7 +11,7 @@ from django.db import transaction
 from settings_sync import desired
 from settings_sync.delivery import service, worker
 from settings_sync.models import Agent, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 from tests.faults import canaries, settings_canaries
 from tests.faults.settings import part, total
 from tests.faults.settings_stand import play

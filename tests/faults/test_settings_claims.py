@@ -10,7 +10,7 @@ from ivrportal.common.database_clock import database_now
 from settings_sync import desired
 from settings_sync.delivery import circuit, reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 ADDRESS = "agent:9812345678"

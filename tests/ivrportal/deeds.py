@@ -32,7 +32,7 @@ from calllogs.models import (
 from ivrportal.audit.trail import Action
 from settings_sync.delivery import service
 from settings_sync.models import Agent, CalendarFeed, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 from tests.calllogs.test_missed import NOON, call
 from tests.conftest import PASSWORD
 

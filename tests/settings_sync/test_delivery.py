@@ -11,7 +11,7 @@ from settings_sync import desired
 from settings_sync.delivery import circuit, reconcile, service
 from settings_sync.delivery import worker as delivery_worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 

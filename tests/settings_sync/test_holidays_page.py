@@ -11,7 +11,7 @@ from settings_sync import desired
 from settings_sync.delivery import reconcile, worker
 from settings_sync.holidays import year_view
 from settings_sync.models import Holiday, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 

@@ -11,7 +11,7 @@ from ivrportal.common.database_clock import database_now
 from settings_sync.delivery import circuit, outcomes, worker
 from settings_sync.delivery.outcomes import ACTIONS, Answer, NextTry, Outcome, classify
 from settings_sync.models import Attempt, Circuit, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 YES = [
     "Success",

@@ -10,7 +10,7 @@ from django.db import transaction
 from settings_sync import desired
 from settings_sync.delivery import service, worker
 from settings_sync.models import Circuit, OfficeHours, ProviderSetting
-from settings_sync.models.provider import State
+from settings_sync.models.provider_setting import State
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
