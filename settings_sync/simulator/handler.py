@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from settings_sync.simulator import line, replies, tones
-from settings_sync.simulator.document import SUCCESS, read_request
+from settings_sync.simulator import replies, sample_audio, socket_faults
 from settings_sync.simulator.faults import DOWN, Acts, BadFaults, Fault
-from settings_sync.simulator.page import CONTENT_SECURITY_POLICY, render
-from settings_sync.simulator.provider import Entry, Provider
 from settings_sync.simulator.replies import Reply, plain
+from settings_sync.simulator.request_parser import SUCCESS, read_request
+from settings_sync.simulator.state import Entry, Provider
+from settings_sync.simulator.status_page import CONTENT_SECURITY_POLICY, render
 
 if TYPE_CHECKING:
     from settings_sync.simulator.server import Server
@@ -42,8 +42,8 @@ class ProviderHandler(BaseHTTPRequestHandler):
             self._send_json(self.provider.state(since=_number(query, "since", default=0)))
         elif path == "/":
             self._send_page()
-        elif path.startswith(tones.PATH):
-            self._send(tones.reply_to(path, query, self.headers.get("Range", "")))
+        elif path.startswith(sample_audio.PATH):
+            self._send(sample_audio.reply_to(path, query, self.headers.get("Range", "")))
         elif path == replies.ELSEWHERE:
             self.provider.follow_redirect()
             self._send(plain(SUCCESS))
@@ -72,9 +72,9 @@ class ProviderHandler(BaseHTTPRequestHandler):
     def _as_provider(self, query: str) -> None:
         server = self.server
         request = read_request(query, api_key=server.api_key, cust_id=server.cust_id)
-        entry, fault = self.provider.begin(request, hung_up=lambda: line.hung_up(self.connection))
+        entry, fault = self.provider.begin(request, hung_up=lambda: socket_faults.hung_up(self.connection))
         try:
-            line.wait(self.connection, seconds=server.latency_s, stop=server.stopping)
+            socket_faults.wait(self.connection, seconds=server.latency_s, stop=server.stopping)
             if fault.acts is Acts.NOW:
                 self.provider.act(entry)
             healthy = replies.documented(request.reply, wrong_key_status=server.wrong_key_status)
@@ -96,18 +96,20 @@ class ProviderHandler(BaseHTTPRequestHandler):
             case "late":
                 _later(self.provider.act, entry, seconds=fault.seconds)
             case "drop_before" | "flap":
-                line.reset(connection)
+                socket_faults.reset(connection)
             case "drop_after":
                 pass
             case "stall":
-                line.wait(connection, seconds=fault.seconds, stop=stop)
+                socket_faults.wait(connection, seconds=fault.seconds, stop=stop)
             case "slow":
                 self._answer_slowly(reply, fault=fault, entry=entry)
             case "drip" | "drip_head":
                 self._drip(reply, fault=fault, ended=ended)
             case "huge":
                 connection.sendall(replies.huge_head())
-                line.flood(connection, b"Success\n", total=replies.HUGE_BYTES, stop=stop, before_last=ended)
+                socket_faults.flood(
+                    connection, b"Success\n", total=replies.HUGE_BYTES, stop=stop, before_last=ended
+                )
             case _:
                 ended()
                 self._send(reply)
@@ -115,7 +117,7 @@ class ProviderHandler(BaseHTTPRequestHandler):
     def _answer_slowly(self, reply: Reply, *, fault: Fault, entry: Entry) -> None:
         # On a thread of its own, since the provider acts even when its client has hung up.
         acted = _later(self.provider.act, entry, seconds=fault.seconds)
-        if not line.wait(self.connection, seconds=fault.seconds, stop=self.server.stopping):
+        if not socket_faults.wait(self.connection, seconds=fault.seconds, stop=self.server.stopping):
             self.close_connection = True
             return
         acted.join()
@@ -123,12 +125,14 @@ class ProviderHandler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def _drip(self, reply: Reply, *, fault: Fault, ended: Callable[[], None]) -> None:
-        length = int(fault.seconds / line.DRIP_EVERY_S)
+        length = int(fault.seconds / socket_faults.DRIP_EVERY_S)
         data = replies.to_bytes(replies.padded(reply, length=length), keep_alive=False)
         if fault.kind == "drip":
             head, blank, data = data.partition(b"\r\n\r\n")
             self.connection.sendall(head + blank)
-        line.drip(self.connection, data, seconds=fault.seconds, stop=self.server.stopping, before_last=ended)
+        socket_faults.drip(
+            self.connection, data, seconds=fault.seconds, stop=self.server.stopping, before_last=ended
+        )
 
     def _switch(self, path: str, *, fields: dict[str, str]) -> bool:
         """False for an unknown path. Raises BadFaults for a plan that is none."""

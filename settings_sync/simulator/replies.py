@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from settings_sync.simulator.document import FAILURE, INVALID_TIME
 from settings_sync.simulator.faults import Fault, http_status
+from settings_sync.simulator.request_parser import FAILURE, INVALID_TIME
 
 TEXT = "text/plain; charset=utf-8"
 ELSEWHERE = "/elsewhere"

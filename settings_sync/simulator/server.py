@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from settings_sync.simulator.faults import FaultPlan
 from settings_sync.simulator.handler import ProviderHandler
-from settings_sync.simulator.provider import Provider
+from settings_sync.simulator.state import Provider
 
 
 class Server(ThreadingHTTPServer):

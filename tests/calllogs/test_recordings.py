@@ -20,7 +20,7 @@ from ivrportal.audit import trail
 from ivrportal.devserver.embedded_broker import free_port
 from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
-from settings_sync.simulator.tones import tone
+from settings_sync.simulator.sample_audio import tone
 from tests.settings_sync.raw_server import answer, hold, read_request, saying, serving
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from calllogs.recordings.audio_types import kind_of
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.fetch import Got, Limits, fetch
 from calllogs.recordings.http_ranges import Wish, content_range, wish_of
-from settings_sync.simulator.tones import tone
+from settings_sync.simulator.sample_audio import tone
 from tests.settings_sync.raw_server import answer, hold, read_request, reset, saying, serving
 
 LOOPBACK = [ip_network("127.0.0.0/8"), ip_network("::1/128")]

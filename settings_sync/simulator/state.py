@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from settings_sync.simulator.document import DAILY, SUCCESS, WEEK, Request
 from settings_sync.simulator.faults import Acts, Fault, FaultPlan
+from settings_sync.simulator.request_parser import DAILY, SUCCESS, WEEK, Request
 
 LOG_LENGTH = 100_000
 OVERLAPS_KEPT = 1_000

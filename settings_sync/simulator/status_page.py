@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from settings_sync.simulator.document import WEEK
 from settings_sync.simulator.faults import KINDS
+from settings_sync.simulator.request_parser import WEEK
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
