@@ -75,7 +75,7 @@ class PortalSite(admin_theme.AdminSite):
         from calllogs.dashboard import query_params
         from calllogs.dashboard import views as dashboard_views  # late, for the same reason
         from calllogs.dashboard.page_model import Waiting
-        from settings_sync.admin import guard
+        from settings_sync import coverage
         from settings_sync.delivery import account_status, banner
         from settings_sync.hours import caller_view as hours_caller_view
 
@@ -93,7 +93,7 @@ class PortalSite(admin_theme.AdminSite):
             "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,
             "home_alarms": SimpleLazyObject(lambda: alarms_views.home(request)),
-            "alarm": SimpleLazyObject(lambda: guard.alarm(agents, week.closes_at)),
+            "alarm": SimpleLazyObject(lambda: coverage.alarm(agents, week.closes_at)),
             # The banner and the strip of days ask about the same account.
             "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
             **dashboard_views.context(

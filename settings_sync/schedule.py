@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider_setting import State
 
@@ -46,7 +46,7 @@ class DayPlan:
 
     @property
     def weekday(self) -> str:
-        return desired.WEEKDAYS[self.date.weekday()]
+        return setting_address.WEEKDAYS[self.date.weekday()]
 
 
 def at(moment: dt.datetime) -> Answer:
@@ -89,7 +89,10 @@ def plans(dates: list[dt.date]) -> list[DayPlan]:
     holidays = dict(Holiday.objects.filter(date__in=dates).values_list("date", "name"))
     others = {other.date: other for other in OtherHours.objects.filter(date__in=dates)}
     usual = {hours.day: hours for hours in OfficeHours.objects.all()}
-    addresses = [*map(desired.holiday_address, dates), *map(desired.hours_address, desired.WEEKDAYS)]
+    addresses = [
+        *map(setting_address.holiday_address, dates),
+        *map(setting_address.hours_address, setting_address.WEEKDAYS),
+    ]
     told = {row.address: row for row in ProviderSetting.objects.filter(address__in=addresses)}
     return [_plan(date, holidays, others, usual, told) for date in dates]
 
@@ -101,13 +104,13 @@ def _plan(
     usual: dict[str, OfficeHours],
     told: dict[str, ProviderSetting],
 ) -> DayPlan:
-    weekday = desired.WEEKDAYS[date.weekday()]
+    weekday = setting_address.WEEKDAYS[date.weekday()]
     if date in holidays:
-        address = desired.holiday_address(date)
+        address = setting_address.holiday_address(date)
         row = told.get(address)
-        is_in_force = _is_in_force(row, desired.CLOSED_ALL_DAY)
+        is_in_force = _is_in_force(row, setting_address.CLOSED_ALL_DAY)
         return DayPlan(date, address, is_in_force, holiday=holidays[date], told=row)
-    address = desired.hours_address(weekday)
+    address = setting_address.hours_address(weekday)
     row = told.get(address)
     hours: OfficeHours | OtherHours | None = others.get(date) or usual.get(weekday)
     if hours is None:
@@ -115,7 +118,7 @@ def _plan(
     return DayPlan(
         date,
         address,
-        _is_in_force(row, desired.interval(hours.opens_at, hours.closes_at)),
+        _is_in_force(row, setting_address.interval(hours.opens_at, hours.closes_at)),
         opens_at=hours.opens_at,
         closes_at=hours.closes_at,
         is_other=date in others,

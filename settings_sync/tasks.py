@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import shared_task
 
-from settings_sync import clockwork
+from settings_sync import scheduler
 from settings_sync.delivery import reconcile as reconcile_module
 from settings_sync.delivery import worker
 
@@ -30,7 +30,7 @@ def deliver(*, setting_id: int | None = None) -> None:
 @shared_task
 def sweep() -> None:
     """What time changed by itself, and what nudges left behind."""
-    clockwork.turn()
+    scheduler.turn()
     deliver()
 
 

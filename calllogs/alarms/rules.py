@@ -16,7 +16,7 @@ from calllogs.alarms import silence
 from calllogs.intake import replay
 from calllogs.models import Letter, Push, Report, ReportRun
 from calllogs.models.alarm import Alarm
-from settings_sync.admin import guard
+from settings_sync import coverage
 from settings_sync.delivery import circuit
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -31,7 +31,7 @@ def _silence(now: dt.datetime) -> str:
 
 
 def _nobody(_now: dt.datetime) -> str:
-    alarm = guard.alarm_now()
+    alarm = coverage.alarm_now()
     if not alarm.is_nobody:
         return ""
     words = _("Nobody is available, and the office is open until %(until)s: no one can answer a call.")

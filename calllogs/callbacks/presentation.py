@@ -19,7 +19,7 @@ from calllogs.access.visibility import Sight
 from calllogs.models import DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.missed_caller import WHY_LOOK, Why
 from ivrportal.common.phone import for_people
-from settings_sync import desired
+from settings_sync import setting_address
 
 SOON, LONG = dt.timedelta(minutes=15), dt.timedelta(hours=1)
 WHY_WORDS: dict[str, Any] = {
@@ -135,7 +135,7 @@ def why_words(missed: MissedCaller) -> str:
 
 
 def hours(value: str) -> str:
-    return _("a holiday") if value == desired.CLOSED_ALL_DAY else value.replace("-", "–")
+    return _("a holiday") if value == setting_address.CLOSED_ALL_DAY else value.replace("-", "–")
 
 
 def duration(time: dt.timedelta) -> str:

@@ -29,7 +29,7 @@ from django.db.models.lookups import In
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from settings_sync import desired, schedule
+from settings_sync import schedule, setting_address
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 
 _Hours = tuple[dt.time, dt.time]
@@ -84,7 +84,7 @@ def at_clock(*, weekday: str, hour: str, first: dt.date | None, last: dt.date | 
     stretches = []
     for number in range((last - first).days + 1):
         day = first + dt.timedelta(days=number)
-        if weekday in ("", desired.WEEKDAYS[day.weekday()]):
+        if weekday in ("", setting_address.WEEKDAYS[day.weekday()]):
             begins = _moment(day, dt.time(int(hour))) if hour else midnight(day)
             is_to_midnight = hour in ("", "23")
             ends = (
@@ -105,7 +105,7 @@ def at_clock(*, weekday: str, hour: str, first: dt.date | None, last: dt.date | 
 def _clock_marks(weekday: str, hour: str) -> bytes:
     """A mark for each minute of a week from Monday on: 1 where it is meant."""
     day = b"".join((b"\x01" if hour in ("", str(number)) else b"\x00") * 60 for number in range(24))
-    return b"".join(day if weekday in ("", name) else b"\x00" * DAY for name in desired.WEEKDAYS)
+    return b"".join(day if weekday in ("", name) else b"\x00" * DAY for name in setting_address.WEEKDAYS)
 
 
 # --- the office's plan -----------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def _plan(
 def _week(usual: dict[str, _Hours]) -> bytes:
     """A mark for each minute of a week from Monday on: 1 where the office is open. No hours: the provider's own."""
     marks = bytearray(b"\x01" * WEEK)
-    for number, name in enumerate(desired.WEEKDAYS):
+    for number, name in enumerate(setting_address.WEEKDAYS):
         if name in usual:
             opens_at, closes_at = usual[name]
             opens, closes = (

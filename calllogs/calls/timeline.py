@@ -17,7 +17,7 @@ from calllogs.intake.push_fields import caller_of, fields_of
 from calllogs.models import CallLog, Push
 from calllogs.provider_fields import FIELD_OF_KEY, normal_key
 from ivrportal.common.phone import for_people
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 from settings_sync.schedule import LAST_MINUTE
 
@@ -111,7 +111,7 @@ def why_missed(call: CallLog) -> str:
     name = CharField()
     holidays = Holiday.objects.filter(date=local.date()).order_by()
     others = OtherHours.objects.filter(date=local.date()).order_by()
-    usual = OfficeHours.objects.filter(day=desired.WEEKDAYS[local.weekday()]).order_by()
+    usual = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()]).order_by()
     rows = holidays.values_list(Value(0), F("name"), empty, empty).union(
         others.values_list(Value(1), Value("", output_field=name), "opens_at", "closes_at"),
         usual.values_list(Value(2), Value("", output_field=name), "opens_at", "closes_at"),

@@ -24,7 +24,7 @@ from calllogs.statistics import aggregates
 from calllogs.statistics.aggregates import Departments, Dimension, Figures
 from calllogs.statistics.periods import Period, day_of
 from ivrportal.common.query_timeout import within
-from settings_sync import desired
+from settings_sync import setting_address
 
 OLD_S = 10.0  # while a worker counts what comes, a page does not
 READ_MS = 3_000  # each query; a home screen that takes longer says so instead
@@ -280,7 +280,7 @@ def _heat(cells: list[list[aggregates.Cell]], links: Links) -> Heat:
             words = _("%(weekday)s %(hour)s: %(calls)s calls, %(missed)s missed") % {
                 "weekday": long, "hour": f"{hour:02d}:00", "calls": intcomma(calls), "missed": intcomma(missed),
             }  # fmt: skip
-            link = f"{base}&weekday={desired.WEEKDAYS[number]}&hour={hour}" if calls else ""
+            link = f"{base}&weekday={setting_address.WEEKDAYS[number]}&hour={hour}" if calls else ""
             row.append((level, _compact(calls), _compact(missed), words, link))
         rows.append((f"{hour:02d}", row))
     return Heat(weekdays, rows)

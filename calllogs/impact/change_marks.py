@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from calllogs.calls.office_hours_sql import midnight
 from calllogs.statistics.periods import Period
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.history import change_log, delivery_status
 from settings_sync.history.change_log import BY_SHIFT, CHANGED, DELETED, KINDS, SAMPLE, Change
 from settings_sync.history.delivery_status import Fate, Reached
@@ -74,7 +74,7 @@ class Mark:
         """Of a change of hours, from Monday, 0; of any other, none."""
         if self.kind != HOURS:
             return ()
-        return tuple(sorted(desired.WEEKDAYS.index(change.row.day) for change in self.changes))
+        return tuple(sorted(setting_address.WEEKDAYS.index(change.row.day) for change in self.changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +273,8 @@ def _title(kind: str, found: tuple[Change, ...]) -> str:
         if len(names) > 3:
             return _("%(count)d agents") % {"count": len(names)}
         return str(get_text_list(names, _("and")))
-    numbers = sorted(desired.WEEKDAYS.index(change.row.day) for change in found)
-    names = [str(OfficeHours.Day(desired.WEEKDAYS[number]).label) for number in numbers]
+    numbers = sorted(setting_address.WEEKDAYS.index(change.row.day) for change in found)
+    names = [str(OfficeHours.Day(setting_address.WEEKDAYS[number]).label) for number in numbers]
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return _("%(first)s to %(last)s") % {"first": names[0], "last": names[-1]}
     return str(get_text_list(names, _("and")))

@@ -20,7 +20,7 @@ from calllogs.impact.minute_spans import Span
 from calllogs.impact.significance import Count, Judged
 from calllogs.statistics.periods import Period
 from calllogs.statistics.queries import Departments
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import OfficeHours
 
 MOST_WEEKS = 4
@@ -246,7 +246,7 @@ def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
     """Against the usual hours of that weekday as they were then: no later change of them is counted."""
     row = mark.changes[0].row
     later = [other for other in same if other.day > row.date]
-    day = desired.WEEKDAYS[row.date.weekday()]
+    day = setting_address.WEEKDAYS[row.date.weekday()]
     if later:
         first = min(later, key=lambda other: other.at)
         usual = next(change.before for change in first.changes if change.row.day == day)

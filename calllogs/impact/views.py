@@ -26,7 +26,7 @@ from calllogs.impact import Mark, Standing, change_marks, chart, explanation, su
 from calllogs.impact.compare import Comparison, Side, compare
 from calllogs.statistics import aggregates
 from calllogs.statistics.periods import Period
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.history import views
 
 VIEW = "calllogs.view_calllog"
@@ -218,7 +218,7 @@ def _side(found: Comparison, side: Side, name: str) -> Cell:
     if len(side.days) == length + 1:
         link, missed_link = chart.links(first, last, departments=_departments(found))
     elif len(weekdays) == 1 and len(side.days) == length // 7 + 1:
-        weekday = desired.WEEKDAYS[first.weekday()]
+        weekday = setting_address.WEEKDAYS[first.weekday()]
         link, missed_link = chart.links(first, last, departments=_departments(found), weekday=weekday)
     return Cell(name, whole.calls, whole.missed, summary_text.percent(whole.rate), link, missed_link)
 

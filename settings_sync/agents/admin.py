@@ -14,8 +14,7 @@ from django.utils.translation import ngettext
 
 from ivrportal.common import admin_theme
 from ivrportal.common.phone import for_people, to_e164
-from settings_sync import clockwork, desired
-from settings_sync.admin import guard
+from settings_sync import coverage, scheduler, setting_address
 from settings_sync.agents import availability as agent_availability
 from settings_sync.agents import board as agents_board
 from settings_sync.agents import board_views
@@ -58,11 +57,11 @@ class AgentAdmin(SyncedAdmin):
         )
 
     def address_of(self, record: Any) -> str:
-        return desired.agent_address(record.number)
+        return setting_address.agent_address(record.number)
 
     def address_before(self, form: ModelForm) -> str | None:
         number = to_e164(form.initial.get("number") or "")
-        return desired.agent_address(number) if number else None
+        return setting_address.agent_address(number) if number else None
 
     # --- board and list ---------------------------------------------------------------------------------
     def changelist_view(
@@ -78,10 +77,10 @@ class AgentAdmin(SyncedAdmin):
         self, request: HttpRequest, model_admin: Any = None, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         with transaction.atomic():
-            if request.method == "POST" and "_save" in request.POST and not guard.is_sure(request):
+            if request.method == "POST" and "_save" in request.POST and not coverage.is_sure(request):
                 Circuit.take_turn()
-                if lines := guard.question(self._going_off_in_list(request)):
-                    return guard.ask(request, self, lines)
+                if lines := coverage.question(self._going_off_in_list(request)):
+                    return coverage.ask(request, self, lines)
             return super().changelist_view(request, extra_context)
 
     def _going_off_in_list(self, request: HttpRequest) -> list[int]:
@@ -111,10 +110,10 @@ class AgentAdmin(SyncedAdmin):
         ids = list(queryset.order_by().values_list("pk", flat=True))
         try:
             agents = agent_availability.switch(
-                ids, availability, request=request, is_sure=guard.is_sure(request)
+                ids, availability, request=request, is_sure=coverage.is_sure(request)
             )
         except agent_availability.AskFirst as question:
-            return guard.ask(request, self, question.lines)
+            return coverage.ask(request, self, question.lines)
         said = ngettext("%(n)d agent switched.", "%(n)d agents switched.", len(agents)) % {"n": len(agents)}
         self.message_user(request, said)
         return None
@@ -128,10 +127,10 @@ class AgentAdmin(SyncedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         with transaction.atomic():
-            if request.method == "POST" and object_id and not guard.is_sure(request):
+            if request.method == "POST" and object_id and not coverage.is_sure(request):
                 Circuit.take_turn()
-                if lines := guard.question(self._going_off_in_form(request, object_id)):
-                    return guard.ask(request, self, lines)
+                if lines := coverage.question(self._going_off_in_form(request, object_id)):
+                    return coverage.ask(request, self, lines)
             return super().changeform_view(request, object_id, form_url, extra_context)
 
     def _going_off_in_form(self, request: HttpRequest, object_id: str) -> list[int]:
@@ -146,7 +145,7 @@ class AgentAdmin(SyncedAdmin):
         if obj.availability == AgentModel.Availability.AVAIL:
             obj.off_until = None
         if {"availability", "off_until"} & set(form.changed_data):
-            clockwork.settle(obj, timezone.now())
+            scheduler.settle(obj, timezone.now())
         super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
@@ -190,7 +189,7 @@ class AgentAdmin(SyncedAdmin):
         """Deleting switches off: the page that asks anyway says whom it leaves."""
         found = super().get_deleted_objects(objs, request)
         if hasattr(request, "deletion_preview"):
-            lines = guard.question(agent.pk for agent in objs)
+            lines = coverage.question(agent.pk for agent in objs)
             warning = format_html_join(
                 "", '<p class="notice badge-danger">{}</p>', ((line,) for line in lines)
             )

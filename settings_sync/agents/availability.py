@@ -10,8 +10,7 @@ from simple_history.utils import bulk_update_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import clockwork, desired
-from settings_sync.admin import guard
+from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Agent, Circuit
 
@@ -40,7 +39,7 @@ def switch(
     ids = list(ids)
     with transaction.atomic():
         Circuit.take_turn()
-        if availability == Agent.Availability.OFF and not is_sure and (lines := guard.question(ids)):
+        if availability == Agent.Availability.OFF and not is_sure and (lines := coverage.question(ids)):
             raise AskFirst(lines)
         now = timezone.now()
         changed = [
@@ -51,11 +50,11 @@ def switch(
         before = {agent.pk: _standing(agent) for agent in changed}
         for agent in changed:
             agent.availability, agent.off_until = availability, off_until
-            clockwork.settle(agent, now)
+            scheduler.settle(agent, now)
         fields = ["availability", "off_until", "shift_edge_at"]
         if changed:
             bulk_update_with_history(changed, Agent, fields, batch_size=500, default_user=request.user)
-        addresses = [desired.agent_address(agent.number) for agent in changed]
+        addresses = [setting_address.agent_address(agent.number) for agent in changed]
         service.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
         if changed:
             trail.record(

@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ivrportal.common.phone import for_people, national
-from settings_sync import clockwork, desired
-from settings_sync.admin import guard
+from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
 from settings_sync.delivery.account_status import Account
@@ -63,7 +62,7 @@ class Board:
     total: int
     available: int
     count: str
-    alarm: guard.Alarm
+    alarm: coverage.Alarm
     account: Account
 
     def cards(self) -> list[Card]:
@@ -76,7 +75,7 @@ def read() -> Board:
     agents = list(Agent.objects.order_by("name", "id"))
     told = {
         row.address: row
-        for row in ProviderSetting.objects.filter(kind=desired.AGENT).only(
+        for row in ProviderSetting.objects.filter(kind=setting_address.AGENT).only(
             "id", "address", "desired", "confirmed", "state", "next_attempt_at", "last_reply"
         )
     }
@@ -85,7 +84,7 @@ def read() -> Board:
     base = reverse("admin:settings_sync_agent_change", args=[0])
     grouped: dict[str, list[Card]] = defaultdict(list)
     for agent in agents:
-        setting = told.get(desired.agent_address(agent.number))
+        setting = told.get(setting_address.agent_address(agent.number))
         grouped[agent.department].append(_card(agent, setting, edges, account=account, base=base))
     departments = [
         _department(name, grouped[name]) for name in sorted(grouped, key=lambda name: (not name, name))
@@ -96,7 +95,7 @@ def read() -> Board:
         len(agents),
         available,
         _count_words(available, len(agents)),
-        guard.alarm(agents, guard.closing_time(now)),
+        coverage.alarm(agents, coverage.closing_time(now)),
         account,
     )
 
@@ -190,8 +189,8 @@ def next_edge(shifts: list[Shift], now: dt.datetime) -> tuple[dt.datetime, bool]
     """When the shifts switch next, and to what; None without shifts."""
     if not shifts:
         return None
-    edge = clockwork.next_edge(shifts, timezone.localtime(now))
-    return edge, clockwork.is_in_shift(shifts, timezone.localtime(edge))
+    edge = scheduler.next_edge(shifts, timezone.localtime(now))
+    return edge, scheduler.is_in_shift(shifts, timezone.localtime(edge))
 
 
 def _next_edges(now: dt.datetime) -> dict[int, str]:

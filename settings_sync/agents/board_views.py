@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from settings_sync.admin import guard
+from settings_sync import coverage
 from settings_sync.agents import availability, pauses
 from settings_sync.agents import board as agents_board
 from settings_sync.agents.board import Board
@@ -113,11 +113,17 @@ def _switch(
 ) -> HttpResponse:
     try:
         changed = availability.switch(
-            ids, to, request=request, is_sure=guard.is_sure(request), off_until=off_until
+            ids, to, request=request, is_sure=coverage.is_sure(request), off_until=off_until
         )
     except availability.AskFirst as question:
-        context = guard.context(request, question.lines, back=reverse(BOARD))
-        return _ask(request, model_admin, "settings_sync/guard", context, title=_("Switch off the last one?"))
+        context = coverage.context(request, question.lines, back=reverse(BOARD))
+        return _ask(
+            request,
+            model_admin,
+            "settings_sync/coverage/confirm",
+            context,
+            title=_("Switch off the last one?"),
+        )
     return _say(request, model_admin, _switched_words(changed, to, off_until), messages.SUCCESS, ids=set(ids))
 
 

@@ -11,7 +11,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from ivrportal.common.invisible_characters import shown
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import circuit
 from settings_sync.delivery.circuit import Shut
 from settings_sync.delivery.outcomes import Outcome
@@ -64,7 +64,7 @@ def read() -> Account:
         down_since=row.down_since,
         pause_outcome=row.pause_outcome or "",
         reminder_id=row.reminder_id,
-        reminder_date=desired.holiday_date(row.reminder_address) if row.reminder_address else None,
+        reminder_date=setting_address.holiday_date(row.reminder_address) if row.reminder_address else None,
     )
 
 
@@ -85,9 +85,9 @@ def _soon_withdrawn() -> QuerySet:
     until = today + dt.timedelta(days=REMIND_DAYS)
     return ProviderSetting.objects.filter(
         state=State.WITHDRAWN,
-        kind=desired.HOLIDAY,
-        address__gte=desired.holiday_address(today),
-        address__lte=desired.holiday_address(until),
+        kind=setting_address.HOLIDAY,
+        address__gte=setting_address.holiday_address(today),
+        address__lte=setting_address.holiday_address(until),
     ).order_by("address")
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ivrportal.common.invisible_characters import shown
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import attempts_admin, badges, circuit, record_lookup
 from settings_sync.delivery.account_status import Account
@@ -45,7 +45,10 @@ def can_send(setting: ProviderSetting) -> bool:
     """Nothing can be sent for what was withdrawn, nor for a day that has passed."""
     if setting.state == State.WITHDRAWN:
         return False
-    return setting.kind != desired.HOLIDAY or desired.holiday_date(setting.address) >= timezone.localdate()
+    return (
+        setting.kind != setting_address.HOLIDAY
+        or setting_address.holiday_date(setting.address) >= timezone.localdate()
+    )
 
 
 def confirmed_words(setting: ProviderSetting) -> str:
@@ -97,10 +100,10 @@ def _words() -> dict[State, str]:
 
 def withdrawn(setting: ProviderSetting) -> dict[str, Any]:
     """The truth about what cannot be taken back, and the text for the provider's support."""
-    if setting.kind != desired.HOLIDAY:
+    if setting.kind != setting_address.HOLIDAY:
         words = record_lookup.in_words(setting.address, setting.confirmed)
         return {"what": words, "text": _ask_support(words, setting), "days": None, "is_past": False}
-    date = desired.holiday_date(setting.address)
+    date = setting_address.holiday_date(setting.address)
     days = (date - timezone.localdate()).days
     what = _("the holiday on %(date)s") % {"date": date_format(date, "l, j F Y")}
     return {

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import overview, reconcile, wire_format
 from settings_sync.models import ProviderSetting
@@ -30,12 +30,12 @@ def of(addresses: Iterable[str]) -> Preview:
     """What the records, as they stand in this transaction, would have us tell."""
     found = reconcile.differences(addresses)
     sent = ProviderSetting.objects.filter(
-        address__in=found.gone, kind=desired.HOLIDAY, first_sent_at__isnull=False
+        address__in=found.gone, kind=setting_address.HOLIDAY, first_sent_at__isnull=False
     )
     return Preview(
         [wire_format.in_words(address, value) for address, value in _in_week_order(found.told)],
         [
-            date_format(desired.holiday_date(address), "j F Y")
+            date_format(setting_address.holiday_date(address), "j F Y")
             for address in sorted(sent.values_list("address", flat=True))
         ],
     )
@@ -46,7 +46,7 @@ def _in_week_order(told: dict[str, str]) -> list[tuple[str, str]]:
 
     def place(item: tuple[str, str]) -> int:
         day = item[0].partition(":")[2]
-        return desired.WEEKDAYS.index(day) if day in desired.WEEKDAYS else -1
+        return setting_address.WEEKDAYS.index(day) if day in setting_address.WEEKDAYS else -1
 
     return sorted(told.items(), key=place)
 

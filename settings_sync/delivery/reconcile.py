@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider_setting import State
 
@@ -41,10 +41,10 @@ def differences(addresses: Iterable[str] | None = None) -> Differences:
         if _is_past(address, today):
             if row and row.first_sent_at is None:
                 gone.append(address)  # a past date is not sent any more
-        elif value is None and desired.kind_of(address) == desired.AGENT:
+        elif value is None and setting_address.kind_of(address) == setting_address.AGENT:
             # A number that no agent has any more must not ring.
-            if row and row.desired != desired.OFF:
-                told[address] = desired.OFF
+            if row and row.desired != setting_address.OFF:
+                told[address] = setting_address.OFF
         elif value is None:
             if row and row.state != State.WITHDRAWN:
                 gone.append(address)
@@ -89,30 +89,32 @@ def assert_everything() -> int:
     )
 
 
-def _wanted(addresses: Iterable[str] | None) -> desired.Desired:
+def _wanted(addresses: Iterable[str] | None) -> setting_address.Desired:
     agents, holidays, hours = Agent.objects.all(), Holiday.objects.all(), OfficeHours.objects.all()
     if addresses is not None:
         names: dict[str, list[str]] = defaultdict(list)
         for address in addresses:
-            names[desired.kind_of(address)].append(address.partition(":")[2])
-        numbers = [name if name.startswith("+") else f"+91{name}" for name in names[desired.AGENT]]
+            names[setting_address.kind_of(address)].append(address.partition(":")[2])
+        numbers = [name if name.startswith("+") else f"+91{name}" for name in names[setting_address.AGENT]]
         agents = agents.filter(number__in=numbers)
-        holidays = holidays.filter(date__in=names[desired.HOLIDAY])
-        hours = hours.filter(day__in=names[desired.HOURS])
-    wanted: desired.Desired = {}
+        holidays = holidays.filter(date__in=names[setting_address.HOLIDAY])
+        hours = hours.filter(day__in=names[setting_address.HOURS])
+    wanted: setting_address.Desired = {}
     for agent in agents:
-        wanted |= desired.of_agent(agent)
+        wanted |= setting_address.of_agent(agent)
     for holiday in holidays:
-        wanted |= desired.of_holiday(holiday)
+        wanted |= setting_address.of_holiday(holiday)
     for day in hours:
-        wanted |= desired.of_hours(day)
+        wanted |= setting_address.of_hours(day)
     for other in OtherHours.objects.filter(date=timezone.localdate()):
         # Laid over the weekday's usual hours on that date; from the next day on the usual ones are wanted again.
         wanted |= {
-            address: value for address, value in desired.of_other_hours(other).items() if address in wanted
+            address: value
+            for address, value in setting_address.of_other_hours(other).items()
+            if address in wanted
         }
     if settings.IVR_SEND_DAILY:
-        wanted |= desired.of_week(wanted)
+        wanted |= setting_address.of_week(wanted)
     return wanted
 
 
@@ -121,8 +123,8 @@ def _with_the_week(addresses: Iterable[str] | None) -> list[str] | None:
     if addresses is None:
         return None
     addresses = list(addresses)
-    if any(desired.kind_of(address) == desired.HOURS for address in addresses):
-        addresses += [desired.DAILY, *map(desired.hours_address, desired.WEEKDAYS)]
+    if any(setting_address.kind_of(address) == setting_address.HOURS for address in addresses):
+        addresses += [setting_address.DAILY, *map(setting_address.hours_address, setting_address.WEEKDAYS)]
     return addresses
 
 
@@ -147,8 +149,8 @@ def _want(value: str, addresses: list[str], *, trigger: str, now: dt.datetime) -
         [
             ProviderSetting(
                 address=address,
-                kind=desired.kind_of(address),
-                lane=desired.lane_of(address),
+                kind=setting_address.kind_of(address),
+                lane=setting_address.lane_of(address),
                 desired=value,
                 changed_at=now,
                 next_attempt_at=now,
@@ -164,7 +166,7 @@ def _withdraw(addresses: list[str], now: dt.datetime) -> None:
     """What was never sent is simply gone; what was sent cannot be taken back by any call, and says so."""
     if not addresses:
         return
-    if desired.DAILY in addresses:
+    if setting_address.DAILY in addresses:
         _drop_daily(now)
     rows = ProviderSetting.objects.filter(address__in=addresses)
     rows.filter(first_sent_at__isnull=True).delete()
@@ -180,7 +182,7 @@ def _withdraw(addresses: list[str], now: dt.datetime) -> None:
 
 def _drop_daily(now: dt.datetime) -> None:
     """`Daily` is no setting of its own: it is forgotten, and what it may still do is settled day by day."""
-    daily = ProviderSetting.objects.filter(address=desired.DAILY)
+    daily = ProviderSetting.objects.filter(address=setting_address.DAILY)
     if daily.filter(Q(lease_token__isnull=False) | Q(reassert_after__isnull=False)).exists():
         doubt_the_week(now + dt.timedelta(seconds=settings.IVR_LEASE_S))
     # While its request is in flight the row stays, withdrawn, so that the lane stays taken.
@@ -189,13 +191,13 @@ def _drop_daily(now: dt.datetime) -> None:
 
 def forget_dropped_daily() -> None:
     """Once nothing of it is in flight any more."""
-    ProviderSetting.objects.filter(address=desired.DAILY, desired="", lease_token=None).delete()
+    ProviderSetting.objects.filter(address=setting_address.DAILY, desired="", lease_token=None).delete()
 
 
 def doubt_the_week(until: dt.datetime) -> None:
     """A request for all days may act until `until` and the settle window after it: assert each day once more then."""
     after = until + dt.timedelta(seconds=settings.IVR_SETTLE_S)
-    days = ProviderSetting.objects.filter(kind=desired.HOURS).exclude(address=desired.DAILY)
+    days = ProviderSetting.objects.filter(kind=setting_address.HOURS).exclude(address=setting_address.DAILY)
     days.filter(state=State.IN_FORCE).update(state=State.UNSURE)
     days.exclude(state=State.WITHDRAWN).update(
         reassert_after=after, next_attempt_at=Coalesce("next_attempt_at", Value(after))
@@ -206,12 +208,20 @@ def forget_retired() -> int:
     """Drop the settings of numbers that no agent has any more, once the provider has confirmed them off; how many."""
     with transaction.atomic():
         Circuit.take_turn()
-        kept = [desired.agent_address(number) for number in Agent.objects.values_list("number", flat=True)]
+        kept = [
+            setting_address.agent_address(number) for number in Agent.objects.values_list("number", flat=True)
+        ]
         retired = ProviderSetting.objects.filter(
-            kind=desired.AGENT, state=State.IN_FORCE, confirmed=desired.OFF, reassert_after=None
+            kind=setting_address.AGENT,
+            state=State.IN_FORCE,
+            confirmed=setting_address.OFF,
+            reassert_after=None,
         ).exclude(address__in=kept)
         return retired.delete()[1].get("settings_sync.ProviderSetting", 0)
 
 
 def _is_past(address: str, today: dt.date) -> bool:
-    return desired.kind_of(address) == desired.HOLIDAY and desired.holiday_date(address) < today
+    return (
+        setting_address.kind_of(address) == setting_address.HOLIDAY
+        and setting_address.holiday_date(address) < today
+    )

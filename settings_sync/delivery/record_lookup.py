@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import wire_format
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 
@@ -17,17 +17,22 @@ def by_address(addresses: Iterable[str]) -> dict[str, Model]:
     """The records of these addresses that are still there; a query for each kind among them, three at most."""
     names: dict[str, list[str]] = defaultdict(list)
     for address in addresses:
-        names[desired.kind_of(address)].append(address.partition(":")[2])
+        names[setting_address.kind_of(address)].append(address.partition(":")[2])
     found: dict[str, Model] = {}
-    if numbers := names[desired.AGENT]:
+    if numbers := names[setting_address.AGENT]:
         e164 = [name if name.startswith("+") else f"+91{name}" for name in numbers]
         found |= {
-            desired.agent_address(agent.number): agent for agent in Agent.objects.filter(number__in=e164)
+            setting_address.agent_address(agent.number): agent
+            for agent in Agent.objects.filter(number__in=e164)
         }
-    if dates := names[desired.HOLIDAY]:
-        found |= {desired.holiday_address(day.date): day for day in Holiday.objects.filter(date__in=dates)}
-    if days := names[desired.HOURS]:
-        found |= {desired.hours_address(day.day): day for day in OfficeHours.objects.filter(day__in=days)}
+    if dates := names[setting_address.HOLIDAY]:
+        found |= {
+            setting_address.holiday_address(day.date): day for day in Holiday.objects.filter(date__in=dates)
+        }
+    if days := names[setting_address.HOURS]:
+        found |= {
+            setting_address.hours_address(day.day): day for day in OfficeHours.objects.filter(day__in=days)
+        }
     return found
 
 
@@ -42,7 +47,7 @@ def link_to(record: Model) -> str:
 
 def in_words(address: str, value: str) -> str:
     """What the provider is told, in words; also where nothing is wanted any more, so that there is no value."""
-    if value or desired.kind_of(address) == desired.HOLIDAY:
+    if value or setting_address.kind_of(address) == setting_address.HOLIDAY:
         return capfirst(wire_format.in_words(address, value))
     return _("Nothing for %(what)s") % {"what": address.partition(":")[2]}
 

@@ -3,7 +3,7 @@
 Source: the provider's integration document, its calls `ManageAgent`, `holiday` and `OfficeTime`.
 """
 
-from settings_sync.desired import AGENT, HOLIDAY, HOURS
+from settings_sync.setting_address import AGENT, HOLIDAY, HOURS
 
 PATH = "/settings/handler.ashx"
 NATIONAL, E164 = "national", "e164"

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from ivrportal.common import metrics
 from ivrportal.common.database_clock import database_now
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import circuit, client, outcomes, reconcile, wire_format
 from settings_sync.delivery.outcomes import NextTry, Outcome
 from settings_sync.models import Attempt, Circuit, ProviderSetting
@@ -103,7 +103,7 @@ def _adopt_credentials_once() -> None:
 def _release_expired(lane: str, now: dt.datetime) -> None:
     """A lease that ran out is a worker that died: its request may have been sent, and may still be acting."""
     expired = ProviderSetting.objects.filter(lane=lane, lease_until__lte=now)
-    had_daily = expired.filter(address=desired.DAILY).exists()
+    had_daily = expired.filter(address=setting_address.DAILY).exists()
     if had_daily:
         reconcile.doubt_the_week(now)
     expired.update(
@@ -228,21 +228,21 @@ def complete(claimed: Claim, result: Result) -> bool:
             _confirm(setting, claimed, now)
         else:
             _fail(setting, result, now)
-            if setting.address == desired.DAILY and outcomes.ACTIONS[result.outcome].settle:
+            if setting.address == setting_address.DAILY and outcomes.ACTIONS[result.outcome].settle:
                 reconcile.doubt_the_week(now)
         if setting.desired == "":
             setting.state, setting.next_attempt_at, setting.reassert_after = State.WITHDRAWN, None, None
         elif setting.generation != claimed.generation:
             setting.state, setting.next_attempt_at = State.WAITING, now
         setting.save(update_fields=_RECORDED)
-        if setting.address == desired.DAILY:
+        if setting.address == setting_address.DAILY:
             reconcile.forget_dropped_daily()
         return True
 
 
 def _doubt(address: str, now: dt.datetime) -> None:
     """A request outside its lease told something, perhaps after a newer one: assert the current value once more."""
-    if address == desired.DAILY:
+    if address == setting_address.DAILY:
         reconcile.doubt_the_week(now)
     after = now + dt.timedelta(seconds=settings.IVR_SETTLE_S)
     rows = ProviderSetting.objects.filter(address=address).exclude(state=State.WITHDRAWN)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ivrportal.common.phone import for_people
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, Shift
 
 # Why a record was changed, as the history keeps it.
@@ -247,9 +247,9 @@ def told(change: Change) -> tuple[str, str]:
     row = change.row
     if change.kind.name == "agent":
         is_gone = row.history_type == DELETED
-        return desired.agent_address(row.number), desired.OFF if is_gone else row.availability
+        return setting_address.agent_address(row.number), setting_address.OFF if is_gone else row.availability
     if change.kind.name == "holiday":
         is_gone = row.history_type == DELETED
-        return desired.holiday_address(row.date), "" if is_gone else desired.CLOSED_ALL_DAY
-    day = row.day if change.kind.name == "hours" else desired.WEEKDAYS[row.date.weekday()]
-    return desired.hours_address(day), desired.interval(row.opens_at, row.closes_at)
+        return setting_address.holiday_address(row.date), "" if is_gone else setting_address.CLOSED_ALL_DAY
+    day = row.day if change.kind.name == "hours" else setting_address.WEEKDAYS[row.date.weekday()]
+    return setting_address.hours_address(day), setting_address.interval(row.opens_at, row.closes_at)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from django.db.models import Case, Count, IntegerField, Min, Q, Value, When
 from django.utils import timezone
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.history.change_log import DELETED, Change, told
 from settings_sync.models import Attempt
@@ -45,8 +45,8 @@ class _Window:
 
     def condition(self) -> Q:
         addresses = [self.address]
-        if desired.kind_of(self.address) == desired.HOURS:
-            addresses.append(desired.DAILY)  # says the same for all days at once
+        if setting_address.kind_of(self.address) == setting_address.HOURS:
+            addresses.append(setting_address.DAILY)  # says the same for all days at once
         found = Q(address__in=addresses, value=self.value, started_at__gte=self.start)
         return found & Q(started_at__lt=self.end) if self.end else found
 
@@ -94,7 +94,7 @@ def _answers(windows: dict[int, _Window]) -> dict[int, tuple[dt.datetime | None,
     """By the change's number: when it was first confirmed, and how often it was tried."""
     if not windows:
         return {}
-    addresses = {window.address for window in windows.values()} | {desired.DAILY}
+    addresses = {window.address for window in windows.values()} | {setting_address.DAILY}
     which = Case(
         *[When(window.condition(), then=Value(number)) for number, window in windows.items()],
         output_field=IntegerField(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.db.models import Q
 from django.utils import timezone
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.history.change_log import DELETED
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
@@ -36,7 +36,7 @@ class Then:
 
 def heard(value: str, time: dt.time) -> Heard | None:
     """What callers hear at a time of day under such a plan; None where nothing is known."""
-    if value == desired.CLOSED_ALL_DAY:
+    if value == setting_address.CLOSED_ALL_DAY:
         return Heard.HOLIDAY
     opens, dash, closes = value.partition("-")
     if not dash:
@@ -53,8 +53,8 @@ class Past:
     def at(self, moment: dt.datetime) -> Then:
         date = timezone.localdate(moment)
         holiday, hours = (
-            desired.holiday_address(date),
-            desired.hours_address(desired.WEEKDAYS[date.weekday()]),
+            setting_address.holiday_address(date),
+            setting_address.hours_address(setting_address.WEEKDAYS[date.weekday()]),
         )
         wanted = (
             _value(self.wanted.get(holiday), moment)
@@ -92,10 +92,10 @@ def _wanted(dates: set[dt.date]) -> dict[str, Steps]:
     near = Q(date__in=dates) if len(dates) <= 100 else Q(date__range=(min(dates), max(dates)))
     steps: dict[str, Steps] = {}
     hours = OfficeHours.history.order_by("history_date", "history_id")
-    steps |= _steps((row, desired.hours_address(row.day), _interval(row)) for row in hours)
+    steps |= _steps((row, setting_address.hours_address(row.day), _interval(row)) for row in hours)
     holidays = Holiday.history.filter(id__in=Holiday.history.filter(near).values("id"))
     steps |= _steps(
-        (row, desired.holiday_address(row.date), desired.CLOSED_ALL_DAY)
+        (row, setting_address.holiday_address(row.date), setting_address.CLOSED_ALL_DAY)
         for row in holidays.order_by("history_date", "history_id")
     )
     others = OtherHours.history.filter(id__in=OtherHours.history.filter(near).values("id"))
@@ -106,7 +106,7 @@ def _wanted(dates: set[dt.date]) -> dict[str, Steps]:
 
 
 def _interval(row: OfficeHours | OtherHours) -> str:
-    return desired.interval(row.opens_at, row.closes_at)
+    return setting_address.interval(row.opens_at, row.closes_at)
 
 
 def _steps(rows: Iterable[tuple[object, str, str]]) -> dict[str, Steps]:
@@ -128,9 +128,9 @@ def _steps(rows: Iterable[tuple[object, str, str]]) -> dict[str, Steps]:
 def _had(first: dt.datetime, last: dt.datetime) -> dict[str, Steps]:
     steps: dict[str, Steps] = defaultdict(list)
     for at, address, value in sorted([*_known_before(first - BEFORE), *_told(first - BEFORE, last)]):
-        if address == desired.DAILY:
-            for day in desired.WEEKDAYS:
-                steps[desired.hours_address(day)].append((at, value))
+        if address == setting_address.DAILY:
+            for day in setting_address.WEEKDAYS:
+                steps[setting_address.hours_address(day)].append((at, value))
         else:
             steps[address].append((at, value))
     return steps
@@ -149,7 +149,7 @@ def _told(first: dt.datetime, last: dt.datetime) -> list[Event]:
 def _known_before(moment: dt.datetime) -> list[Event]:
     """What each setting had been confirmed as last, before a moment."""
     settings = ProviderSetting.objects.filter(
-        kind__in=[desired.HOURS, desired.HOLIDAY], first_sent_at__lt=moment
+        kind__in=[setting_address.HOURS, setting_address.HOLIDAY], first_sent_at__lt=moment
     )
     rows = settings.values_list("id", "address", "confirmed", "confirmed_at")
     known = [(at, address, value) for _, address, value, at in rows if at and at < moment]
@@ -163,5 +163,5 @@ def _known_before(moment: dt.datetime) -> list[Event]:
 
 def _of_the_office() -> Q:
     """Without the holidays that the provider's support took back: their setting is gone, and nobody knows when."""
-    holidays = Q(address__startswith=f"{desired.HOLIDAY}:", setting__isnull=False)
-    return Q(address__startswith=f"{desired.HOURS}:") | holidays
+    holidays = Q(address__startswith=f"{setting_address.HOLIDAY}:", setting__isnull=False)
+    return Q(address__startswith=f"{setting_address.HOURS}:") | holidays

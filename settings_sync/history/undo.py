@@ -9,8 +9,7 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from settings_sync import clockwork, desired
-from settings_sync.admin import guard
+from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import service
 from settings_sync.history import change_log
 from settings_sync.history.change_log import CHANGED, DELETED, KINDS, PUT_BACK, Change, Kind
@@ -68,7 +67,7 @@ def do(found: Plan) -> None:
     record = found.record
     record._change_reason = PUT_BACK
     if found.change.kind.name == "agent" and not found.is_new:
-        clockwork.settle(record, timezone.now())
+        scheduler.settle(record, timezone.now())
     record.save(force_insert=found.is_new)
     for shift in found.shifts:
         shift._change_reason = PUT_BACK  # type: ignore[attr-defined]
@@ -143,13 +142,13 @@ def _settle_past_pause(kind: Kind, record: Any) -> None:
 
 def _addresses(kind: Kind, record: Any) -> set[str]:
     if kind.name == "agent":
-        return {desired.agent_address(record.number)}
+        return {setting_address.agent_address(record.number)}
     if kind.name == "holiday":
-        return {desired.holiday_address(record.date)}
+        return {setting_address.holiday_address(record.date)}
     if kind.name == "hours":
-        return {desired.hours_address(record.day)}
+        return {setting_address.hours_address(record.day)}
     if kind.name == "other":
-        return {desired.hours_address(desired.WEEKDAYS[record.date.weekday()])}
+        return {setting_address.hours_address(setting_address.WEEKDAYS[record.date.weekday()])}
     return set()
 
 
@@ -168,7 +167,7 @@ def _refusal(found: Plan) -> str:
     except ValidationError as problem:
         return " ".join(problem.messages)
     if kind.name == "agent" and not found.is_new and record.availability == Agent.Availability.OFF:
-        found.asks = guard.question([record.pk])
+        found.asks = coverage.question([record.pk])
     return ""
 
 

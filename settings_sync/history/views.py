@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync.admin import guard
+from settings_sync import coverage
 from settings_sync.delivery import account_status
 from settings_sync.history import change_log, delivery_status
 from settings_sync.history import undo as history_undo
@@ -137,7 +137,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
     with transaction.atomic():
         if request.method == "POST":
             plan = history_undo.take_turn_and_plan(change)
-            if not plan.problem and (not plan.asks or guard.is_sure(request)):
+            if not plan.problem and (not plan.asks or coverage.is_sure(request)):
                 history_undo.do(plan)
                 _record_put_back(request, plan)
                 messages.success(
@@ -153,7 +153,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
             "what": change_log.title(change.kind, change.row),
             "kind": change.kind.label,
             "back": back,
-            "sure": guard.SURE,
+            "sure": coverage.SURE,
         }
         return TemplateResponse(request, "settings_sync/history/undo.html", context)
 

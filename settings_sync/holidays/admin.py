@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from simple_history.utils import bulk_create_with_history
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import overview
 from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.holidays import feed_views, import_views, year_view
@@ -83,7 +83,9 @@ class HolidayAdmin(SyncedAdmin):
             bulk_create_with_history(days, Holiday, default_user=request.user)
 
     def touched(self, form: Any, *, change: bool) -> set[str]:
-        return super().touched(form, change=change) | {desired.holiday_address(date) for date in form.more}
+        return super().touched(form, change=change) | {
+            setting_address.holiday_address(date) for date in form.more
+        }
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -136,7 +138,7 @@ class HolidayAdmin(SyncedAdmin):
             return
         if len(left) == 1:
             link = reverse("admin:settings_sync_providersetting_change", args=[left[0].pk])
-            date = date_format(desired.holiday_date(left[0].address), "j F Y")
+            date = date_format(setting_address.holiday_date(left[0].address), "j F Y")
             words = _("The provider still has %(date)s as a holiday, and cannot take it back.") % {
                 "date": date
             }
@@ -154,11 +156,11 @@ class HolidayAdmin(SyncedAdmin):
     # --- for the base ---
 
     def address_of(self, record: Any) -> str:
-        return desired.holiday_address(record.date)
+        return setting_address.holiday_address(record.date)
 
     def address_before(self, form: ModelForm) -> str | None:
         date = form.initial.get("date")
-        return desired.holiday_address(date) if date else None
+        return setting_address.holiday_address(date) if date else None
 
     def words_without(self, record: Any) -> str:
         return str(gettext_lazy("Past: not sent")) if record.date < timezone.localdate() else ""

@@ -15,7 +15,7 @@ from simple_history.utils import bulk_create_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.holidays import import_messages, india
 from settings_sync.holidays.csv_files import Problem, Row
@@ -96,7 +96,7 @@ def save(plan: Plan, *, request: HttpRequest, reason: str) -> bool:
             LogEntry.objects.log_actions(
                 who.pk, Holiday.objects.filter(date__in=dates), ADDITION, change_message=reason
             )
-            service.record([desired.holiday_address(date) for date in dates], trigger="import")
+            service.record([setting_address.holiday_address(date) for date in dates], trigger="import")
             trail.record(
                 Action.ADDED,
                 request=request,

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
 from settings_sync.delivery.account_status import Account
@@ -47,8 +47,8 @@ class _Record:
         self.today = timezone.localdate()
         self.holidays = list(Holiday.objects.order_by("date"))
         self.by_date = {holiday.date: holiday for holiday in self.holidays}
-        rows = ProviderSetting.objects.filter(kind=desired.HOLIDAY)
-        self.settings = {desired.holiday_date(row.address): row for row in rows}
+        rows = ProviderSetting.objects.filter(kind=setting_address.HOLIDAY)
+        self.settings = {setting_address.holiday_date(row.address): row for row in rows}
         self.account: Account = accounts.read()
         # A year has 365 links: their beginnings are looked up once.
         self.holiday_url = reverse("admin:settings_sync_holiday_changelist")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ivrportal.common import admin_theme
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import badges, preview, service
 from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.hours import caller_view, closed_weekdays, date_overrides, day_bars, forms
@@ -47,7 +47,7 @@ class OfficeHoursAdmin(SyncedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         in_week = Case(
-            *[When(day=day, then=Value(number)) for number, day in enumerate(desired.WEEKDAYS)],
+            *[When(day=day, then=Value(number)) for number, day in enumerate(setting_address.WEEKDAYS)],
             output_field=IntegerField(),
         )
         return super().get_queryset(request).order_by(in_week)
@@ -60,7 +60,7 @@ class OfficeHoursAdmin(SyncedAdmin):
         return False
 
     def address_of(self, record: Any) -> str:
-        return desired.hours_address(record.day)
+        return setting_address.hours_address(record.day)
 
     def get_custom_urls(self) -> Any:
         return (
@@ -133,13 +133,13 @@ class OfficeHoursAdmin(SyncedAdmin):
         now, shut = timezone.localtime(), badges.gate()
         usual = date_overrides.usual_hours()
         other = date_overrides.context(request, usual, shut, page="week")
-        told = {row.address: row for row in ProviderSetting.objects.filter(kind=desired.HOURS)}
+        told = {row.address: row for row in ProviderSetting.objects.filter(kind=setting_address.HOURS)}
         overrides = {override.date: override for override in other["overrides"]}
         shown = [
             _shown(
                 row,
                 badge=badges.badge(told.get(row.address), shut, without=_("No hours yet")),
-                now=now if desired.WEEKDAYS[now.weekday()] == row.day else None,
+                now=now if setting_address.WEEKDAYS[now.weekday()] == row.day else None,
                 override=next((o for date, o in overrides.items() if date.weekday() == row.number), None),
             )
             for row in rows

@@ -19,7 +19,7 @@ from simple_history.utils import bulk_create_with_history
 
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Circuit, Holiday, OfficeHours
 
@@ -68,7 +68,7 @@ def may_send(request: HttpRequest) -> bool:
 def plan(day: str, count: int, today: dt.date | None = None) -> list[Planned]:
     """The weekday's next dates, from tomorrow on: today is not shut behind the callers who are on the line."""
     first = (today or timezone.localdate()) + dt.timedelta(days=1)
-    first += dt.timedelta(days=(desired.WEEKDAYS.index(day) - first.weekday()) % 7)
+    first += dt.timedelta(days=(setting_address.WEEKDAYS.index(day) - first.weekday()) % 7)
     dates = [first + dt.timedelta(weeks=week) for week in range(count)]
     holidays = dict(Holiday.objects.filter(date__in=dates).values_list("date", "name"))
     return [Planned(date, holidays[date] or _("holiday") if date in holidays else None) for date in dates]
@@ -111,7 +111,7 @@ def _make(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
         [Holiday(date=date, name=str(NAMES[day])) for date in dates], Holiday, default_user=request.user
     )
     LogEntry.objects.log_actions(request.user.pk or 0, holidays, ADDITION, [{"added": {}}])
-    service.record([desired.holiday_address(date) for date in dates], trigger="bulk")
+    service.record([setting_address.holiday_address(date) for date in dates], trigger="bulk")
     if dates:
         trail.record(
             Action.ADDED,

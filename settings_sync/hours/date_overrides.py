@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from ivrportal.audit import form_changes, trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import badges, service
 from settings_sync.delivery.circuit import Shut
 from settings_sync.hours import day_bars
@@ -63,7 +63,7 @@ def choices(usual: Usual, today: dt.date | None = None) -> list[Choice]:
     first = today or timezone.localdate()
     found = []
     for date in (first + dt.timedelta(days=ahead) for ahead in range(AHEAD_DAYS)):
-        hours = usual.get(desired.WEEKDAYS[date.weekday()])
+        hours = usual.get(setting_address.WEEKDAYS[date.weekday()])
         found.append(
             Choice(
                 date.isoformat(),
@@ -115,7 +115,7 @@ class OtherHoursForm(forms.ModelForm):
 
     def clean_date(self) -> dt.date:
         date = dt.date.fromisoformat(self.cleaned_data["date"])
-        weekday = desired.WEEKDAYS[date.weekday()]
+        weekday = setting_address.WEEKDAYS[date.weekday()]
         if weekday not in self.usual:
             raise ValidationError(
                 _("%(day)s has no usual hours yet. Set them first: they are what comes back afterwards."),
@@ -133,7 +133,7 @@ class OtherHoursForm(forms.ModelForm):
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
-        usual = self.usual[desired.WEEKDAYS[cleaned["date"].weekday()]]
+        usual = self.usual[setting_address.WEEKDAYS[cleaned["date"].weekday()]]
         cleaned["opens_at"] = cleaned.get("opens_at") or usual.opens_at
         cleaned["closes_at"] = cleaned.get("closes_at") or usual.closes_at
         if (cleaned["opens_at"], cleaned["closes_at"]) == (usual.opens_at, usual.closes_at):
@@ -150,14 +150,14 @@ def upcoming(usual: Usual, shut: Shut | None) -> list[Override]:
 
 
 def _todays_setting(today: dt.date) -> ProviderSetting | None:
-    address = desired.hours_address(desired.WEEKDAYS[today.weekday()])
+    address = setting_address.hours_address(setting_address.WEEKDAYS[today.weekday()])
     return ProviderSetting.objects.filter(address=address).first()
 
 
 def _shown(
     other: OtherHours, usual: Usual, today: dt.date, told: ProviderSetting | None, shut: Shut | None
 ) -> Override:
-    weekday = desired.WEEKDAYS[other.date.weekday()]
+    weekday = setting_address.WEEKDAYS[other.date.weekday()]
     is_today = other.date == today
     waiting = _("Goes out by itself at the start of that day")
     return Override(
@@ -248,7 +248,7 @@ def _date_or_none(text: str) -> dt.date | None:
 
 
 def _address(other: OtherHours) -> str:
-    return desired.hours_address(desired.WEEKDAYS[other.date.weekday()])
+    return setting_address.hours_address(setting_address.WEEKDAYS[other.date.weekday()])
 
 
 def _log(model_admin: Any, request: HttpRequest, form: OtherHoursForm, *, is_new: bool) -> None:
@@ -270,7 +270,7 @@ def _said(other: OtherHours, usual: Usual) -> str:
     return _("%(day)s: open %(hours)s. %(ending)s.") % {
         "day": day_words(other.date, today),
         "hours": day_bars.interval(other.opens_at, other.closes_at),
-        "ending": ending_words(other, usual.get(desired.WEEKDAYS[other.date.weekday()]), today),
+        "ending": ending_words(other, usual.get(setting_address.WEEKDAYS[other.date.weekday()]), today),
     }
 
 

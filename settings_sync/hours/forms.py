@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ivrportal.common import admin_theme
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.hours import day_bars
 from settings_sync.models import OfficeHours
 
@@ -65,7 +65,7 @@ class DayForm(forms.ModelForm):
     def wanted(self) -> str:
         """The interval that was typed, once it is valid."""
         opens_at, closes_at = self.cleaned_data.get("opens_at"), self.cleaned_data.get("closes_at")
-        return desired.interval(opens_at, closes_at) if opens_at and closes_at else NO_HOURS
+        return setting_address.interval(opens_at, closes_at) if opens_at and closes_at else NO_HOURS
 
     @property
     def is_changed(self) -> bool:
@@ -87,11 +87,11 @@ class Row:
 
     @property
     def address(self) -> str:
-        return desired.hours_address(self.day)
+        return setting_address.hours_address(self.day)
 
 
 def stored(hours: OfficeHours) -> str:
-    return desired.interval(hours.opens_at, hours.closes_at) if hours.pk else NO_HOURS
+    return setting_address.interval(hours.opens_at, hours.closes_at) if hours.pk else NO_HOURS
 
 
 def week(data: Posted | None = None) -> list[Row]:
@@ -100,7 +100,7 @@ def week(data: Posted | None = None) -> list[Row]:
     posted = _by_weekday(data or {}, {str(hours.pk): hours.day for hours in existing.values()})
     return [
         Row(number, day, _form(existing.get(day) or OfficeHours(day=day), posted, prefix=_prefix(number)))
-        for number, day in enumerate(desired.WEEKDAYS)
+        for number, day in enumerate(setting_address.WEEKDAYS)
     ]
 
 
@@ -130,16 +130,16 @@ def _prefix(number: int) -> str:
 def _by_weekday(data: Posted, day_of_id: dict[str, str]) -> dict[str, str]:
     """What was posted, with the rows numbered from Monday, whatever order they came in."""
     found: dict[str, str] = {}
-    for number, weekday in enumerate(desired.WEEKDAYS):
+    for number, weekday in enumerate(setting_address.WEEKDAYS):
         day = data.get(f"{_prefix(number)}-day") or day_of_id.get(
             data.get(f"{_prefix(number)}-id", ""), weekday
         )
-        if day not in desired.WEEKDAYS:
+        if day not in setting_address.WEEKDAYS:
             continue
         for name in ("opens_at", "closes_at", "was"):
             value = data.get(f"{_prefix(number)}-{name}")
             if value is not None:
-                found[f"{_prefix(desired.WEEKDAYS.index(day))}-{name}"] = value.strip()
+                found[f"{_prefix(setting_address.WEEKDAYS.index(day))}-{name}"] = value.strip()
     return found
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from ivrportal.common.phone import to_e164
-from settings_sync.desired import WEEKDAYS
+from settings_sync.setting_address import WEEKDAYS
 
 
 class PhoneField(models.CharField):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import desired
+from settings_sync import setting_address
 
 
 class State(models.TextChoices):
@@ -63,7 +63,9 @@ class ProviderSettingQuerySet(models.QuerySet["ProviderSetting"]):
 
     def not_past(self) -> "ProviderSettingQuerySet":
         """Without the holidays whose date is over: nothing is sent for them any more."""
-        return self.exclude(kind=desired.HOLIDAY, address__lt=desired.holiday_address(timezone.localdate()))
+        return self.exclude(
+            kind=setting_address.HOLIDAY, address__lt=setting_address.holiday_address(timezone.localdate())
+        )
 
     def moving(self) -> "ProviderSettingQuerySet":
         """Settings that are not yet in force and for which nobody has to do anything."""

@@ -19,7 +19,7 @@ django.setup()
 from django.db import transaction  # noqa: E402
 
 from ivrportal.celery import prepare_to_publish  # noqa: E402
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service  # noqa: E402
 from settings_sync.models import Agent, ProviderSetting  # noqa: E402
 
@@ -39,7 +39,9 @@ def begin(agents: int) -> None:
         Agent(name=f"Agent {number}", number=f"+91981234{number:04d}") for number in range(agents)
     )
     with transaction.atomic():
-        service.record([desired.agent_address(agent.number) for agent in Agent.objects.all()], trigger="bulk")
+        service.record(
+            [setting_address.agent_address(agent.number) for agent in Agent.objects.all()], trigger="bulk"
+        )
 
 
 def is_settled() -> bool:
@@ -59,7 +61,7 @@ def saves(count: int, rate: float) -> list[dict[str, Any]]:
 def _save(agent: Agent) -> dict[str, Any]:
     agent.availability = OTHER[agent.availability]
     committed: list[float] = []
-    address = desired.agent_address(agent.number)
+    address = setting_address.agent_address(agent.number)
     started = time.perf_counter()
     with transaction.atomic():
         transaction.on_commit(lambda: committed.append(time.time()))
@@ -78,7 +80,7 @@ def bulk() -> float:
         Agent.objects.bulk_update(agents, ["availability"])
         transaction.on_commit(lambda: committed.append(time.time()))
         committed: list[float] = []
-        service.record([desired.agent_address(agent.number) for agent in agents], trigger="bulk")
+        service.record([setting_address.agent_address(agent.number) for agent in agents], trigger="bulk")
     return committed[0]
 
 

@@ -24,7 +24,7 @@ from calllogs.models import (
 )
 from calllogs.notifications import outbox
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import Agent, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider_setting import State
 
@@ -57,7 +57,8 @@ def setting(number="9812345678", **fields):
 
 def open_week():
     OfficeHours.objects.bulk_create(
-        OfficeHours(day=day, opens_at=dt.time(0), closes_at=dt.time(23, 59)) for day in desired.WEEKDAYS
+        OfficeHours(day=day, opens_at=dt.time(0), closes_at=dt.time(23, 59))
+        for day in setting_address.WEEKDAYS
     )
 
 
@@ -332,7 +333,7 @@ def usual(*, weeks=8, every=4, until=MONDAY):
 def hours(opens=9, closes=18):
     OfficeHours.objects.bulk_create(
         OfficeHours(day=day, opens_at=dt.time(opens, 30), closes_at=dt.time(closes, 30))
-        for day in desired.WEEKDAYS
+        for day in setting_address.WEEKDAYS
     )
 
 

@@ -12,7 +12,7 @@ from calllogs.intake.storage import store
 from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
 from calllogs.models.missed_caller import Why
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.models import Attempt, Holiday, OfficeHours
 from tests.calllogs.test_missed import ASHA, NOON, RAVI, call
 
@@ -226,7 +226,7 @@ def test_why_comes_from_what_was_wanted_and_what_the_provider_had(
 
         address = "holiday:2026-11-08" if had == "HOLIDAY" else "hours:Sunday"
         setting = ProviderSetting.objects.create(
-            address=address, kind=desired.kind_of(address), lane=address, desired="", changed_at=LONG_AGO,
+            address=address, kind=setting_address.kind_of(address), lane=address, desired="", changed_at=LONG_AGO,
             first_sent_at=LONG_AGO,
         )  # fmt: skip
         for value, at in ((had, LONG_AGO), ("00:00-23:59", NOON + dt.timedelta(minutes=1))):

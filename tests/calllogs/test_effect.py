@@ -20,7 +20,7 @@ from calllogs.statistics import aggregates
 from calllogs.statistics import refresh as rollup_level
 from calllogs.statistics.periods import Period
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 
@@ -59,7 +59,7 @@ def change_hours(record, hours, when, *, told=None, outcome=Outcome.CONFIRMED):
     OfficeHours.objects.filter(pk=record.pk).update(opens_at=record.opens_at, closes_at=record.closes_at)
     row = remember(record, when)
     if told:
-        tell(desired.hours_address(record.day), "-".join(hours), when=told, outcome=outcome)
+        tell(setting_address.hours_address(record.day), "-".join(hours), when=told, outcome=outcome)
     return row
 
 
@@ -67,7 +67,7 @@ def tell(address, value, *, when, outcome=Outcome.CONFIRMED):
     """The provider was told, and answered so."""
     setting, _ = ProviderSetting.objects.get_or_create(
         address=address,
-        defaults={"kind": desired.kind_of(address), "lane": address, "desired": value, "changed_at": when,
+        defaults={"kind": setting_address.kind_of(address), "lane": address, "desired": value, "changed_at": when,
                   "first_sent_at": when},
     )  # fmt: skip
     Attempt.objects.create(
@@ -282,7 +282,7 @@ def test_a_young_change_says_that_no_more_time_has_passed():
 
 
 def test_days_changed_alike_are_one_mark_and_are_compared_weekday_by_weekday():
-    week = [hours_of(day, ("09:30", "18:30")) for day in desired.WEEKDAYS[:5]]
+    week = [hours_of(day, ("09:30", "18:30")) for day in setting_address.WEEKDAYS[:5]]
     for number, record in enumerate(week):
         change_hours(record, ("09:00", "18:30"), at(SATURDAY, "08:00") + dt.timedelta(seconds=number))
     for day in range(-35, 36):
@@ -318,7 +318,7 @@ def test_a_mark_stands_where_the_provider_had_it_else_where_it_was_saved_and_say
 
 def test_a_change_that_the_provider_refused_has_no_effect_and_limits_no_other():
     saturday = hours_of()
-    tell(desired.hours_address("Saturday"), "-".join(OLD), when=at(dt.date(2026, 1, 1), "11:00"))
+    tell(setting_address.hours_address("Saturday"), "-".join(OLD), when=at(dt.date(2026, 1, 1), "11:00"))
     refused = change_hours(
         saturday, ("10:00", "10:01"), at(SATURDAY - WEEK, "08:00"), told=at(SATURDAY - WEEK, "08:01"),
         outcome=Outcome.REFUSED,
@@ -370,7 +370,7 @@ def test_a_change_undone_the_next_day_says_that_nothing_lies_between():
 def test_a_holiday_is_compared_with_the_same_weekday_of_the_weeks_before():
     holiday = Holiday.objects.bulk_create([Holiday(date=SATURDAY, name="Founder's day")])[0]
     remember(holiday, at(SATURDAY - 10 * DAY), "+")
-    tell(desired.holiday_address(SATURDAY), "HOLIDAY", when=at(SATURDAY - 9 * DAY))
+    tell(setting_address.holiday_address(SATURDAY), "HOLIDAY", when=at(SATURDAY - 9 * DAY))
     ring(SATURDAY, 40, 0), ring(SATURDAY - DAY, 40, 0)
     for week in range(1, 7):
         ring(SATURDAY - week * WEEK, 9 + week % 2, 30)
@@ -389,7 +389,7 @@ def test_a_holiday_is_compared_with_the_same_weekday_of_the_weeks_before():
 def test_a_holiday_that_was_taken_back_in_time_was_met_by_nobody():
     holiday = Holiday.objects.bulk_create([Holiday(date=SATURDAY, name="A slip")])[0]
     remember(holiday, at(SATURDAY - 10 * DAY), "+")
-    tell(desired.holiday_address(SATURDAY), "HOLIDAY", when=at(SATURDAY - 9 * DAY))
+    tell(setting_address.holiday_address(SATURDAY), "HOLIDAY", when=at(SATURDAY - 9 * DAY))
     remember(holiday, at(SATURDAY - 8 * DAY), "-")
     assert found().problem != Problem.TAKEN_OFF, "deleted here, but still live at the provider"
     ProviderSetting.objects.all().delete()  # as when a person confirms that the provider's support took it back

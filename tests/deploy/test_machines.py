@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ivrportal.devserver.embedded_broker import HOST
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.simulator import Simulator
 from tests.deploy.machines import Machine, machines
 from tests.faults import canaries
@@ -175,7 +175,8 @@ def _until_in_force(machine: Machine, provider: Simulator) -> None:
     _until(lambda: {row["state"] for row in _settings(machine)} == {"IN_FORCE"}, "settings are not in force")
     wanted = {row["address"]: row["desired"] for row in _settings(machine)}
     agents = {
-        desired.agent_address(f"+91{number}"): told for number, told in provider.state()["agents"].items()
+        setting_address.agent_address(f"+91{number}"): told
+        for number, told in provider.state()["agents"].items()
     }
     assert agents == wanted
     assert len(agents) == 6

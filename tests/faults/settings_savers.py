@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from django.db import DatabaseError, IntegrityError, close_old_connections, transaction
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Agent, Holiday, OfficeHours
 
@@ -26,13 +26,13 @@ def begin(seed: int) -> None:
             Agent.objects.create(name=f"Agent {number[-2:]}", number=number)
         for date in DATES:
             Holiday.objects.create(date=date)
-        for day in desired.WEEKDAYS:
+        for day in setting_address.WEEKDAYS:
             OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
         service.record(
             [
-                *map(desired.agent_address, NUMBERS[:AGENTS]),
-                *map(desired.holiday_address, DATES),
-                *map(desired.hours_address, desired.WEEKDAYS),
+                *map(setting_address.agent_address, NUMBERS[:AGENTS]),
+                *map(setting_address.holiday_address, DATES),
+                *map(setting_address.hours_address, setting_address.WEEKDAYS),
             ]
         )
 
@@ -75,29 +75,29 @@ def switch(chance: random.Random, pick: float) -> list[str]:
     agent = _agent(pick)
     agent.availability = "OFF" if agent.availability == "AVAIL" else "AVAIL"
     agent.save(update_fields=["availability"])
-    return [desired.agent_address(agent.number)]
+    return [setting_address.agent_address(agent.number)]
 
 
 def rename(chance: random.Random, pick: float) -> list[str]:
     agent = _agent(pick)
     before, agent.number = agent.number, chance.choice(NUMBERS)
     agent.save(update_fields=["number"])
-    return [desired.agent_address(before), desired.agent_address(agent.number)]
+    return [setting_address.agent_address(before), setting_address.agent_address(agent.number)]
 
 
 def holiday(chance: random.Random, pick: float) -> list[str]:
     date = DATES[int(pick * len(DATES))]
     if not Holiday.objects.filter(date=date).delete()[0]:
         Holiday.objects.create(date=date)
-    return [desired.holiday_address(date)]
+    return [setting_address.holiday_address(date)]
 
 
 def hours(chance: random.Random, pick: float) -> list[str]:
-    return _set_hours([desired.WEEKDAYS[int(pick * len(desired.WEEKDAYS))]], chance)
+    return _set_hours([setting_address.WEEKDAYS[int(pick * len(setting_address.WEEKDAYS))]], chance)
 
 
 def week(chance: random.Random, pick: float) -> list[str]:
-    return _set_hours(list(desired.WEEKDAYS), chance)
+    return _set_hours(list(setting_address.WEEKDAYS), chance)
 
 
 def _set_hours(days: list[str], chance: random.Random) -> list[str]:
@@ -105,7 +105,7 @@ def _set_hours(days: list[str], chance: random.Random) -> list[str]:
     # In one order, or two people who save the week at once would lock each other out.
     for day in sorted(days):
         OfficeHours.objects.filter(day=day).update(opens_at=opens_at, closes_at=closes_at)
-    return [desired.hours_address(day) for day in days]
+    return [setting_address.hours_address(day) for day in days]
 
 
 def _agent(pick: float) -> Agent:

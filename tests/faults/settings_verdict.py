@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import wire_format
 
 SETTINGS = 20  # ten agents, three days that are holidays or not, the week
@@ -57,7 +57,8 @@ def judge(told: dict[str, Any], states: list[dict[str, Any]]) -> Verdict:
 
 def _wrong(told: dict[str, Any], state: dict[str, Any]) -> Iterator[str]:
     wanted = {
-        desired.agent_address(number).partition(":")[2]: value for number, value in told["agents"].items()
+        setting_address.agent_address(number).partition(":")[2]: value
+        for number, value in told["agents"].items()
     }
     for number in sorted(wanted | state["agents"]):
         # A number that no agent has must not ring; whether it was ever told so is all the same.
@@ -66,7 +67,7 @@ def _wrong(told: dict[str, Any], state: dict[str, Any]) -> Iterator[str]:
             yield f"agent {number}: {held} for {value}"
     for date in sorted({*told["holidays"], *state["holidays"]}):
         is_wanted, is_held = date in told["holidays"], date in state["holidays"]
-        withdrawn = told["states"].get(f"{desired.HOLIDAY}:{date}") == "WITHDRAWN"
+        withdrawn = told["states"].get(f"{setting_address.HOLIDAY}:{date}") == "WITHDRAWN"
         if is_wanted != is_held and not (is_held and withdrawn):
             yield f"holiday {date}: {is_held} for {is_wanted}, {'' if withdrawn else 'not '}withdrawn"
     for day, hours in told["hours"].items():
@@ -92,7 +93,7 @@ def _early(seen: list[list[Any]], log: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _on_the_wire(address: str, value: str) -> str:
-    if desired.kind_of(address) != desired.HOURS:
+    if setting_address.kind_of(address) != setting_address.HOURS:
         return value
     opens, _, closes = value.partition("-")
     return f"{wire_format.clock(opens)}-{wire_format.clock(closes)}"

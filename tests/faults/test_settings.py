@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service, worker
 from settings_sync.models import Agent, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -52,7 +52,7 @@ def test_only_the_settle_rule_undoes_what_an_old_request_does_late(
             Agent.objects.update_or_create(
                 number="+919812345678", defaults={"name": "Asha", "availability": availability}
             )
-            service.record([desired.agent_address("+919812345678")])
+            service.record([setting_address.agent_address("+919812345678")])
         claimed = worker.claim()
         assert isinstance(claimed, worker.Claim)
         worker.complete(claimed, worker.exchange(claimed))

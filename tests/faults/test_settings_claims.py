@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import circuit, reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -31,7 +31,7 @@ def save_week(opens_at: int, *days: str) -> None:
             OfficeHours.objects.update_or_create(
                 day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(18)}
             )
-        service.record([desired.hours_address(day) for day in days])
+        service.record([setting_address.hours_address(day) for day in days])
 
 
 def work_until_settled(seconds: float = 10) -> None:
@@ -80,13 +80,13 @@ def test_a_request_that_left_although_its_lease_was_lost_is_a_doubt_again(simula
 
 def test_a_week_that_changes_while_daily_is_in_flight_waits_for_it(simulator, settings):
     settings.IVR_SEND_DAILY = True
-    save_week(9, *desired.WEEKDAYS)
-    daily = claimed(prefer=ProviderSetting.objects.get(address=desired.DAILY).pk)
-    assert daily.address == desired.DAILY
+    save_week(9, *setting_address.WEEKDAYS)
+    daily = claimed(prefer=ProviderSetting.objects.get(address=setting_address.DAILY).pk)
+    assert daily.address == setting_address.DAILY
     save_week(10, "Monday")
     assert worker.claim() is None, "one request in a lane"
     worker.complete(daily, worker.exchange(daily))
-    assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
+    assert not ProviderSetting.objects.filter(address=setting_address.DAILY).exists()
     work_until_settled()
     hours = simulator.state()["hours"]
     assert (hours["Monday"][0], hours["Tuesday"][0]) == ("10:00 AM", "09:00 AM")
@@ -94,16 +94,16 @@ def test_a_week_that_changes_while_daily_is_in_flight_waits_for_it(simulator, se
 
 def test_a_daily_whose_worker_died_after_the_week_changed_is_forgotten_and_settled(simulator, settings):
     settings.IVR_SEND_DAILY, settings.IVR_LEASE_S, settings.IVR_SETTLE_S = True, 1.2, 1.3
-    save_week(9, *desired.WEEKDAYS)
-    dead = claimed(prefer=ProviderSetting.objects.get(address=desired.DAILY).pk)
+    save_week(9, *setting_address.WEEKDAYS)
+    dead = claimed(prefer=ProviderSetting.objects.get(address=setting_address.DAILY).pk)
     save_week(10, "Monday")
     time.sleep(1.3)
     work_until_settled()
-    assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
+    assert not ProviderSetting.objects.filter(address=setting_address.DAILY).exists()
     assert set(ProviderSetting.objects.values_list("state", flat=True)) == {State.IN_FORCE}
     last = {entry["address"]: entry["received_at"] for entry in simulator.state()["log"]}
     safe_at = dead.started_at.timestamp() + settings.IVR_LEASE_S + settings.IVR_SETTLE_S
-    assert all(last[desired.hours_address(day)] >= safe_at for day in desired.WEEKDAYS)
+    assert all(last[setting_address.hours_address(day)] >= safe_at for day in setting_address.WEEKDAYS)
 
 
 def test_a_withdrawn_holiday_whose_worker_died_can_be_closed(simulator, settings):

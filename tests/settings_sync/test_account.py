@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.db import transaction
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -115,8 +115,8 @@ def test_a_moved_holiday_is_a_new_one_and_a_withdrawn_one(simulator):
     worker.run(budget_s=5)
     states = dict(ProviderSetting.objects.values_list("address", "state"))
     assert states == {
-        desired.holiday_address(SOON): State.WITHDRAWN,
-        desired.holiday_address(SOON + dt.timedelta(days=1)): State.IN_FORCE,
+        setting_address.holiday_address(SOON): State.WITHDRAWN,
+        setting_address.holiday_address(SOON + dt.timedelta(days=1)): State.IN_FORCE,
     }
 
 

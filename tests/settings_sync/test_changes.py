@@ -8,7 +8,7 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import clockwork
+from settings_sync import scheduler
 from settings_sync.delivery import reconcile, service, worker
 from settings_sync.history import change_log, delivery_status
 from settings_sync.history.change_log import Wanted
@@ -63,12 +63,12 @@ def test_a_change_says_who_when_from_what_to_what(manager, asha):
 
 def test_what_time_did_by_itself_says_so(manager, asha):
     Agent.objects.update(availability="OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
-    clockwork.turn()
+    scheduler.turn()
     assert "by itself: the pause is over" in manager.get(PAGE).text
     Shift.objects.create(agent=asha, day=0, starts_at=dt.time(9), ends_at=dt.time(18))
     monday = dt.datetime(2026, 11, 23, 10, tzinfo=timezone.get_default_timezone())
     for days, hour in ((0, 8), (0, 18)):
-        clockwork.turn(monday.replace(hour=hour) + dt.timedelta(days=days))
+        scheduler.turn(monday.replace(hour=hour) + dt.timedelta(days=days))
     assert "by itself: shift" in manager.get(PAGE).text
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import circuit, reconcile, service
 from settings_sync.delivery import worker as delivery_worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
@@ -20,17 +20,17 @@ def save_agent(number="+919812345678", availability="AVAIL", **values):
     with transaction.atomic():
         agent = Agent(name="Asha", number=number, availability=availability, **values)
         agent.save()
-        service.record([desired.agent_address(number)])
+        service.record([setting_address.agent_address(number)])
     return agent
 
 
 def change(agent, **values):
     with transaction.atomic():
-        before = desired.agent_address(agent.number)
+        before = setting_address.agent_address(agent.number)
         for name, value in values.items():
             setattr(agent, name, value)
         agent.save()
-        service.record({before, desired.agent_address(agent.number)})
+        service.record({before, setting_address.agent_address(agent.number)})
 
 
 def setting(address="agent:9812345678"):
@@ -59,7 +59,7 @@ def test_all_three_kinds_reach_the_provider(simulator):
         tomorrow = dt.date.today() + dt.timedelta(days=2)
         Holiday.objects.create(date=tomorrow)
         OfficeHours.objects.create(day="Monday", opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-        service.record([desired.holiday_address(tomorrow), "hours:Monday"])
+        service.record([setting_address.holiday_address(tomorrow), "hours:Monday"])
     deliver()
     state = simulator.state()
     assert state["agents"] == {"9812345678": "OFF"}
@@ -312,15 +312,15 @@ def test_an_unsent_holiday_is_simply_gone_and_a_sent_one_is_withdrawn(simulator)
     days = [dt.date.today() + dt.timedelta(days=ahead) for ahead in (10, 11)]
     with transaction.atomic():
         Holiday.objects.create(date=days[0])
-        service.record([desired.holiday_address(days[0])])
+        service.record([setting_address.holiday_address(days[0])])
     deliver()
     with transaction.atomic():
         Holiday.objects.create(date=days[1])
-        service.record([desired.holiday_address(days[1])])
+        service.record([setting_address.holiday_address(days[1])])
         Holiday.objects.all().delete()
-        service.record([desired.holiday_address(day) for day in days])
-    assert setting(desired.holiday_address(days[0])).state == State.WITHDRAWN
-    assert not ProviderSetting.objects.filter(address=desired.holiday_address(days[1])).exists()
+        service.record([setting_address.holiday_address(day) for day in days])
+    assert setting(setting_address.holiday_address(days[0])).state == State.WITHDRAWN
+    assert not ProviderSetting.objects.filter(address=setting_address.holiday_address(days[1])).exists()
     deliver()
     assert simulator.state()["requests"] == 1
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS
-from settings_sync.admin import guard
+from settings_sync import coverage
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -115,20 +115,20 @@ def test_outside_office_hours_nobody_is_asked(manager, open_now, asha):
 
 
 def test_where_no_hours_are_set_nobody_is_asked(asha):
-    assert guard.question([asha.pk]) == []
+    assert coverage.question([asha.pk]) == []
 
 
 def test_other_hours_for_today_count(open_now, asha):
     at_noon = timezone.localtime().replace(hour=12, minute=0)
-    assert guard.question([asha.pk], now=at_noon)
+    assert coverage.question([asha.pk], now=at_noon)
     OtherHours.objects.create(date=at_noon.date(), opens_at=dt.time(8), closes_at=dt.time(11))
-    assert guard.question([asha.pk], now=at_noon) == []
-    assert guard.closing_time(at_noon.replace(hour=9)) == dt.time(11)
+    assert coverage.question([asha.pk], now=at_noon) == []
+    assert coverage.closing_time(at_noon.replace(hour=9)) == dt.time(11)
 
 
 def test_who_is_off_already_is_not_asked_about(open_now, asha):
     Agent.objects.update(availability="OFF")
-    assert guard.question([asha.pk]) == []
+    assert coverage.question([asha.pk]) == []
 
 
 def test_deleting_the_last_one_says_so_on_the_page_that_asks(manager, open_now, asha):

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile, worker
 from settings_sync.hours import caller_view
 from settings_sync.models import Holiday, OfficeHours, OtherHours
@@ -24,8 +24,8 @@ def date(ahead):
 @pytest.fixture
 def usual(simulator):
     """Six days with hours, in force, and the day after tomorrow without any."""
-    unset = {desired.WEEKDAYS[date(2).weekday()]}
-    for day in set(desired.WEEKDAYS) - unset:
+    unset = {setting_address.WEEKDAYS[date(2).weekday()]}
+    for day in set(setting_address.WEEKDAYS) - unset:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
     reconcile.repair()
     worker.run(budget_s=10)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.holidays import csv_files, ical_files, import_plan, india
 from settings_sync.holidays.csv_files import Refused, Row, Why
 from settings_sync.holidays.india import Doubt, Kind
@@ -273,7 +273,7 @@ def test_four_hundred_dates_are_taken_up_to_the_limit_and_the_rest_is_told(manag
     assert asked.context["told_count"] == 400 - import_plan.MOST_AT_ONCE
     manager.post(PAGE + "import/confirm/", {"holiday": offered(asked), "source": "from a file"})
     assert ProviderSetting.objects.filter(
-        address=desired.holiday_address(dates[365]), trigger="import"
+        address=setting_address.holiday_address(dates[365]), trigger="import"
     ).exists()
 
 

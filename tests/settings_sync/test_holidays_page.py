@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile, worker
 from settings_sync.holidays import year_view
 from settings_sync.models import Holiday, ProviderSetting
@@ -94,7 +94,7 @@ def test_a_range_is_a_holiday_and_a_setting_for_each_day(manager, today):
     last = first + dt.timedelta(days=4)
     response = manager.post(ADD, {"date": first, "until": last, "name": "Diwali week"}, follow=True)
     assert "5 holidays were added, each with a setting of its own." in response.text
-    assert wanted() == {desired.holiday_address(first + dt.timedelta(days=n)) for n in range(5)}
+    assert wanted() == {setting_address.holiday_address(first + dt.timedelta(days=n)) for n in range(5)}
     assert set(Holiday.objects.values_list("name", flat=True)) == {"Diwali week"}
     assert {entry.history_user.username for entry in Holiday.history.all()} == {"office-managers"}
     assert Holiday.history.count() == 5

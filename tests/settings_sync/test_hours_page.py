@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from calllogs.models import CallLog
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile, worker
 from settings_sync.hours import closed_weekdays
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
@@ -26,7 +26,7 @@ def manager(client_for):
 
 @pytest.fixture
 def nine_to_six():
-    for day in desired.WEEKDAYS:
+    for day in setting_address.WEEKDAYS:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
     reconcile.repair()
 
@@ -61,7 +61,7 @@ def wanted():
 
 def test_the_page_has_seven_rows_and_names_the_zone(manager):
     page = manager.get(WEEK).text
-    for number, day in enumerate(desired.WEEKDAYS):
+    for number, day in enumerate(setting_address.WEEKDAYS):
         assert f'name="form-{number}-opens_at"' in page
         assert f'name="form-{number}-closes_at"' in page
         assert day in page
@@ -157,7 +157,7 @@ def test_a_program_may_post_the_bare_week_from_monday_on(manager):
     for number in range(7):
         fields |= row(number, "09:30", "18:30")
     manager.post(WEEK, fields)
-    assert set(stored()) == set(desired.WEEKDAYS)
+    assert set(stored()) == set(setting_address.WEEKDAYS)
     assert set(wanted().values()) == {"09:30-18:30"}
 
 
@@ -220,7 +220,7 @@ def test_with_consent_the_dates_become_holidays_and_those_that_are_already_are_s
     names = dict(Holiday.objects.values_list("date", "name"))
     assert names == {first: "Closed on Sundays", second: "Diwali", third: "Closed on Sundays"}
     sent = ProviderSetting.objects.filter(kind="holiday").values_list("address", flat=True)
-    assert set(sent) == {desired.holiday_address(first), desired.holiday_address(third)}
+    assert set(sent) == {setting_address.holiday_address(first), setting_address.holiday_address(third)}
     assert set(Holiday.history.exclude(date=second).values_list("history_user__username", flat=True)) == {
         "office-managers"
     }
@@ -234,11 +234,11 @@ def test_dates_that_changed_since_they_were_shown_are_shown_again(manager):
     assert Holiday.objects.count() == 1
 
 
-@pytest.mark.parametrize("day", desired.WEEKDAYS)
+@pytest.mark.parametrize("day", setting_address.WEEKDAYS)
 def test_the_next_dates_begin_after_today_and_are_of_that_weekday(day):
     today = dt.date(2026, 11, 25)
     dates = [one.date for one in closed_weekdays.plan(day, 3, today)]
-    assert {desired.WEEKDAYS[date.weekday()] for date in dates} == {day}
+    assert {setting_address.WEEKDAYS[date.weekday()] for date in dates} == {day}
     assert today < dates[0] <= today + dt.timedelta(days=7)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, OfficeHours, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -30,7 +30,11 @@ FAULTS = [
 ]  # fmt: skip
 NUMBERS = [f"+91981234567{last}" for last in range(6)]
 DATES = [dt.date.today() + dt.timedelta(days=ahead) for ahead in (30, 31, 60)]
-numbers, dates, days = st.sampled_from(NUMBERS), st.sampled_from(DATES), st.sampled_from(desired.WEEKDAYS)
+numbers, dates, days = (
+    st.sampled_from(NUMBERS),
+    st.sampled_from(DATES),
+    st.sampled_from(setting_address.WEEKDAYS),
+)
 opens = st.sampled_from([dt.time(8), dt.time(9, 30)])
 
 
@@ -63,7 +67,7 @@ class Office(RuleBasedStateMachine):
             Agent.objects.update_or_create(
                 number=number, defaults={"name": "A", "availability": "AVAIL" if is_on else "OFF"}
             )
-            touched.append(desired.agent_address(number))
+            touched.append(setting_address.agent_address(number))
 
     @rule(old=numbers, new=numbers)
     def rename_agent(self, old: str, new: str) -> None:
@@ -71,7 +75,7 @@ class Office(RuleBasedStateMachine):
         try:
             with Save() as touched:
                 if Agent.objects.filter(number=old).update(number=new):
-                    touched += [desired.agent_address(old), desired.agent_address(new)]
+                    touched += [setting_address.agent_address(old), setting_address.agent_address(new)]
         except IntegrityError:
             return
 
@@ -83,18 +87,18 @@ class Office(RuleBasedStateMachine):
             if first and second and first != second:
                 for agent, number in ((first, "+919000000000"), (second, one), (first, other)):
                     Agent.objects.filter(pk=agent.pk).update(number=number)
-                    touched.append(desired.agent_address(number))
+                    touched.append(setting_address.agent_address(number))
 
     @rule(number=numbers)
     def delete_agent(self, number: str) -> None:
         with Save() as touched:
             Agent.objects.filter(number=number).delete()
-            touched.append(desired.agent_address(number))
+            touched.append(setting_address.agent_address(number))
 
     @rule(is_on=st.booleans())
     def switch_all(self, is_on: bool) -> None:
         with Save() as touched:
-            touched += map(desired.agent_address, Agent.objects.values_list("number", flat=True))
+            touched += map(setting_address.agent_address, Agent.objects.values_list("number", flat=True))
             Agent.objects.update(availability="AVAIL" if is_on else "OFF")
 
     @rule(date=dates)
@@ -102,14 +106,14 @@ class Office(RuleBasedStateMachine):
         with Save() as touched:
             if not Holiday.objects.filter(date=date).delete()[0]:
                 Holiday.objects.create(date=date)
-            touched.append(desired.holiday_address(date))
+            touched.append(setting_address.holiday_address(date))
 
     @rule(old=dates, new=dates)
     def move_holiday(self, old: dt.date, new: dt.date) -> None:
         try:
             with Save() as touched:
                 Holiday.objects.filter(date=old).update(date=new)
-                touched += [desired.holiday_address(old), desired.holiday_address(new)]
+                touched += [setting_address.holiday_address(old), setting_address.holiday_address(new)]
         except IntegrityError:
             return
 
@@ -119,7 +123,7 @@ class Office(RuleBasedStateMachine):
 
     @rule(opens_at=opens)
     def save_week(self, opens_at: dt.time) -> None:
-        self._save_hours(list(desired.WEEKDAYS), opens_at)
+        self._save_hours(list(setting_address.WEEKDAYS), opens_at)
 
     @rule(number=numbers)
     def bypass(self, number: str) -> None:
@@ -175,7 +179,7 @@ class Office(RuleBasedStateMachine):
 
     def is_in_step(self) -> None:
         state, today = self.simulator.state(), ProviderSetting.objects.all()
-        wanted = {desired.agent_address(a.number)[6:]: a.availability for a in Agent.objects.all()}
+        wanted = {setting_address.agent_address(a.number)[6:]: a.availability for a in Agent.objects.all()}
         assert {**dict.fromkeys(state["agents"], "OFF"), **wanted} == state["agents"]
         hours = {
             each.day: [each.opens_at.strftime("%I:%M %p"), each.closes_at.strftime("%I:%M %p")]
@@ -195,7 +199,7 @@ class Office(RuleBasedStateMachine):
             for day in some:
                 values = {"opens_at": opens_at, "closes_at": dt.time(18)}
                 OfficeHours.objects.update_or_create(day=day, defaults=values)
-            touched += map(desired.hours_address, some)
+            touched += map(setting_address.hours_address, some)
 
 
 class Save:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS
-from settings_sync import clockwork, desired
+from settings_sync import scheduler, setting_address
 from settings_sync.delivery import reconcile, worker
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
 
@@ -33,7 +33,7 @@ class Today:
     def passes(self, days=1):
         """What the first sweep of the new day does; the ids of the settings that it changed."""
         self.is_(self.date + dt.timedelta(days=days))
-        return clockwork.turn()
+        return scheduler.turn()
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def today(monkeypatch):
 
 @pytest.fixture
 def manager(client_for, today):
-    for day in desired.WEEKDAYS:
+    for day in setting_address.WEEKDAYS:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
     reconcile.repair()
     return client_for(OFFICE_MANAGERS)
@@ -70,7 +70,7 @@ def test_close_today_at_four_is_sent_at_once_and_the_usual_hours_follow_it(manag
     assert "Diwali party" in page
     worker.run(budget_s=5)
     assert simulator.state()["hours"]["Wednesday"] == ["09:30 AM", "04:00 PM"]
-    assert clockwork.turn() == [], "the sweeps of the same day leave it alone"
+    assert scheduler.turn() == [], "the sweeps of the same day leave it alone"
     assert len(today.passes()) == 1
     worker.run(budget_s=5)
     assert simulator.state()["hours"]["Wednesday"] == ["09:30 AM", "06:30 PM"]

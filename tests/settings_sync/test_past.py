@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service, worker
 from settings_sync.history import past_state
 from settings_sync.history.past_state import Then
@@ -21,11 +21,11 @@ CLOSED_NOW, OPEN_NOW = "00:00-00:01", "00:00-23:59"
 def save_week(value):
     opens, _, closes = value.partition("-")
     with transaction.atomic():
-        for day in desired.WEEKDAYS:
+        for day in setting_address.WEEKDAYS:
             hours = OfficeHours.objects.filter(day=day).first() or OfficeHours(day=day)
             hours.opens_at, hours.closes_at = dt.time.fromisoformat(opens), dt.time.fromisoformat(closes)
             hours.save()
-        service.record([desired.hours_address(day) for day in desired.WEEKDAYS])
+        service.record([setting_address.hours_address(day) for day in setting_address.WEEKDAYS])
 
 
 def then(*moments):
@@ -62,12 +62,12 @@ def test_a_holiday_that_was_deleted_here_is_still_had_until_it_is_taken_back(sim
     save_week(OPEN_NOW)
     with transaction.atomic():
         holiday = Holiday.objects.create(date=today, name="A slip")
-        service.record([desired.holiday_address(today)])
+        service.record([setting_address.holiday_address(today)])
     worker.run(budget_s=5)
     both = timezone.now()
     with transaction.atomic():
         holiday.delete()
-        service.record([desired.holiday_address(today)])
+        service.record([setting_address.holiday_address(today)])
     stuck = timezone.now()
     assert then(both, stuck) == [Then("HOLIDAY", "HOLIDAY"), Then(OPEN_NOW, "HOLIDAY")]
     service.close_withdrawn(ProviderSetting.objects.get(kind="holiday").pk)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile, service, worker
 from settings_sync.models import Agent, Attempt, Circuit, Holiday, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -42,7 +42,7 @@ def sent_and_deleted_holiday(simulator, *, days):
     worker.run(budget_s=5)
     Holiday.objects.all().delete()
     reconcile.repair()
-    return ProviderSetting.objects.get(address=desired.holiday_address(date))
+    return ProviderSetting.objects.get(address=setting_address.holiday_address(date))
 
 
 def test_the_screen_says_in_words_what_should_be_and_what_is(manager, simulator, asha):
@@ -199,7 +199,7 @@ def test_a_withdrawn_holiday_is_told_truthfully_and_closed_by_a_person(manager, 
     row = sent_and_deleted_holiday(simulator, days=20)
     page = manager.get(f"{SCREEN}{row.pk}/change/").text
     assert "Callers will hear the holiday message in 20 days" in page
-    assert f"hdate={desired.holiday_date(row.address).isoformat()}" in page
+    assert f"hdate={setting_address.holiday_date(row.address).isoformat()}" in page
     assert "Our customer id: ____________________" in page
     assert "canary" not in page
     assert "Has the provider removed it?" in manager.get(f"{SCREEN}{row.pk}/removed/").text

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from settings_sync import desired, schedule
+from settings_sync import schedule, setting_address
 from settings_sync.delivery import service, worker
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 from settings_sync.schedule import Heard
@@ -27,7 +27,7 @@ def hours(day="Sunday", opens_at="09:30", closes_at="18:30"):
     record = OfficeHours.objects.create(
         day=day, opens_at=dt.time.fromisoformat(opens_at), closes_at=dt.time.fromisoformat(closes_at)
     )
-    service.record([desired.hours_address(day)])
+    service.record([setting_address.hours_address(day)])
     return record
 
 
@@ -54,7 +54,7 @@ def test_a_holiday_goes_before_all_hours():
     OtherHours.objects.create(date=SUNDAY, opens_at=dt.time(10), closes_at=dt.time(12))
     answer = schedule.at(moment("11:00"))
     assert (answer.heard, answer.rule) == (Heard.HOLIDAY, "Holiday: Diwali")
-    assert answer.address == desired.holiday_address(SUNDAY)
+    assert answer.address == setting_address.holiday_address(SUNDAY)
 
 
 def test_other_hours_go_before_the_usual_ones_on_their_date_only():

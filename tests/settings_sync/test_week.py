@@ -7,7 +7,7 @@ import time
 import pytest
 from django.db import transaction
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service, worker
 from settings_sync.models import Circuit, OfficeHours, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -22,13 +22,13 @@ def save_week(**hours):
             OfficeHours.objects.update_or_create(
                 day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(closes_at)}
             )
-        service.record(map(desired.hours_address, hours))
+        service.record(map(setting_address.hours_address, hours))
 
 
 def effective(simulator):
     """What a caller would meet on each day, by the provider's own reading."""
     state = simulator.state()
-    return {day: state["hours"].get(day) or state["daily"] for day in desired.WEEKDAYS}
+    return {day: state["hours"].get(day) or state["daily"] for day in setting_address.WEEKDAYS}
 
 
 def wanted():
@@ -42,14 +42,14 @@ def wanted():
 def test_daily_is_sent_for_an_equal_week_and_the_days_are_right_either_way(simulator, settings, overwrites):
     settings.IVR_SEND_DAILY = True
     simulator.set_daily(overwrites=overwrites)
-    save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
+    save_week(**dict.fromkeys(setting_address.WEEKDAYS, (9, 18)))
     worker.run(budget_s=5)
     assert "hours:Daily" in [entry["address"] for entry in simulator.state()["log"]]
     assert effective(simulator) == wanted()
     save_week(Monday=(10, 17))
     worker.run(budget_s=5)
     assert effective(simulator) == wanted()
-    assert not ProviderSetting.objects.filter(address=desired.DAILY).exists()
+    assert not ProviderSetting.objects.filter(address=setting_address.DAILY).exists()
     save_week(Monday=(9, 18))
     worker.run(budget_s=5)
     assert effective(simulator) == wanted()
@@ -57,7 +57,7 @@ def test_daily_is_sent_for_an_equal_week_and_the_days_are_right_either_way(simul
 
 
 def test_daily_is_not_sent_unless_it_is_switched_on(simulator):
-    save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
+    save_week(**dict.fromkeys(setting_address.WEEKDAYS, (9, 18)))
     worker.run(budget_s=5)
     assert "hours:Daily" not in [entry["address"] for entry in simulator.state()["log"]]
 
@@ -73,9 +73,9 @@ def test_the_week_edited_in_any_order_with_faults_ends_right(
     simulator.set_daily(overwrites=overwrites)
     simulator.set_faults("ok=50,drop_after=15,late=25:0.1-0.4,http500=10", seed=seed)
     chance = random.Random(seed)
-    save_week(**dict.fromkeys(desired.WEEKDAYS, (9, 18)))
+    save_week(**dict.fromkeys(setting_address.WEEKDAYS, (9, 18)))
     for _ in range(6):
-        days = chance.sample(desired.WEEKDAYS, chance.choice([1, 2, 7]))
+        days = chance.sample(setting_address.WEEKDAYS, chance.choice([1, 2, 7]))
         save_week(**dict.fromkeys(days, (chance.choice([8, 9]), chance.choice([17, 18]))))
         worker.run(budget_s=chance.uniform(0, 0.2))
     simulator.set_faults("")

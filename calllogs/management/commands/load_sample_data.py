@@ -13,7 +13,7 @@ from django.utils import timezone
 from calllogs import sample_calls
 from calllogs.callbacks import refresh
 from calllogs.models import CallLog
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.history import change_log
 from settings_sync.models import Agent, Holiday, OfficeHours
@@ -85,7 +85,7 @@ def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime
     OfficeHours.objects.bulk_create(
         [
             OfficeHours(day=day, opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-            for day in desired.WEEKDAYS
+            for day in setting_address.WEEKDAYS
         ],
         ignore_conflicts=True,
     )
@@ -98,9 +98,9 @@ def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime
         )
     service.record(
         [
-            *(desired.agent_address(agent.number) for agent in agents),
-            *(desired.holiday_address(date) for date in dates),
-            *(desired.hours_address(day) for day in desired.WEEKDAYS),
+            *(setting_address.agent_address(agent.number) for agent in agents),
+            *(setting_address.holiday_address(date) for date in dates),
+            *(setting_address.hours_address(day) for day in setting_address.WEEKDAYS),
         ],
         trigger="sample",
     )

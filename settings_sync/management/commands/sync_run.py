@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from settings_sync import clockwork
+from settings_sync import scheduler
 from settings_sync.delivery import reconcile, worker
 
 RECONCILE_S = 900.0
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if options["loop"]:
             self._loop()
             return
-        clockwork.turn()
+        scheduler.turn()
         reconcile.repair()
         while worker.run(budget_s=60):
             pass
@@ -50,7 +50,7 @@ class Command(BaseCommand):
                     reconcile.repair()
                     reconcile.forget_retired()
                     reconcile_at = time.monotonic() + RECONCILE_S
-                clockwork.turn()
+                scheduler.turn()
                 worker.run(budget_s=pause_s)
                 self.also(to_the_end=False)
             except DatabaseError as error:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
-from settings_sync import desired, schedule
+from settings_sync import schedule, setting_address
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours
 from settings_sync.schedule import Heard
 
@@ -38,14 +38,14 @@ class Alarm:
 def closing_time(now: dt.datetime) -> dt.time | None:
     """When the office closes, if it is open at this moment by its own hours; else None. One query."""
     local = timezone.localtime(now)
-    usual = OfficeHours.objects.filter(day=desired.WEEKDAYS[local.weekday()])
+    usual = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()])
     row = _with_today(usual, local).values(*TODAY).first()
     return _closes_at(row, local) if row else None
 
 
 def _with_today(rows: QuerySet, local: dt.datetime) -> QuerySet:
     """Each row with what decides about today, so that no page pays a query for it."""
-    usual = OfficeHours.objects.filter(day=desired.WEEKDAYS[local.weekday()]).order_by()
+    usual = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()]).order_by()
     other = OtherHours.objects.filter(date=local.date()).order_by()
     return rows.annotate(
         today_opens=Coalesce(Subquery(other.values("opens_at")[:1]), Subquery(usual.values("opens_at")[:1])),
@@ -145,7 +145,7 @@ def ask(request: HttpRequest, model_admin: object, lines: list[str], *, back: st
     opts = model_admin.opts  # type: ignore[attr-defined]
     return TemplateResponse(
         request,
-        "settings_sync/guard.html",
+        "settings_sync/coverage/confirm.html",
         {
             **admin_site.each_context(request),
             "opts": opts,

@@ -13,7 +13,7 @@ from django.db.models import Count, Min
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from settings_sync import desired
+from settings_sync import setting_address
 from settings_sync.delivery import reconcile
 from settings_sync.history.change_log import BY_PAUSE, BY_SHIFT
 from settings_sync.models import Agent, Circuit, Shift
@@ -28,12 +28,12 @@ def turn(now: dt.datetime | None = None) -> list[int]:
     with transaction.atomic():
         Circuit.take_turn()
         switched = _end_pauses(now) | _pass_shift_edges(now)
-        addresses = [desired.agent_address(number) for number in sorted(switched)]
+        addresses = [setting_address.agent_address(number) for number in sorted(switched)]
         return reconcile.level([*addresses, *_week()], trigger="clock")
 
 
 def _week() -> list[str]:
-    return [desired.hours_address(day) for day in desired.WEEKDAYS]
+    return [setting_address.hours_address(day) for day in setting_address.WEEKDAYS]
 
 
 def _is_due(now: dt.datetime) -> bool:
