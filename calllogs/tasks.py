@@ -1,6 +1,6 @@
-"""What beat asks for: spool drained, old deleted, exports written, the erased forgotten, desk level, alarms and mails.
+"""Index of the Celery tasks of this app, and the periodic ones. Celery looks for tasks in this module.
 
-Any may be lost or doubled.
+Each task may be lost or run twice without harm.
 """
 
 import time
@@ -11,19 +11,17 @@ from django.db import DatabaseError
 from calllogs.alarms import service
 from calllogs.callbacks import hourly_counts, refresh
 from calllogs.exports import jobs
+from calllogs.exports import tasks as exports_tasks  # noqa: F401
 from calllogs.intake import replay
 from calllogs.notifications import outbox
-from calllogs.privacy import erasure_jobs as erasures
-from calllogs.privacy import late_pushes as erased_watch
+from calllogs.notifications import tasks as notifications_tasks  # noqa: F401
 from calllogs.privacy import retention
+from calllogs.privacy import tasks as privacy_tasks  # noqa: F401
 from calllogs.recordings import archive, cache, playback
 from calllogs.scheduled_reports import generate
 from calllogs.statistics import refresh as statistics_refresh
-from settings_sync.tasks import publish
 
 REFRESH_S = 5.0
-# An export of millions of calls takes minutes; it is watched by its lease, not by the clock of tasks.
-EXPORT_LIMIT_S = 4 * 3600
 
 
 @shared_task
@@ -40,45 +38,6 @@ def drain_spool() -> None:
 def delete_old() -> None:
     retention.delete_old(budget_s=8)
     jobs.clean_up()
-
-
-@shared_task(soft_time_limit=EXPORT_LIMIT_S, time_limit=EXPORT_LIMIT_S + 60)
-def write_export(*, export_id: int) -> None:
-    jobs.run(export_id)
-
-
-@shared_task(soft_time_limit=EXPORT_LIMIT_S, time_limit=EXPORT_LIMIT_S + 60)
-def write_due_exports() -> None:
-    jobs.run_due()
-
-
-@shared_task(soft_time_limit=EXPORT_LIMIT_S, time_limit=EXPORT_LIMIT_S + 60)
-def erase(*, erasure_id: int) -> None:
-    erasures.run(erasure_id)
-
-
-@shared_task(soft_time_limit=50, time_limit=55)
-def go_on_erasing() -> None:
-    """Every few seconds: what waits or was abandoned, and what came since about the erased."""
-    until = time.monotonic() + REFRESH_S
-    while erased_watch.look() and time.monotonic() < until:
-        pass
-    erasures.run_due(budget_s=20)
-
-
-def nudge_erasure(erasure_id: int) -> None:
-    """Have it gone on with at once; without a broker the sweep does."""
-    publish(erase, erasure_id=erasure_id)
-
-
-def nudge_export(export_id: int) -> None:
-    """Have it written at once; without a broker the sweep writes it."""
-    publish(write_export, export_id=export_id)
-
-
-def nudge_mails() -> None:
-    """Have what waits sent at once; without a broker the next look does."""
-    publish(send_mails)
 
 
 @shared_task(soft_time_limit=100, time_limit=120)
@@ -120,12 +79,6 @@ def watch() -> None:
     generate.due()
     service.look()
     outbox.send_due(budget_s=10)
-
-
-@shared_task(soft_time_limit=50, time_limit=55)
-def send_mails() -> None:
-    """Every few seconds, and when somebody waits for it. Ends before the lease of its last letter does."""
-    outbox.send_due(budget_s=30)
 
 
 @shared_task(soft_time_limit=900, time_limit=960)

@@ -17,8 +17,11 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        from ivrportal import accounts
-        from ivrportal.accounts import audit_signals  # noqa: F401  (checks register themselves)
+        from ivrportal import (
+            accounts,
+            checks,  # noqa: F401  (checks register themselves)
+        )
+        from ivrportal.accounts import audit_signals
         from ivrportal.observability import logging
 
         # As in the navigation; Django's own word is for engineers.

@@ -150,7 +150,7 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "ACCOUNT": {"navigation": [{"title": _("Your account"), "link": reverse_lazy("admin:account")}]},
     "STYLES": [lambda _: static("portal/colors.css"), lambda _: static("portal/portal.css")],
-    "SIDEBAR": {"navigation": "ivrportal.site.navigation"},
+    "SIDEBAR": {"navigation": "ivrportal.navigation.navigation"},
     "COLORS": {
         "primary": {
             "50": "#eef7f6", "100": "#d5ebe9", "200": "#aed9d5", "300": "#7dbfba", "400": "#4a9f9a",

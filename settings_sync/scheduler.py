@@ -15,8 +15,7 @@ from simple_history.utils import bulk_update_with_history
 
 from settings_sync import setting_address
 from settings_sync.delivery import reconcile
-from settings_sync.history.change_log import BY_PAUSE, BY_SHIFT
-from settings_sync.models import Agent, Circuit, Shift
+from settings_sync.models import Agent, ChangeReason, Circuit, Shift
 from settings_sync.schedule import LAST_MINUTE
 
 
@@ -71,7 +70,7 @@ def _end_pauses(now: dt.datetime) -> set[str]:
         settle(
             agent, now
         )  # what the shifts wanted meanwhile is done with it: one switch, one line in the history
-    _save(agents, ["availability", "off_until", "shift_edge_at"], why=BY_PAUSE)
+    _save(agents, ["availability", "off_until", "shift_edge_at"], why=ChangeReason.PAUSE_OVER)
     return {agent.number for agent in agents}
 
 
@@ -91,7 +90,7 @@ def _pass_shift_edges(now: dt.datetime) -> set[str]:
         if before and _set(agent, is_on=is_in_shift(shifts, local)):
             switched.append(agent)
     Agent.objects.bulk_update(passed, ["shift_edge_at"])
-    _save(switched, ["availability"], why=BY_SHIFT)
+    _save(switched, ["availability"], why=ChangeReason.SHIFT)
     return {agent.number for agent in switched}
 
 

@@ -51,13 +51,13 @@ def _forget_between_tests() -> None:
 
     from calllogs.calls import filter_choices
     from calllogs.intake import push_auth
-    from settings_sync import tasks
+    from ivrportal.common import celery_publish
     from settings_sync.delivery import worker
 
     push_auth.forget_keys()
     filter_choices.forget()
     translation.deactivate()  # a page leaves its language behind in the thread
-    tasks._resting_until = 0.0
+    celery_publish._resting_until = 0.0
     worker._adopted.clear()
 
 
@@ -106,9 +106,9 @@ def simulator(settings: Any) -> Iterator[Any]:
 @pytest.fixture
 def no_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that deliver themselves: messages go nowhere, as if Redis were away for long."""
-    from settings_sync import tasks
+    from ivrportal.common import celery_publish
 
-    monkeypatch.setattr(tasks, "_resting_until", float("inf"))
+    monkeypatch.setattr(celery_publish, "_resting_until", float("inf"))
 
 
 def make_user(name: str, role: str | None) -> User:

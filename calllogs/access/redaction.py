@@ -89,3 +89,19 @@ def _decoded(text: str, decode: Callable[[str], str] = unquote_plus) -> str:
             break
         text = plain
     return text
+
+
+def without_recording(raw_query: str) -> str:
+    """The query with dots in the place of the recording's address, up to the next parameter that we know."""
+    pieces: list[str] = []
+    is_inside = False
+    for piece in raw_query.split("&"):
+        key, equals, _value = piece.partition("=")
+        field = FIELD_OF_KEY.get(normal_key(unquote_plus(key))) if equals else None
+        if field == "recording_url":
+            pieces.append(f"{key}=…")
+            is_inside = True
+        elif field or not is_inside:
+            pieces.append(piece)
+            is_inside = False
+    return "&".join(pieces)

@@ -12,11 +12,12 @@ from calllogs.access.visibility import sight_of
 from calllogs.calls import detail_view
 from calllogs.calls.list_view import CallList
 from calllogs.models import CallLog
-from ivrportal.common import admin_theme
+from ivrportal.audit import model_admin
+from ivrportal.common import admin_mixins
 
 
 @admin.register(CallLog)
-class CallLogAdmin(NumbersInHistory, CallList, admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class CallLogAdmin(NumbersInHistory, CallList, admin_mixins.ReadOnly, model_admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallLog]:
         return super().get_queryset(request).filter(sight_of(request.user).condition())
 

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from calllogs.access.visibility import Sight
-from calllogs.intake.labels import clock_text
+from calllogs.formatting import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from ivrportal.common.phone import for_people

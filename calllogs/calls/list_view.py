@@ -23,7 +23,7 @@ from calllogs.calls import filter_choices, pagination, saved_views, visible_filt
 from calllogs.calls.count_estimates import Count
 from calllogs.calls.filters import PERIODS, CallFilter, from_query
 from calllogs.calls.pagination import Page, Place
-from calllogs.intake.labels import clock_text
+from calllogs.formatting import clock_text
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.query_timeout import again_if_stopped

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from calllogs.access.visibility import Sight, sight_of
-from calllogs.intake.labels import to_the_second
+from calllogs.formatting import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
 from ivrportal.audit import trail

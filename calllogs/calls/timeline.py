@@ -3,7 +3,6 @@
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
 
 from django.db.models import CharField, F, TimeField, Value
 from django.utils import timezone
@@ -12,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from calllogs.access import redaction
 from calllogs.access.visibility import Sight
-from calllogs.intake.labels import outcome_badge, remark_words, to_the_second
+from calllogs.formatting import to_the_second
+from calllogs.intake.labels import outcome_badge, remark_words
 from calllogs.intake.push_fields import caller_of, fields_of
 from calllogs.models import CallLog, Push
-from calllogs.provider_fields import FIELD_OF_KEY, normal_key
 from ivrportal.common.phone import for_people
 from settings_sync import setting_address
 from settings_sync.models import Holiday, OfficeHours, OtherHours
@@ -159,7 +158,7 @@ def pushes_of(call: CallLog, sight: Sight) -> tuple[list[Told], list[Quarrel]]:
     callers = [] if sight.sees_numbers else [call.caller, *map(caller_of, pushes)]
 
     def raw(push: Push) -> str:
-        shown = without_recording(push.raw_query)
+        shown = redaction.without_recording(push.raw_query)
         return shown if sight.sees_numbers else redaction.in_query(shown, callers=callers, known=office)
 
     told = [
@@ -197,22 +196,6 @@ def _quarrels(pushes: list[Push], sight: Sight, callers: list[str]) -> list[Quar
         for words, values in said.values()
         if len({value for _at, _shown, value in values}) > 1
     ]
-
-
-def without_recording(raw_query: str) -> str:
-    """The query with dots in the place of the recording's address, up to the next parameter that we know."""
-    pieces: list[str] = []
-    is_inside = False
-    for piece in raw_query.split("&"):
-        key, equals, _value = piece.partition("=")
-        field = FIELD_OF_KEY.get(normal_key(unquote_plus(key))) if equals else None
-        if field == "recording_url":
-            pieces.append(f"{key}=…")
-            is_inside = True
-        elif field or not is_inside:
-            pieces.append(piece)
-            is_inside = False
-    return "&".join(pieces)
 
 
 # --- for a support ticket ----------------------------------------------------------------------------------

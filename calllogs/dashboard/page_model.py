@@ -18,7 +18,7 @@ from calllogs.dashboard import charts as dashboard_charts
 from calllogs.dashboard.change_indicator import Change, Kind
 from calllogs.dashboard.charts import Chart
 from calllogs.dashboard.query_params import MISSED, Asked, Links
-from calllogs.intake.labels import clock_text
+from calllogs.formatting import clock_text
 from calllogs.models import CallLog
 from calllogs.statistics import aggregates
 from calllogs.statistics.aggregates import Departments, Dimension, Figures

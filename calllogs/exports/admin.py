@@ -25,12 +25,12 @@ from calllogs.calls.filters import from_query
 from calllogs.exports import files, requests
 from calllogs.exports.render import CONTENT_TYPES
 from calllogs.exports.views import MAY, headers
-from calllogs.intake.labels import to_the_second
+from calllogs.formatting import to_the_second
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
-from ivrportal.audit import trail
+from ivrportal.audit import model_admin, trail
 from ivrportal.audit.trail import Action
-from ivrportal.common import admin_theme
+from ivrportal.common import admin_mixins, admin_theme
 
 
 def is_own(request: HttpRequest, export: Export) -> bool:
@@ -51,7 +51,7 @@ def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) 
 
 
 @admin.register(Export)
-class ExportAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class ExportAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmin):
     list_before_template = "calllogs/exports/list_intro.html"
     list_display = ["asked_at", "who", "file_format", "shown_rows", "shown_state"]
     list_filter = [("state", admin_theme.ChoicesDropdownFilter), ("asked_at", admin_theme.RangeDateFilter)]

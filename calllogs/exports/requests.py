@@ -8,10 +8,10 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from calllogs import tasks
 from calllogs.access.visibility import EVERYTHING, Sight, sight_of
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import CallFilter
+from calllogs.exports import tasks
 from calllogs.models import Export
 from calllogs.models.export import scope_of
 from ivrportal.audit import trail

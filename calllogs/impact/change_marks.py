@@ -19,9 +19,9 @@ from calllogs.calls.office_hours_sql import midnight
 from calllogs.statistics.periods import Period
 from settings_sync import setting_address
 from settings_sync.history import change_log, delivery_status
-from settings_sync.history.change_log import BY_SHIFT, CHANGED, DELETED, KINDS, SAMPLE, Change
+from settings_sync.history.change_log import CHANGED, DELETED, KINDS, Change
 from settings_sync.history.delivery_status import Fate, Reached
-from settings_sync.models import OfficeHours, ProviderSetting
+from settings_sync.models import ChangeReason, OfficeHours, ProviderSetting
 
 HOURS, HOLIDAY, OTHER, AGENT = "hours", "holiday", "other", "agent"
 MARKED = (HOURS, HOLIDAY, OTHER, AGENT)
@@ -109,7 +109,7 @@ def read(period: Period, *, kinds: Collection[str] = MARKED) -> Marks:
     start, end = period.start, period.end
     dates = Q(date__range=(period.first_day - AROUND, period.last_day + AROUND))
     switched = Q(history_date__gte=start - LATE, history_date__lt=end)
-    switched &= Q(history_change_reason=None) | ~Q(history_change_reason=BY_SHIFT)
+    switched &= Q(history_change_reason=None) | ~Q(history_change_reason=ChangeReason.SHIFT)
     switches = KINDS[AGENT].rows.filter(switched).order_by("-history_id").values("history_id")
     wanted = {
         HOURS: Q(history_date__gte=start - AROUND, history_date__lt=end + AROUND),
@@ -135,7 +135,7 @@ def _dates_of(found: list[Change]) -> set[dt.date]:
 def _is_noticed(change: Change, period: Period) -> bool:
     """Whether callers could meet it, and within the period if it is about a date."""
     row, kind = change.row, change.kind.name
-    if row.history_change_reason == SAMPLE:
+    if row.history_change_reason == ChangeReason.SAMPLE_DATA:
         return False
     if kind == AGENT and row.history_type == CHANGED and change.before is not None:
         return change.before.availability != row.availability

@@ -21,9 +21,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from calllogs import sample_calls
 from calllogs.access.visibility import require_unlimited
+from calllogs.formatting import to_the_second
 from calllogs.intake import group_commit, push_auth
 from calllogs.intake.envelope import receive
-from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, to_the_second, use_words
+from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, use_words
 from calllogs.intake.push_fields import caller_of
 from calllogs.intake.waiters import Kept
 from calllogs.models import CallLog, Push, PushKey

@@ -20,15 +20,16 @@ from django.views.decorators.http import require_POST
 from calllogs.access.admin_mixins import WholeOffice
 from calllogs.access.history_mixin import NumbersInHistory
 from calllogs.access.visibility import EVERYTHING, Sight, sight_of
+from calllogs.formatting import to_the_second
 from calllogs.intake import push_display
-from calllogs.intake.labels import REASON_WORDS, outcome_badge, reason_words, remark_words, to_the_second
+from calllogs.intake.labels import REASON_WORDS, outcome_badge, reason_words, remark_words
 from calllogs.intake.push_fields import Field, caller_of, fields_of
 from calllogs.intake.replay import replay
 from calllogs.models import Push
 from calllogs.provider_fields import BLANKS
-from ivrportal.audit import trail
+from ivrportal.audit import model_admin, trail
 from ivrportal.audit.trail import Action
-from ivrportal.common import admin_theme
+from ivrportal.common import admin_mixins, admin_theme, pagination
 from ivrportal.common.phone import masked, to_e164
 
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
@@ -48,14 +49,14 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Push)
-class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmin):
     change_form_template = "calllogs/intake/push.html"
     list_before_template = "calllogs/intake/inbox_intro.html"
     list_display = ["came_at", "shown_outcome", "noticed", "remote_addr"]
     list_filter = ["outcome", ReasonFilter]
     list_select_related = ["call"]
     list_fullwidth = True
-    paginator = admin_theme.FirstPages
+    paginator = pagination.FirstPages
     show_full_result_count = False
     fields = ["received_at"]
     readonly_fields = fields
@@ -74,7 +75,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_theme.ReadOnly, admin_theme
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        most = admin_theme.FirstPages.most
+        most = pagination.FirstPages.most
         waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:most].count()
         context = {"waiting": waiting, "may_replay": self.has_replay_permission(request), "most": most}
         response = super().changelist_view(request, {**context, **(extra_context or {})})

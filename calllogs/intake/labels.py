@@ -4,8 +4,6 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template.loader import render_to_string
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -70,22 +68,8 @@ def outcome_badge(push: Push) -> str:
     return render_to_string("components/badge.html", look)
 
 
-def to_the_second(moment: Any) -> str:
-    """Pushes come close together: `8 Nov 2026, 10:15:07`."""
-    return date_format(localtime(moment), "j M Y, H:i:s")
-
-
 def use_words(key: PushKey) -> str:
     """`used 2 minutes ago`; the writer notes uses to the minute."""
     if key.last_used_at is None:
         return gettext("never used")
     return gettext("used %(ago)s") % {"ago": naturaltime(key.last_used_at)}
-
-
-def clock_text(seconds: int | None) -> str:
-    """`1:15` for seventy-five seconds, a dash for what is not known."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -5,8 +5,8 @@ from dataclasses import replace
 from django.utils.translation import gettext as _
 
 from calllogs.access import redaction
+from calllogs.access.redaction import without_recording
 from calllogs.access.visibility import Sight
-from calllogs.calls.timeline import without_recording
 from calllogs.intake.push_fields import Field, caller_of, fields_of, unknown_parameters
 from calllogs.models import Push
 

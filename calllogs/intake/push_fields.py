@@ -9,9 +9,10 @@ from django.conf import settings
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
+from calllogs.formatting import clock_text
 from calllogs.intake import parser
 from calllogs.intake.envelope import as_bytes
-from calllogs.intake.labels import FIELD_WORDS, REASON_WORDS, clock_text
+from calllogs.intake.labels import FIELD_WORDS, REASON_WORDS
 from calllogs.models import CallLog, Push
 from calllogs.provider_fields import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
 from ivrportal.common.phone import for_people

@@ -24,6 +24,7 @@ from calllogs.access.admin_mixins import WholeOffice
 from calllogs.intake import connect_views
 from calllogs.intake.labels import use_words
 from calllogs.models import PushKey
+from ivrportal.audit import model_admin
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 
@@ -49,7 +50,7 @@ def rotation() -> dict[str, Any] | None:
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(WholeOffice, admin_theme.ModelAdmin):
+class PushKeyAdmin(WholeOffice, model_admin.ModelAdmin):
     list_before_template = "calllogs/intake/push_key_list_intro.html"
     change_form_before_template = "calllogs/intake/push_key_intro.html"
     list_display = ["shown_name", "standing", "use", "created_at", "steps"]

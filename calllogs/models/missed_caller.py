@@ -153,8 +153,8 @@ class MissedRecheck(models.Model):
 class MissedHistory(models.Model):
     """How many callers waited when an hour of the portal's clocks began, so that today can be compared with then.
 
-    Written by `calllogs.callbacks.hourly_counts` alone: a row for each department, and always one for no department, so that an
-    hour at which nobody waited is told from one that nobody looked at.
+    Written by `calllogs.callbacks.hourly_counts` alone: a row for each department, and always one for no department,
+    so that an hour at which nobody waited is told from one that nobody looked at.
     """
 
     pk = models.CompositePrimaryKey("hour", "department")

@@ -7,9 +7,8 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from calllogs import tasks
 from calllogs.models import CallLog, DeskEntry, Erasure, Export, Push, Recording, Rollup
-from calllogs.privacy import erasure_jobs
+from calllogs.privacy import erasure_jobs, tasks
 from calllogs.privacy.number_patterns import pattern_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import COMMAND_LINE

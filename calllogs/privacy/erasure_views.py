@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from calllogs.intake.labels import to_the_second
+from calllogs.formatting import to_the_second
 from calllogs.models import CallLog, Erasure
 from calllogs.models.erasure import ERASURE_LOOK
 from calllogs.privacy import erasure_jobs, erasure_requests

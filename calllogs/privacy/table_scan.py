@@ -33,7 +33,7 @@ from calllogs.models import (
 )
 from calllogs.models.export import scope_of
 from calllogs.privacy.number_patterns import is_in, without
-from settings_sync.models import AuditEntry
+from ivrportal.audit.models import AuditEntry
 
 AT_ONCE = 5000  # rows that one piece looks at
 # The audit trail is only ever added to, and holds keyed digests; the erasure itself forgets its number at its end.

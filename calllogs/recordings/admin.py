@@ -28,9 +28,9 @@ from calllogs.recordings.cache import digest_of
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.http_ranges import Wish, wish_of
 from calllogs.recordings.messages import words_of
-from ivrportal.audit import trail
+from ivrportal.audit import model_admin, trail
 from ivrportal.audit.trail import Action
-from ivrportal.common import admin_theme
+from ivrportal.common import admin_mixins, admin_theme, pagination
 
 LISTEN, DOWNLOAD = "calllogs.listen_recording", "calllogs.download_recording"
 _PLAY_LENGTH = 32
@@ -200,7 +200,7 @@ def _must_be_allowed(request: HttpRequest) -> None:
 
 
 @admin.register(Listening)
-class ListeningAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class ListeningAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmin):
     list_display = ["user_name", "at", "last_at"]
     list_display_links = None
     list_filter = [("at", admin_theme.RangeDateFilter)]
@@ -210,7 +210,7 @@ class ListeningAdmin(NumbersInHistory, admin_theme.ReadOnly, admin_theme.ModelAd
     search_fields = ["user_name__iexact", "call_uid__exact"]
     search_help_text = gettext_lazy("User name, or call id")
     show_full_result_count = False
-    paginator = admin_theme.FirstPages
+    paginator = pagination.FirstPages
 
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """The list tells all; a page of its own would be named after the call's id."""

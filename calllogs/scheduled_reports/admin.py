@@ -20,11 +20,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs import tasks
 from calllogs.access.visibility import sight_of
 from calllogs.models import CallLog, Report, ReportRun, SavedView
-from calllogs.notifications import outbox
+from calllogs.notifications import outbox, tasks
 from calllogs.scheduled_reports import compose, due_dates, generate, labels
+from ivrportal.audit import model_admin
 from ivrportal.common import admin_theme
 
 SHOWN_RUNS = 20
@@ -52,7 +52,7 @@ class ReportForm(forms.ModelForm):
 
 
 @admin.register(Report)
-class ReportAdmin(admin_theme.ModelAdmin):
+class ReportAdmin(model_admin.ModelAdmin):
     form = ReportForm
     list_before_template = "calllogs/scheduled_reports/list_intro.html"
     change_form_before_template = "calllogs/scheduled_reports/form_intro.html"

@@ -24,8 +24,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from ivrportal.accounts import login_throttle, permission_labels, role_rules, roles, second_factor
 from ivrportal.accounts.user_forms import NewPersonForm, PersonForm
+from ivrportal.audit import model_admin
 from ivrportal.audit.trail import Action
-from ivrportal.common import admin_theme
+from ivrportal.common import admin_mixins, admin_theme
 
 # What the form itself puts on record, with its old and new values.
 RIGHTS = {"roles", "departments", "is_active", "is_superuser"}
@@ -39,7 +40,7 @@ MAY = (gettext_lazy("What the person may do"), {"fields": ("roles", "departments
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc]  # the house's own knows more
+class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc]  # the house's own knows more
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
@@ -199,7 +200,7 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
         changes = getattr(request, "audit_changes", None) or {}
         others = {name: pair for name, pair in changes.items() if name not in RIGHTS}
         if changes and not others:
-            return super(admin_theme.ModelAdmin, self).log_change(request, obj, message)
+            return super(model_admin.ModelAdmin, self).log_change(request, obj, message)
         action = Action.PASSWORD if "password" in others else None
         return super().log_change(request, obj, message, **{"action": action, "changes": others, **facts})
 
@@ -209,7 +210,7 @@ class UserAdmin(DjangoUserAdmin, admin_theme.ModelAdmin):  # type: ignore[misc] 
 
 
 @admin.register(Group)
-class GroupAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class GroupAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
     """The roles are kept by the portal itself, so this is for reading."""
 
     list_display = ["name", "purpose", "count"]

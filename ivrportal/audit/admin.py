@@ -13,10 +13,10 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ivrportal.audit import export
+from ivrportal.audit import export, model_admin
+from ivrportal.audit.models import AuditEntry
 from ivrportal.audit.trail import COMMAND_LINE, SYSTEM, Action
-from ivrportal.common import admin_theme
-from settings_sync.models import AuditEntry
+from ivrportal.common import admin_mixins, admin_theme, pagination
 
 MOST_FOUND = 1000  # by a search, newest first; an export has all
 MOST_PEOPLE = 200  # to choose from; others are found by the search
@@ -83,7 +83,7 @@ def _number_at(moment: dt.datetime) -> int:
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class AuditEntryAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
     list_before_template = "audit/list_intro.html"
     change_form_template = "audit/entry.html"
     list_display = ["moment", "person", "shown_action", "shown_what", "shown_count", "address"]
@@ -95,7 +95,7 @@ class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
         "User name, record (app.model:key), or words of the scope in the newest 200,000 entries"
     )
     show_full_result_count = False
-    paginator = admin_theme.FirstPages
+    paginator = pagination.FirstPages
     fields = ["number"]
     readonly_fields = fields
     actions = None
@@ -125,7 +125,7 @@ class AuditEntryAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
             "verified": verified,
             "may_export": request.user.has_perm(export.EXPORT),
             "query": request.GET.urlencode(),
-            "most": MOST_FOUND if request.GET.get("q") else admin_theme.FirstPages.most,
+            "most": MOST_FOUND if request.GET.get("q") else pagination.FirstPages.most,
             "title": _("Audit trail"),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from ivrportal.audit import trail
+from ivrportal.audit.models import AuditEntry
 from ivrportal.audit.trail import Action
 from ivrportal.common.spreadsheet import safe
-from settings_sync.models import AuditEntry
 
 EXPORT = "settings_sync.export_auditentry"
 ROWS_IN_A_PIECE = 5000

@@ -92,6 +92,8 @@ class AuditEntry(models.Model):
     objects = AuditQuerySet.as_manager()
 
     class Meta:
+        # The table was made by migrations of settings_sync, and stays with them.
+        app_label = "settings_sync"
         verbose_name = _("entry of the audit trail")
         verbose_name_plural = _("entries of the audit trail")
         ordering = ["-number"]

@@ -20,9 +20,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
+from ivrportal.audit.models import AuditEntry
 from ivrportal.common.network import client_address
 from ivrportal.common.phone import hidden_in
-from settings_sync.models import AuditEntry
 
 Action = AuditEntry.Action
 SYSTEM = "portal"  # the person of what no person asked for

@@ -9,7 +9,8 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ivrportal.common import admin_theme
+from ivrportal.audit import model_admin
+from ivrportal.common import admin_mixins, admin_theme
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import (
     badges,
@@ -24,7 +25,7 @@ from settings_sync.models import ProviderSetting
 
 
 @admin.register(ProviderSetting)
-class ProviderSettingAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class ProviderSettingAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
     list_display = ["what", "confirmed_now", "standing", "next_try", "reply"]
     list_filter = [overview.StandingFilter, "kind"]
     list_before_template = "settings_sync/delivery/list_intro.html"

@@ -8,7 +8,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ivrportal.common import admin_theme
+from ivrportal.audit import model_admin
+from ivrportal.common import admin_mixins, admin_theme
 from ivrportal.common.invisible_characters import shown
 from settings_sync.delivery import record_lookup
 from settings_sync.delivery.outcomes import Outcome
@@ -53,7 +54,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(admin_theme.ReadOnly, admin_theme.ModelAdmin):
+class AttemptAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
     list_display = ["started_at", "said", "became", "replied", "took", "because"]
     list_filter = [OutcomeFilter]
     search_fields = ["address"]

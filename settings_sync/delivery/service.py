@@ -6,8 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ivrportal.common.database_clock import database_now
-from settings_sync import tasks
-from settings_sync.delivery import circuit, reconcile, wire_format
+from settings_sync.delivery import circuit, reconcile, tasks, wire_format
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider_setting import State
 

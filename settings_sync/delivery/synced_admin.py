@@ -13,6 +13,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from ivrportal.audit import model_admin
 from ivrportal.common import admin_theme
 from settings_sync.delivery import badges, preview, service
 from settings_sync.models import Circuit
@@ -27,7 +28,7 @@ class NamedFields(ModelForm):
             field.widget.attrs.setdefault("aria-label", f"{field.label}: {self.instance}")
 
 
-class SyncedAdmin(admin_theme.ModelAdmin):
+class SyncedAdmin(model_admin.ModelAdmin):
     not_sent_words = ""
     change_form_after_template = "settings_sync/delivery/preview_placeholder.html"
     delete_confirmation_template = "settings_sync/delivery/delete_confirmation.html"

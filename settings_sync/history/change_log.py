@@ -21,9 +21,6 @@ from ivrportal.common.phone import for_people
 from settings_sync import setting_address
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, Shift
 
-# Why a record was changed, as the history keeps it.
-BY_SHIFT, BY_PAUSE, PUT_BACK, SAMPLE = "shift", "the pause is over", "put back", "sample data"
-
 ADDED, CHANGED, DELETED = "+", "~", "-"
 ITSELF = "itself"  # the person of a change that nobody made
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import service
 from settings_sync.history import change_log
-from settings_sync.history.change_log import CHANGED, DELETED, KINDS, PUT_BACK, Change, Kind
-from settings_sync.models import Agent, Circuit, Shift
+from settings_sync.history.change_log import CHANGED, DELETED, KINDS, Change, Kind
+from settings_sync.models import Agent, ChangeReason, Circuit, Shift
 
 # Changed together, they are put back together.
 TOGETHER = {"availability": ("availability", "off_until"), "off_until": ("availability", "off_until")}
@@ -65,12 +65,12 @@ def plan(change: Change) -> Plan:
 def do(found: Plan) -> None:
     """Save, history and intent, in the caller's transaction."""
     record = found.record
-    record._change_reason = PUT_BACK
+    record._change_reason = ChangeReason.UNDO
     if found.change.kind.name == "agent" and not found.is_new:
         scheduler.settle(record, timezone.now())
     record.save(force_insert=found.is_new)
     for shift in found.shifts:
-        shift._change_reason = PUT_BACK  # type: ignore[attr-defined]
+        shift._change_reason = ChangeReason.UNDO  # type: ignore[attr-defined]
         shift.save(force_insert=True)
     if found.change.kind.name == "shift":
         Agent.objects.filter(pk=record.agent_id).update(shift_edge_at=timezone.now())

@@ -23,19 +23,9 @@ from settings_sync import coverage
 from settings_sync.delivery import account_status
 from settings_sync.history import change_log, delivery_status
 from settings_sync.history import undo as history_undo
-from settings_sync.history.change_log import (
-    ADDED,
-    BY_PAUSE,
-    BY_SHIFT,
-    DELETED,
-    ITSELF,
-    KINDS,
-    PUT_BACK,
-    SAMPLE,
-    Change,
-    Wanted,
-)
+from settings_sync.history.change_log import ADDED, DELETED, ITSELF, KINDS, Change, Wanted
 from settings_sync.history.delivery_status import Fate, Reached
+from settings_sync.models import ChangeReason
 
 PER_PAGE = 50
 RECENT = 10
@@ -61,6 +51,8 @@ FATES: dict[Fate, tuple[Any, str]] = {
     Fate.NEVER_SENT: (gettext_lazy("Had never been sent"), "base"),
     Fate.NOTHING: (gettext_lazy("Nothing to tell the provider"), "base"),
 }
+
+_BY_THE_PORTAL = {ChangeReason.SHIFT, ChangeReason.PAUSE_OVER, ChangeReason.SAMPLE_DATA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +155,7 @@ def _record_put_back(request: HttpRequest, plan: history_undo.Plan) -> None:
     trail.record(
         Action.ADDED if plan.is_new else Action.CHANGED,
         request=request,
-        what=f"{change.kind.label} {change_log.title(change.kind, change.row)}: {PUT_BACK}",
+        what=f"{change.kind.label} {change_log.title(change.kind, change.row)}: {ChangeReason.UNDO}",
         subject=trail.subject_of(plan.record),
         changes={str(what): [old or None, new] for what, old, new in plan.lines},
         are_our_numbers=True,
@@ -258,12 +250,14 @@ def who(row: Any) -> str:
     """Who did it, or what did it by itself."""
     if row.history_user:
         name = row.history_user.get_full_name() or row.history_user.get_username()
-        return _("%(name)s, put back") % {"name": name} if row.history_change_reason == PUT_BACK else name
-    return {
-        BY_SHIFT: _("by itself: shift"),
-        BY_PAUSE: _("by itself: the pause is over"),
-        SAMPLE: _("sample data"),
-    }.get(row.history_change_reason or "", _("the system"))
+        return (
+            _("%(name)s, put back") % {"name": name}
+            if row.history_change_reason == ChangeReason.UNDO
+            else name
+        )
+    if row.history_change_reason in _BY_THE_PORTAL:
+        return str(ChangeReason(row.history_change_reason).label)
+    return _("the system")
 
 
 def _may_put_back(request: HttpRequest, change: Change) -> bool:

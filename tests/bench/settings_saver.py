@@ -19,7 +19,7 @@ django.setup()
 from django.db import transaction  # noqa: E402
 
 from ivrportal.celery import prepare_to_publish  # noqa: E402
-from settings_sync import setting_address
+from settings_sync import setting_address  # noqa: E402
 from settings_sync.delivery import service  # noqa: E402
 from settings_sync.models import Agent, ProviderSetting  # noqa: E402
 

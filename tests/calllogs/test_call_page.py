@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from calllogs.access import redaction
 from calllogs.access.visibility import EVERYTHING
 from calllogs.calls import related_calls, timeline
 from calllogs.models import CallLog, CallNote, CallTag, Listening
@@ -108,7 +109,7 @@ def test_pushes_that_disagree_are_shown_side_by_side_and_no_recording_s_address_
     ],
 )
 def test_a_recording_s_address_is_cut_out_of_a_push(raw, shown):
-    assert timeline.without_recording(raw) == shown
+    assert redaction.without_recording(raw) == shown
 
 
 # --- around ------------------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
-from calllogs import tasks
 from calllogs.intake import erased_callers, replay
 from calllogs.intake.envelope import Received, packed, understood
 from calllogs.intake.storage import store
@@ -37,7 +36,7 @@ from calllogs.models import (
     SavedView,
 )
 from calllogs.models.export import scope_of
-from calllogs.privacy import anonymise, erasure_jobs, file_erasure, late_pushes, table_scan
+from calllogs.privacy import anonymise, erasure_jobs, file_erasure, late_pushes, table_scan, tasks
 from calllogs.privacy.erasure_requests import Refused, ask, number_of
 from calllogs.privacy.number_patterns import is_in, pattern_of, without
 from calllogs.recordings import archive, cache

@@ -15,8 +15,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
-from calllogs import tasks
-from calllogs.exports import files, jobs, lease, requests
+from calllogs.exports import files, jobs, lease, requests, tasks
 from calllogs.models import Export
 from ivrportal.management.commands import sync_run
 from tests.calllogs.exporting import asked, csv_rows, make_calls

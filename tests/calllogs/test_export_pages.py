@@ -9,8 +9,7 @@ from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 
-from calllogs import tasks
-from calllogs.exports import files, jobs, render, requests, streaming
+from calllogs.exports import files, jobs, render, requests, streaming, tasks
 from calllogs.models import CallLog, DepartmentLimit, Export
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from tests.calllogs.exporting import asked, csv_rows, make_calls, sheets, xlsx_rows

@@ -16,7 +16,7 @@ from calllogs.intake.labels import REASON_WORDS, REMARK_WORDS
 from calllogs.intake.push_fields import fields_of, unknown_parameters
 from calllogs.models import CallLog, Push, Refusals
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from ivrportal.common import admin_theme
+from ivrportal.common import pagination
 
 pytestmark = pytest.mark.django_db(transaction=True)
 INBOX = "/admin/calllogs/push/"
@@ -73,7 +73,7 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_pushes(
 
 
 def test_the_list_counts_no_further_than_it_shows(supervisor, push, monkeypatch):
-    monkeypatch.setattr(admin_theme.FirstPages, "most", 3)
+    monkeypatch.setattr(pagination.FirstPages, "most", 3)
     for number in range(5):
         push(GOOD.format(number))
     page = supervisor.get(INBOX)

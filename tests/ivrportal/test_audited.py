@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from calllogs.models import CallLog, Export, Push, PushKey
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from ivrportal.common import admin_theme
+from ivrportal.common import admin_mixins
 from settings_sync.models import AuditEntry, Holiday
 from tests.conftest import PASSWORD
 from tests.ivrportal.deeds import CALLER, DEEDS, SOON, World
@@ -82,7 +82,7 @@ def only_reads(name: str) -> bool:
     for model, one in admin.site._registry.items():
         opts = model._meta
         views = ["add", "change", "delete", *([] if one.get_actions(request) else ["changelist"])]
-        if isinstance(one, admin_theme.ReadOnly) and name in {
+        if isinstance(one, admin_mixins.ReadOnly) and name in {
             f"{opts.app_label}_{opts.model_name}_{view}" for view in views
         }:
             return True

@@ -14,7 +14,7 @@ from ivrportal.audit import admin as screen
 from ivrportal.audit import export, trail
 from ivrportal.audit import models as entries
 from ivrportal.audit.trail import Action
-from ivrportal.common import admin_theme
+from ivrportal.common import pagination
 from settings_sync.models import AuditEntry
 from tests.settings_sync.test_audit import _raw as tamper
 
@@ -119,7 +119,7 @@ def test_a_page_asks_little_and_counts_no_further_than_it_lists(
 ):
     for number in range(12):
         written(f"p{number}")
-    monkeypatch.setattr(admin_theme.FirstPages, "most", 3)
+    monkeypatch.setattr(pagination.FirstPages, "most", 3)
     with django_assert_max_num_queries(12):
         page = auditor.get(TRAIL)
     assert page.context["cl"].result_count == 3

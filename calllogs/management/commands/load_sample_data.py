@@ -15,8 +15,7 @@ from calllogs.callbacks import refresh
 from calllogs.models import CallLog
 from settings_sync import setting_address
 from settings_sync.delivery import service
-from settings_sync.history import change_log
-from settings_sync.models import Agent, Holiday, OfficeHours
+from settings_sync.models import Agent, ChangeReason, Holiday, OfficeHours
 
 # The days on which all of India rests, and which no moon moves.
 NATIONAL_DAYS = {(1, 26): "Republic Day", (8, 15): "Independence Day", (10, 2): "Gandhi Jayanti"}
@@ -93,7 +92,7 @@ def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime
         unknown = kind._default_manager.exclude(pk__in=kind.history.values("id"))
         kind.history.bulk_history_create(
             unknown,
-            default_change_reason=change_log.SAMPLE,
+            default_change_reason=ChangeReason.SAMPLE_DATA,
             default_date=since if kind is OfficeHours else None,
         )
     service.record(
