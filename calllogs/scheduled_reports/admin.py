@@ -62,7 +62,7 @@ class ReportAdmin(model_admin.ModelAdmin):
     compressed_fields = False
 
     class Media:
-        css = {"all": ["portal/watch.css"]}
+        css = {"all": ["portal/alarms.css"]}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -1,6 +1,6 @@
 """Run as a script: become another program that ends when the process that started it ends.
 
-    python -I -S tied.py PARENT_PID SIGNAL USER_ID COMMAND [ARGUMENT…]
+    python -I -S exec_tied.py PARENT_PID SIGNAL USER_ID COMMAND [ARGUMENT…]
 
 Linux delivers SIGNAL when the starting thread is gone, even after `kill -9`; elsewhere nothing is tied. USER_ID
 is a number to change to before, or `-`. A program of its own, because code between fork and exec in a process with

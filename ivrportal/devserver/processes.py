@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_TIED = Path(__file__).with_name("tied.py")
+_TIED = Path(__file__).with_name("exec_tied.py")
 
 
 def start_tied(

@@ -44,8 +44,8 @@ class AgentAdmin(SyncedAdmin):
     change_form_outer_after_template = "settings_sync/agents/form_after.html"
 
     class Media:
-        css = {"all": ["portal/board.css", "portal/changes.css"]}
-        js = ["portal/shifts.js"]
+        css = {"all": ["portal/agents.css", "portal/history.css"]}
+        js = ["portal/agents_shifts.js"]
 
     def get_custom_urls(self) -> Any:
         return (

@@ -45,7 +45,7 @@ class ProviderSettingAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
     )
 
     class Media:
-        js = ["portal/provider.js"]
+        js = ["portal/delivery.js"]
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         return [*self.list_display, *(["send_now"] if control_views.may_control(request) else [])]

@@ -35,7 +35,7 @@ class SyncedAdmin(model_admin.ModelAdmin):
     delete_selected_confirmation_template = "settings_sync/delivery/delete_selected_confirmation.html"
 
     class Media:
-        js = ["portal/preview.js", "portal/provider.js"]
+        js = ["portal/delivery_preview.js", "portal/delivery.js"]
 
     def address_of(self, record: Any) -> str:
         raise NotImplementedError

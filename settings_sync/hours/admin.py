@@ -149,7 +149,7 @@ class OfficeHoursAdmin(SyncedAdmin):
             "opts": self.opts,
             "title": self.opts.verbose_name_plural.capitalize(),
             "subtitle": None,
-            "media": self.media + Media(js=["portal/week.js", "portal/heard.js"]),
+            "media": self.media + Media(js=["portal/hours_week.js", "portal/hours_caller_view.js"]),
             "rows": shown,
             "has_errors": any(one.errors for one in shown),
             "may_edit": self._may_edit(request),

@@ -18,7 +18,7 @@ from simple_history.utils import bulk_update_with_history  # noqa: E402
 from ivrportal.accounts import roles  # noqa: E402
 from settings_sync.models import Agent, Holiday, OfficeHours  # noqa: E402
 from tests.bench.inside import measured  # noqa: E402
-from tests.settings_sync.large_office import large_office  # noqa: E402
+from tests.settings_sync.agents.large_office import large_office  # noqa: E402
 
 PAGES = {
     "Home": "/admin/",

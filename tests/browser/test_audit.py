@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
+from tests.browser.page_checks import looked_at
 
 pytestmark = pytest.mark.browser
 TRAIL = "/admin/settings_sync/auditentry/"

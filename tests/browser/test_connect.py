@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
+from tests.browser.page_checks import looked_at
 from tests.conftest import PUSHES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
-from tests.calllogs.exporting import csv_rows, sheets
+from tests.browser.page_checks import looked_at
+from tests.calllogs.exports.exporting import csv_rows, sheets
 from tests.plugins.demo import start_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

@@ -7,8 +7,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import serious
-from tests.browser.test_whole_way import provider_state
+from tests.browser.page_checks import serious
+from tests.browser.test_end_to_end import provider_state
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

@@ -6,8 +6,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
-from tests.browser.test_desk import INDIA, ring
+from tests.browser.page_checks import looked_at
+from tests.browser.test_callbacks import INDIA, ring
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
+from tests.browser.page_checks import looked_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at
+from tests.browser.page_checks import looked_at
 
 pytestmark = pytest.mark.browser
 SCREENS = [(1366, "light"), (390, "dark"), (1366, "dark"), (390, "light")]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import looked_at, wait_for_document
-from tests.ivrportal.signing_in import code_of
+from tests.browser.page_checks import looked_at, wait_for_document
+from tests.ivrportal.accounts.signing_in import code_of
 from tests.plugins.demo import PASSWORD, start_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-SECURITY = "tests/ivrportal/test_security.py"
-PAGES = "tests/ivrportal/test_pages.py"
-ERASING = "tests/calllogs/test_erasing.py"
-FETCHING = "tests/calllogs/test_recordings_fetch.py"
-SIGHT = "tests/calllogs/test_sight_pages.py"
+SECURITY = "tests/ivrportal/web/test_security.py"
+PAGES = "tests/ivrportal/web/test_pages.py"
+ERASING = "tests/calllogs/privacy/test_erasure_jobs.py"
+FETCHING = "tests/calllogs/recordings/test_fetch.py"
+SIGHT = "tests/calllogs/access/test_visibility_pages.py"
 
 
 def recordings_for_all() -> None:
@@ -77,7 +77,7 @@ def direction_turned() -> None:
 
 def cookies_for_everybody() -> None:
     """The session's cookie travels without TLS too. Planted into the environment of a portal of production."""
-    from tests.ivrportal import test_security
+    from tests.ivrportal.web import test_security
 
     test_security.ASKED = test_security.ASKED.replace(
         "import json\n",
@@ -161,7 +161,7 @@ def looks_unrecorded() -> None:
 BUGS: dict[str, tuple[Callable[[], None], str]] = {
     "recordings for all": (
         recordings_for_all,
-        "tests/calllogs/test_recordings.py::test_office_managers_do_not_listen_and_strangers_see_the_login",
+        "tests/calllogs/recordings/test_playback.py::test_office_managers_do_not_listen_and_strangers_see_the_login",
     ),
     "redirects unchecked": (redirects_unchecked, f"{FETCHING}::test_every_redirect_is_checked_as_the_first"),
     "back is believed": (back_is_believed, f"{SECURITY}::test_no_address_leads_out_of_the_portal"),
@@ -183,7 +183,10 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
         late_pushes_believed,
         f"{ERASING}::test_a_late_repeat_of_an_erased_call_brings_no_number_back",
     ),
-    "anybody erases": (anybody_erases, "tests/calllogs/test_erasing_page.py::test_only_administrators_erase"),
+    "anybody erases": (
+        anybody_erases,
+        "tests/calllogs/privacy/test_erasure_views.py::test_only_administrators_erase",
+    ),
     "numbers for everybody": (
         numbers_for_everybody,
         f"{SIGHT}::test_who_sees_no_numbers_finds_none_in_any_answer",
@@ -194,16 +197,19 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "guesses without end": (
         guesses_without_end,
-        "tests/ivrportal/test_throttle.py::test_five_failures_lock_the_account_at_this_address_with_a_sentence",
+        "tests/ivrportal/accounts/test_login_throttle.py::test_five_failures_lock_the_account_at_this_address_with_a_sentence",
     ),
     "password is enough": (
         password_is_enough,
-        "tests/ivrportal/test_second_factor.py::test_with_the_password_alone_no_page_gives_anything",
+        "tests/ivrportal/accounts/test_second_factor.py::test_with_the_password_alone_no_page_gives_anything",
     ),
-    "changed entries hold": (changed_entries_hold, "tests/settings_sync/test_audit.py::test_tampering_shows"),
+    "changed entries hold": (
+        changed_entries_hold,
+        "tests/ivrportal/audit/test_trail.py::test_tampering_shows",
+    ),
     "looks unrecorded": (
         looks_unrecorded,
-        "tests/ivrportal/test_audited.py::test_what_tells_of_callers_is_an_entry_that_holds_their_digests",
+        "tests/ivrportal/audit/test_every_action.py::test_what_tells_of_callers_is_an_entry_that_holds_their_digests",
     ),
 }
 

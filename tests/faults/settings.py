@@ -154,7 +154,7 @@ def _machine(kind: str) -> Callable[[Options], str]:
             f"--hypothesis-seed={options.seed}",
         ]
         done = subprocess.run(
-            [*command, "-p", "no:cacheprovider", "tests/settings_sync/test_machine.py"],
+            [*command, "-p", "no:cacheprovider", "tests/settings_sync/delivery/test_state_machine.py"],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -1,0 +1,445 @@
+"""Fetching a recording: which addresses no fetch may reach, and servers that hang, lie, redirect or send no sound."""
+
+import contextlib
+import io
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from calllogs.recordings import url_policy
+from calllogs.recordings.audio_types import kind_of
+from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
+from calllogs.recordings.fetch import Got, Limits, fetch
+from calllogs.recordings.http_ranges import Wish, content_range, wish_of
+from settings_sync.simulator.sample_audio import tone
+from tests.settings_sync.delivery.raw_server import answer, hold, read_request, reset, saying, serving
+
+LOOPBACK = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
+LIMITS = Limits(deadline_s=0.5, connect_s=0.3, allowed=LOOPBACK, max_bytes=1_000_000)
+SOUND = b"ID3" + bytes(range(256)) * 40
+AUDIO = "Content-Type: audio/mpeg\r\n"
+
+
+def got(url, *, span=None, limits=LIMITS):
+    into = io.BytesIO()
+    result = fetch(url, into, limits=limits, span=span)
+    return result, into.getvalue()
+
+
+def cause(url, **rest):
+    with pytest.raises(NotAvailable) as caught:
+        got(url, **rest)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return caught.value.cause
+
+
+# --- addresses ---------------------------------------------------------------------------------------------
+
+INNER = re.findall(
+    r"\S+",
+    """
+127.0.0.1 127.1.2.3 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.1.1 100.64.0.1
+100.127.255.255 100.100.100.200 169.254.169.254 169.254.0.1 192.0.0.1 192.0.0.170 192.0.0.192 192.0.2.1 192.88.99.1
+198.18.0.1 198.19.255.255 198.51.100.7 203.0.113.9 224.0.0.1 233.252.0.1 239.255.255.250 240.0.0.1 255.255.255.255
+168.63.129.16
+:: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:8.8.8.8 ::ffff:0:127.0.0.1 64:ff9b::7f00:1 64:ff9b::808:808
+64:ff9b:1::a00:1 2002:7f00:1:: 2002:a00:1:: 2002:808:808:: 2001:0:7f00:1:: 2001::1 2001:db8::1 2001:10::1 2001:20::1
+3fff::1 100::1 fc00::1 fd00:ec2::254 fe80::1 fe80::1%lo fec0::1 feff::1 ff02::1 ff0e::1 5f00::1 4000::1
+2600:1f00::5efe:7f00:1 2600:1f00::200:5efe:a00:1 2620:4f:8000::1
+64:ff9b::a9fe:a9fe 64:ff9b:1:ffff::1 2002:a9fe:a9fe:: 2001:0:a9fe:a9fe::1 ::ffff:169.254.169.254 ::a9fe:a9fe fd00::1
+fd12:3456:789a::1 ff01::1 ff05::2 192.0.0.8 192.0.0.255 198.18.255.1 0.255.255.255 255.0.0.1 192.175.48.1
+""",
+)
+PUBLIC = re.findall(
+    r"\S+",
+    "8.8.8.8 1.1.1.1 172.15.0.1 172.32.0.1 100.63.0.1 192.0.1.1 198.17.0.1 223.255.255.254 2606:4700::1111 2a00::1",
+)
+
+
+@pytest.mark.parametrize("address", INNER)
+def test_no_inner_address_in_any_disguise_is_fetched_from(address):
+    host = f"[{address.partition('%')[0]}]" if ":" in address else address
+    assert cause(f"http://{host}/a.mp3", limits=Limits(deadline_s=5)) == Cause.INNER
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_addresses_are_public(address):
+    assert url_policy.is_public(url_policy.ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "localhost", "LOCALHOST.", "127.0.0.1.", "0x7f.1",
+        "017700000001", "0x7f.0x0.0x0.0x1", "127.0.1", "0000.0.0.0", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376",
+        "127\u30020\u30020\u30021", "\uff11\uff12\uff17.0.0.1", "localhost\u3002", "\u2460\u2461\u2466.0.0.1",
+        "127.0.0.1%00.example.com", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[::127.0.0.1]",
+    ],
+)  # fmt: skip
+def test_other_spellings_of_this_machine_are_this_machine(host):
+    refused = {Cause.INNER, Cause.UNKNOWN_HOST, Cause.NO_ADDRESS}
+    assert cause(f"http://{host}/", limits=Limits(deadline_s=5)) in refused
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "a.mp3", "//8.8.8.8/a", "ftp://8.8.8.8/a", "file:///etc/passwd", "javascript:alert(1)", "data:audio/wav,",
+        "gopher://8.8.8.8/", "http://", "http:///a", "http://user@8.8.8.8/", "http://user:word@8.8.8.8/",
+        "http://@8.8.8.8/", "http://8.8.8.8:25/", "http://8.8.8.8:22/", "http://8.8.8.8:0/", "http://8.8.8.8:99999/",
+        "http://8.8.8.8:x/", "http://[::1/", "http://8.8.8.8\\@127.0.0.1/", "http://8.8.8.8/a b",
+        "http://8.8.8.8/\r\nX: y",
+        "http://8.8.8.8/" + "a" * 2000,
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_web_address_is_refused(url):
+    assert cause(url) == Cause.NO_ADDRESS
+
+
+def names(monkeypatch, *found):
+    """Every name has these addresses, one list for each time it is asked for."""
+    answers, ask = iter(found), socket.getaddrinfo
+
+    def look_up(host, port, *rest, **more):
+        if not host.endswith(".test"):
+            return ask(host, port, *rest, **more)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in next(answers)]
+
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", look_up)
+
+
+def test_a_name_with_one_inner_address_among_public_ones_is_refused(monkeypatch):
+    names(monkeypatch, ["8.8.8.8", "10.0.0.1"])
+    assert cause("http://recordings.test/") == Cause.INNER
+
+
+def test_a_name_is_asked_for_once_and_the_connection_goes_to_that_answer(monkeypatch):
+    """Between the check and the use, the name would have become this machine."""
+    connected = []
+    monkeypatch.setattr(
+        "calllogs.recordings.fetch.socket.create_connection",
+        lambda address, *_: connected.append(address) or (_ for _ in ()).throw(OSError()),
+    )
+    names(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
+    assert cause("http://recordings.test/") == Cause.NO_CONNECTION
+    assert connected == [("8.8.8.8", 80)]
+
+
+def test_a_name_server_that_hangs_is_waited_for_no_longer_than_the_deadline(monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", lambda *_, **__: released.wait(5) and [])
+    started = time.monotonic()
+    assert cause("http://recordings.test/") == Cause.TOO_SLOW
+    assert time.monotonic() - started < 1
+    released.set()
+
+
+def test_a_name_that_nobody_knows_is_told_so(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "no")
+
+    monkeypatch.setattr(url_policy.socket, "getaddrinfo", unknown)
+    assert cause("http://recordings.test/") == Cause.UNKNOWN_HOST
+
+
+# --- TLS ---------------------------------------------------------------------------------------------------
+
+CERTIFICATE = Path(__file__).parent / "certificates" / "recordings.test.pem"
+
+
+def over_tls(asked):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    context.sni_callback = lambda _sock, name, _context: asked.append(name)
+
+    def act(connection):
+        with contextlib.suppress(ssl.SSLError), context.wrap_socket(connection, server_side=True) as secure:
+            asked.append(read_request(secure))
+            secure.sendall(answer(SOUND, head=AUDIO))
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("host", "verify", "result"),
+    [
+        ("recordings.test", str(CERTIFICATE), "sound"),
+        ("other.test", str(CERTIFICATE), Cause.UNTRUSTED),  # another's certificate
+        ("recordings.test", True, Cause.UNTRUSTED),  # nobody known vouches for it
+    ],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_certificate_is_checked_against_the_name_though_the_address_is_pinned(
+    monkeypatch, host, verify, result
+):
+    asked = []
+    limits = Limits(deadline_s=3, allowed=LOOPBACK, verify=verify)
+    with serving(over_tls(asked)) as url:
+        port = int(url.rpartition(":")[2])
+        names(monkeypatch, ["127.0.0.1"])
+        address = f"https://{host}:{port}/a.mp3"
+        if result == "sound":
+            assert got(address, limits=limits)[1] == SOUND
+            assert f"Host: {host}:{port}".encode() in asked[1]
+        else:
+            assert cause(address, limits=limits) == result
+    assert asked[0] == host
+
+
+# --- servers -----------------------------------------------------------------------------------------------
+
+
+def drip(connection):
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Length: 9000\r\n\r\nID3")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def drip_head(connection):
+    read_request(connection)
+    for sign in b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n" * 100:
+        connection.sendall(bytes([sign]))
+        time.sleep(0.05)
+
+
+def drip_without_length(connection):
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n\r\nID3")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("act", [hold, drip, drip_head, drip_without_length])
+def test_the_whole_fetch_has_one_deadline(act):
+    with serving(act) as url:
+        started = time.monotonic()
+        assert cause(url) == Cause.TOO_SLOW
+        assert time.monotonic() - started < LIMITS.deadline_s + 0.4
+
+
+def ended(head, body=b""):
+    return saying(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n" + head + b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (ended(b"Content-Length: 20000", SOUND), Cause.BROKE_OFF),
+        (ended(b"Content-Length: 5000000", SOUND), Cause.TOO_BIG),
+        (ended(b"Content-Length: 0"), Cause.EMPTY),
+        (ended(b"Connection: close", b"ID3" + bytes(1_100_000)), Cause.TOO_BIG),
+        (ended(b"Transfer-Encoding: chunked", b"5\r\nID3ab\r\nzz\r\n"), Cause.BROKE_OFF),
+        (ended(b"Content-Encoding: gzip\r\nContent-Length: 3", b"ID3"), Cause.FAILED),
+        (
+            saying(answer(b"<!doctype html><title>Sign in</title>", head="Content-Type: text/html\r\n")),
+            Cause.NOT_SOUND,
+        ),
+        (saying(answer(b"\n <html>" + bytes(90), head=AUDIO)), Cause.NOT_SOUND),
+        (
+            saying(answer(b"MZ" + bytes(90), head="Content-Type: application/octet-stream\r\n")),
+            Cause.NOT_SOUND,
+        ),
+        (saying(answer(b"gone", status="404 Not Found")), Cause.GONE),
+        (saying(answer(b"gone", status="410 Gone")), Cause.GONE),
+        (saying(answer(b"no", status="403 Forbidden")), Cause.FORBIDDEN),
+        (saying(answer(b"oh", status="500 Error")), Cause.FAILED),
+        (saying(answer(b"", status="302 Found")), Cause.FAILED),
+        (saying(b"no HTTP at all\r\n\r\n"), Cause.BROKE_OFF),
+        (lambda connection: (read_request(connection), reset(connection)), Cause.BROKE_OFF),
+    ],
+)
+def test_whatever_a_server_does_is_one_of_our_causes(act, expected):
+    with serving(act) as url:
+        assert cause(url) == expected
+
+
+def test_a_port_where_nobody_listens_is_told_so():
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    assert cause(f"http://127.0.0.1:{port}/") == Cause.NO_CONNECTION
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("http://169.254.169.254/latest/meta-data/", Cause.INNER),
+        ("http://[::ffff:10.0.0.1]/", Cause.INNER),
+        ("file:///etc/passwd", Cause.NO_ADDRESS),
+        ("http://user:word@8.8.8.8/", Cause.NO_ADDRESS),
+        ("/again", Cause.REDIRECTS),
+    ],
+)
+def test_every_redirect_is_checked_as_the_first(target, expected):
+    asked = []
+
+    def act(connection):
+        asked.append(read_request(connection))
+        connection.sendall(answer(b"", status="302 Found", head=f"Location: {target}\r\n"))
+
+    with serving(act) as url:
+        assert cause(url, limits=Limits(deadline_s=3, allowed=LOOPBACK)) == expected
+    assert len(asked) == (4 if expected == Cause.REDIRECTS else 1)
+
+
+def test_a_redirect_to_a_good_address_is_followed_without_telling_where_from():
+    asked = []
+
+    def act(connection):
+        request = read_request(connection)
+        asked.append(request.lower())
+        first = request.startswith(b"GET /first")
+        reply = answer(b"", status="302 Found", head="Location: /second?a=1\r\nSet-Cookie: a=b\r\n")
+        connection.sendall(reply if first else answer(SOUND, head=AUDIO))
+
+    with serving(act) as url:
+        assert got(f"{url}/first?token=secret#x")[1] == SOUND
+    assert asked[1].startswith(b"get /second?a=1 ")
+    assert not any(word in asked[1] for word in (b"referer", b"cookie", b"secret", b"authorization"))
+
+
+def test_neither_a_proxy_nor_a_netrc_of_the_environment_matters(monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login a password b\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    asked = []
+    with serving(
+        lambda each: (asked.append(read_request(each)), each.sendall(answer(SOUND, head=AUDIO)))
+    ) as url:
+        assert got(url)[1] == SOUND
+    assert b"authorization" not in asked[0].lower()
+
+
+def test_no_address_and_no_token_stands_in_a_log_line(caplog):
+    """Not even that of a header that cannot be read, which urllib3 would warn of with the whole address."""
+    broken = answer(SOUND, head=AUDIO + "a header: without\r\n: its name\r\n")
+    with caplog.at_level(logging.DEBUG), serving(saying(broken)) as url, contextlib.suppress(NotAvailable):
+        got(f"{url}/a.mp3?signature=canary")
+    assert "canary" not in caplog.text
+
+
+# --- parts -------------------------------------------------------------------------------------------------
+
+
+def in_parts(connection):
+    request = read_request(connection).decode()
+    first, last = request.partition("Range: bytes=")[2].partition("\r\n")[0].split("-")
+    part = SOUND[int(first) : int(last) + 1]
+    told = f"Content-Range: bytes {first}-{int(first) + len(part) - 1}/{len(SOUND)}\r\n"
+    connection.sendall(answer(part, status="206 Partial Content", head=AUDIO + told))
+
+
+def test_a_part_is_asked_for_as_a_part():
+    with serving(in_parts) as url:
+        assert got(url, span=(100, 199)) == (Got(100, 100, len(SOUND), "audio/mpeg"), SOUND[100:200])
+        whole, data = got(url, span=(0, 10**6))
+    assert whole.is_whole
+    assert data == SOUND
+
+
+def test_a_server_that_knows_no_ranges_sends_the_whole():
+    with serving(saying(answer(SOUND, head=AUDIO))) as url:
+        assert got(url, span=(100, 199)) == (Got(0, len(SOUND), len(SOUND), "audio/mpeg"), SOUND)
+
+
+@pytest.mark.parametrize("told", ["bytes 5-9/*", "bytes 0-4/100", "bytes 5-200/100", "pages 5-9/100", ""])
+def test_a_part_that_makes_no_sense_is_not_used(told):
+    """Then the whole is fetched, without asking for a part."""
+
+    def act(connection):
+        if b"Range:" in read_request(connection):
+            head = AUDIO + (f"Content-Range: {told}\r\n" if told else "")
+            connection.sendall(answer(b"abcde", status="206 Partial Content", head=head))
+        else:
+            connection.sendall(answer(SOUND, head=AUDIO))
+
+    with serving(act) as url:
+        assert got(url, span=(5, 9))[1] == SOUND
+
+
+@pytest.mark.parametrize("length", [3, 9])
+def test_a_part_of_another_length_than_told_is_broken(length):
+    told = f"{AUDIO}Content-Range: bytes 5-9/100\r\n"
+    with serving(saying(answer(b"x" * length, status="206 Partial Content", head=told))) as url:
+        assert cause(url, span=(5, 9)) == Cause.BROKE_OFF
+
+
+def test_beyond_the_end_there_is_nothing():
+    reply = answer(b"", status="416 Range Not Satisfiable", head="Content-Range: bytes */500\r\n")
+    with serving(saying(reply)) as url, pytest.raises(OutOfRange) as caught:
+        got(url, span=(900, 999))
+    assert caught.value.total == 500
+
+
+@pytest.mark.parametrize(
+    ("header", "span"),
+    [
+        ("bytes=0-", (0, 99)), ("bytes=0-0", (0, 0)), ("bytes=10-19", (10, 19)), ("bytes=90-500", (90, 99)),
+        ("bytes=-5", (95, 99)), ("bytes=-500", (0, 99)), ("BYTES=1-2", (1, 2)),
+        ("bytes=100-", None), ("bytes=-0", None),
+    ],
+)  # fmt: skip
+def test_a_range_is_understood(header, span):
+    assert wish_of(header).within(100) == span
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1-2,4-5", "pages=1-2", "bytes=٣-٤",
+     "bytes=1-" + "9" * 40],
+)  # fmt: skip
+def test_what_is_no_single_range_means_everything(header):
+    assert wish_of(header) is None
+
+
+def test_a_content_range_has_to_make_sense():
+    assert content_range("bytes 0-9/10") == (0, 9, 10)
+    assert [content_range(text) for text in ("bytes 0-10/10", "bytes 9-0/10", "bytes 0-9/*", "0-9/10")] == [
+        None
+    ] * 4
+    assert Wish(3, None).within(3) is None
+
+
+# --- sounds ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declared", "beginning", "kind"),
+    [
+        ("audio/x-wav; charset=utf-8", tone(1)[:64], "audio/wav"),
+        ("application/octet-stream", tone(1)[:64], "audio/wav"),
+        ("", b"OggS" + bytes(60), "audio/ogg"),
+        ("binary/octet-stream", b"\xff\xfb\x90\x64" + bytes(60), "audio/mpeg"),
+        ("application/octet-stream", b"\xff\xf1\x50\x80" + bytes(60), "audio/aac"),
+        ("video/mp4", bytes(4) + b"ftypM4A " + bytes(52), "audio/mp4"),
+        ("audio/vnd.provider", b"whatever it is", "audio/vnd.provider"),
+        ("AUDIO/MPEG", None, "audio/mpeg"),
+        ("application/octet-stream", None, ""),
+    ],
+)
+def test_a_sound_is_known_by_its_beginning_or_by_its_name(declared, beginning, kind):
+    assert kind_of(declared, beginning) == kind
+
+
+@pytest.mark.parametrize(
+    ("declared", "beginning"),
+    [
+        ("text/html", b"ID3"), ("image/png", b"ID3"), ("audio/<script>", b"ID3"), ("audio/mpeg", b"<?xml version"),
+        ("audio/mpeg", b"\xef\xbb\xbf <!doctype"), ("application/octet-stream", b"PK\x03\x04"), ("", b""),
+    ],
+)  # fmt: skip
+def test_what_is_no_sound_is_none_whatever_it_is_called(declared, beginning):
+    with pytest.raises(NotAvailable):
+        kind_of(declared, beginning)
