@@ -14,14 +14,14 @@ from django.db import models
 from django.db.models import Exists, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
-from calllogs.intake.envelope import understood
+from calllogs.intake.envelope import parse_push
 from calllogs.intake.parser import ParsedCall
 from calllogs.intake.storage import as_received
 from calllogs.models import CallLog, Push
-from calllogs.models.feed_progress import ReadingProgress
+from calllogs.models.feed_progress import FeedProgress
 
 READ = ["push_id", "call_id", "gaps", "read_at"]  # the fields of a progress that reading sets
-P = TypeVar("P", bound=ReadingProgress)
+P = TypeVar("P", bound=FeedProgress)
 
 AT_ONCE = 1000
 GAP_S = 600
@@ -46,7 +46,7 @@ class Newest:
     call_id: int
 
 
-def pending(progress: type[ReadingProgress], noted: type[models.Model] | None) -> Pending | None:
+def pending(progress: type[FeedProgress], noted: type[models.Model] | None) -> Pending | None:
     """What there is to read for a copy; None if it is level. One query.
 
     `noted`: what is to be looked at again, if there is such a thing.
@@ -78,14 +78,14 @@ def newest() -> Newest:
     return Newest(*(pk or 0 for pk in ids))
 
 
-def go_on_from(progress: ReadingProgress, seen: Newest) -> None:
+def set_cursor(progress: FeedProgress, seen: Newest) -> None:
     """All calls were read after `seen`. Fields are set, not saved."""
     progress.push_id = max(progress.push_id, seen.push_id - LOOK_BACK, 0)
     progress.call_id = max(progress.call_id, seen.call_id)  # a call has a push, but for sample data
     progress.gaps = []
 
 
-def held(progress: type[P]) -> P | None:
+def lock_progress(progress: type[P]) -> P | None:
     """The copy's progress, locked in this transaction; None if it was never built, or somebody else is at it."""
     return (
         progress._default_manager.select_for_update(skip_locked=True)
@@ -108,7 +108,7 @@ def build(progress: type[P], work: Callable[[QuerySet[P], dt.datetime], int]) ->
         mine.update(building_until=None)
 
 
-def read(progress: ReadingProgress, field: str, *, most: int) -> tuple[set[Any], bool]:
+def read(progress: FeedProgress, field: str, *, most: int) -> tuple[set[Any], bool]:
     """The values of a call's field in all calls that changed, at most so many pushes and calls of each; is there more?
 
     Where pushes disagree, what the earlier ones told is among them: the call may have had it before. The progress must
@@ -133,7 +133,7 @@ Found = tuple[
 ]  # a push, its call, whether pushes disagree, the call's value
 
 
-def _new_pushes(progress: ReadingProgress, field: str, most: int) -> list[Found]:
+def _new_pushes(progress: FeedProgress, field: str, most: int) -> list[Found]:
     rows = list(_pushes(Q(pk__gt=progress.push_id), field)[:most])
     if rows:
         noticed = timezone.now().timestamp()
@@ -143,7 +143,7 @@ def _new_pushes(progress: ReadingProgress, field: str, most: int) -> list[Found]
     return rows
 
 
-def _pushes_in_gaps(progress: ReadingProgress, field: str) -> list[Found]:
+def _pushes_in_gaps(progress: FeedProgress, field: str) -> list[Found]:
     gaps = progress.gaps = _without_old(progress.gaps, timezone.now().timestamp())
     if not gaps:
         return []
@@ -185,5 +185,5 @@ def _told(calls: set[int]) -> list[ParsedCall]:
     if not calls:
         return []
     pushes = Push.objects.filter(call_id__in=calls)
-    told = (understood(as_received(push), mends=push.mends) for push in pushes)
+    told = (parse_push(as_received(push), mends=push.mends) for push in pushes)
     return [one.call for one in told if one.call is not None]

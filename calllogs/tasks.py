@@ -62,7 +62,7 @@ def refresh_missed() -> None:
     is_more = refresh.refresh()
     while is_more and time.monotonic() < until:
         is_more = refresh.refresh()
-    refresh.age()
+    refresh.mark_old()
     if not is_more:
         hourly_counts.keep()
 
@@ -77,7 +77,7 @@ def rebuild_missed() -> None:
 def watch() -> None:
     """Every minute: is a report due, is anything the matter? Whoever is to know is told at once."""
     generate.due()
-    service.look()
+    service.evaluate_all()
     outbox.send_due(budget_s=10)
 
 

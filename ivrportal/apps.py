@@ -39,4 +39,4 @@ def _keep_roles(app_config: AppConfig, **told: Any) -> None:
     with_models = [config for config in apps.get_app_configs() if config.models_module is not None]
     known = told.get("apps", apps)  # as the migrations have left them: perhaps without roles, on the way back
     if app_config == with_models[-1] and "permission" in known.all_models["auth"]:
-        roles.ensure()
+        roles.sync_groups()

@@ -5,16 +5,16 @@ import gc
 from ivrportal.wsgi import application as _pages  # first: it sets Django up
 
 # isort: split
-from calllogs.intake.endpoint import with_door
+from calllogs.intake.endpoint import push_endpoint_middleware
 from ivrportal.celery import prepare_to_publish
-from ivrportal.web.wsgi_adapter import in_threads
+from ivrportal.web.wsgi_adapter import wsgi_to_asgi
 
 PAGES_AT_ONCE = 16  # in each process
 
 prepare_to_publish()
 
 # The provider's door is outermost: a push reaches it whatever Django thinks of the request.
-application = with_door(in_threads(_pages, PAGES_AT_ONCE))
+application = push_endpoint_middleware(wsgi_to_asgi(_pages, PAGES_AT_ONCE))
 
 # What is loaded by now stays for good: the collector need not look through it again and again, beside the pushes.
 gc.collect()

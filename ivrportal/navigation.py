@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 
 # Attribute of a request whose page has counted the missed callers already.
 MISSED_CALLERS = "portal_missed_callers"
@@ -37,7 +37,7 @@ class Page:
         user: Any = request.user
         if not user.has_perm(self.permission):
             return False
-        return not (self.for_whole_office and sight_of(user).is_limited)
+        return not (self.for_whole_office and visibility_for(user).is_limited)
 
     def entry(self, request: HttpRequest) -> dict[str, Any]:
         """The entry as the theme takes it."""

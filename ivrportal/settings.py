@@ -99,9 +99,10 @@ INSTALLED_APPS = [
     "calllogs",
 ]
 MIDDLEWARE = [
-    "ivrportal.observability.request_ids.named",  # first: every line of a request, and its answer, has its id
-    "ivrportal.observability.request_metrics.counted",
-    "ivrportal.web.security_headers.headers",
+    # First: every log line of a request, and its response, carries the request's id.
+    "ivrportal.observability.request_ids.request_id_middleware",
+    "ivrportal.observability.request_metrics.request_metrics_middleware",
+    "ivrportal.web.security_headers.security_headers_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -424,17 +425,18 @@ PORTAL_URL = env.str(
 # --- Sign-in ---------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: who failed too often is not even asked for the password
-    "ivrportal.accounts.auth_backend.PermissionsAtOnce",
+    "ivrportal.accounts.auth_backend.SingleQueryBackend",
+    "ivrportal.permissions.PermissionsAtOnce",  # for sessions that began under release 0.1
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "ivrportal.accounts.password_validation.NotTooLong"},
-    {"NAME": "ivrportal.accounts.password_validation.NotARow"},
-    {"NAME": "ivrportal.accounts.password_validation.NotOurNames"},
+    {"NAME": "ivrportal.accounts.password_validation.MaximumLengthValidator"},
+    {"NAME": "ivrportal.accounts.password_validation.KeyboardSequenceValidator"},
+    {"NAME": "ivrportal.accounts.password_validation.SiteNameValidator"},
 ]
-PASSWORD_HASHERS = ["ivrportal.accounts.password_validation.SameSignsHasher"]
+PASSWORD_HASHERS = ["ivrportal.accounts.password_validation.NfkcPBKDF2Hasher"]
 # Roles whose people must have a second factor; a superuser counts as having every role.
 SECOND_FACTOR_ROLES = env.list(
     "SECOND_FACTOR_ROLES", default=[] if DEMO else ["Supervisors", "Auditors", "Administrators"]

@@ -7,7 +7,7 @@ from django.template.response import TemplateResponse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from ivrportal import navigation
 from ivrportal.common import admin_theme
 from ivrportal.observability import gauges
@@ -71,7 +71,7 @@ class PortalSite(admin_theme.AdminSite):
         from calllogs.alarms import views as alarms_views
         from calllogs.dashboard import query_params
         from calllogs.dashboard import views as dashboard_views
-        from calllogs.dashboard.page_model import Waiting
+        from calllogs.dashboard.page_model import MissedCallerCounts
         from settings_sync import coverage
         from settings_sync.delivery import account_status, banner
         from settings_sync.hours import caller_view as hours_caller_view
@@ -81,13 +81,13 @@ class PortalSite(admin_theme.AdminSite):
         week: Any = SimpleLazyObject(lambda: hours_caller_view.week(gate=lambda: gate.shut))
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
         asked = query_params.from_query(request.GET)
-        now = gauges.now(sight_of(request.user).departments, then=asked.period.before().end)
+        now = gauges.now(visibility_for(request.user).departments, then=asked.period.before().end)
         setattr(
             request, navigation.MISSED_CALLERS, now.missed_callers
         )  # counted once for the page and its navigation
         context = {
             "now": now,
-            "sees_all": not sight_of(request.user).is_limited,
+            "sees_all": not visibility_for(request.user).is_limited,
             "agents": len(agents),
             "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
             "heard_week": week,
@@ -96,7 +96,10 @@ class PortalSite(admin_theme.AdminSite):
             # The banner and the strip of days ask about the same account.
             "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
             **dashboard_views.context(
-                request, asked, agents=agents, waiting=Waiting(now.missed_callers, now.missed_callers_then)
+                request,
+                asked,
+                agents=agents,
+                waiting=MissedCallerCounts(now.missed_callers, now.missed_callers_then),
             ),
         }
         return super().index(request, {**context, **(extra_context or {})})

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from settings_sync import schedule, setting_address
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours
-from settings_sync.schedule import Heard
+from settings_sync.schedule import CallerHears
 
 SURE = "sure"
 TODAY = ("today_opens", "today_closes", "today_off")
@@ -65,7 +65,7 @@ def _closes_at(row: dict[str, Any], local: dt.datetime) -> dt.time | None:
         opens_at=row["today_opens"],
         closes_at=row["today_closes"],
     )
-    is_open = plan.opens_at is not None and schedule.said(plan, local.time()).heard == Heard.OPEN
+    is_open = plan.opens_at is not None and schedule.answer_for(plan, local.time()).heard == CallerHears.OPEN
     return plan.closes_at if is_open else None
 
 

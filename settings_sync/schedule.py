@@ -15,17 +15,17 @@ from settings_sync.models.provider_setting import State
 LAST_MINUTE = dt.time(23, 59)  # stands for midnight: the provider takes no later end
 
 
-class Heard(StrEnum):
+class CallerHears(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     HOLIDAY = "holiday"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScheduleAnswer:
     """`rule` says why, in words; `address` is the setting that decides, and `is_in_force` whether it is confirmed."""
 
-    heard: Heard
+    heard: CallerHears
     rule: str
     address: str
     is_in_force: bool
@@ -49,29 +49,29 @@ class DayPlan:
         return setting_address.WEEKDAYS[self.date.weekday()]
 
 
-def at(moment: dt.datetime) -> Answer:
+def at(moment: dt.datetime) -> ScheduleAnswer:
     """What a caller hears at an aware moment, by the portal's zone and records."""
     local = timezone.localtime(moment)
-    return said(days(local.date(), 1)[0], local.time())
+    return answer_for(days(local.date(), 1)[0], local.time())
 
 
-def said(plan: DayPlan, time: dt.time) -> Answer:
+def answer_for(plan: DayPlan, time: dt.time) -> ScheduleAnswer:
     """The same for a time of a day whose plan is known."""
     if plan.holiday is not None:
         day = date_format(plan.date, "j M Y")
         rule = _("Holiday: %(name)s") % {"name": plan.holiday or day}
-        return Answer(Heard.HOLIDAY, rule, plan.address, plan.is_in_force)
+        return ScheduleAnswer(CallerHears.HOLIDAY, rule, plan.address, plan.is_in_force)
     if plan.opens_at is None or plan.closes_at is None:
         rule = _("No hours are set for %(day)s: the provider's own apply.") % {"day": _(plan.weekday)}
-        return Answer(Heard.OPEN, rule, plan.address, False)
+        return ScheduleAnswer(CallerHears.OPEN, rule, plan.address, False)
     names = {
         "day": date_format(plan.date, "j M Y") if plan.is_other else _(plan.weekday),
         "opens": time_format(plan.opens_at, "H:i"),
         "closes": time_format(plan.closes_at, "H:i"),
     }
     rule = _("%(day)s: open from %(opens)s to %(closes)s") % names
-    found = Heard.OPEN if is_open(plan.opens_at, plan.closes_at, time) else Heard.CLOSED
-    return Answer(found, rule, plan.address, plan.is_in_force)
+    found = CallerHears.OPEN if is_open(plan.opens_at, plan.closes_at, time) else CallerHears.CLOSED
+    return ScheduleAnswer(found, rule, plan.address, plan.is_in_force)
 
 
 def is_open(opens_at: dt.time, closes_at: dt.time, time: dt.time) -> bool:

@@ -19,7 +19,7 @@ from settings_sync.models import Agent, ChangeReason, Circuit, Shift
 from settings_sync.schedule import LAST_MINUTE
 
 
-def turn(now: dt.datetime | None = None) -> list[int]:
+def apply_due_changes(now: dt.datetime | None = None) -> list[int]:
     """Switch what is due; the ids of the settings that changed."""
     now = now or timezone.now()
     if not _is_due(now):
@@ -28,7 +28,7 @@ def turn(now: dt.datetime | None = None) -> list[int]:
         Circuit.take_turn()
         switched = _end_pauses(now) | _pass_shift_edges(now)
         addresses = [setting_address.agent_address(number) for number in sorted(switched)]
-        return reconcile.level([*addresses, *_week()], trigger="clock")
+        return reconcile.reconcile([*addresses, *_week()], trigger="clock")
 
 
 def _week() -> list[str]:
@@ -67,7 +67,7 @@ def _end_pauses(now: dt.datetime) -> set[str]:
         shifts = list(agent.shifts.all())
         _set(agent, is_on=not shifts or is_in_shift(shifts, timezone.localtime(now)))
         agent.off_until = None
-        settle(
+        acknowledge_past_edges(
             agent, now
         )  # what the shifts wanted meanwhile is done with it: one switch, one line in the history
     _save(agents, ["availability", "off_until", "shift_edge_at"], why=ChangeReason.PAUSE_OVER)
@@ -94,7 +94,7 @@ def _pass_shift_edges(now: dt.datetime) -> set[str]:
     return {agent.number for agent in switched}
 
 
-def settle(agent: Agent, now: dt.datetime) -> None:
+def acknowledge_past_edges(agent: Agent, now: dt.datetime) -> None:
     """The agent stands as wanted at this moment, so that only later edges of shifts act. Does not save."""
     if (
         agent.shift_edge_at is not None

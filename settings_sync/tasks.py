@@ -6,7 +6,7 @@ from celery import shared_task
 
 from settings_sync import scheduler
 from settings_sync.delivery import reconcile as reconcile_module
-from settings_sync.delivery.tasks import deliver, nudge
+from settings_sync.delivery.tasks import deliver, enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 @shared_task
 def sweep() -> None:
     """Apply what has become due by the clock, then deliver what was saved but not enqueued."""
-    scheduler.turn()
+    scheduler.apply_due_changes()
     deliver()
 
 
@@ -23,5 +23,5 @@ def reconcile() -> None:
     """Correct settings that were changed without `delivery.service`, and count them."""
     if repaired := reconcile_module.repair():
         logger.warning("%d settings had been changed without an intent; mended", len(repaired))
-        nudge([None])
+        enqueue([None])
     reconcile_module.forget_retired()

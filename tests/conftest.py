@@ -114,7 +114,7 @@ def no_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def make_user(name: str, role: str | None) -> User:
     from ivrportal.accounts import roles
 
-    roles.ensure()
+    roles.sync_groups()
     user = User.objects.create_user(name, password=PASSWORD, is_staff=True, is_superuser=role is None)
     if role:
         user.groups.add(Group.objects.get(name=role))

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 
 
 def sees_all(request: HttpRequest) -> bool:
-    return not sight_of(request.user).is_limited
+    return not visibility_for(request.user).is_limited
 
 
-class WholeOffice:
+class WholeOfficeAdminMixin:
     """For an admin: as if who is limited had no permission."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

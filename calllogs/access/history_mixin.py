@@ -5,16 +5,16 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 
 
-class NumbersInHistory:
+class MaskedHistoryMixin:
     """For those who see whole numbers: call ids, filters and tags stand there as they were written."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not sight_of(request.user).sees_numbers:
+        if not visibility_for(request.user).sees_numbers:
             raise PermissionDenied
         view: Any = super()
         return view.history_view(request, object_id, extra_context)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from urllib.parse import unquote, unquote_plus
 
 from calllogs.provider_fields import FIELD_OF_KEY, normal_key
-from ivrportal.common.phone import half_hidden, to_e164
+from ivrportal.common.phone import mask_partially, to_e164
 
 # A call id that the portal made is a digest of caller and moment: who knows the moment could try all callers.
 DERIVED = "derived-"
@@ -43,12 +43,12 @@ def _hidden(text: str, callers: Collection[str], known: Collection[str]) -> str:
     def hidden(match: re.Match[str]) -> str:
         digits = _NO_DIGIT.sub("", match[0])
         number = to_e164(match[0]) or ("+" if match[0][0] == "+" else "") + digits
-        return match[0] if {digits, digits_of(number)} & office else half_hidden(number)
+        return match[0] if {digits, digits_of(number)} & office else mask_partially(number)
 
     for caller in callers:
         digits = digits_of(caller)
         if len(digits) >= _SHORTEST_IN_TEXT and digits not in office:
-            text = text.replace(digits, half_hidden(caller))
+            text = text.replace(digits, mask_partially(caller))
     return _NUMBER.sub(hidden, text)
 
 
@@ -57,7 +57,7 @@ def in_call_id(call_id: str, caller: str) -> str:
     if call_id.startswith(DERIVED):
         return HIDDEN_ID
     digits = digits_of(caller)
-    return call_id.replace(digits, half_hidden(caller)) if len(digits) >= SHORTEST_IN_ID else call_id
+    return call_id.replace(digits, mask_partially(caller)) if len(digits) >= SHORTEST_IN_ID else call_id
 
 
 def in_query(raw_query: str, *, callers: Collection[str] = (), known: Collection[str] = ()) -> str:
@@ -73,7 +73,7 @@ def _hidden_pieces(raw_query: str, callers: Collection[str], known: Collection[s
         if field == "caller":
             is_caller = True
             plain = _decoded(value).strip()
-            yield f"{key}={half_hidden(to_e164(plain) or plain)}"
+            yield f"{key}={mask_partially(to_e164(plain) or plain)}"
         elif field or not is_caller:
             is_caller = False
             plain = _decoded(piece)

@@ -13,14 +13,14 @@ from django.db.models import Q, QuerySet
 
 from calllogs.access import redaction
 from calllogs.models import CallLog, DepartmentLimit
-from ivrportal.common.phone import for_people, half_hidden
+from ivrportal.common.phone import format_national, mask_partially
 
 NUMBERS = "calllogs.see_numbers"
 _KEPT, _LIMITS = "_calllogs_sight", "_calllogs_limits"
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class CallVisibility:
     """`departments`: None is all of them. Who is limited sees no call that has no department."""
 
     sees_numbers: bool
@@ -32,7 +32,7 @@ class Sight:
 
     def number(self, number: str) -> str:
         """A caller's number as this person may read it: `98123 45678`, or `98••• ••678`; empty stays empty."""
-        return for_people(number) if self.sees_numbers else half_hidden(number)
+        return format_national(number) if self.sees_numbers else mask_partially(number)
 
     def text(self, text: str, *callers: str, known: Iterable[str] = ()) -> str:
         """What somebody wrote, without whole numbers: of these callers, or of anybody but the office (`known`)."""
@@ -57,10 +57,10 @@ class Sight:
         return [department for department in departments if self.covers(department)]
 
 
-EVERYTHING = Sight(sees_numbers=True)
+EVERYTHING = CallVisibility(sees_numbers=True)
 
 
-def sight_of(user: Any) -> Sight:
+def visibility_for(user: Any) -> CallVisibility:
     """A query at most, once for each request: it is kept with the user."""
     kept = getattr(user, _KEPT, None)
     if kept is None:
@@ -69,18 +69,18 @@ def sight_of(user: Any) -> Sight:
     return kept
 
 
-def lay_beside(user: Any, departments: list[str]) -> None:
+def prefetch_limits(user: Any, departments: list[str]) -> None:
     """For who has read the limits of this person already, with something else."""
     setattr(user, _LIMITS, departments)
 
 
 def require_unlimited(user: Any) -> None:
     """For pages that tell of the whole office. Raises PermissionDenied."""
-    if sight_of(user).is_limited:
+    if visibility_for(user).is_limited:
         raise PermissionDenied
 
 
-def _read(user: Any) -> Sight:
+def _read(user: Any) -> CallVisibility:
     if user.is_active and user.is_superuser:
         return EVERYTHING
     # First: who reads the permissions may have read the limits with them.
@@ -90,4 +90,4 @@ def _read(user: Any) -> Sight:
         rows = DepartmentLimit.objects.filter(person_id=user.pk).order_by()
         limits = list(rows.values_list("department", flat=True))
     # A limit to what is no name (a dash stands for none, `filters.NOTHING`) is a limit still, and lets nothing through.
-    return Sight(sees_numbers, frozenset(limits) - {"", "-"} if limits else None)
+    return CallVisibility(sees_numbers, frozenset(limits) - {"", "-"} if limits else None)

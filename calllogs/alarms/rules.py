@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from calllogs.alarms import silence
 from calllogs.intake import replay
-from calllogs.models import Letter, Push, Report, ReportRun
+from calllogs.models import OutgoingMail, Push, Report, ReportRun
 from calllogs.models.alarm import Alarm
 from settings_sync import coverage
 from settings_sync.delivery import circuit
@@ -123,7 +123,7 @@ def _mail(_now: dt.datetime) -> str:
     """Reports whose newest run reached somebody not, for good."""
     newest = ReportRun.objects.filter(report=OuterRef("pk")).order_by("-made_at", "-id").values("pk")[:1]
     runs = Report.objects.filter(is_on=True).annotate(newest=Subquery(newest)).values("newest")
-    failed = Letter.objects.filter(run__in=runs, state=Letter.State.FAILED).values("run")
+    failed = OutgoingMail.objects.filter(run__in=runs, state=OutgoingMail.State.FAILED).values("run")
     names = ReportRun.objects.filter(Q(pk__in=failed) | (Q(pk__in=runs) & ~Q(problem=""))).order_by(
         "report__name"
     )

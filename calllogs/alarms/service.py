@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.alarms.rules import JUDGES
-from calllogs.models import Alarm, AlarmReader, Letter, Watch
+from calllogs.models import Alarm, AlarmHeartbeat, AlarmRecipient, OutgoingMail
 from calllogs.notifications import outbox
 from calllogs.notifications.outbox import Content
 
@@ -27,7 +27,7 @@ LATE = dt.timedelta(minutes=5)  # who watches is due every minute
 SHOWN = ("id", "kind", "words", "opened_at", "acknowledged_name", "quiet_until", "mailed_at")
 
 
-def look(now: dt.datetime | None = None) -> None:
+def evaluate_all(now: dt.datetime | None = None) -> None:
     """Judge everything, and write down what changed. What one judge stumbles over hides no other alarm."""
     now = now or timezone.now()
     for kind, judge in JUDGES.items():
@@ -36,17 +36,17 @@ def look(now: dt.datetime | None = None) -> None:
         except Exception as error:
             logger.error("the alarm %s cannot be judged: %s", kind, type(error).__name__)
             continue
-        settle(kind, words, now)
-    tell(now)
-    Watch.objects.update_or_create(pk=Watch.ONLY, defaults={"looked_at": now})
+        resolve(kind, words, now)
+    queue_notifications(now)
+    AlarmHeartbeat.objects.update_or_create(pk=AlarmHeartbeat.ONLY, defaults={"looked_at": now})
 
 
-def settle(kind: str, words: str, now: dt.datetime) -> None:
+def resolve(kind: str, words: str, now: dt.datetime) -> None:
     """Open, keep or close the alarm of this kind; empty words: it is not the matter now."""
     is_on = Alarm.objects.filter(kind=kind, closed_at=None)
     if not words:
         if is_on.update(closed_at=now):
-            outbox.drop(Letter.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
+            outbox.drop(OutgoingMail.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
         return
     if is_on.update(last_seen_at=now, words=words[:400]):
         return
@@ -70,12 +70,12 @@ def _open(kind: str, words: str, now: dt.datetime) -> None:
     alarm.save(force_insert=True)
 
 
-def tell(now: dt.datetime) -> None:
+def queue_notifications(now: dt.datetime) -> None:
     """Write a letter about each alarm that is to be mailed, to each of its readers, once."""
     if not outbox.is_set_up():
         return
     alarms = list(Alarm.objects.to_mail(now))
-    people = list(outbox.readers().filter(pk__in=AlarmReader.objects.values("user"))) if alarms else []
+    people = list(outbox.readers().filter(pk__in=AlarmRecipient.objects.values("user"))) if alarms else []
     if not people:
         return
     for alarm in alarms:
@@ -86,7 +86,7 @@ def tell(now: dt.datetime) -> None:
                 .update(mailed_at=now)
             ):
                 for is_limited in (False, True):
-                    readers = [person for person in people if sight_of(person).is_limited == is_limited]
+                    readers = [person for person in people if visibility_for(person).is_limited == is_limited]
                     outbox.write(readers, content(alarm, is_limited=is_limited), alarm=alarm)
 
 
@@ -119,13 +119,13 @@ def acknowledge(alarm_id: int, *, person: User, until: dt.datetime, now: dt.date
         quiet_until=until,
     )
     if quiet:
-        outbox.drop(Letter.objects.filter(alarm=alarm_id))
-        if not Letter.objects.filter(alarm=alarm_id).exclude(state=Letter.State.DROPPED).exists():
+        outbox.drop(OutgoingMail.objects.filter(alarm=alarm_id))
+        if not OutgoingMail.objects.filter(alarm=alarm_id).exclude(state=OutgoingMail.State.DROPPED).exists():
             is_on.update(mailed_at=None)  # seen before a mail had left: nobody was told by mail
     return bool(quiet)
 
 
-def wake(alarm_id: int, now: dt.datetime | None = None) -> bool:
+def end_snooze(alarm_id: int, now: dt.datetime | None = None) -> bool:
     """The quiet time ends at this moment; False if there was none."""
     now = now or timezone.now()
     quiet = Alarm.objects.filter(pk=alarm_id, closed_at=None, quiet_until__gt=now)
@@ -133,14 +133,14 @@ def wake(alarm_id: int, now: dt.datetime | None = None) -> bool:
     return bool(quiet.update(quiet_until=None))
 
 
-def standing(now: dt.datetime) -> tuple[list[Alarm], bool]:
+def mail_status(now: dt.datetime) -> tuple[list[Alarm], bool]:
     """What is on, the latest first, and whether somebody still looks; a portal that has just begun counts as watched.
 
     One query, since the home screen has few to spend.
     """
     nothing, never = Value("", CharField()), Cast(Value(None), DateTimeField())
     alarms = Alarm.objects.filter(closed_at=None).order_by().values_list(*SHOWN)
-    watch = Watch.objects.filter(pk=Watch.ONLY).order_by().values_list(
+    watch = AlarmHeartbeat.objects.filter(pk=AlarmHeartbeat.ONLY).order_by().values_list(
         "pk", nothing, nothing, "looked_at", nothing, never, never
     )  # fmt: skip
     rows = list(alarms.union(watch, all=True))

@@ -90,7 +90,7 @@ def _open_since(now: dt.datetime) -> dt.datetime | None:
     """Since when the office is open without a break; None if it is closed. Without hours of its own, it always is."""
     local = timezone.localtime(now)
     plan = schedule.days(local.date(), 1)[0]
-    if schedule.said(plan, local.time()).heard != schedule.Heard.OPEN:
+    if schedule.answer_for(plan, local.time()).heard != schedule.CallerHears.OPEN:
         return None
     if plan.opens_at is None or plan.opens_at == dt.time.min:
         return now - LONGEST

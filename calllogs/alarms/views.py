@@ -21,15 +21,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.alarms import service
-from calllogs.models import Alarm, AlarmReader
+from calllogs.models import Alarm, AlarmRecipient
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.notifications import outbox
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 
-VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmreader"
+VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmrecipient"
 # A page that a person may not open is not offered.
 LINK_NEEDS = {
     "connect": "calllogs.view_pushkey",
@@ -86,7 +86,7 @@ def _standing(request: HttpRequest) -> dict[str, Any]:
     if not request.user.has_perm(VIEW):
         return {"loud": [], "quiet": [], "is_watched": True, "may_act": False}
     now = timezone.now()
-    alarms, is_watched = service.standing(now)
+    alarms, is_watched = service.mail_status(now)
     rows = [_row(alarm, now, request.user) for alarm in alarms]
     return {
         "loud": [row for row in rows if not row.is_quiet],
@@ -101,7 +101,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
     may_choose = request.user.has_perm(CHOOSE)
-    chosen = set(AlarmReader.objects.values_list("user", flat=True))
+    chosen = set(AlarmRecipient.objects.values_list("user", flat=True))
     people = [
         (user.pk, user.get_full_name() or user.username, user.email, user.pk in chosen)
         for user in outbox.readers()
@@ -111,7 +111,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "title": _("Alarms"),
         "alarms": _standing(request),
         "past": [
-            _past(alarm, is_limited=sight_of(request.user).is_limited)
+            _past(alarm, is_limited=visibility_for(request.user).is_limited)
             for alarm in Alarm.objects.filter(closed_at__isnull=False)[:MOST_PAST]
         ],
         "people": people,
@@ -131,7 +131,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     if "wake" in request.POST:
         with transaction.atomic():
             before = Alarm.objects.filter(pk=pk).first()
-            done = service.wake(pk, now)
+            done = service.end_snooze(pk, now)
             _record(done, request, before, None)
         words = _("It rings again.") if done else _("It was not quiet, or it is over.")
     elif until := _until(request.POST.get("quiet", ""), now):
@@ -164,15 +164,15 @@ def choose(request: HttpRequest) -> HttpResponse:
     added_by = request.user.get_username()
     with transaction.atomic():
         before = _reader_names()
-        AlarmReader.objects.exclude(user__in=wanted & possible).delete()
-        AlarmReader.objects.bulk_create(
-            [AlarmReader(user_id=pk, added_by=added_by) for pk in sorted(wanted & possible)],
+        AlarmRecipient.objects.exclude(user__in=wanted & possible).delete()
+        AlarmRecipient.objects.bulk_create(
+            [AlarmRecipient(user_id=pk, added_by=added_by) for pk in sorted(wanted & possible)],
             ignore_conflicts=True,
         )
         trail.record(
             Action.CHANGED,
             request=request,
-            what=str(AlarmReader._meta.verbose_name_plural),
+            what=str(AlarmRecipient._meta.verbose_name_plural),
             changes={"people": [before, _reader_names()]},
         )
     count = len(wanted & possible)
@@ -193,7 +193,9 @@ def _record(is_done: bool, request: HttpRequest, before: Alarm | None, until: dt
 
 
 def _reader_names() -> str:
-    return ", ".join(AlarmReader.objects.order_by("user__username").values_list("user__username", flat=True))
+    return ", ".join(
+        AlarmRecipient.objects.order_by("user__username").values_list("user__username", flat=True)
+    )
 
 
 def _until(value: str, now: dt.datetime) -> dt.datetime | None:
@@ -223,7 +225,7 @@ def _row(alarm: Alarm, now: dt.datetime, user: Any) -> Row:
         alarm.get_kind_display(),
         colour,
         icon,
-        alarm.told(is_limited=sight_of(user).is_limited),
+        alarm.told(is_limited=visibility_for(user).is_limited),
         _clock(alarm.opened_at, now),
         link,
         is_quiet,

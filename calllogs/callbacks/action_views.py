@@ -21,17 +21,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.callbacks import actions, presentation
 from calllogs.callbacks.permissions import ACT, DESK
-from calllogs.models import DeskEntry, MissedCaller
+from calllogs.models import CallbackEntry, MissedCaller
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 
 Answer = Callable[..., HttpResponse]
 CLOSING = {
-    "called-back": DeskEntry.Kind.CALLED_BACK,
-    "dismiss": DeskEntry.Kind.DISMISSED,
+    "called-back": CallbackEntry.Kind.CALLED_BACK,
+    "dismiss": CallbackEntry.Kind.DISMISSED,
 }
 LONGEST_NOTE = 500
 
@@ -60,7 +60,7 @@ def urls(site: admin.AdminSite, *, answer: Answer) -> list[URLPattern]:
 def _row(request: HttpRequest, pk: int) -> MissedCaller | None:
     """The open row; None if nobody waits there any more. Raises Http404 for one that this person may not see."""
     row = MissedCaller.objects.filter(pk=pk).first()
-    if row is not None and not sight_of(request.user).covers(row.department):
+    if row is not None and not visibility_for(request.user).covers(row.department):
         raise Http404
     return row
 
@@ -77,7 +77,9 @@ def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             actions.claim(pk, person=person, over=int(over) if over.isascii() and over.isdigit() else None)
-            _record(request, DeskEntry.Kind.TAKEN_OVER if over else DeskEntry.Kind.CLAIMED, row.caller)
+            _record(
+                request, CallbackEntry.Kind.TAKEN_OVER if over else CallbackEntry.Kind.CLAIMED, row.caller
+            )
     except actions.Gone as gone:
         return _gone(request, answer, gone)
     except actions.Taken as taken:
@@ -86,11 +88,11 @@ def take(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
         return _say(
             request,
             answer,
-            words % {"name": name, "caller": sight_of(request.user).number(row.caller)},
+            words % {"name": name, "caller": visibility_for(request.user).number(row.caller)},
             messages.WARNING,
         )
     words = _("You have %(caller)s now; the others see it.")
-    return _say(request, answer, words % {"caller": sight_of(request.user).number(row.caller)})
+    return _say(request, answer, words % {"caller": visibility_for(request.user).number(row.caller)})
 
 
 def give_back(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
@@ -98,7 +100,7 @@ def give_back(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             if actions.release(pk, person=_person(request)) and row is not None:
-                _record(request, DeskEntry.Kind.RELEASED, row.caller)
+                _record(request, CallbackEntry.Kind.RELEASED, row.caller)
     except actions.Gone as gone:
         return _gone(request, answer, gone)
     return _say(request, answer, _("Given back: anybody may call now."))
@@ -116,7 +118,7 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
         return _ask_close(request, row, how, seen=request.GET.get("seen", ""))
     note, seen = " ".join(request.POST.get("note", "").replace("\0", "").split()), _moment(request)
     problem = ""
-    if kind == DeskEntry.Kind.DISMISSED and not note:
+    if kind == CallbackEntry.Kind.DISMISSED and not note:
         problem = _("Write in a few words why nobody needs to call.")
     elif len(note) > LONGEST_NOTE:
         problem = _("The note is too long: %(n)d characters at most.") % {"n": LONGEST_NOTE}
@@ -128,7 +130,7 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
             _record(request, kind, row.caller, entry=closed.entry)
     except actions.Gone as gone:
         return _gone(request, answer, gone)
-    caller = sight_of(request.user).number(row.caller)
+    caller = visibility_for(request.user).number(row.caller)
     if closed.still is not None:
         words = ngettext(
             "Noted. But %(caller)s has called again meanwhile, and waits still.",
@@ -138,21 +140,21 @@ def close(request: HttpRequest, *, answer: Answer, pk: int, how: str) -> HttpRes
         return _say(request, answer, words % {"caller": caller, "n": closed.still.misses}, messages.WARNING)
     said = (
         _("%(caller)s is called back.")
-        if kind == DeskEntry.Kind.CALLED_BACK
+        if kind == CallbackEntry.Kind.CALLED_BACK
         else _("%(caller)s is dismissed.")
     )
     return _say(request, answer, said % {"caller": caller}, undo=closed.entry.pk)
 
 
 def open_again(request: HttpRequest, *, answer: Answer, pk: int) -> HttpResponse:
-    entry, sight = DeskEntry.objects.filter(pk=pk).first(), sight_of(request.user)
+    entry, sight = CallbackEntry.objects.filter(pk=pk).first(), visibility_for(request.user)
     if entry is not None and not sight.covers(entry.department):
         raise Http404
     try:
         with transaction.atomic():
             row = actions.reopen(pk, person=_person(request))
             if entry is not None:
-                _record(request, DeskEntry.Kind.REOPENED, entry.caller, entry=entry)
+                _record(request, CallbackEntry.Kind.REOPENED, entry.caller, entry=entry)
     except actions.Gone:
         return _say(request, answer, _("It is open again already."), messages.WARNING)
     if row is None:
@@ -177,13 +179,13 @@ def _ask_take(request: HttpRequest, row: MissedCaller) -> HttpResponse:
     context = {"lines": lines, "over": over, "button": _("Take over") if over else _("I call back")}
     title = _("Take over %(caller)s?") if over else _("Take %(caller)s?")
     action = reverse("admin:calllogs_missed_take", args=[row.pk])
-    return _ask(request, title % {"caller": sight_of(request.user).number(row.caller)}, action, context)
+    return _ask(request, title % {"caller": visibility_for(request.user).number(row.caller)}, action, context)
 
 
 def _ask_close(
     request: HttpRequest, row: MissedCaller, how: str, *, seen: str, note: str = "", problem: str = ""
 ) -> HttpResponse:
-    is_dismissal = CLOSING[how] == DeskEntry.Kind.DISMISSED
+    is_dismissal = CLOSING[how] == CallbackEntry.Kind.DISMISSED
     claim = actions.claims([row.caller]).get(row.caller)
     lines = []
     if claim is not None and claim.person_id != request.user.pk:
@@ -203,7 +205,7 @@ def _ask_close(
     }
     title = _("Dismiss %(caller)s?") if is_dismissal else _("Was %(caller)s called back?")
     action = reverse("admin:calllogs_missed_close", args=[row.pk, how])
-    return _ask(request, title % {"caller": sight_of(request.user).number(row.caller)}, action, context)
+    return _ask(request, title % {"caller": visibility_for(request.user).number(row.caller)}, action, context)
 
 
 def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any]) -> HttpResponse:
@@ -227,7 +229,7 @@ def _ask(request: HttpRequest, title: str, action: str, context: dict[str, Any])
 
 
 def _record(
-    request: HttpRequest, kind: DeskEntry.Kind, caller: str, *, entry: DeskEntry | None = None
+    request: HttpRequest, kind: CallbackEntry.Kind, caller: str, *, entry: CallbackEntry | None = None
 ) -> None:
     """A note's text is not kept: the desk itself does, as long as it may."""
     trail.record(

@@ -13,23 +13,23 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import Sight, sight_of
+from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.callbacks import actions, presentation
 from calllogs.callbacks.permissions import ACT, DESK, VIEW
-from calllogs.models import CallLog, DeskEntry, MissedCaller
+from calllogs.models import CallbackEntry, CallLog, MissedCaller
 from calllogs.models.call import STATUS_LOOK
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 
 MOST = 100
 ENTRY_LOOK: dict[str, tuple[str, str]] = {
-    DeskEntry.Kind.CLAIMED: ("base", "front_hand"),
-    DeskEntry.Kind.TAKEN_OVER: ("warning", "swap_horiz"),
-    DeskEntry.Kind.RELEASED: ("base", "undo"),
-    DeskEntry.Kind.CALLED_BACK: ("success", "phone_callback"),
-    DeskEntry.Kind.DISMISSED: ("base", "do_not_disturb_on"),
-    DeskEntry.Kind.REOPENED: ("warning", "lock_open"),
+    CallbackEntry.Kind.CLAIMED: ("base", "front_hand"),
+    CallbackEntry.Kind.TAKEN_OVER: ("warning", "swap_horiz"),
+    CallbackEntry.Kind.RELEASED: ("base", "undo"),
+    CallbackEntry.Kind.CALLED_BACK: ("success", "phone_callback"),
+    CallbackEntry.Kind.DISMISSED: ("base", "do_not_disturb_on"),
+    CallbackEntry.Kind.REOPENED: ("warning", "lock_open"),
 }
 
 
@@ -49,7 +49,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """By a call of that caller, so that no number stands in an address."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    sight = sight_of(request.user)
+    sight = visibility_for(request.user)
     caller = sight.calls().filter(pk=pk).values_list("caller", flat=True).first()
     if caller is None and sight.is_limited:
         raise Http404
@@ -64,7 +64,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         **admin.site.each_context(request),
         "title": sight.number(caller),
         "tel": caller if sight.sees_numbers else "",
-        "row": presentation.drawn(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
+        "row": presentation.render_rows(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
         "events": events(caller, sight, may_open=request.user.has_perm("calllogs.view_calllog")),
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),
@@ -79,10 +79,10 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     return TemplateResponse(request, "calllogs/callbacks/caller.html", context)
 
 
-def events(caller: str, sight: Sight, *, may_open: bool) -> list[Event]:
+def events(caller: str, sight: CallVisibility, *, may_open: bool) -> list[Event]:
     """The newest calls and entries of a caller, the newest first."""
     calls = list(sight.calls().filter(caller=caller).order_by("-started_at", "-pk")[:MOST])
-    noted = DeskEntry.objects.filter(sight.condition(), caller=caller)
+    noted = CallbackEntry.objects.filter(sight.condition(), caller=caller)
     entries = list(noted.select_related("undoes")[:MOST])
     story: list[tuple[dt.datetime, Any]] = [(call.started_at, call) for call in calls]
     story += [(entry.at, entry) for entry in entries]
@@ -112,15 +112,15 @@ def _of_call(call: CallLog, *, is_open: bool, may_open: bool) -> Event:
         str(call.get_status_display()),
         colour,
         icon,
-        note=", ".join(part for part in (call.department, for_people(call.virtual_number)) if part),
+        note=", ".join(part for part in (call.department, format_national(call.virtual_number)) if part),
         link=reverse("admin:calllogs_calllog_change", args=[call.pk]) if may_open else "",
         turn=turn,
     )
 
 
-def _of_entry(entry: DeskEntry, sight: Sight) -> Event:
+def _of_entry(entry: CallbackEntry, sight: CallVisibility) -> Event:
     colour, icon = ENTRY_LOOK[entry.kind]
     note = sight.text(entry.note, entry.caller)
-    if entry.kind == DeskEntry.Kind.TAKEN_OVER:
+    if entry.kind == CallbackEntry.Kind.TAKEN_OVER:
         note = _("from %(name)s") % {"name": entry.note}
     return Event(entry.at, str(entry.get_kind_display()), colour, icon, who=entry.person_name, note=note)

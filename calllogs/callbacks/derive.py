@@ -59,7 +59,7 @@ SELECT m.caller FROM calllogs_missedcaller m WHERE NOT EXISTS (SELECT 1 FROM spe
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class OpenMissedCalls:
     """The calls of one caller since the last that was answered or closed. What follows `last_call` is of that call."""
 
     caller: str
@@ -73,7 +73,7 @@ class Spell:
     virtual_number: str
 
 
-def spells(callers: Sequence[str]) -> dict[str, Spell]:
+def open_missed_calls(callers: Sequence[str]) -> dict[str, OpenMissedCalls]:
     """The open spells of these callers, by caller."""
     on_sqlite = connection.vendor == "sqlite"
     places = (
@@ -86,7 +86,7 @@ def spells(callers: Sequence[str]) -> dict[str, Spell]:
         cursor.execute(_OF_CALLERS.format(callers=places), [given])
         rows = cursor.fetchall()
     found = (
-        Spell(caller, misses, _moment(first), _moment(last), *rest)
+        OpenMissedCalls(caller, misses, _moment(first), _moment(last), *rest)
         for caller, misses, first, last, *rest in rows
     )
     return {spell.caller: spell for spell in found if can_be_called(spell.caller)}

@@ -15,20 +15,20 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import Sight
-from calllogs.models import DeskClaim, DeskEntry, MissedCaller
-from calllogs.models.missed_caller import WHY_LOOK, Why
-from ivrportal.common.phone import for_people
+from calllogs.access.visibility import CallVisibility
+from calllogs.models import CallbackClaim, CallbackEntry, MissedCaller
+from calllogs.models.missed_caller import WHY_LOOK, MissReason
+from ivrportal.common.phone import format_national
 from settings_sync import setting_address
 
 SOON, LONG = dt.timedelta(minutes=15), dt.timedelta(hours=1)
 WHY_WORDS: dict[str, Any] = {
-    Why.OLD_HOURS: gettext_lazy("We were open (%(wanted)s), but the provider still had %(had)s."),
-    Why.HOLIDAY: gettext_lazy("Callers heard the holiday message."),
-    Why.CLOSED: gettext_lazy("Our hours that day: %(hours)s."),
-    Why.DROPPED: gettext_lazy("The caller hung up in the menu, or was cut off."),
-    Why.NO_ANSWER: gettext_lazy("We were open, and nobody picked up."),
-    Why.OTHER: gettext_lazy("The provider said: %(status)s."),
+    MissReason.OLD_HOURS: gettext_lazy("We were open (%(wanted)s), but the provider still had %(had)s."),
+    MissReason.HOLIDAY: gettext_lazy("Callers heard the holiday message."),
+    MissReason.CLOSED: gettext_lazy("Our hours that day: %(hours)s."),
+    MissReason.DROPPED: gettext_lazy("The caller hung up in the menu, or was cut off."),
+    MissReason.NO_ANSWER: gettext_lazy("We were open, and nobody picked up."),
+    MissReason.OTHER: gettext_lazy("The provider said: %(status)s."),
 }
 
 
@@ -55,7 +55,7 @@ class Row:
     claim_words: str
 
 
-def drawn(rows: list[Row], request: HttpRequest, *, may_act: bool, back: str = "") -> str:
+def render_rows(rows: list[Row], request: HttpRequest, *, may_act: bool, back: str = "") -> str:
     """The rows as HTML. What is the same in each is said once."""
     words = {
         "waits": _("Waits"),
@@ -82,7 +82,9 @@ def place_of(missed: MissedCaller) -> str:
     return f"{reverse('admin:calllogs_missed')}{missed.pk}/"
 
 
-def row(missed: MissedCaller, claim: DeskClaim | None, sight: Sight, *, me: int, now: dt.datetime) -> Row:
+def row(
+    missed: MissedCaller, claim: CallbackClaim | None, sight: CallVisibility, *, me: int, now: dt.datetime
+) -> Row:
     waited = now - missed.first_at
     urgency = "calm" if waited < SOON else "soon" if waited < LONG else "long"
     return Row(
@@ -97,7 +99,9 @@ def row(missed: MissedCaller, claim: DeskClaim | None, sight: Sight, *, me: int,
         ngettext("%(n)d call", "%(n)d calls", missed.misses) % {"n": missed.misses},
         _("the last %(last)s") % {"last": moment(missed.last_at, now)} if missed.misses > 1 else "",
         missed.department,
-        _("on %(number)s") % {"number": for_people(missed.virtual_number)} if missed.virtual_number else "",
+        _("on %(number)s") % {"number": format_national(missed.virtual_number)}
+        if missed.virtual_number
+        else "",
         why_badge(missed.why, get_language() or ""),
         why_words(missed),
         quote(missed.last_at.isoformat()),
@@ -106,7 +110,7 @@ def row(missed: MissedCaller, claim: DeskClaim | None, sight: Sight, *, me: int,
     )
 
 
-def claim_words(claim: DeskClaim, *, me: int, now: dt.datetime) -> str:
+def claim_words(claim: CallbackClaim, *, me: int, now: dt.datetime) -> str:
     if claim.person_id == me:
         until = date_format(timezone.localtime(claim.expires_at), "H:i")
         return _("You have it, until %(until)s") % {"until": until}
@@ -118,13 +122,13 @@ def claim_words(claim: DeskClaim, *, me: int, now: dt.datetime) -> str:
 def why_badge(why: str, _language: str) -> str:
     colour, icon = WHY_LOOK[why]
     return render_to_string(
-        "components/badge.html", {"words": Why(why).label, "colour": colour, "icon": icon}
+        "components/badge.html", {"words": MissReason(why).label, "colour": colour, "icon": icon}
     )
 
 
 def why_words(missed: MissedCaller) -> str:
     """The sentence behind the badge. Nothing where our hours of then are not known."""
-    if missed.why == Why.NO_ANSWER and not missed.wanted:
+    if missed.why == MissReason.NO_ANSWER and not missed.wanted:
         return ""
     return str(WHY_WORDS[missed.why]) % {
         "wanted": hours(missed.wanted),
@@ -176,8 +180,8 @@ class Done:
     undone: str
 
 
-def done(entry: DeskEntry, call: int | None, sight: Sight, *, now: dt.datetime) -> Done:
-    undone: DeskEntry | None = getattr(entry, "undone_by", None)
+def done(entry: CallbackEntry, call: int | None, sight: CallVisibility, *, now: dt.datetime) -> Done:
+    undone: CallbackEntry | None = getattr(entry, "undone_by", None)
     words = _("Opened again by %(name)s") % {"name": undone.person_name} if undone else ""
     calls = ngettext("%(n)d call", "%(n)d calls", entry.misses or 1) % {"n": entry.misses or 1}
     waited = _("%(calls)s, waited %(time)s") % {

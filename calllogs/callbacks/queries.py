@@ -8,10 +8,10 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
-from calllogs.access.visibility import EVERYTHING, Sight
+from calllogs.access.visibility import EVERYTHING, CallVisibility
 from calllogs.callbacks.refresh import oldest_waiting
 from calllogs.calls import search
-from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
+from calllogs.models import CallbackClaim, CallbackEntry, CallLog, MissedCaller
 from ivrportal.common.phone import to_e164
 
 PER_PAGE = 25
@@ -22,7 +22,7 @@ HIDDEN = ("", *_WORDS, *map(str.capitalize, _WORDS), *map(str.upper, _WORDS))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CallbackFilter:
     """Which callers to show; "" is all. `mine`: the id of the person whose claims are wanted.
 
     `sight`: of whom; nobody is found beyond it, and by nothing that it hides.
@@ -34,7 +34,7 @@ class Wanted:
     why: str = ""
     q: str = ""
     mine: int | None = None
-    sight: Sight = EVERYTHING
+    sight: CallVisibility = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Facet:
     count: int
 
 
-def callers(wanted: Wanted, *, after: str = "", before: str = "") -> Page:
+def callers(wanted: CallbackFilter, *, after: str = "", before: str = "") -> Page:
     """The longest waiting first, after or before a row that is named by `place`. A place that is none begins anew."""
     rows = _filtered(wanted)
     if (start := _place(before)) is not None:
@@ -75,9 +75,9 @@ def place(row: MissedCaller) -> str:
     return f"{row.first_at.isoformat()}~{row.pk}"
 
 
-def closings(sight: Sight = EVERYTHING, *, after: str = "", before: str = "") -> Page:
+def closings(sight: CallVisibility = EVERYTHING, *, after: str = "", before: str = "") -> Page:
     """What people closed, newest first; `after` and `before` are ids."""
-    rows = DeskEntry.objects.filter(sight.condition(), until__isnull=False).select_related("undone_by")
+    rows = CallbackEntry.objects.filter(sight.condition(), until__isnull=False).select_related("undone_by")
     if _is_id(before):
         found = list(rows.filter(pk__gt=int(before)).order_by("pk")[: PER_PAGE + 1])
         return Page(found[:PER_PAGE][::-1], len(found) > PER_PAGE, True)
@@ -87,7 +87,7 @@ def closings(sight: Sight = EVERYTHING, *, after: str = "", before: str = "") ->
     return Page(found[:PER_PAGE], _is_id(after), len(found) > PER_PAGE)
 
 
-def facets(sight: Sight = EVERYTHING, *, is_old: bool) -> list[Facet]:
+def facets(sight: CallVisibility = EVERYTHING, *, is_old: bool) -> list[Facet]:
     """Read off one index, which holds nothing else."""
     by = (
         MissedCaller.objects.filter(sight.condition(), is_old=is_old)
@@ -97,7 +97,7 @@ def facets(sight: Sight = EVERYTHING, *, is_old: bool) -> list[Facet]:
     return [Facet(*row) for row in by.annotate(n=Count("*")).order_by("department", "virtual_number", "why")]
 
 
-def counted(found: Sequence[Facet], wanted: Wanted) -> int | None:
+def counted(found: Sequence[Facet], wanted: CallbackFilter) -> int | None:
     """How many callers are wanted; None where the facets cannot tell."""
     if wanted.q or wanted.mine is not None:
         return None
@@ -110,7 +110,7 @@ def counted(found: Sequence[Facet], wanted: Wanted) -> int | None:
     )
 
 
-def waiting(sight: Sight = EVERYTHING) -> int:
+def waiting(sight: CallVisibility = EVERYTHING) -> int:
     """How many wait, counted no further than MOST_COUNTED: for the navigation, on every page."""
     rows = MissedCaller.objects.filter(sight.condition(), is_old=False)
     return rows.order_by()[:MOST_COUNTED].count()
@@ -119,17 +119,19 @@ def waiting(sight: Sight = EVERYTHING) -> int:
 def waiting_in(departments: Collection[str] | None) -> int:
     """How many of these departments wait; of all of them, if it is None."""
     return waiting(
-        Sight(sees_numbers=False, departments=None if departments is None else frozenset(departments))
+        CallVisibility(
+            sees_numbers=False, departments=None if departments is None else frozenset(departments)
+        )
     )
 
 
-def hidden(sight: Sight = EVERYTHING) -> int:
+def hidden(sight: CallVisibility = EVERYTHING) -> int:
     """Calls of the last days that did not get through and named nobody to call back; no further than MOST_COUNTED."""
     calls = sight.calls().filter(caller__in=HIDDEN, started_at__gte=oldest_waiting())
     return calls.exclude(status=CallLog.Status.ANSWERED).order_by()[:MOST_COUNTED].count()
 
 
-def _filtered(wanted: Wanted) -> QuerySet[MissedCaller]:
+def _filtered(wanted: CallbackFilter) -> QuerySet[MissedCaller]:
     rows = MissedCaller.objects.filter(wanted.sight.condition(), is_old=wanted.is_old)
     if wanted.department:
         rows = rows.filter(department=wanted.department)
@@ -140,14 +142,14 @@ def _filtered(wanted: Wanted) -> QuerySet[MissedCaller]:
     if wanted.q:
         rows = _searched(rows, wanted)
     if wanted.mine is not None:
-        held = DeskClaim.objects.filter(person_id=wanted.mine, expires_at__gt=Now())
+        held = CallbackClaim.objects.filter(person_id=wanted.mine, expires_at__gt=Now())
         rows = rows.filter(caller__in=held.values("caller"))
     return rows
 
 
-def _searched(rows: QuerySet[MissedCaller], wanted: Wanted) -> QuerySet[MissedCaller]:
+def _searched(rows: QuerySet[MissedCaller], wanted: CallbackFilter) -> QuerySet[MissedCaller]:
     if not wanted.sight.sees_numbers:
-        by_look = search.of_looks(search.looks(wanted.q))
+        by_look = search.match_masks(search.masks(wanted.q))
         return rows.none() if by_look is None else rows.filter(by_look)
     number = to_e164(wanted.q)
     digits = "".join(sign for sign in wanted.q if sign.isdigit())

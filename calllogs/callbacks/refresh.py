@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import change_feed
-from calllogs.callbacks.derive import Spell, differences, spells
-from calllogs.callbacks.miss_reason import why
+from calllogs.callbacks.derive import OpenMissedCalls, differences, open_missed_calls
+from calllogs.callbacks.miss_reason import miss_reason
 from calllogs.change_feed import AT_ONCE, Pending
 from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
 from settings_sync.history import past_state
@@ -32,20 +32,20 @@ def pending() -> Pending | None:
 def refresh(*, most: int = AT_ONCE) -> bool:
     """Read what came since, at most so many of each; True if there may be more. Nothing if somebody else is at it."""
     with transaction.atomic():
-        progress = change_feed.held(MissedProgress)
+        progress = change_feed.lock_progress(MissedProgress)
         if progress is None:
             return False
         noted = list(MissedRecheck.objects.order_by("pk").values_list("pk", "caller")[:most])
         callers, is_more = change_feed.read(progress, "caller", most=most)
         callers |= {caller for _, caller in noted}
-        settle(callers)
+        recompute(callers)
         if noted:
             MissedRecheck.objects.filter(pk__in=[pk for pk, _ in noted]).delete()
         progress.save(update_fields=change_feed.READ)
     return is_more or len(noted) >= most
 
 
-def age(now: dt.datetime | None = None) -> int:
+def mark_old(now: dt.datetime | None = None) -> int:
     """Callers who have not tried again for long are old now; how many."""
     before = oldest_waiting(now)
     return MissedCaller.objects.filter(is_old=False, last_at__lt=before).update(is_old=True)
@@ -77,24 +77,24 @@ def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
     for start in range(0, len(callers), AT_ONCE):
         with transaction.atomic():
             mine.select_for_update().get()
-            mended += settle(callers[start : start + AT_ONCE])
-    age(now)
+            mended += recompute(callers[start : start + AT_ONCE])
+    mark_old(now)
     with transaction.atomic():
         progress = mine.select_for_update().get()
         if progress.built_at is None:
-            change_feed.go_on_from(progress, seen)
+            change_feed.set_cursor(progress, seen)
         progress.built_at = now
         progress.repaired += mended if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "repaired"])
     return mended
 
 
-def settle(callers: Iterable[str]) -> int:
+def recompute(callers: Iterable[str]) -> int:
     """Work out these callers and write their open rows; how many rows changed. The progress must be locked."""
     wanted = sorted({caller for caller in callers if caller})
     if not wanted:
         return 0
-    now = spells(wanted)
+    now = open_missed_calls(wanted)
     known = {row.caller: row for row in MissedCaller.objects.filter(caller__in=wanted)}
     gone = [row.pk for caller, row in known.items() if caller not in now]
     changed = [
@@ -113,7 +113,7 @@ def settle(callers: Iterable[str]) -> int:
     return len(gone) + len(changed)
 
 
-def _rows(changed: Sequence[Spell]) -> list[MissedCaller]:
+def _rows(changed: Sequence[OpenMissedCalls]) -> list[MissedCaller]:
     before, told = oldest_waiting(), past_state.read([spell.last_at for spell in changed])
     rows = []
     for spell in changed:
@@ -125,7 +125,7 @@ def _rows(changed: Sequence[Spell]) -> list[MissedCaller]:
                 first_at=spell.first_at,
                 last_at=spell.last_at,
                 **{name: getattr(spell, name) for name in OF_LAST_CALL},
-                why=why(spell, then),
+                why=miss_reason(spell, then),
                 wanted=then.wanted,
                 had=then.had,
                 is_old=spell.last_at < before,
@@ -134,6 +134,6 @@ def _rows(changed: Sequence[Spell]) -> list[MissedCaller]:
     return rows
 
 
-def _differs(row: MissedCaller, spell: Spell) -> bool:
+def _differs(row: MissedCaller, spell: OpenMissedCalls) -> bool:
     names = ("misses", "first_at", "last_at", *OF_LAST_CALL)
     return any(getattr(row, name) != getattr(spell, name) for name in names)

@@ -22,15 +22,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from calllogs.access.visibility import Sight, sight_of
+from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.callbacks import action_views, actions, caller_view, presentation, queries, refresh
 from calllogs.callbacks.permissions import ACT, DESK, VIEW
-from calllogs.callbacks.queries import Facet, Wanted
+from calllogs.callbacks.queries import CallbackFilter, Facet
 from calllogs.calls import visible_filter
-from calllogs.models.missed_caller import Why
+from calllogs.models.missed_caller import MissReason
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 
 WAITING, OLD, DONE = "waiting", "old", "done"
 SHOWN = {WAITING: gettext_lazy("Waiting"), OLD: gettext_lazy("Older"), DONE: gettext_lazy("Done")}
@@ -42,7 +42,7 @@ LONGEST_SEARCH = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueueParams:
     """What the address bar says, as far as it makes sense."""
 
     show: str = WAITING
@@ -59,9 +59,9 @@ class Asked:
     def is_filtered(self) -> bool:
         return any(getattr(self, name) for name in FILTERS)
 
-    def wanted(self, request: HttpRequest) -> Wanted:
-        mine, sight = request.user.pk if self.mine else None, sight_of(request.user)
-        return Wanted(self.show == OLD, self.department, self.number, self.why, self.q, mine, sight)
+    def wanted(self, request: HttpRequest) -> CallbackFilter:
+        mine, sight = request.user.pk if self.mine else None, visibility_for(request.user)
+        return CallbackFilter(self.show == OLD, self.department, self.number, self.why, self.q, mine, sight)
 
     def query(self, **changed: str) -> str:
         values = {name: getattr(self, name) for name in KEPT} | changed
@@ -71,10 +71,10 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Desk:
+class QueuePage:
     """What `desk_body.html` draws."""
 
-    asked: Asked
+    asked: QueueParams
     rows: list[Any] = field(default_factory=list)
     callers: list[str] = field(default_factory=list)
     facets: list[Facet] = field(default_factory=list)
@@ -103,7 +103,7 @@ def badge(user: Any, counted: int | None = None) -> Any:
 
     `counted`: of the whole office, if it is known; it is of no use to who is limited.
     """
-    sight = sight_of(user)
+    sight = visibility_for(user)
     count = queries.waiting(sight) if counted is None or sight.is_limited else counted
     # No plain text: the theme takes that for the name of a function.
     return count if count < queries.MOST_COUNTED else gettext_lazy("999+")
@@ -121,14 +121,14 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         **_context(request, desk),
         "title": _("Missed callers"),
-        "hidden": queries.hidden(sight_of(request.user)) if asked.show == WAITING else 0,
+        "hidden": queries.hidden(visibility_for(request.user)) if asked.show == WAITING else 0,
         "hidden_most": queries.MOST_COUNTED,
     }
     return TemplateResponse(request, "calllogs/callbacks/queue.html", context)
 
 
 def answer(
-    request: HttpRequest, asked: Asked | str, *, said: str = "", undo: int | None = None
+    request: HttpRequest, asked: QueueParams | str, *, said: str = "", undo: int | None = None
 ) -> HttpResponse:
     """The desk alone. What a person has just done is said in it."""
     asked = asked_of(QueryDict(asked)) if isinstance(asked, str) else asked
@@ -144,9 +144,9 @@ def answer(
     return TemplateResponse(request, "calllogs/callbacks/queue_body.html", context, headers=headers)
 
 
-def read(request: HttpRequest, asked: Asked) -> Desk:
+def read(request: HttpRequest, asked: QueueParams) -> QueuePage:
     """Five queries, and some more if there are new calls to read."""
-    desk, sight = Desk(asked), sight_of(request.user)
+    desk, sight = QueuePage(asked), visibility_for(request.user)
     _level(desk)
     now = timezone.now()
     if asked.show == DONE:
@@ -176,7 +176,7 @@ def read(request: HttpRequest, asked: Asked) -> Desk:
     return desk
 
 
-def _record(request: HttpRequest, desk: Desk) -> None:
+def _record(request: HttpRequest, desk: QueuePage) -> None:
     asked = desk.asked
     filters = [str(getattr(asked, name)) for name in FILTERS if name != "mine" and getattr(asked, name)]
     trail.record(
@@ -188,19 +188,19 @@ def _record(request: HttpRequest, desk: Desk) -> None:
     )
 
 
-def _callers(asked: Asked, wanted: Wanted) -> queries.Page:
+def _callers(asked: QueueParams, wanted: CallbackFilter) -> queries.Page:
     found = queries.callers(wanted, after=asked.after, before=asked.before)
     if not found.rows and (asked.after or asked.before):
         return queries.callers(wanted)  # the page is gone, as those on it were called: the first one then
     return found
 
 
-def _calls_of(callers: list[str], sight: Sight) -> dict[str, int]:
+def _calls_of(callers: list[str], sight: CallVisibility) -> dict[str, int]:
     rows = sight.calls().filter(caller__in=set(callers)).order_by().values_list("caller")
     return dict(rows.annotate(newest=Max("pk")))
 
 
-def _level(desk: Desk) -> None:
+def _level(desk: QueuePage) -> None:
     """Read what came since, so that nobody waits for a worker; but not all, if it is much."""
     try:
         pending = refresh.pending()
@@ -217,46 +217,47 @@ def _level(desk: Desk) -> None:
         desk.is_behind = True
 
 
-def asked_of(values: Any) -> Asked:
+def asked_of(values: Any) -> QueueParams:
     """Filters that make no sense are as if they were not there, but for a search, which is answered in words."""
     given = {name: values.get(name, "").replace("\0", "").strip() for name in KEPT}
     if given["show"] not in SHOWN:
         given["show"] = WAITING
-    if given["why"] not in Why.values:
+    if given["why"] not in MissReason.values:
         given["why"] = ""
     given["department"], given["number"] = given["department"][:100], given["number"][:40]
     problem = ""
     if given["q"] and (len(given["q"]) > LONGEST_SEARCH or sum(sign.isdigit() for sign in given["q"]) < 3):
         problem = _("Search for a telephone number: at least three digits of it.")
         given["q"] = given["q"][:LONGEST_SEARCH]
-    return Asked(**given, problem=problem)
+    return QueueParams(**given, problem=problem)
 
 
-def _context(request: HttpRequest, desk: Desk) -> dict[str, Any]:
+def _context(request: HttpRequest, desk: QueuePage) -> dict[str, Any]:
     asked, may_act = desk.asked, request.user.has_perm(ACT)
     shown = [desk.rows, desk.count, desk.older, desk.newer, desk.is_behind, desk.is_new, asked]
     return {
         "desk": desk,
         "asked": asked,
         "notice": visible_filter.search_words(asked.q)
-        if asked.q and not sight_of(request.user).sees_numbers
+        if asked.q and not visibility_for(request.user).sees_numbers
         else "",
         "version": hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),
         "look": f"{reverse(f'admin:{DESK}')}?{asked.query()}",
         "back": asked.query(),
         "may_act": may_act,
-        "drawn": presentation.drawn(desk.rows, request, may_act=may_act, back=asked.query())
+        "drawn": presentation.render_rows(desk.rows, request, may_act=may_act, back=asked.query())
         if desk.rows and asked.show != DONE
         else "",
         "tabs": [
-            (key, words, "?" + Asked(show=key).query(), key == asked.show) for key, words in SHOWN.items()
+            (key, words, "?" + QueueParams(show=key).query(), key == asked.show)
+            for key, words in SHOWN.items()
         ],
         "choices": _choices(desk),
         "days": settings.MISSED_DAYS,
     }
 
 
-def _choices(desk: Desk) -> dict[str, list[tuple[str, str, int]]]:
+def _choices(desk: QueuePage) -> dict[str, list[tuple[str, str, int]]]:
     """What can be filtered by, with how many wait there."""
     asked = desk.asked
     found: dict[str, dict[str, int]] = {"department": {}, "number": {}, "why": {}}
@@ -267,7 +268,11 @@ def _choices(desk: Desk) -> dict[str, list[tuple[str, str, int]]]:
     for name, values in found.items():
         if chosen := getattr(asked, name):
             values.setdefault(chosen, 0)  # what is gone stays chosen, with nobody in it
-    words: dict[str, Any] = {"department": str, "number": for_people, "why": lambda value: Why(value).label}
+    words: dict[str, Any] = {
+        "department": str,
+        "number": format_national,
+        "why": lambda value: MissReason(value).label,
+    }
     return {
         name: [(value, str(words[name](value)), count) for value, count in sorted(values.items())]
         for name, values in found.items()

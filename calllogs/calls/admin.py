@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from calllogs.access.history_mixin import NumbersInHistory
-from calllogs.access.visibility import sight_of
+from calllogs.access.history_mixin import MaskedHistoryMixin
+from calllogs.access.visibility import visibility_for
 from calllogs.calls import detail_view
 from calllogs.calls.list_view import CallList
 from calllogs.models import CallLog
@@ -17,9 +17,9 @@ from ivrportal.common import admin_mixins
 
 
 @admin.register(CallLog)
-class CallLogAdmin(NumbersInHistory, CallList, admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class CallLogAdmin(MaskedHistoryMixin, CallList, admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallLog]:
-        return super().get_queryset(request).filter(sight_of(request.user).condition())
+        return super().get_queryset(request).filter(visibility_for(request.user).condition())
 
     def get_urls(self) -> list[Any]:
         return [*detail_view.urls(self), *super().get_urls()]

@@ -10,11 +10,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.formatting import clock_text
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 
 PARAMETER, REMEMBER = "column", "remember"
 _SESSION = "call_columns"
@@ -27,15 +27,15 @@ def badge(status: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class RowContext:
     """What the cells of one page share."""
 
     agents: dict[str, str]
     badges: dict[str, str]
-    sight: Sight
+    sight: CallVisibility
 
 
-Cell = Callable[[CallLog, Drawing], str]
+Cell = Callable[[CallLog, RowContext], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Column:
     is_number: bool = False
 
 
-def _agent(call: CallLog, drawing: Drawing) -> str:
-    return drawing.agents.get(call.agent_number) or for_people(call.agent_number) or "–"
+def _agent(call: CallLog, drawing: RowContext) -> str:
+    return drawing.agents.get(call.agent_number) or format_national(call.agent_number) or "–"
 
 
 def _moment(value: Any) -> str:
@@ -69,14 +69,14 @@ COLUMNS = [
     Column(
         "number",
         _("Virtual number"),
-        lambda call, _drawing: for_people(call.virtual_number) or "–",
+        lambda call, _drawing: format_national(call.virtual_number) or "–",
         is_number=True,
     ),
     Column("recording", _("Recording"), lambda call, _drawing: str(_("Yes")) if call.recording_url else "–"),
     Column(
         "agent_number",
         _("Agent's number"),
-        lambda call, _drawing: for_people(call.agent_number) or "–",
+        lambda call, _drawing: format_national(call.agent_number) or "–",
         is_usual=False,
         is_number=True,
     ),
@@ -99,7 +99,7 @@ def named(names: list[str]) -> tuple[str, ...]:
     return tuple(column.name for column in COLUMNS if column.name in names)
 
 
-def chosen(request: HttpRequest) -> tuple[str, ...]:
+def selected_columns(request: HttpRequest) -> tuple[str, ...]:
     """Those of the address, else the person's last choice, else the usual ones."""
     return named(request.GET.getlist(PARAMETER)) or named(request.session.get(_SESSION, [])) or USUAL
 
@@ -109,10 +109,10 @@ def remember(request: HttpRequest) -> None:
 
 
 def rows(
-    calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str], sight: Sight
+    calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str], sight: CallVisibility
 ) -> list[dict[str, Any]]:
     """For each call its key, and label, text and look of each cell, as the person may see them."""
-    drawing = Drawing(agents, {status: badge(status) for status in CallLog.Status.values}, sight)
+    drawing = RowContext(agents, {status: badge(status) for status in CallLog.Status.values}, sight)
     columns = [column for column in COLUMNS if column.name in names]
     return [
         {"pk": call.pk, "cells": [(column, column.cell(call, drawing)) for column in columns]}

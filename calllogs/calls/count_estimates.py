@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from calllogs.models import CallLog
-from ivrportal.common.query_timeout import TookTooLong, within
+from ivrportal.common.query_timeout import QueryTimeout, query_timeout
 
 COUNTED = 10_000  # so far is counted; further, an estimate does
 COUNT_MS = {"postgresql": 40, "sqlite": 30}
@@ -40,9 +40,9 @@ def of_period(meant: Q) -> Count:
     calls = CallLog.objects.filter(meant).order_by()
     if connection.vendor == "sqlite":  # reads half a million entries of an index in 10 ms
         try:
-            with within(2 * COUNT_MS["sqlite"]):
+            with query_timeout(2 * COUNT_MS["sqlite"]):
                 return Count(calls.count(), is_exact=True)
-        except TookTooLong:
+        except QueryTimeout:
             return Count(_sampled_calls(meant)[0], is_about=True)
     plan: list[dict[str, Any]] = json.loads(calls.explain(format="json") or "[]")
     expected = int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
@@ -61,12 +61,12 @@ def of_many(meant: Q) -> Count:
         if is_all:  # few calls are looked at as a whole, so that is counted already
             return Count(expected, is_exact=True)
         try:
-            with within(COUNT_MS[connection.vendor]):
+            with query_timeout(COUNT_MS[connection.vendor]):
                 number = _up_to_limit(meant)
             if number <= COUNTED:
                 return Count(number, is_exact=True)
             expected = max(expected, number)
-        except TookTooLong:
+        except QueryTimeout:
             pass
     return Count(expected, is_about=True)
 
@@ -74,9 +74,9 @@ def of_many(meant: Q) -> Count:
 def of_few(meant: Q) -> Count:
     """For a filter whose days were looked through already."""
     try:
-        with within(COUNT_MS[connection.vendor]):
+        with query_timeout(COUNT_MS[connection.vendor]):
             number = _up_to_limit(meant)
-    except TookTooLong:
+    except QueryTimeout:
         return UNKNOWN
     return Count(number, is_exact=True) if number <= COUNTED else Count(COUNTED)
 

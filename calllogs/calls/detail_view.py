@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import Sight, sight_of
+from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.calls import notes, related_calls, timeline
 from calllogs.calls.search import shortened
 from calllogs.models import CallLog
@@ -25,7 +25,7 @@ from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
 from calllogs.recordings import admin
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 from settings_sync.models import Agent
 
 LIST = "admin:calllogs_calllog_changelist"
@@ -40,7 +40,7 @@ def urls(model_admin: Any) -> list[URLPattern]:
 
         def with_call(request: HttpRequest, pk: int, **rest: Any) -> HttpResponseBase:
             may_view = model_admin.has_view_permission(request)
-            call = _find(pk, sight_of(request.user)) if may_view else None
+            call = _find(pk, visibility_for(request.user)) if may_view else None
             if call is None:
                 return _not_here(request, model_admin)
             return view(request, call, **rest)
@@ -71,14 +71,14 @@ def change_view(request: HttpRequest, model_admin: Any, object_id: str) -> HttpR
         raise PermissionDenied
     is_id = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
     may_view = is_id and model_admin.has_view_permission(request)
-    call = _find(int(object_id), sight_of(request.user)) if may_view else None
+    call = _find(int(object_id), visibility_for(request.user)) if may_view else None
     return page(request, model_admin, call) if call else _not_here(request, model_admin)
 
 
 def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "") -> HttpResponse:
     """`note`: the text of a note that could not be kept, to be mended."""
     user: Any = request.user
-    sight = sight_of(user)
+    sight = visibility_for(user)
     name = getattr(call, "agent_name", None) or ""
     agent = timeline.person(name, call.agent_number)
     why = timeline.why_missed(call) if call.status in MISSED else ""
@@ -97,9 +97,9 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
         "opens_pushes": not sight.is_limited,
         "badge": badge_of(call),
         "when": date_format(local, "l, j F Y, H:i:s"),
-        "virtual_number": for_people(call.virtual_number),
+        "virtual_number": format_national(call.virtual_number),
         "agent": agent,
-        "agent_name": name or for_people(call.agent_number),
+        "agent_name": name or format_national(call.agent_number),
         "steps": timeline.steps(call, sight, agent=agent, why=why),
         "details": timeline.details(call, sight, agent=agent),
         "player": admin.context(call, user),
@@ -140,7 +140,7 @@ def badge_of(call: CallLog) -> str:
     return render_to_string("components/badge.html", look)
 
 
-def _find(pk: int, sight: Sight) -> CallLog | None:
+def _find(pk: int, sight: CallVisibility) -> CallLog | None:
     name = Agent.objects.filter(number=OuterRef("agent_number")).order_by().values("name")
     calls = sight.calls().select_related("recording").annotate(agent_name=Subquery(name))
     return calls.filter(pk=pk).first()
@@ -149,7 +149,7 @@ def _find(pk: int, sight: Sight) -> CallLog | None:
 def _not_here(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    if sight_of(request.user).is_limited:
+    if visibility_for(request.user).is_limited:
         raise Http404  # the same for a call that is not theirs and for one that never was
     messages.warning(request, _("This call is not here: it was deleted after its days, or never was."))
     return redirect(LIST)

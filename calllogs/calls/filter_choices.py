@@ -7,10 +7,10 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.calls.filters import NOTHING, CallFilter
 from calllogs.models import CallLog
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 
 FIELDS = ("department", "virtual_number", "circle")
 NEWEST = 5_000  # calls that are looked at for values that the statistics do not know yet
@@ -69,7 +69,7 @@ def _read() -> Known:
 
 
 def offered(
-    wanted: CallFilter, *, agents: dict[str, str], departments: set[str], sight: Sight
+    wanted: CallFilter, *, agents: dict[str, str], departments: set[str], sight: CallVisibility
 ) -> dict[str, Any]:
     """For each list of the page its choices; what is chosen is always among them.
 
@@ -82,22 +82,30 @@ def offered(
             Choice(value, str(label), value in wanted.statuses) for value, label in CallLog.Status.choices
         ],
         "agents": _choices(
-            [*people, *((number, for_people(number)) for number in wanted.agents if number not in agents)],
+            [
+                *people,
+                *((number, format_national(number)) for number in wanted.agents if number not in agents),
+            ],
             wanted.agents,
         ),
         "departments": _texts(set(sight.among(values["department"] | departments)), wanted.departments),
-        "numbers": _texts(values["virtual_number"], wanted.virtual_numbers, words=for_people),
+        "numbers": _texts(values["virtual_number"], wanted.virtual_numbers, words=format_national),
         "circles": _texts(values["circle"], wanted.circles),
     }
 
 
-def gone(
-    wanted: CallFilter, *, agents: dict[str, str], departments: set[str], sight: Sight, is_empty: bool
+def missing_value_notices(
+    wanted: CallFilter,
+    *,
+    agents: dict[str, str],
+    departments: set[str],
+    sight: CallVisibility,
+    is_empty: bool,
 ) -> list[str]:
     """A sentence for each thing that the filter names and the portal does not have."""
     sentences = [
         _("%(number)s is no agent here any more; the calls on that number are still found.")
-        % {"number": for_people(number)}
+        % {"number": format_national(number)}
         for number in wanted.agents
         if number not in agents and number != NOTHING
     ]
@@ -112,7 +120,7 @@ def gone(
     ]
     return sentences + [
         _("No call is known with the %(what)s “%(value)s”. Take it out of the filter, or choose another one.")
-        % {"what": what, "value": for_people(value)}
+        % {"what": what, "value": format_national(value)}
         for what, chosen, there in named
         for value in chosen
         if value not in there and value != NOTHING

@@ -20,10 +20,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from calllogs.calls import office_hours_sql, search
-from calllogs.calls.query_params import Reading
+from calllogs.calls.query_params import QueryParams
 from calllogs.models import CallLog
 from calllogs.models.call import HAS_RECORDING
-from ivrportal.common.phone import for_people, to_e164
+from ivrportal.common.phone import format_national, to_e164
 from settings_sync.models import Agent
 
 CUSTOM = "custom"
@@ -189,11 +189,13 @@ class CallFilter:
             yield _either([str(CallLog.Status(status).label).lower() for status in self.statuses])
         if self.agents:
             names = _names(self.agents) if agents is None else agents
-            yield _either([names.get(number) or for_people(number) for number in self.agents], _("no agent"))
+            yield _either(
+                [names.get(number) or format_national(number) for number in self.agents], _("no agent")
+            )
         if self.departments:
             yield _either(self.departments, _("no department"))
         if self.virtual_numbers:
-            numbers = _either([for_people(number) for number in self.virtual_numbers], _("no number"))
+            numbers = _either([format_national(number) for number in self.virtual_numbers], _("no number"))
             yield _("called %(numbers)s") % {"numbers": numbers}
         if self.circles:
             yield _either(self.circles, _("no circle"))
@@ -232,7 +234,7 @@ NAMES = (
 
 def from_query(params: QueryDict | Mapping[str, list[str]]) -> CallFilter:
     """What a query string means, a QueryDict's or a plain mapping of lists. Never raises."""
-    reading = Reading(params)
+    reading = QueryParams(params)
     period = reading.one_of("period", PERIODS, _("period"))
     first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
     if period not in ("", CUSTOM):

@@ -17,16 +17,16 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.calls import columns as list_columns
 from calllogs.calls import filter_choices, pagination, saved_views, visible_filter
 from calllogs.calls.count_estimates import Count
 from calllogs.calls.filters import PERIODS, CallFilter, from_query
-from calllogs.calls.pagination import Page, Place
+from calllogs.calls.pagination import Page, PageCursor
 from calllogs.formatting import clock_text
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
-from ivrportal.common.query_timeout import again_if_stopped
+from ivrportal.common.query_timeout import retry_if_cancelled
 from settings_sync.models import Agent
 
 PLACE = "page"
@@ -52,7 +52,7 @@ class CallList:
             "title": _("Calls"),
             "is_fullwidth": "1",
             "media": self.media,
-            **again_if_stopped(lambda: _context(request, wanted)),
+            **retry_if_cancelled(lambda: _context(request, wanted)),
             **(extra_context or {}),
         }
         seen = context["seen"]
@@ -70,9 +70,9 @@ class CallList:
         return [path("views/", change, name="calllogs_views"), *super().get_urls()]  # type: ignore[misc]
 
 
-def address(wanted: CallFilter, columns: _Pairs, place: Place | None = None) -> str:
+def address(wanted: CallFilter, columns: _Pairs, place: PageCursor | None = None) -> str:
     """Of the list with this filter, these columns and this page."""
-    where = [(PLACE, str(place))] if place and place != Place() else []
+    where = [(PLACE, str(place))] if place and place != PageCursor() else []
     query = saved_views.query_of(wanted, [*columns, *where])
     return f"{reverse(LIST)}?{query}" if query else reverse(LIST)
 
@@ -84,12 +84,12 @@ def column_pairs(request: HttpRequest) -> _Pairs:
 
 
 def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
-    place, sight = pagination.place_of(request.GET.get(PLACE, "")), sight_of(request.user)
-    page = pagination.read(visible_filter.narrowed(wanted, sight), place or Place())
+    place, sight = pagination.cursor_from(request.GET.get(PLACE, "")), visibility_for(request.user)
+    page = pagination.read(visible_filter.visible_filter_for(wanted, sight), place or PageCursor())
     known = list(Agent.objects.order_by().values_list("number", "name", "department"))
     agents = {number: name for number, name, _department in known}
     departments = {department for _number, _name, department in known if department}
-    columns, pairs = list_columns.chosen(request), column_pairs(request)
+    columns, pairs = list_columns.selected_columns(request), column_pairs(request)
     sent = [(list_columns.PARAMETER, name) for name in columns] if columns != list_columns.USUAL else []
     problems = [*wanted.problems]
     if place is None:
@@ -98,8 +98,8 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
         "wanted": wanted,
         "problems": problems,
         "notices": [
-            *visible_filter.told(wanted, sight),
-            *filter_choices.gone(
+            *visible_filter.visibility_notices(wanted, sight),
+            *filter_choices.missing_value_notices(
                 wanted, agents=agents, departments=departments, sight=sight, is_empty=not page.calls
             ),
         ],
@@ -129,7 +129,7 @@ def _context(request: HttpRequest, wanted: CallFilter) -> dict[str, Any]:
     }
 
 
-def _is_beyond(page: Page, place: Place | None) -> bool:
+def _is_beyond(page: Page, place: PageCursor | None) -> bool:
     """An address of a page that is not there; a long search that came to the end in vain is none."""
     is_inside = place is None or place.at is None or place.is_far
     return not page.calls and page.stopped_at is None and not is_inside
@@ -138,14 +138,14 @@ def _is_beyond(page: Page, place: Place | None) -> bool:
 def _ways(wanted: CallFilter, pairs: _Pairs, page: Page) -> dict[str, str]:
     """To the other pages; empty where there is nothing."""
 
-    def to(place: Place | None) -> str:
+    def to(place: PageCursor | None) -> str:
         return address(wanted, pairs, place) if place else ""
 
     return {
-        "newest": to(page.newer and Place()),
+        "newest": to(page.newer and PageCursor()),
         "newer": to(page.newer),
         "older": to(page.older),
-        "oldest": to(page.older and Place(is_down=False)),
+        "oldest": to(page.older and PageCursor(is_down=False)),
         "further": to(next((way for way in (page.older, page.newer) if way and way.is_far), None)),
     }
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from calllogs.access.visibility import Sight, sight_of
+from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.formatting import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
@@ -38,7 +38,9 @@ class Left:
     is_mine: bool
 
 
-def left_behind(call: CallLog, user: Any, sight: Sight, *, with_listenings: bool) -> dict[str, list[Left]]:
+def left_behind(
+    call: CallLog, user: Any, sight: CallVisibility, *, with_listenings: bool
+) -> dict[str, list[Left]]:
     """Notes and tags, oldest first, and who listened, newest first, in one query. People write numbers into them."""
 
     def arm(name: str, rows: Any, text: Any, who: str, owner: str) -> Any:
@@ -135,7 +137,7 @@ def delete_tag(request: HttpRequest, call: CallLog, *, tag: int) -> HttpResponse
 def suggest_tags(request: HttpRequest) -> JsonResponse:
     """`?q=` the beginning of a word: words that other calls were tagged with lately."""
     _must_have(request, ADD_TAG)
-    sight, beginning = sight_of(request.user), request.GET.get("q", "")[:LONGEST_TAG].strip()
+    sight, beginning = visibility_for(request.user), request.GET.get("q", "")[:LONGEST_TAG].strip()
     tags = CallTag.objects.filter(sight.condition("call__department"))
     found = tags.suggestions(beginning, most=SUGGESTED)
     if not sight.sees_numbers:  # the beginning of a number would bring its rest

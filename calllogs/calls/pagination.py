@@ -31,7 +31,7 @@ from calllogs.calls import count_estimates
 from calllogs.calls.count_estimates import UNKNOWN, Count
 from calllogs.calls.filters import CallFilter
 from calllogs.models import CallLog
-from ivrportal.common.query_timeout import TookTooLong, within
+from ivrportal.common.query_timeout import QueryTimeout, query_timeout
 
 PER_PAGE = 50
 WALK = {"postgresql": 50_000, "sqlite": 20_000}
@@ -45,7 +45,7 @@ _LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PageCursor:
     """Where a page begins: at an end, or beside a call. `is_down`: from there towards older calls."""
 
     is_down: bool = True
@@ -66,17 +66,17 @@ class Page:
     """`newer` and `older` are None where there is nothing. `stopped_at`: so far was looked, the page may miss calls."""
 
     calls: list[CallLog]
-    newer: Place | None
-    older: Place | None
+    newer: PageCursor | None
+    older: PageCursor | None
     count: Count = UNKNOWN
     stopped_at: dt.datetime | None = None
 
 
-def place_of(text: str) -> Place | None:
+def cursor_from(text: str) -> PageCursor | None:
     """What `str(place)` wrote; None for what it cannot have written."""
     side, _dot, rest = text.partition(".")
     if text in ("", NEWEST, OLDEST):
-        return Place(is_down=text != OLDEST)
+        return PageCursor(is_down=text != OLDEST)
     moment, _dot, pk = rest.partition(".")
     if side not in _SIDES or not (_is_number(moment) and _is_number(pk)):
         return None
@@ -85,10 +85,10 @@ def place_of(text: str) -> Place | None:
     except OverflowError:
         return None
     is_down, is_far = _SIDES[side]
-    return Place(is_down, at, min(int(pk), _LARGEST_ID), is_far)
+    return PageCursor(is_down, at, min(int(pk), _LARGEST_ID), is_far)
 
 
-def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) -> Page:
+def read(wanted: CallFilter, place: PageCursor, *, now: dt.datetime | None = None) -> Page:
     """The calls of a page, the newest first, and how many are meant in all."""
     office = wanted.office_condition(now=now)
     meant, beyond, period = wanted.condition(now=now, office=office), _beyond(place), _only_period(wanted)
@@ -110,10 +110,10 @@ def read(wanted: CallFilter, place: Place, *, now: dt.datetime | None = None) ->
     if connection.vendor == "sqlite":
         few = wanted.condition(now=now, office=office, by_index=True)
     try:
-        with within(GATHER_MS):
+        with query_timeout(GATHER_MS):
             found, number = _gathered(few, beyond, place.is_down)
         return replace(_page(found, place), count=Count(number, is_exact=True))
-    except TookTooLong:
+    except QueryTimeout:
         return _stopped(page, place, *reached[0])
 
 
@@ -151,15 +151,15 @@ def _gathered(meant: Q, beyond: Q, is_down: bool) -> tuple[list[CallLog], int]:
     return [call for call in found if not call.is_before], found[0].number_of_all if found else 0
 
 
-def _page(found: list[CallLog], place: Place) -> Page:
+def _page(found: list[CallLog], place: PageCursor) -> Page:
     """`found` in the order of the way from the place."""
     has_more, calls = len(found) > PER_PAGE, found[:PER_PAGE]
     if not calls:
-        beside = None if place.at is None else Place(not place.is_down)
+        beside = None if place.at is None else PageCursor(not place.is_down)
         return Page([], *((beside, None) if place.is_down else (None, beside)))
     calls = calls if place.is_down else calls[::-1]
     newer, older = (
-        Place(is_down, end.started_at, end.pk) for is_down, end in ((False, calls[0]), (True, calls[-1]))
+        PageCursor(is_down, end.started_at, end.pk) for is_down, end in ((False, calls[0]), (True, calls[-1]))
     )
     is_ahead, is_behind = has_more, place.at is not None
     if place.is_down:
@@ -167,15 +167,15 @@ def _page(found: list[CallLog], place: Place) -> Page:
     return Page(calls, newer if is_ahead else None, older if is_behind else None)
 
 
-def _stopped(page: Page, place: Place, reached: dt.datetime, pk: int) -> Page:
+def _stopped(page: Page, place: PageCursor, reached: dt.datetime, pk: int) -> Page:
     """What the walk has found, and from where it can go on."""
-    further = Place(place.is_down, reached, pk, is_far=True)
+    further = PageCursor(place.is_down, reached, pk, is_far=True)
     if place.is_down:
         return replace(page, stopped_at=reached, older=further)
     return replace(page, stopped_at=reached, newer=further)
 
 
-def _beyond(place: Place) -> Q:
+def _beyond(place: PageCursor) -> Q:
     if place.at is None:
         return Q()
     if place.is_down:

@@ -11,7 +11,7 @@ YEARS = range(2000, 2101)
 LONGEST_TALK_S = 24 * 3600
 
 
-class Reading:
+class QueryParams:
     """Takes values out of a QueryDict or a mapping of lists; `problems` are told to a person. Never raises."""
 
     def __init__(self, params: QueryDict | Mapping[str, list[str]]) -> None:

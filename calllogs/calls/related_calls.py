@@ -14,11 +14,11 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.calls.timeline import lasting
 from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 from settings_sync.models import Agent
 
 MOST_OF_CALLER = 500
@@ -69,7 +69,7 @@ def _rows(calls: QuerySet[CallLog]) -> QuerySet[CallLog, Any]:
     )
 
 
-def of_caller(call: CallLog, sight: Sight) -> Caller:
+def of_caller(call: CallLog, sight: CallVisibility) -> Caller:
     """In one query. Somebody who hid the number is many people: of them nothing is told."""
     if not call.caller:
         return Caller()
@@ -91,7 +91,7 @@ def of_caller(call: CallLog, sight: Sight) -> Caller:
     )
 
 
-def of_agent_and_department(call: CallLog, sight: Sight) -> tuple[list[Other], list[Other]]:
+def of_agent_and_department(call: CallLog, sight: CallVisibility) -> tuple[list[Other], list[Other]]:
     """The latest of each before this call, in one query."""
     if not (call.agent_number or call.department):
         return [], []
@@ -105,14 +105,14 @@ def of_agent_and_department(call: CallLog, sight: Sight) -> tuple[list[Other], l
     return _first(agents, sight, by_agent=False), _first(departments, sight, by_agent=True)
 
 
-def _first(rows: Iterable[dict[str, Any]], sight: Sight, *, by_agent: bool) -> list[Other]:
+def _first(rows: Iterable[dict[str, Any]], sight: CallVisibility, *, by_agent: bool) -> list[Other]:
     return [_line(row, sight, by_agent=by_agent) for row, _n in zip(rows, range(LATEST), strict=False)]
 
 
-def _line(row: dict[str, Any], sight: Sight, *, by_agent: bool, this: int | None = None) -> Other:
+def _line(row: dict[str, Any], sight: CallVisibility, *, by_agent: bool, this: int | None = None) -> Other:
     colour, icon = STATUS_LOOK[row["status"]]
     agent = (
-        row["agent"] or for_people(row["agent_number"]) or row["department"]
+        row["agent"] or format_national(row["agent_number"]) or row["department"]
     )  # who was to answer, at least
     return Other(
         row["pk"],

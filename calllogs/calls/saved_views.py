@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from calllogs.access.visibility import EVERYTHING, Sight, sight_of
+from calllogs.access.visibility import EVERYTHING, CallVisibility, visibility_for
 from calllogs.calls import columns as list_columns
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import CallFilter, from_query
@@ -30,7 +30,7 @@ def query_of(wanted: CallFilter, columns: list[tuple[str, str]]) -> str:
 
 
 def context(request: HttpRequest, wanted: CallFilter, columns: list[tuple[str, str]]) -> dict[str, Any]:
-    sight, query = sight_of(request.user), query_of(wanted, columns)
+    sight, query = visibility_for(request.user), query_of(wanted, columns)
     found = [
         (_as_seen(view, sight), view.query == query, view.owner_id == request.user.pk)
         for view in SavedView.objects.seen_by(request.user)
@@ -43,7 +43,7 @@ def context(request: HttpRequest, wanted: CallFilter, columns: list[tuple[str, s
     }
 
 
-def _as_seen(view: SavedView, sight: Sight) -> SavedView:
+def _as_seen(view: SavedView, sight: CallVisibility) -> SavedView:
     """Name and search may hold a number that another person typed."""
     if not sight.sees_numbers:
         view.name, view.query = sight.text(view.name), _clean(view.query, sight)
@@ -57,7 +57,7 @@ def change(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     with transaction.atomic():
         told, is_good = _done(request)
-    told = sight_of(request.user).text(told)
+    told = visibility_for(request.user).text(told)
     messages.add_message(request, messages.SUCCESS if is_good else messages.WARNING, told)
     query = _clean(request.POST.get("query", ""))
     return redirect(f"{reverse('admin:calllogs_calllog_changelist')}?{query}".rstrip("?"))
@@ -141,9 +141,9 @@ def _own(request: HttpRequest) -> SavedView | None:
     return view if is_orphan else None
 
 
-def _clean(query: str, sight: Sight = EVERYTHING) -> str:
+def _clean(query: str, sight: CallVisibility = EVERYTHING) -> str:
     """As the list itself would write it, whatever was sent."""
     params = QueryDict(query[:100_000])
     names = list_columns.named(params.getlist(list_columns.PARAMETER))
-    wanted = visible_filter.shown(from_query(params), sight)
+    wanted = visible_filter.for_viewer(from_query(params), sight)
     return query_of(wanted, [(list_columns.PARAMETER, name) for name in names])

@@ -14,7 +14,7 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, Sta
 
 from calllogs.access import redaction
 from calllogs.models import CallLog
-from ivrportal.common.phone import half_hidden, to_e164
+from ivrportal.common.phone import mask_partially, to_e164
 
 LONGEST = 128  # as long as a call id
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2011]+")
@@ -31,7 +31,7 @@ def condition(text: str, *, by_index: bool = False, hides_numbers: bool = False)
     """
     if hides_numbers or DOT in text:
         wanted = _by_seen_id(text) if hides_numbers else Q(call_id=text)
-        callers = of_looks(looks(text), by_index=by_index)
+        callers = match_masks(masks(text), by_index=by_index)
         return wanted if callers is None else wanted | callers
     compact = _SEPARATORS.sub("", text)
     wanted = Q(call_id=text)
@@ -82,7 +82,7 @@ _DIGITS_OF_CALLER = Case(
 )
 
 
-class Look(NamedTuple):
+class NumberMask(NamedTuple):
     """Of `98••• ••210`: its first signs, its last digits, and how many signs it has in all (0: any number)."""
 
     first: str
@@ -90,7 +90,7 @@ class Look(NamedTuple):
     length: int = 0
 
 
-def looks(text: str) -> list[Look]:
+def masks(text: str) -> list[NumberMask]:
     """How the numbers look that are meant, each of them enough; what would say more is shortened.
 
     `98••• ••210` is one look, `98•` and `•210` are beginnings and endings, and `|` stands between several.
@@ -98,23 +98,23 @@ def looks(text: str) -> list[Look]:
     if DOT in text:
         seen = (_SEEN.fullmatch(_SEPARATORS.sub("", part)) for part in text.split(OR))
         found = [
-            Look(match[1], match[3], len(match[0]) if len(match[2]) >= _WHOLE_FROM else 0)
+            NumberMask(match[1], match[3], len(match[0]) if len(match[2]) >= _WHOLE_FROM else 0)
             for match in seen
             if match
         ]
         return [look for look in found if look.first or look.last]
     if number := to_e164(text):
-        return looks(half_hidden(number))
+        return masks(mask_partially(number))
     compact = _SEPARATORS.sub("", text)
     if not _DIGITS.fullmatch(compact):
         return []
     if compact[0] == "+":
         rest = compact.removeprefix(_COUNTRY)
-        return [Look(rest[:2], "")] if rest else []
+        return [NumberMask(rest[:2], "")] if rest else []
     if len(compact) == 3:  # so many digits are seen at the end only
-        return [Look("", compact)]
-    trunk = [Look(compact[1:3], "")] if compact[0] == "0" and len(compact) > 1 else []
-    return [Look(compact[:2], ""), *trunk, Look("", compact[-3:])]
+        return [NumberMask("", compact)]
+    trunk = [NumberMask(compact[1:3], "")] if compact[0] == "0" and len(compact) > 1 else []
+    return [NumberMask(compact[:2], ""), *trunk, NumberMask("", compact[-3:])]
 
 
 def shortened(text: str) -> str:
@@ -122,12 +122,12 @@ def shortened(text: str) -> str:
     if DOT in text:
         return text
     if number := to_e164(text):
-        return half_hidden(number)
-    found = looks(text)
+        return mask_partially(number)
+    found = masks(text)
     return OR.join(f"{look.first}{DOT}{look.last}" for look in found) if found else redaction.in_text(text)
 
 
-def of_looks(found: list[Look], *, by_index: bool = False) -> Q | None:
+def match_masks(found: list[NumberMask], *, by_index: bool = False) -> Q | None:
     """For anything with a `caller`: those that look so. None if nobody can."""
     wanted = None
     for condition in (each for look in found for each in _of_look(look, by_index=by_index)):
@@ -135,7 +135,7 @@ def of_looks(found: list[Look], *, by_index: bool = False) -> Q | None:
     return wanted
 
 
-def _of_look(look: Look, *, by_index: bool) -> list[Q]:
+def _of_look(look: NumberMask, *, by_index: bool) -> list[Q]:
     """A mobile shows its ends without the country's code, a short number its last two digits only (`half_hidden`)."""
     first, last, length = look
     ends = _ends(last, by_index=by_index) if last else Q()

@@ -10,12 +10,12 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from calllogs.access import redaction
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.formatting import to_the_second
 from calllogs.intake.labels import outcome_badge, remark_words
 from calllogs.intake.push_fields import caller_of, fields_of
 from calllogs.models import CallLog, Push
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 from settings_sync import setting_address
 from settings_sync.models import Holiday, OfficeHours, OtherHours
 from settings_sync.schedule import LAST_MINUTE
@@ -45,14 +45,14 @@ def lasting(seconds: int) -> str:
 
 def person(name: str, number: str) -> str:
     """`Asha Nair (98001 00001)`, or the number alone where no agent of ours has it."""
-    shown = for_people(number)
+    shown = format_national(number)
     return f"{name} ({shown})" if name else shown
 
 
 # --- what happened -----------------------------------------------------------------------------------------
 
 
-def steps(call: CallLog, sight: Sight, *, agent: str, why: str) -> list[Step]:
+def steps(call: CallLog, sight: CallVisibility, *, agent: str, why: str) -> list[Step]:
     """In order. Moments after the first are worked out from the durations that the provider tells."""
     menu_ends = call.started_at + dt.timedelta(seconds=call.ivr_seconds or 0)
     ends = menu_ends + dt.timedelta(seconds=call.talk_seconds or 0)
@@ -73,8 +73,8 @@ def _clock(moment: dt.datetime) -> str:
     return time_format(timezone.localtime(moment), "H:i:s")
 
 
-def _rang(call: CallLog, sight: Sight) -> str:
-    facts = {"caller": sight.number(call.caller), "number": for_people(call.virtual_number)}
+def _rang(call: CallLog, sight: CallVisibility) -> str:
+    facts = {"caller": sight.number(call.caller), "number": format_national(call.virtual_number)}
     if not call.caller:
         return (
             _("Somebody without a number rang %(number)s") % facts
@@ -132,7 +132,7 @@ def why_missed(call: CallLog) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PushSummary:
     """One push. `raw` is as it came, but for the recording's address: that is played, not opened."""
 
     pk: int
@@ -143,14 +143,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarrel:
+class FieldConflict:
     """A field about which pushes disagree: what each said, in the order in which they came; the last one counts."""
 
     words: str
     said: list[tuple[str, str]]
 
 
-def pushes_of(call: CallLog, sight: Sight) -> tuple[list[Told], list[Quarrel]]:
+def pushes_of(call: CallLog, sight: CallVisibility) -> tuple[list[PushSummary], list[FieldConflict]]:
     """Its pushes in the order in which they came, and what they disagree about, in one query."""
     pushes = list(Push.objects.filter(call=call).order_by("received_at", "id")[:MOST_PUSHES])
     office = (call.agent_number, call.virtual_number)
@@ -162,7 +162,7 @@ def pushes_of(call: CallLog, sight: Sight) -> tuple[list[Told], list[Quarrel]]:
         return shown if sight.sees_numbers else redaction.in_query(shown, callers=callers, known=office)
 
     told = [
-        Told(
+        PushSummary(
             push.pk,
             to_the_second(push.received_at),
             outcome_badge(push),
@@ -174,7 +174,7 @@ def pushes_of(call: CallLog, sight: Sight) -> tuple[list[Told], list[Quarrel]]:
     return told, _quarrels(pushes, sight, callers) if call.has_conflict else []
 
 
-def _quarrels(pushes: list[Push], sight: Sight, callers: list[str]) -> list[Quarrel]:
+def _quarrels(pushes: list[Push], sight: CallVisibility, callers: list[str]) -> list[FieldConflict]:
     said: dict[str, tuple[str, list[tuple[str, str, str]]]] = {}
     for push in pushes:
         for field in fields_of(push):
@@ -192,7 +192,7 @@ def _quarrels(pushes: list[Push], sight: Sight, callers: list[str]) -> list[Quar
                 (to_the_second(push.received_at), shown, field.meaning or field.value)
             )
     return [
-        Quarrel(words, [(at, shown) for at, shown, _value in values])
+        FieldConflict(words, [(at, shown) for at, shown, _value in values])
         for words, values in said.values()
         if len({value for _at, _shown, value in values}) > 1
     ]
@@ -201,7 +201,7 @@ def _quarrels(pushes: list[Push], sight: Sight, callers: list[str]) -> list[Quar
 # --- for a support ticket ----------------------------------------------------------------------------------
 
 
-def details(call: CallLog, sight: Sight, *, agent: str) -> str:
+def details(call: CallLog, sight: CallVisibility, *, agent: str) -> str:
     """Plain text for a mail to the provider's support. Without the recording's address, which may hold a token."""
     local = timezone.localtime(call.started_at)
     lines = [

@@ -9,14 +9,14 @@ from dataclasses import replace
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.calls import search as number_search
 from calllogs.calls.filters import NOTHING, CallFilter, from_query
 
 NOWHERE = "\x1f"  # a department of no call: the parser keeps no such sign
 
 
-def narrowed(wanted: CallFilter, sight: Sight) -> CallFilter:
+def visible_filter_for(wanted: CallFilter, sight: CallVisibility) -> CallFilter:
     """For queries: of the person's departments only, and searching by what the person sees of numbers."""
     return replace(
         wanted,
@@ -26,7 +26,7 @@ def narrowed(wanted: CallFilter, sight: Sight) -> CallFilter:
     )
 
 
-def _departments(wanted: CallFilter, sight: Sight) -> tuple[str, ...]:
+def _departments(wanted: CallFilter, sight: CallVisibility) -> tuple[str, ...]:
     if sight.departments is None:
         return wanted.departments
     seen = sight.departments - {"", NOTHING}
@@ -34,11 +34,11 @@ def _departments(wanted: CallFilter, sight: Sight) -> tuple[str, ...]:
     return tuple(chosen) or (NOWHERE,)
 
 
-def told(wanted: CallFilter, sight: Sight) -> list[str]:
+def visibility_notices(wanted: CallFilter, sight: CallVisibility) -> list[str]:
     """A sentence for each thing that the person chose and gets less of."""
     sentences = []
     if sight.departments is not None and any(not sight.covers(each) for each in wanted.departments):
-        if narrowed(wanted, sight).departments == (NOWHERE,):
+        if visible_filter_for(wanted, sight).departments == (NOWHERE,):
             words = _("You may see calls of %(seen)s only; the filter asks for other ones, so no call fits.")
         else:
             words = _("You may see calls of %(seen)s only; the other departments of the filter are left out.")
@@ -52,7 +52,7 @@ def search_words(text: str) -> str:
     """For a person who sees half numbers: empty if the search says no more than is seen, or is none for a number."""
     if number_search.DOT in text or sum(sign.isdigit() for sign in text) < 3:
         return ""
-    looks = number_search.looks(text)
+    looks = number_search.masks(text)
     begin = [look.first for look in looks if look.first]
     end = [look.last for look in looks if look.last]
     said = {"first": _(" or ").join(begin), "last": _(" or ").join(end)}
@@ -71,7 +71,7 @@ def search_words(text: str) -> str:
     ) % {"numbers": words % said}
 
 
-def departments_words(sight: Sight) -> str:
+def departments_words(sight: CallVisibility) -> str:
     """`Billing and Sales`; for who is limited."""
     seen = sorted(sight.departments or ())
     if not seen:
@@ -80,14 +80,14 @@ def departments_words(sight: Sight) -> str:
     return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last} if others else last
 
 
-def shown(wanted: CallFilter, sight: Sight) -> CallFilter:
+def for_viewer(wanted: CallFilter, sight: CallVisibility) -> CallFilter:
     """What another person chose, for this one to read: a view or an export."""
     return (
         wanted if sight.sees_numbers or not wanted.q else replace(wanted, q=number_search.shortened(wanted.q))
     )
 
 
-def shown_words(words: str, query: str, sight: Sight) -> str:
+def for_viewer_text(words: str, query: str, sight: CallVisibility) -> str:
     """The words of another person's filter, which were written down with the search in them."""
     if sight.sees_numbers:
         return words
@@ -95,7 +95,7 @@ def shown_words(words: str, query: str, sight: Sight) -> str:
     return sight.text(words.replace(search, number_search.shortened(search)) if search else words)
 
 
-def scope_words(words: str, sight: Sight) -> str:
+def scope_words(words: str, sight: CallVisibility) -> str:
     """What stands on record about an export: the filter's words, and the limits of the person."""
     if sight.departments is None:
         return words

@@ -17,13 +17,13 @@ from calllogs.dashboard import change_indicator as change
 from calllogs.dashboard import charts as dashboard_charts
 from calllogs.dashboard.change_indicator import Change, Kind
 from calllogs.dashboard.charts import Chart
-from calllogs.dashboard.query_params import MISSED, Asked, Links
+from calllogs.dashboard.query_params import MISSED, DashboardParams, Links
 from calllogs.formatting import clock_text
 from calllogs.models import CallLog
 from calllogs.statistics import aggregates
 from calllogs.statistics.aggregates import Departments, Dimension, Figures
 from calllogs.statistics.periods import Period, day_of
-from ivrportal.common.query_timeout import within
+from ivrportal.common.query_timeout import query_timeout
 from settings_sync import setting_address
 
 OLD_S = 10.0  # while a worker counts what comes, a page does not
@@ -35,7 +35,7 @@ _ANSWERED: dict[str, Any] = {"statuses": (CallLog.Status.ANSWERED.value,)}
 _KINDS = (Dimension.AGENT, Dimension.CIRCLE, Dimension.DEPARTMENT, Dimension.VIRTUAL_NUMBER)
 
 
-class Waiting(NamedTuple):
+class MissedCallerCounts(NamedTuple):
     """Missed callers who wait for a call back, and how many did when the hour began in which the period before ended;
     None if nobody counted then."""
 
@@ -86,8 +86,8 @@ class Heat:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    asked: Asked
+class DashboardPage:
+    asked: DashboardParams
     compared: str
     is_level: bool
     is_empty: bool
@@ -100,8 +100,12 @@ class Picture:
 
 
 def read(
-    asked: Asked, *, names: Mapping[str, str], waiting: Waiting | None, departments: Departments = None
-) -> Picture:
+    asked: DashboardParams,
+    *,
+    names: Mapping[str, str],
+    waiting: MissedCallerCounts | None,
+    departments: Departments = None,
+) -> DashboardPage:
     """`names` of agents by number; `waiting`: how many missed callers do, None if the person should not know.
 
     With `departments` only their calls count, and only the agents of `names` have rows. Raises DatabaseError, and
@@ -111,7 +115,7 @@ def read(
     is_one_day = asked.first == asked.last
     # Of agents, numbers and circles within some departments there are no counts, only the calls: a day of them is few.
     kinds = _KINDS if departments is None or is_one_day else (Dimension.DEPARTMENT,)
-    with aggregates.level(old_s=OLD_S) as is_level, within(READ_MS):
+    with aggregates.level(old_s=OLD_S) as is_level, query_timeout(READ_MS):
         wanted = [(period, [Dimension.TOTAL, *kinds]), (period.before(), [Dimension.TOTAL])]
         found, before = aggregates.several(wanted, departments)
         hours = aggregates.hourly(
@@ -120,7 +124,7 @@ def read(
         is_new = not found and not hours and not CallLog.objects.exists()
     total, former = (one.get((Dimension.TOTAL, ""), Figures()) for one in (found, before))
     if not total.calls:
-        return Picture(asked, _compared(period), is_level, True, is_new)
+        return DashboardPage(asked, _compared(period), is_level, True, is_new)
     links = Links(asked.first, asked.last, departments=departments)
     charts = [dashboard_charts.by_hour(day, period.now, hours, links.on(day))]
     if not is_one_day:
@@ -133,7 +137,9 @@ def read(
     open_now = _still_open(waiting, period) if waiting else None
     tiles = _tiles(total, former, links, open_now)
     left_out = "" if len(kinds) == len(_KINDS) else _left_out()
-    return Picture(asked, _compared(period), is_level, False, False, tiles, charts, parts, left_out, heat)
+    return DashboardPage(
+        asked, _compared(period), is_level, False, False, tiles, charts, parts, left_out, heat
+    )
 
 
 # --- tiles -----------------------------------------------------------------------------------------------
@@ -151,7 +157,7 @@ def _compared(period: Period) -> str:
     return _("compared with %(days)s, the last of them until %(time)s") % {"days": days, "time": clock}
 
 
-def _still_open(waiting: Waiting, period: Period) -> Tile:
+def _still_open(waiting: MissedCallerCounts, period: Period) -> Tile:
     """Now, against when the period before ended, to the hour: only if somebody counted then."""
     then = hourly_counts.hour_of(period.before().end)
     note = _("missed callers, at this moment")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from calllogs.calls.filters import CUSTOM, NOTHING, CallFilter, period_words
-from calllogs.calls.query_params import Reading
+from calllogs.calls.query_params import QueryParams
 from calllogs.models import CallLog
 from calllogs.statistics.periods import Period
 
@@ -35,7 +35,7 @@ FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DashboardParams:
     """`pick` is one of PICKS, or "custom". `problems` are sentences about what was not understood."""
 
     pick: str
@@ -61,17 +61,19 @@ class Asked:
         return urlencode({"period": CUSTOM, "from": self.first, "to": self.last})
 
 
-def from_query(params: QueryDict | Mapping[str, list[str]], *, now: dt.datetime | None = None) -> Asked:
+def from_query(
+    params: QueryDict | Mapping[str, list[str]], *, now: dt.datetime | None = None
+) -> DashboardParams:
     """`period` is one of PICKS or "custom" with `from` and `to`; today, if there is none. Never raises."""
-    reading = Reading(params)
+    reading = QueryParams(params)
     pick = reading.one_of("period", {**PICKS, CUSTOM: 0}, _("period"))
     if pick != CUSTOM:
         pick = pick or TODAY
-        return Asked(pick, Period.last(PICKS[pick][1], now), tuple(reading.problems))
+        return DashboardParams(pick, Period.last(PICKS[pick][1], now), tuple(reading.problems))
     first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
     first, last = first or last, last or first
     if first is None or last is None:
-        return Asked(TODAY, Period.today(now), tuple(reading.problems))
+        return DashboardParams(TODAY, Period.today(now), tuple(reading.problems))
     if last < first:
         first, last = last, first
     if (last - first).days >= MOST_DAYS:
@@ -79,7 +81,7 @@ def from_query(params: QueryDict | Mapping[str, list[str]], *, now: dt.datetime 
         reading.problem(
             _("A period has %(days)s days at most; these are the last of them.") % {"days": MOST_DAYS}
         )
-    return Asked(CUSTOM, Period.days(first, last, now), tuple(reading.problems))
+    return DashboardParams(CUSTOM, Period.days(first, last, now), tuple(reading.problems))
 
 
 class Links:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.callbacks import queries
 from calllogs.calls import office_hours_sql
 from calllogs.models import Alarm, CallLog, MissedCaller
 from calllogs.statistics import aggregates
 from settings_sync import schedule
 from settings_sync.models import Agent
-from settings_sync.schedule import DayPlan, Heard
+from settings_sync.schedule import CallerHears, DayPlan
 
 LAST = 8
 # The last calls of some departments are looked for no further back: they may be rare, and the board asks all day long.
@@ -54,7 +54,7 @@ class Wall:
     whose: str  # departments, if not all
 
 
-def read(sight: Sight, now: dt.datetime | None = None) -> Wall:
+def read(sight: CallVisibility, now: dt.datetime | None = None) -> Wall:
     now = now or timezone.now()
     local = timezone.localtime(now)
     today = sight.calls().filter(started_at__gte=office_hours_sql.midnight(local.date())).order_by()
@@ -91,7 +91,7 @@ def read(sight: Sight, now: dt.datetime | None = None) -> Wall:
         ),
         alarms=[alarm for alarm in Alarm.objects.on() if not alarm.is_quiet(now)],
         plan=plan,
-        is_open=schedule.said(plan, local.time()).heard == Heard.OPEN,
+        is_open=schedule.answer_for(plan, local.time()).heard == CallerHears.OPEN,
         whose=aggregates.departments_words(sight.departments),
     )
 

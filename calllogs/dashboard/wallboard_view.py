@@ -21,14 +21,14 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.callbacks.presentation import duration
 from calllogs.dashboard import wallboard
 from calllogs.dashboard.wallboard import Team, Wall
 from calllogs.models import CallLog
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.models.call import STATUS_LOOK
-from ivrportal.common.phone import masked
+from ivrportal.common.phone import mask
 
 VIEW = "calllogs.view_calllog"
 STOP_POLLING = 286
@@ -68,7 +68,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 def page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    context = {**words(wallboard.read(sight_of(request.user))), "title": _("Wall board")}
+    context = {**words(wallboard.read(visibility_for(request.user))), "title": _("Wall board")}
     return TemplateResponse(request, "calllogs/dashboard/wallboard.html", context)
 
 
@@ -87,7 +87,7 @@ def part(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
             status=STOP_POLLING,
             headers=headers,
         )
-    board = words(wallboard.read(sight_of(request.user)))
+    board = words(wallboard.read(visibility_for(request.user)))
     return TemplateResponse(request, "calllogs/dashboard/wallboard_body.html", board, headers=headers)
 
 
@@ -141,7 +141,7 @@ def _call(call: CallLog, names: dict[str, str]) -> Call:
     is_today = local.date() == timezone.localdate()
     return Call(
         time_format(local, "H:i") if is_today else date_format(local, "j M, H:i"),
-        masked(call.caller) if call.caller[-2:].isdigit() else _("number hidden"),
+        mask(call.caller) if call.caller[-2:].isdigit() else _("number hidden"),
         call.get_status_display(),
         look,
         icon,

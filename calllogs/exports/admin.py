@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs.access.history_mixin import NumbersInHistory
-from calllogs.access.visibility import sight_of
+from calllogs.access.history_mixin import MaskedHistoryMixin
+from calllogs.access.visibility import visibility_for
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import from_query
 from calllogs.exports import files, requests
@@ -51,7 +51,7 @@ def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) 
 
 
 @admin.register(Export)
-class ExportAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class ExportAdmin(MaskedHistoryMixin, admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     list_before_template = "calllogs/exports/list_intro.html"
     list_display = ["asked_at", "who", "file_format", "shown_rows", "shown_state"]
     list_filter = [("state", admin_theme.ChoicesDropdownFilter), ("asked_at", admin_theme.RangeDateFilter)]
@@ -66,18 +66,20 @@ class ExportAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmi
     def get_queryset(self, request: HttpRequest) -> QuerySet[Export]:
         """Who is limited sees no scope of other departments: only the own exports."""
         exports = super().get_queryset(request)
-        return exports.filter(person_id=request.user.pk) if sight_of(request.user).is_limited else exports
+        return (
+            exports.filter(person_id=request.user.pk) if visibility_for(request.user).is_limited else exports
+        )
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """The words of an export may hold a number: not for those who would find it by trying."""
-        return self.search_fields if sight_of(request.user).sees_numbers else ["who"]
+        return self.search_fields if visibility_for(request.user).sees_numbers else ["who"]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Two columns differ from person to person: everybody fetches their own files only."""
 
         @admin_theme.display(description=gettext_lazy("Which calls"), ordering="words")
         def words(export: Export) -> str:
-            return visible_filter.shown_words(export.words, export.query, sight_of(request.user))
+            return visible_filter.for_viewer_text(export.words, export.query, visibility_for(request.user))
 
         @admin_theme.display(description=gettext_lazy("File"))
         def file(export: Export) -> str:
@@ -187,11 +189,11 @@ class ExportAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmi
         if not self.has_view_permission(request, export):
             raise PermissionDenied
         self._note_seen(request, export)
-        sight = sight_of(request.user)
+        sight = visibility_for(request.user)
         return {
             "export": export,
-            "words": visible_filter.shown_words(export.words, export.query, sight),
-            "list_query": visible_filter.shown(from_query(QueryDict(export.query)), sight).query(),
+            "words": visible_filter.for_viewer_text(export.words, export.query, sight),
+            "list_query": visible_filter.for_viewer(from_query(QueryDict(export.query)), sight).query(),
             "badge": self.shown_state(export),
             "is_own": is_own(request, export),
             "may_have": requests.still_may(request.user, export),

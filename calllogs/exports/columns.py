@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from calllogs.access import redaction
 from calllogs.models import Export
-from ivrportal.common.phone import half_hidden
+from ivrportal.common.phone import mask_partially
 from ivrportal.common.spreadsheet import DIGITS, RUNS_AS_FORMULA, safe
 
 
@@ -147,7 +147,7 @@ _WITHOUT_NUMBERS = _WITHOUT_RECORDINGS | {
     "call_id": _hidden(
         "call_id", lambda call: redaction.in_call_id(call.call_id, call.caller), _HIDDEN_ID_SQL
     ),
-    "caller": _hidden("caller", lambda call: half_hidden(call.caller), _HALF_HIDDEN_SQL),
+    "caller": _hidden("caller", lambda call: mask_partially(call.caller), _HALF_HIDDEN_SQL),
 }
 
 

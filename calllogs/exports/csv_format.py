@@ -17,7 +17,7 @@ BOM = "\ufeff"
 ROWS_IN_A_PIECE = 1000
 
 
-def pieces(
+def chunks(
     snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...] = DEFINITIONS
 ) -> Iterator[bytes]:
     """The file in whole lines; memory does not grow with its length."""
@@ -31,7 +31,7 @@ def pieces(
         yield head
 
 
-def told(text: str) -> bytes:
+def message_row(text: str) -> bytes:
     """One more line, that says so where the file had to end early."""
     return _text([[text]]).encode()
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from calllogs.exports import files, lease
 from calllogs.exports.metadata import Tally
-from calllogs.exports.render import calls_of, pieces
+from calllogs.exports.render import calls_of, chunks
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import Export
 from ivrportal.common.database_clock import database_now
@@ -92,10 +92,10 @@ def words_for(error: Exception) -> str:
 
 def _write(export: Export) -> bool:
     tally, name = Tally(), files.new_name(export.file_format)
-    with lease.kept(export, tally) as lost, Snapshot(ZoneInfo(export.zone)) as snapshot:
+    with lease.renewing_lease(export, tally) as lost, Snapshot(ZoneInfo(export.zone)) as snapshot:
         Export.objects.filter(pk=export.pk).update(rows_expected=snapshot.count(calls_of(export)))
         with files.unfinished(name) as file:
-            for piece in pieces(export, snapshot, tally):
+            for piece in chunks(export, snapshot, tally):
                 _go_on(lost)
                 file.write(piece)
     done = lease.release(

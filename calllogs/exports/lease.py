@@ -44,7 +44,7 @@ def release(export: Export, **changes: Any) -> bool:
 
 
 @contextmanager
-def kept(export: Export, tally: Tally) -> Iterator[threading.Event]:
+def renewing_lease(export: Export, tally: Tally) -> Iterator[threading.Event]:
     """Inside, the lease is renewed and the rows are told. The event says that it is lost: cancelled, or taken over.
 
     A thread does it, with a connection of its own: nothing that the writing waits for holds it up.

@@ -6,7 +6,7 @@ Every page asks for them once it is there, so that none has to wait for them its
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.calls import visible_filter
 from calllogs.models import Export
 
@@ -21,7 +21,9 @@ def fragment(request: HttpRequest) -> HttpResponse:
         news = news.exclude(pk=int(but))
     exports = list(news[:MOST_SHOWN])
     for export in exports:
-        export.words = visible_filter.shown_words(export.words, export.query, sight_of(request.user))
+        export.words = visible_filter.for_viewer_text(
+            export.words, export.query, visibility_for(request.user)
+        )
     context = {
         "exports": exports,
         "is_moving": any(export.is_under_way for export in exports),

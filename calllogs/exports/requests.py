@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from calllogs.access.visibility import EVERYTHING, Sight, sight_of
+from calllogs.access.visibility import EVERYTHING, CallVisibility, visibility_for
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import CallFilter
 from calllogs.exports import tasks
@@ -22,7 +22,7 @@ _HIDES = ["", Export.Hides.RECORDINGS, Export.Hides.NUMBERS]  # each hides what 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExportRequest:
     """Who wants which calls, and how. Without a user it is the command line, which sees everything.
 
     `request`: where from, for the audit trail.
@@ -34,13 +34,13 @@ class Asked:
     request: HttpRequest | None = None
 
     @property
-    def sight(self) -> Sight:
-        return sight_of(self.user) if self.user else EVERYTHING
+    def sight(self) -> CallVisibility:
+        return visibility_for(self.user) if self.user else EVERYTHING
 
     @property
     def meant(self) -> CallFilter:
         """For queries: as far as this person may see."""
-        return visible_filter.narrowed(self.wanted, self.sight)
+        return visible_filter.visible_filter_for(self.wanted, self.sight)
 
     def record(self, way: str, state: str, **more: Any) -> Export:
         """Committed before the first byte: who exported what is known, whatever happens then."""
@@ -72,7 +72,7 @@ class Asked:
         return export
 
 
-def _limits(asked: Asked) -> dict[str, Any]:
+def _limits(asked: ExportRequest) -> dict[str, Any]:
     """What the file will hold for ever of what the person may see at this moment."""
     sight = asked.sight
     return {
@@ -83,14 +83,14 @@ def _limits(asked: Asked) -> dict[str, Any]:
 
 def hidden_from(user: Any) -> str:
     """What the cells of this person's exports do not tell (Export.Hides)."""
-    if not sight_of(user).sees_numbers:
+    if not visibility_for(user).sees_numbers:
         return Export.Hides.NUMBERS.value
     return "" if user.has_perm(DOWNLOAD) else Export.Hides.RECORDINGS.value
 
 
 def still_may(user: Any, export: Export) -> bool:
     """Whether the person may see today what is in the file: rights can be taken away after it was written."""
-    sight = sight_of(user)
+    sight = visibility_for(user)
     if _HIDES.index(export.hides) < _HIDES.index(hidden_from(user)):
         return False
     if sight.departments is None:
@@ -98,12 +98,12 @@ def still_may(user: Any, export: Export) -> bool:
     return export.departments is not None and sight.departments.issuperset(export.departments)
 
 
-def begin_job(asked: Asked) -> tuple[Export, bool]:
+def begin_job(asked: ExportRequest) -> tuple[Export, bool]:
     """The job that writes this export, and whether it is new: who asks twice joins the first."""
     try:
         with transaction.atomic():
             export = asked.record(Export.Way.JOB, Export.State.WAITING)
-            transaction.on_commit(lambda: tasks.nudge_export(export.pk), robust=True)
+            transaction.on_commit(lambda: tasks.enqueue_export(export.pk), robust=True)
             return export, True
     except IntegrityError:
         scope = scope_of(asked.file_format, asked.wanted.query(), **_limits(asked))
@@ -134,7 +134,7 @@ def try_again(export: Export) -> Export:
                 seen_at=None,
                 lease_token="",
             )
-            transaction.on_commit(lambda: tasks.nudge_export(export.pk), robust=True)
+            transaction.on_commit(lambda: tasks.enqueue_export(export.pk), robust=True)
     except IntegrityError:
         return Export.objects.jobs().under_way().get(person=export.person, scope=export.scope)
     return export

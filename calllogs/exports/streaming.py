@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from calllogs.exports import csv_format
 from calllogs.exports.jobs import words_for
 from calllogs.exports.metadata import Tally
-from calllogs.exports.render import pieces
+from calllogs.exports.render import chunks
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import Export
 
@@ -40,7 +40,7 @@ def _recorded(export: Export, snapshot: Snapshot) -> Pieces:
     end: dict[str, str] = {"state": Export.State.STOPPED}
     try:
         yield b""  # from here on, whoever closes this ends it well
-        for piece in pieces(export, snapshot, tally):
+        for piece in chunks(export, snapshot, tally):
             if piece:
                 yield piece
         end = {"state": Export.State.DONE}
@@ -60,6 +60,8 @@ def _sent(export: Export, parts: Pieces) -> Pieces:
         # Its text may hold a filter with somebody's number.
         logger.error("export %d failed: %s", export.pk, type(error).__name__)
         if export.file_format == Export.Format.CSV:
-            yield csv_format.told(_("THIS EXPORT IS NOT COMPLETE: it had to stop here. Ask for it again."))
+            yield csv_format.message_row(
+                _("THIS EXPORT IS NOT COMPLETE: it had to stop here. Ask for it again.")
+            )
     finally:
         parts.close()

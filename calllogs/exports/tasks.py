@@ -23,6 +23,6 @@ def write_due_exports() -> None:
     jobs.run_due()
 
 
-def nudge_export(export_id: int) -> None:
+def enqueue_export(export_id: int) -> None:
     """Have it written at once; without a broker the sweep writes it."""
     publish(write_export, export_id=export_id)

@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.calls import filters, visible_filter
 from calllogs.exports import notices
 from calllogs.exports.columns import COLUMNS
 from calllogs.exports.metadata import facts_of
 from calllogs.exports.render import CONTENT_TYPES
-from calllogs.exports.requests import Asked, begin_job, hidden_from
+from calllogs.exports.requests import ExportRequest, begin_job, hidden_from
 from calllogs.exports.size import size_of
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import sent
@@ -56,17 +56,18 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     if (
         request.method == "POST" and is_clear
     ):  # else the page says what is not: more would be exported than was meant
-        return _begin(request, Asked(request.user, wanted, request.POST["format"], request))
-    now, sight = timezone.now(), sight_of(request.user)
+        return _begin(request, ExportRequest(request.user, wanted, request.POST["format"], request))
+    now, sight = timezone.now(), visibility_for(request.user)
     context = {
         **site.each_context(request),
         "title": _("Export calls"),
         "words": visible_filter.scope_words(wanted.words(now=now), sight),
         "query": wanted.query(),
-        "problems": [*wanted.problems, *visible_filter.told(wanted, sight)],
+        "problems": [*wanted.problems, *visible_filter.visibility_notices(wanted, sight)],
         "hides": Export(hides=hidden_from(request.user)).get_hides_display(),
         "size": size_of(
-            visible_filter.narrowed(wanted, sight).condition(now=now), exact_up_to=settings.EXPORT_STREAM_ROWS
+            visible_filter.visible_filter_for(wanted, sight).condition(now=now),
+            exact_up_to=settings.EXPORT_STREAM_ROWS,
         ),
         "stream_rows": settings.EXPORT_STREAM_ROWS,
         "kept_days": settings.EXPORT_KEPT_DAYS,
@@ -77,7 +78,7 @@ def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
     return TemplateResponse(request, "calllogs/exports/request.html", context)
 
 
-def _begin(request: HttpRequest, asked: Asked) -> HttpResponseBase:
+def _begin(request: HttpRequest, asked: ExportRequest) -> HttpResponseBase:
     limit = settings.EXPORT_STREAM_ROWS
     snapshot = Snapshot(ZoneInfo(settings.PORTAL_TIME_ZONE))
     try:
@@ -102,7 +103,7 @@ def _sent(record: Export, snapshot: Snapshot) -> StreamingHttpResponse:
     )
 
 
-def _in_background(request: HttpRequest, asked: Asked) -> HttpResponse:
+def _in_background(request: HttpRequest, asked: ExportRequest) -> HttpResponse:
     record, is_new = begin_job(asked)
     if not is_new:
         messages.info(

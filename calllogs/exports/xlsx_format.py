@@ -29,7 +29,7 @@ MOST_BYTES = 2_000_000_000
 COMPRESSION = 1
 
 
-def pieces(
+def chunks(
     snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, facts: Facts, columns: Columns = DEFINITIONS
 ) -> Iterator[bytes]:
     """The file. An empty piece means that there is none yet."""
@@ -63,7 +63,7 @@ def _written(
 # --- PostgreSQL: the database writes the rows ------------------------------------------------------------
 
 
-class _Outlet(RawIOBase):
+class _ChunkBuffer(RawIOBase):
     """Where the archive is written to. It cannot go back, so sizes come behind their contents."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ def _streamed(
     around = workbook.parts(facts, sheets=2, rows=0)
     style = workbook.sheet_of(around, 1).text_style
     lines: Iterator[bytes] = snapshot.copy(calls, [_row_sql(style, columns)], options=_BARE)
-    outlet = _Outlet()
+    outlet = _ChunkBuffer()
     with ZipFile(outlet, "w", ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
         for sheets in count(1):
             sheet = workbook.sheet_of(around, min(sheets, 2))

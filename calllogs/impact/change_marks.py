@@ -20,7 +20,7 @@ from calllogs.statistics.periods import Period
 from settings_sync import setting_address
 from settings_sync.history import change_log, delivery_status
 from settings_sync.history.change_log import CHANGED, DELETED, KINDS, Change
-from settings_sync.history.delivery_status import Fate, Reached
+from settings_sync.history.delivery_status import DeliveryStatus, Reached
 from settings_sync.models import ChangeReason, OfficeHours, ProviderSetting
 
 HOURS, HOLIDAY, OTHER, AGENT = "hours", "holiday", "other", "agent"
@@ -146,11 +146,11 @@ def _is_noticed(change: Change, period: Period) -> bool:
 
 
 def _of(told: list[Change], now: dt.datetime) -> tuple[Mark, ...]:
-    fates = delivery_status.of(told, now=now)
+    fates = delivery_status.delivery_statuses(told, now=now)
     unsure = [
         change
         for change, fate in zip(told, fates, strict=True)
-        if fate.fate != Fate.IN_FORCE or (change.kind.name == HOLIDAY and change.replaced_at)
+        if fate.fate != DeliveryStatus.IN_FORCE or (change.kind.name == HOLIDAY and change.replaced_at)
     ]
     sent = _first_sent(unsure)
     single = [_mark(change, fate, sent) for change, fate in zip(told, fates, strict=True)]
@@ -159,7 +159,7 @@ def _of(told: list[Change], now: dt.datetime) -> tuple[Mark, ...]:
 
 def _first_sent(found: Iterable[Change]) -> dict[str, dt.datetime | None]:
     """When each thing was first told to the provider; None: not yet. What is not in it was never to be told."""
-    addresses = {change_log.told(change)[0] for change in found}
+    addresses = {change_log.provider_value(change)[0] for change in found}
     if not addresses:
         return {}
     rows = ProviderSetting.objects.filter(address__in=addresses).order_by()
@@ -190,7 +190,7 @@ def _mark(change: Change, fate: Reached, sent: dict[str, dt.datetime | None]) ->
 def _is_taken_back(change: Change, sent: dict[str, dt.datetime | None]) -> bool:
     """A holiday that the provider's support took off again: then its setting is gone."""
     is_holiday = change.kind.name == HOLIDAY and change.replaced_at is not None
-    return is_holiday and change_log.told(change)[0] not in sent
+    return is_holiday and change_log.provider_value(change)[0] not in sent
 
 
 def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
@@ -199,7 +199,7 @@ def _standing(change: Change, sent: dict[str, dt.datetime | None]) -> Standing:
     is_too_late = is_dated and change.row.history_date >= midnight(change.row.date + dt.timedelta(days=1))
     if is_too_late or _is_taken_back(change, sent):
         return Standing.NOT_THERE
-    address = change_log.told(change)[0]
+    address = change_log.provider_value(change)[0]
     if address not in sent:
         return Standing.SAVED
     at, replaced = sent[address], change.replaced_at

@@ -30,7 +30,7 @@ class DayCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedDay:
     """`dates`: those that were asked for. `days`: all calls, at least of the period that was asked for; a day may stand
     there more than once."""
 
@@ -47,7 +47,7 @@ def read(
     exact: Collection[dt.date] = (),
     department: str = "",
     among: Departments = None,
-) -> Told:
+) -> ReportedDay:
     """In one query of the rollups, which must be level, and of the calls where a span ends within an hour.
 
     All calls are those of the departments `among`, if that is not None.
@@ -69,7 +69,7 @@ def read(
         day = found.get(local.date())
         if day is not None and (name == PART or (name == Unit.HOUR and local.hour in hours)):
             day.touched = _sum(day.touched, calls, missed)
-    return Told(found, days, department if own else "")
+    return ReportedDay(found, days, department if own else "")
 
 
 def add_parts(

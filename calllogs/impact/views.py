@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from calllogs.access.visibility import sight_of
-from calllogs.calls.query_params import Reading
+from calllogs.access.visibility import visibility_for
+from calllogs.calls.query_params import QueryParams
 from calllogs.impact import Mark, Standing, change_marks, chart, explanation, summary_text
 from calllogs.impact.compare import Comparison, Side, compare
 from calllogs.statistics import aggregates
@@ -46,7 +46,7 @@ COLOURS = {Standing.IN_FORCE: "success", Standing.SAVED: "base", Standing.NOT_TH
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ImpactParams:
     """What the address bar says, as far as it makes sense. Days are inclusive, in the portal's zone."""
 
     period: str
@@ -101,7 +101,7 @@ def page(request: HttpRequest) -> HttpResponse:
         kind for kind in change_marks.MARKED if request.user.has_perm(f"settings_sync.{views.SEEN_BY[kind]}")
     ]
     period = Period.days(asked.first, asked.last, now)
-    departments = sight_of(request.user).departments
+    departments = visibility_for(request.user).departments
     with aggregates.level() as is_level:
         whole = change_marks.read(period, kinds=kinds)
         shown = change_marks.within(whole, period)
@@ -135,16 +135,18 @@ def page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "calllogs/impact/impact.html", context)
 
 
-def asked_of(request: HttpRequest, now: dt.datetime) -> Asked:
+def asked_of(request: HttpRequest, now: dt.datetime) -> ImpactParams:
     """What makes no sense is left out and told."""
-    reading = Reading(request.GET)
+    reading = QueryParams(request.GET)
     period = reading.one_of("period", PERIODS, _("period"))
     first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
     change = request.GET.get("change", "")[:40]
     today = timezone.localdate(now, timezone.get_default_timezone())
     if period not in ("", "custom") or not (first or last):
         period = period if period in DAYS else USUAL
-        return Asked(period, today - dt.timedelta(days=DAYS[period] - 1), today, change, reading.problems)
+        return ImpactParams(
+            period, today - dt.timedelta(days=DAYS[period] - 1), today, change, reading.problems
+        )
     last = min(last or today, today)
     first = first or last - dt.timedelta(days=29)
     if last < first:
@@ -153,19 +155,19 @@ def asked_of(request: HttpRequest, now: dt.datetime) -> Asked:
     if (last - first).days >= LONGEST:
         reading.problem(_("That is a long time: the last %(days)d days of it are shown.") % {"days": LONGEST})
         first = last - dt.timedelta(days=LONGEST - 1)
-    return Asked("custom", first, last, change, reading.problems)
+    return ImpactParams("custom", first, last, change, reading.problems)
 
 
 # --- the list --------------------------------------------------------------------------------------------
 
 
-def _days(found: tuple[Mark, ...], asked: Asked) -> list[tuple[dt.date, list[Row]]]:
+def _days(found: tuple[Mark, ...], asked: ImpactParams) -> list[tuple[dt.date, list[Row]]]:
     """The newest day first, and on a day the newest change."""
     rows = [(mark.day, _row(mark, asked)) for mark in reversed(found)]
     return [(day, [row for _day, row in group]) for day, group in groupby(rows, key=lambda row: row[0])]
 
 
-def _row(mark: Mark, asked: Asked) -> Row:
+def _row(mark: Mark, asked: ImpactParams) -> Row:
     return Row(
         key=mark.key,
         icon=ICONS[mark.kind],
@@ -178,7 +180,7 @@ def _row(mark: Mark, asked: Asked) -> Row:
     )
 
 
-def _link(asked: Asked, key: str) -> str:
+def _link(asked: ImpactParams, key: str) -> str:
     return f"?{asked.query(change=key)}#effect"
 
 

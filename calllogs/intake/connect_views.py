@@ -26,13 +26,13 @@ from calllogs.intake import group_commit, push_auth
 from calllogs.intake.envelope import receive
 from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, use_words
 from calllogs.intake.push_fields import caller_of
-from calllogs.intake.waiters import Kept
+from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.provider_fields import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
 from ivrportal.audit import trail
 from ivrportal.audit.trail import Action
 from ivrportal.common.network import client_address
-from ivrportal.common.phone import masked
+from ivrportal.common.phone import mask
 
 KEY_PLACEHOLDER = "YOUR-KEY"
 TEST_PREFIX = "test-"
@@ -57,23 +57,23 @@ class Reply(NamedTuple):
     meaning: Any
 
 
-REPLIES: dict[Kept, Reply] = {
-    Kept.COMMITTED: Reply(
+REPLIES: dict[PushResult, Reply] = {
+    PushResult.COMMITTED: Reply(
         "Successful", 200, "success", gettext_lazy("The call is stored. Find it in the list of calls.")
     ),
-    Kept.UNUSABLE: Reply(
+    PushResult.UNUSABLE: Reply(
         "Invalid Data", 400, "warning",
         gettext_lazy("The database took it only as it came. It waits in the inbox to be tried again."),
     ),
-    Kept.SPOOLED: Reply(
+    PushResult.SPOOLED: Reply(
         "Accepted", 200, "warning",
         gettext_lazy("The database is silent; the push is safe on disk and comes in by itself later."),
     ),
-    Kept.REFUSED: Reply(
+    PushResult.REFUSED: Reply(
         "Failure", 403, "danger",
         gettext_lazy("Refused: no push key is live. Make one, and put it into the provider's address."),
     ),
-    Kept.NOWHERE: Reply(
+    PushResult.NOWHERE: Reply(
         "Failure", 503, "danger",
         gettext_lazy("The portal could not keep it: database and disk are silent. Tell whoever runs the server."),
     ),
@@ -176,7 +176,7 @@ def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
         Action.ADDED, request=request, what=f"Test push {call_id}"
     )  # the writer's transaction is its own
     kept = group_commit.submit(push, push_auth.OWN)
-    call = CallLog.objects.filter(call_id=call_id).first() if kept == Kept.COMMITTED else None
+    call = CallLog.objects.filter(call_id=call_id).first() if kept == PushResult.COMMITTED else None
     if call is not None and request.user.pk:
         LogEntry.objects.log_actions(request.user.pk, [call], ADDITION, _("Test push."))
     result = {"reply": REPLIES[kept], "call_id": call_id, "call": call}
@@ -221,7 +221,7 @@ def _last() -> list[dict[str, Any]]:
             "pk": push.pk,
             "at": to_the_second(push.received_at),
             "badge": outcome_badge(push),
-            "caller": masked(push.call.caller if push.call else caller_of(push)),
+            "caller": mask(push.call.caller if push.call else caller_of(push)),
             "address": push.remote_addr,
             "reason": reason_words(push),
         }

@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from calllogs.intake import group_commit, push_auth
-from calllogs.intake.envelope import Received, receive
-from calllogs.intake.waiters import Kept
+from calllogs.intake.envelope import RawPush, receive
+from calllogs.intake.waiters import PushResult
 from ivrportal.common import network
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
@@ -30,11 +30,11 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 _ANSWERS = {
-    Kept.COMMITTED: (200, SUCCESSFUL),
-    Kept.SPOOLED: (200, ACCEPTED),
-    Kept.UNUSABLE: (400, INVALID_DATA),
-    Kept.REFUSED: (403, FAILURE),
-    Kept.NOWHERE: (503, FAILURE),
+    PushResult.COMMITTED: (200, SUCCESSFUL),
+    PushResult.SPOOLED: (200, ACCEPTED),
+    PushResult.UNUSABLE: (400, INVALID_DATA),
+    PushResult.REFUSED: (403, FAILURE),
+    PushResult.NOWHERE: (503, FAILURE),
 }
 
 
@@ -45,10 +45,10 @@ def _without_storing(method: str) -> tuple[int, str] | None:
     return None if method in {"GET", "POST"} else (405, FAILURE)
 
 
-def _received(query: bytes, form: bytes, meta: Mapping[str, str]) -> tuple[Received, str]:
+def _received(query: bytes, form: bytes, meta: Mapping[str, str]) -> tuple[RawPush, str]:
     """The push without its key, and the key's digest. Raw bytes: never Django's own reading of them."""
     raw = query + b"&" + form if query and form else query or form
-    bare, digest = push_auth.parted(raw)
+    bare, digest = push_auth.split_off_key(raw)
     address = network.client_address(meta)
     if not push_auth.is_address_allowed(address):
         digest = push_auth.NO_KEY  # refused, whatever key it carries
@@ -85,7 +85,7 @@ def post_call_logs(request: HttpRequest) -> HttpResponse:
     return HttpResponse(body, status=shown_status(status), headers=dict(headers_of(status, len(body))))
 
 
-def with_door(application: Asgi) -> Asgi:
+def push_endpoint_middleware(application: Asgi) -> Asgi:
     """The application with the provider's door before it."""
 
     group_commit.start()

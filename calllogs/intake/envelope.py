@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _READABLE = bytes(range(0x20, 0x7F)).decode()
 
 
-class Received(NamedTuple):
+class RawPush(NamedTuple):
     """A push as it came: `raw_query` is what was sent, without the push key, in printable ASCII."""
 
     uid: str
@@ -30,7 +30,7 @@ class Received(NamedTuple):
     raw_query: str
 
 
-class Arrival(NamedTuple):
+class ParsedPush(NamedTuple):
     """`call` is None where the push could not be used; then `reason` and `field` say why."""
 
     uid: str
@@ -42,22 +42,22 @@ class Arrival(NamedTuple):
     field: str = ""
 
 
-def receive(raw: bytes, address: str) -> Received:
+def receive(raw: bytes, address: str) -> RawPush:
     """A push that comes now, with the id under which it is stored once. Who stores it reads what it says."""
-    return Received(new_id_in_time(), timezone.now(), address, as_text(raw))
+    return RawPush(new_id_in_time(), timezone.now(), address, as_text(raw))
 
 
-def understood(push: Received, *, mends: Mapping[str, str] | None = None) -> Arrival:
+def parse_push(push: RawPush, *, mends: Mapping[str, str] | None = None) -> ParsedPush:
     """Never raises for anything that a sender can write: what cannot be used is an arrival that says why."""
     try:
         call = parser.parse(as_bytes(push.raw_query), zone=_zone(settings.PORTAL_TIME_ZONE), mends=mends)
     except parser.Rejected as error:
-        return Arrival(*push, None, error.reason, error.field)
+        return ParsedPush(*push, None, error.reason, error.field)
     except Exception as error:
         # A mistake of ours costs this push its call, and no other push anything; it is replayed when that is mended.
         logger.error("a push could not be read (%s)", type(error).__name__)
-        return Arrival(*push, None, "could not be read")
-    return Arrival(*push, call)
+        return ParsedPush(*push, None, "could not be read")
+    return ParsedPush(*push, call)
 
 
 def as_text(raw: bytes) -> str:
@@ -71,14 +71,14 @@ def as_bytes(raw_query: str) -> bytes:
     return raw_query.encode("ascii", "replace")
 
 
-def packed(push: Received) -> bytes:
+def to_spool_record(push: RawPush) -> bytes:
     """The push for the spool; it is understood when it is drained."""
     return json.dumps([push.uid, push.received_at.isoformat(), push.remote_addr, push.raw_query]).encode()
 
 
-def unpacked(record: bytes) -> Arrival:
+def from_spool_record(record: bytes) -> ParsedPush:
     uid, received_at, address, raw_query = json.loads(record)
-    return understood(Received(uid, dt.datetime.fromisoformat(received_at), address, raw_query))
+    return parse_push(RawPush(uid, dt.datetime.fromisoformat(received_at), address, raw_query))
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from django.conf import settings
 
 from calllogs.intake import parser
-from calllogs.intake.envelope import Arrival, as_bytes
+from calllogs.intake.envelope import ParsedPush, as_bytes
 from calllogs.models import CallLog, Erasure
 from ivrportal.audit.trail import digests_of
 
@@ -49,7 +49,7 @@ class Erased:
         return any(moment is not None and received_at <= moment for moment in moments)
 
 
-def without_erased(arrivals: Sequence[Arrival]) -> list[Arrival]:
+def without_erased(arrivals: Sequence[ParsedPush]) -> list[ParsedPush]:
     """Those that are not about an erased call, or of an erased caller and from before the erasure.
 
     For pushes out of the spool and the inbox. One query where nobody was ever erased, else two.
@@ -66,7 +66,7 @@ def without_erased(arrivals: Sequence[Arrival]) -> list[Arrival]:
     ]
 
 
-def _caller_of(arrival: Arrival) -> str:
+def _caller_of(arrival: ParsedPush) -> str:
     """Also of one that could not be used."""
     if arrival.call:
         return arrival.call.caller

@@ -20,10 +20,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from calllogs.intake import push_auth, refused_pushes, replay, waiters
-from calllogs.intake.envelope import Arrival, Received, packed, understood
+from calllogs.intake.envelope import ParsedPush, RawPush, parse_push, to_spool_record
 from calllogs.intake.spool import SpoolFull
 from calllogs.intake.storage import store, store_each
-from calllogs.intake.waiters import Kept, Room, Waiting
+from calllogs.intake.waiters import LoopWaiters, PendingPush, PushResult
 from calllogs.models import PushKey
 from ivrportal.common import metrics
 
@@ -36,12 +36,12 @@ LOOK_S = 5.0  # how often a writer that is never idle looks whether something wa
 LAST_USE_S = 60.0  # how exactly "last used" is told
 
 
-def submit(push: Received, digest: str) -> Kept:
+def submit(push: RawPush, digest: str) -> PushResult:
     """Keep one push that carries the key of this digest; returns within PUSH_WAIT_S, and a sync of the spool."""
     return _writer().submit(push, digest)
 
 
-async def asubmit(push: Received, digest: str) -> Kept:
+async def asubmit(push: RawPush, digest: str) -> PushResult:
     """The same for a coroutine; its loop is held by nothing."""
     return await _writer().asubmit(push, digest)
 
@@ -60,21 +60,21 @@ def stop() -> None:
 class Writer:
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[PendingPush | None] = queue.SimpleQueue()
         self._busy_since = 0.0  # monotonic; 0 while nothing is asked of the database
         self._is_silent = False
         self._stopping = False
         self._last_uses: dict[str, float] = {}
-        self._room: Room | None = None  # of the loop that the server runs in this process
+        self._room: LoopWaiters | None = None  # of the loop that the server runs in this process
         self._thread = threading.Thread(target=self._run, name="push-writer", daemon=True)
         self._thread.start()
 
     # --- the requests' side ---
 
-    def submit(self, push: Received, digest: str) -> Kept:
+    def submit(self, push: RawPush, digest: str) -> PushResult:
         if self._takes_nothing():
             return self._aside(push, digest)
-        waiting = waiters.Thread(push, digest)
+        waiting = waiters.ThreadWaiter(push, digest)
         self._queue.put(waiting)
         until = time.monotonic() + settings.PUSH_WAIT_S
         while not waiting.bell.acquire(timeout=max(0.0, self._ends(until) - time.monotonic())):
@@ -83,7 +83,7 @@ class Writer:
                 return self._aside(push, digest)
         return waiting.kept
 
-    async def asubmit(self, push: Received, digest: str) -> Kept:
+    async def asubmit(self, push: RawPush, digest: str) -> PushResult:
         if not self._takes_nothing():
             waiting = self._room_here().enter(push, digest, patience_s=settings.PUSH_WAIT_S)
             self._queue.put(waiting)
@@ -91,10 +91,10 @@ class Writer:
                 return waiting.kept
         return await asyncio.to_thread(self._aside, push, digest)
 
-    def _room_here(self) -> Room:
+    def _room_here(self) -> LoopWaiters:
         loop = asyncio.get_running_loop()
         if self._room is None or self._room.loop is not loop:
-            self._room = Room(loop, self._ends)
+            self._room = LoopWaiters(loop, self._ends)
         return self._room
 
     def is_alive(self) -> bool:
@@ -118,25 +118,25 @@ class Writer:
         since = self._busy_since
         return since > 0 and time.monotonic() - since >= settings.PUSH_WAIT_S
 
-    def _aside(self, push: Received, digest: str) -> Kept:
+    def _aside(self, push: RawPush, digest: str) -> PushResult:
         """Without the database: into the spool, if the key is known to be good."""
-        kept = self._spooled(push, push_auth.is_live(digest))
+        kept = self._spooled(push, push_auth.is_valid_key(digest))
         metrics.count("ivrportal_pushes", kept)
         return kept
 
-    def _spooled(self, push: Received, is_live: bool | None) -> Kept:
+    def _spooled(self, push: RawPush, is_live: bool | None) -> PushResult:
         if not is_live:
-            return Kept.REFUSED if is_live is False else Kept.NOWHERE
+            return PushResult.REFUSED if is_live is False else PushResult.NOWHERE
         try:
-            replay.spool().append(packed(push))
+            replay.spool().append(to_spool_record(push))
         except (SpoolFull, OSError) as error:
             logger.error(
                 "a push could not be kept: the spool takes nothing (%s)",
                 type(error).__name__,
                 extra={"request_id": push.uid},
             )
-            return Kept.NOWHERE
-        return Kept.SPOOLED
+            return PushResult.NOWHERE
+        return PushResult.SPOOLED
 
     # --- the thread's side ---
 
@@ -155,7 +155,7 @@ class Writer:
                 looked_at = time.monotonic()
         connection.close()
 
-    def _gather(self) -> list[Waiting] | None:
+    def _gather(self) -> list[PendingPush] | None:
         """What has gathered; empty when nothing came for a while; None: stop."""
         try:
             first = self._queue.get(timeout=PROBE_S if self._is_silent else IDLE_S)
@@ -163,8 +163,8 @@ class Writer:
             return []
         if first is None:
             return None
-        batch: list[Waiting] = []
-        waiting: Waiting | None = first
+        batch: list[PendingPush] = []
+        waiting: PendingPush | None = first
         while waiting is not None:
             batch.append(waiting)
             if len(batch) >= MAX_BATCH:
@@ -176,15 +176,15 @@ class Writer:
         self._queue.put(None)  # the wish to stop comes again after the last batch
         return batch
 
-    def _commit(self, batch: list[Waiting]) -> None:
+    def _commit(self, batch: list[PendingPush]) -> None:
         self._busy_since = time.monotonic()
         try:
             live = self._judge(batch)
             good = [waiting for waiting in batch if waiting.digest in live]
             # Read here and not by the requests, whose threads would only fight each other for the interpreter.
-            unusable = self._store([understood(waiting.push) for waiting in good])
+            unusable = self._store([parse_push(waiting.push) for waiting in good])
             for waiting in good:
-                waiting.kept = Kept.UNUSABLE if waiting.push.uid in unusable else Kept.COMMITTED
+                waiting.kept = PushResult.UNUSABLE if waiting.push.uid in unusable else PushResult.COMMITTED
             self._note_uses(good)
             if batch:
                 _count(batch)
@@ -199,37 +199,37 @@ class Writer:
             self._all_aside(batch)
         finally:
             self._busy_since = 0.0
-            waiters.tell(batch)
+            waiters.resolve_all(batch)
 
-    def _all_aside(self, batch: list[Waiting]) -> None:
+    def _all_aside(self, batch: list[PendingPush]) -> None:
         """Each is kept nowhere until it is: what goes wrong with one must not vouch for the next."""
         for waiting in batch:
-            waiting.kept = Kept.NOWHERE
+            waiting.kept = PushResult.NOWHERE
         for waiting in batch:
             if not waiting.given_up:
                 waiting.kept = self._aside(waiting.push, waiting.digest)
 
-    def _judge(self, batch: list[Waiting]) -> set[str]:
+    def _judge(self, batch: list[PendingPush]) -> set[str]:
         """The digests of live keys in the batch; who carries another is refused, counted and noted."""
         digests = {waiting.digest for waiting in batch}
-        live = {digest for digest in digests if push_auth.is_live(digest)}
+        live = {digest for digest in digests if push_auth.is_valid_key(digest)}
         if live != digests or not push_auth.are_fresh():
-            _twice(push_auth.read_keys)
-            live = {digest for digest in digests if push_auth.is_live(digest)}
+            _retry_on_new_connection(push_auth.read_keys)
+            live = {digest for digest in digests if push_auth.is_valid_key(digest)}
         if live != digests:
             for waiting in batch:
                 if waiting.digest not in live:
-                    waiting.kept = Kept.REFUSED
+                    waiting.kept = PushResult.REFUSED
                     refused_pushes.note(waiting.push)
         return live
 
-    def _store(self, arrivals: list[Arrival]) -> set[str]:
+    def _store(self, arrivals: list[ParsedPush]) -> set[str]:
         """Commit them all; the ids of those of which no call could be made."""
         if not arrivals:
             return set()
         unusable = {arrival.uid for arrival in arrivals if arrival.call is None}
         try:
-            _twice(lambda: store(arrivals))
+            _retry_on_new_connection(lambda: store(arrivals))
         except (OperationalError, InterfaceError):
             raise
         except DatabaseError as error:
@@ -239,7 +239,7 @@ class Writer:
             unusable |= store_each(arrivals)
         return unusable
 
-    def _note_uses(self, good: list[Waiting]) -> None:
+    def _note_uses(self, good: list[PendingPush]) -> None:
         now = time.monotonic()
         used = {waiting.digest for waiting in good}
         due = [digest for digest in used if now - self._last_uses.get(digest, -LAST_USE_S) >= LAST_USE_S]
@@ -260,7 +260,7 @@ class Writer:
         """Ask the database whether it is there; if so, bring in what was spooled."""
         self._busy_since = time.monotonic()
         try:
-            _twice(push_auth.read_keys)
+            _retry_on_new_connection(push_auth.read_keys)
             self._is_silent = False
             replay.drain()
         except DatabaseError:
@@ -272,7 +272,7 @@ class Writer:
             self._busy_since = 0.0
 
 
-def _count(batch: list[Waiting]) -> None:
+def _count(batch: list[PendingPush]) -> None:
     """In the metrics, once for each batch and not for each push. What was put aside counts where that is done."""
     metrics.observe("ivrportal_push_batch_pushes", len(batch))
     waited = timezone.now() - batch[0].push.received_at
@@ -282,7 +282,7 @@ def _count(batch: list[Waiting]) -> None:
         metrics.count("ivrportal_pushes", kept, by=outcomes.count(kept))
 
 
-def _twice(work: Callable[[], object]) -> None:
+def _retry_on_new_connection(work: Callable[[], object]) -> None:
     """Once more on a new connection: the old one may have died while nobody used it. All our work can be repeated."""
     had_connection = connection.connection is not None
     try:

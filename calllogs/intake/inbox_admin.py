@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from calllogs.access.admin_mixins import WholeOffice
-from calllogs.access.history_mixin import NumbersInHistory
-from calllogs.access.visibility import EVERYTHING, Sight, sight_of
+from calllogs.access.admin_mixins import WholeOfficeAdminMixin
+from calllogs.access.history_mixin import MaskedHistoryMixin
+from calllogs.access.visibility import EVERYTHING, CallVisibility, visibility_for
 from calllogs.formatting import to_the_second
 from calllogs.intake import push_display
 from calllogs.intake.labels import REASON_WORDS, outcome_badge, reason_words, remark_words
@@ -30,7 +30,7 @@ from calllogs.provider_fields import BLANKS
 from ivrportal.audit import model_admin, trail
 from ivrportal.audit.trail import Action
 from ivrportal.common import admin_mixins, admin_theme, pagination
-from ivrportal.common.phone import masked, to_e164
+from ivrportal.common.phone import mask, to_e164
 
 MOST_REPLAYED = 1_000  # by one press of a button; `manage.py replay_pushes` takes all
 
@@ -49,14 +49,16 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 @admin.register(Push)
-class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class PushAdmin(
+    WholeOfficeAdminMixin, MaskedHistoryMixin, admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin
+):
     change_form_template = "calllogs/intake/push.html"
     list_before_template = "calllogs/intake/inbox_intro.html"
     list_display = ["came_at", "shown_outcome", "noticed", "remote_addr"]
     list_filter = ["outcome", ReasonFilter]
     list_select_related = ["call"]
     list_fullwidth = True
-    paginator = pagination.FirstPages
+    paginator = pagination.CappedPaginator
     show_full_result_count = False
     fields = ["received_at"]
     readonly_fields = fields
@@ -66,7 +68,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admi
         """The admin's own form stays shut, for what came is never changed. Who mends reads what came, numbers too."""
         user: Any = request.user
         may = user.has_perm("calllogs.change_push") and self.has_view_permission(request)
-        return may and sight_of(user).sees_numbers
+        return may and visibility_for(user).sees_numbers
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         user: Any = request.user
@@ -75,7 +77,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admi
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        most = pagination.FirstPages.most
+        most = pagination.CappedPaginator.most
         waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED)[:most].count()
         context = {"waiting": waiting, "may_replay": self.has_replay_permission(request), "most": most}
         response = super().changelist_view(request, {**context, **(extra_context or {})})
@@ -106,7 +108,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admi
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Two columns differ from person to person."""
-        sight = sight_of(request.user)
+        sight = visibility_for(request.user)
 
         @admin_theme.display(description=gettext_lazy("Caller"))
         def caller(push: Push) -> str:
@@ -123,7 +125,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admi
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
         push = kwargs["obj"]
-        sight, is_unusable = sight_of(request.user), push.outcome == Push.Outcome.REJECTED
+        sight, is_unusable = visibility_for(request.user), push.outcome == Push.Outcome.REJECTED
         context |= {
             "title": _("Push of %(time)s") % {"time": to_the_second(push.received_at)},
             "subtitle": None,
@@ -197,7 +199,7 @@ class PushAdmin(WholeOffice, NumbersInHistory, admin_mixins.ReadOnly, model_admi
     def _record_mend(self, request: HttpRequest, push: Push, values: dict[str, list[str]]) -> None:
         changes = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
         if "caller" in changes:  # also one that is too short to be known as a number
-            changes["caller"] = [masked(value) for value in changes["caller"]]
+            changes["caller"] = [mask(value) for value in changes["caller"]]
         trail.record(
             Action.MENDED if changes else Action.REPLAYED,
             request=request,
@@ -283,7 +285,7 @@ def _printable(value: str) -> None:
         raise ValidationError(_("Letters, digits and signs only."), code="unprintable")
 
 
-def _call_link(push: Push, sight: Sight = EVERYTHING, *, longest: int = 200) -> str:
+def _call_link(push: Push, sight: CallVisibility = EVERYTHING, *, longest: int = 200) -> str:
     if push.call is None:
         return ""
     address = reverse("admin:calllogs_calllog_change", args=[push.call.pk])

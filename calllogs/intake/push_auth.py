@@ -44,7 +44,7 @@ class _Known:
 # --- keys ------------------------------------------------------------------------------------------------
 
 
-def parted(raw: bytes) -> tuple[bytes, str]:
+def split_off_key(raw: bytes) -> tuple[bytes, str]:
     """The push without its key, which is kept nowhere, and the digest of that key; of the empty text if it has none."""
     if raw[:4] == b"key=" and not _MAYBE_A_KEY.search(
         raw
@@ -64,7 +64,7 @@ def _text_of(given: bytes) -> str:
     return unquote_to_bytes(given).decode("utf-8", "surrogateescape")
 
 
-def is_live(digest: str) -> bool | None:
+def is_valid_key(digest: str) -> bool | None:
     """Is it the digest of a live key? None: that is not known. With no key at all, the address alone decides."""
     known = _Known.digests if _Known.digests is not None else _read_file()
     from_environment = _digests_of(tuple(settings.PUSH_KEYS))

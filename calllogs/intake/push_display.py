@@ -6,20 +6,20 @@ from django.utils.translation import gettext as _
 
 from calllogs.access import redaction
 from calllogs.access.redaction import without_recording
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.intake.push_fields import Field, caller_of, fields_of, unknown_parameters
 from calllogs.models import Push
 
 OF_THE_OFFICE = {"agent_number", "virtual_number"}
 
 
-def fields(push: Push, sight: Sight) -> list[Field]:
+def fields(push: Push, sight: CallVisibility) -> list[Field]:
     """Field by field. A recording is played through the portal, where it is noted who listens."""
     callers = _callers(push)
     return [_shown(field, sight, callers) for field in fields_of(push)]
 
 
-def raw(push: Push, sight: Sight) -> str:
+def raw(push: Push, sight: CallVisibility) -> str:
     shown = without_recording(push.raw_query)
     return (
         shown
@@ -28,13 +28,13 @@ def raw(push: Push, sight: Sight) -> str:
     )
 
 
-def unknown(push: Push, sight: Sight) -> list[tuple[str, str]]:
+def unknown(push: Push, sight: CallVisibility) -> list[tuple[str, str]]:
     callers, office = _callers(push), _office(push)
     found = unknown_parameters(push)
     return [(sight.text(name, *callers), sight.text(value, *callers, known=office)) for name, value in found]
 
 
-def _shown(field: Field, sight: Sight, callers: list[str]) -> Field:
+def _shown(field: Field, sight: CallVisibility, callers: list[str]) -> Field:
     if field.name == "recording_url" and not field.problem:
         words = _("a recording")
         received, value = words if field.received else "", words if field.value else ""

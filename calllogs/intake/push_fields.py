@@ -15,7 +15,7 @@ from calllogs.intake.envelope import as_bytes
 from calllogs.intake.labels import FIELD_WORDS, REASON_WORDS
 from calllogs.models import CallLog, Push
 from calllogs.provider_fields import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _meaning(name: str, value: str, values: dict[str, str]) -> str:
     if not value:
         return ""
     if name in {"caller", "agent_number", "virtual_number"}:
-        return for_people(parser.number(value, []))
+        return format_national(parser.number(value, []))
     if name in {"ivr_seconds", "talk_seconds"}:
         seconds = parser.seconds(value, [])
         return _("Not a duration: left empty") if seconds is None else clock_text(seconds)

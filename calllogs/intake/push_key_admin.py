@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from calllogs.access.admin_mixins import WholeOffice
+from calllogs.access.admin_mixins import WholeOfficeAdminMixin
 from calllogs.intake import connect_views
 from calllogs.intake.labels import use_words
 from calllogs.models import PushKey
@@ -50,7 +50,7 @@ def rotation() -> dict[str, Any] | None:
 
 
 @admin.register(PushKey)
-class PushKeyAdmin(WholeOffice, model_admin.ModelAdmin):
+class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
     list_before_template = "calllogs/intake/push_key_list_intro.html"
     change_form_before_template = "calllogs/intake/push_key_intro.html"
     list_display = ["shown_name", "standing", "use", "created_at", "steps"]

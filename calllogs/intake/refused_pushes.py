@@ -4,8 +4,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from calllogs.intake.envelope import Received
-from calllogs.models import Push, Refusals
+from calllogs.intake.envelope import RawPush
+from calllogs.models import Push, RefusedPushCount
 
 LONGEST = 2048  # characters of what came
 A_DAY_AND_ADDRESS = 1_000
@@ -13,7 +13,7 @@ IN_ALL = 10_000
 ADDRESSES_A_DAY = 10_000  # beyond this, whoever changes addresses is counted under none
 
 
-def note(push: Received) -> None:
+def note(push: RawPush) -> None:
     """Count a push that was refused, and keep its beginning while there is room."""
     with transaction.atomic():
         count = _count(push.remote_addr)
@@ -31,11 +31,13 @@ def note(push: Received) -> None:
 
 def _count(address: str) -> int:
     today = timezone.localdate()
-    here = Refusals.objects.filter(date=today, remote_addr=address)
-    if not here.exists() and Refusals.objects.filter(date=today).count() >= ADDRESSES_A_DAY:
+    here = RefusedPushCount.objects.filter(date=today, remote_addr=address)
+    if not here.exists() and RefusedPushCount.objects.filter(date=today).count() >= ADDRESSES_A_DAY:
         address = ""
-        here = Refusals.objects.filter(date=today, remote_addr=address)
+        here = RefusedPushCount.objects.filter(date=today, remote_addr=address)
     if not here.update(count=F("count") + 1):
-        Refusals.objects.bulk_create([Refusals(date=today, remote_addr=address)], ignore_conflicts=True)
+        RefusedPushCount.objects.bulk_create(
+            [RefusedPushCount(date=today, remote_addr=address)], ignore_conflicts=True
+        )
         here.update(count=F("count") + 1)
     return here.values_list("count", flat=True).get()

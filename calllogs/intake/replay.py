@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from calllogs.intake.envelope import understood, unpacked
+from calllogs.intake.envelope import from_spool_record, parse_push
 from calllogs.intake.erased_callers import without_erased
 from calllogs.intake.spool import Drained, Spool
 from calllogs.intake.storage import as_received, store, store_each
@@ -40,7 +40,7 @@ def drain() -> Drained:
 
 def _store_records(records: list[bytes]) -> None:
     """Many in one transaction: pushes that come meanwhile are spooled too, so it must empty faster than it fills."""
-    arrivals = without_erased([unpacked(record) for record in records])
+    arrivals = without_erased([from_spool_record(record) for record in records])
     try:
         store(arrivals)
     except (OperationalError, InterfaceError):
@@ -61,7 +61,7 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
         waiting = waiting.filter(pk__in=ids)
     usable = unusable = 0
     for push in waiting.iterator(chunk_size=AT_ONCE):
-        arrival = understood(as_received(push), mends=push.mends)
+        arrival = parse_push(as_received(push), mends=push.mends)
         if not without_erased([arrival]):
             push.delete()
             continue
@@ -76,5 +76,5 @@ def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]
         store_each([arrival])
         # An old push keeps its id, and so is no news to whoever reads pushes by id.
         callers, moments = zip((told.caller, told.started_at), *before, strict=True)
-        invalidation.note(callers=callers, moments=moments)
+        invalidation.mark_stale(callers=callers, moments=moments)
     return usable, unusable

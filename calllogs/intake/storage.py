@@ -8,14 +8,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.utils import timezone
 
 from calllogs.intake.batch_sql import Row, write
-from calllogs.intake.envelope import Arrival, Received, understood
+from calllogs.intake.envelope import ParsedPush, RawPush, parse_push
 from calllogs.intake.merge import NUMBERS, TEXTS, merge, row_of
 from calllogs.models import CallLog, Push, invalidation
 
 logger = logging.getLogger(__name__)
 
 
-def store(batch: Sequence[Arrival]) -> None:
+def store(batch: Sequence[ParsedPush]) -> None:
     """Store a batch in one transaction; when it returns, the batch is committed. Raises DatabaseError."""
     ordered = sorted(batch, key=lambda arrival: arrival.received_at)
     if late := write(_rows(ordered)):
@@ -24,7 +24,7 @@ def store(batch: Sequence[Arrival]) -> None:
             _fold_again(late)
 
 
-def store_each(arrivals: Iterable[Arrival]) -> set[str]:
+def store_each(arrivals: Iterable[ParsedPush]) -> set[str]:
     """Store one by one, so that a poisonous push hurts only itself; the ids of those that were kept only as they came.
 
     One that the database takes in no other way is kept as it came, as not usable. Raises OperationalError and
@@ -43,15 +43,15 @@ def store_each(arrivals: Iterable[Arrival]) -> set[str]:
     return unusable
 
 
-def as_received(push: Push) -> Received:
+def as_received(push: Push) -> RawPush:
     """A stored push, to be understood again."""
-    return Received(push.uid, push.received_at, push.remote_addr, push.raw_query)
+    return RawPush(push.uid, push.received_at, push.remote_addr, push.raw_query)
 
 
 # --- rows ------------------------------------------------------------------------------------------------
 
 
-def _rows(ordered: Iterable[Arrival]) -> list[Row]:
+def _rows(ordered: Iterable[ParsedPush]) -> list[Row]:
     """A row for each push; the first of each call carries the call, with those after it folded in."""
     stamp = timezone.now()
     rows: list[Row] = []
@@ -93,7 +93,7 @@ def _fold_again(ids: list[int]) -> None:
     for call in CallLog.objects.filter(pk__in=ids):
         caller, started_at, row = call.caller, call.started_at, Row()
         for push in Push.objects.filter(call=call).order_by("received_at", "id"):
-            told = understood(as_received(push), mends=push.mends)
+            told = parse_push(as_received(push), mends=push.mends)
             if told.call is not None:
                 newer = row_of(told.call, push.received_at, timezone.now())
                 if row:
@@ -111,4 +111,4 @@ def _fold_again(ids: list[int]) -> None:
         call.updated_at = timezone.now()
         call.save(update_fields=[*changed, "updated_at"])
         # Its push was committed before: whoever reads pushes by id may have seen the call as it was.
-        invalidation.note(callers=[caller, call.caller], moments=[started_at, call.started_at])
+        invalidation.mark_stale(callers=[caller, call.caller], moments=[started_at, call.started_at])

@@ -11,10 +11,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from calllogs.intake.envelope import Received
+from calllogs.intake.envelope import RawPush
 
 
-class Kept(StrEnum):
+class PushResult(StrEnum):
     COMMITTED = "committed"  # on the database's disk
     UNUSABLE = "unusable"  # there too, but only as it came: no call could be made of it
     SPOOLED = "spooled"  # on our own
@@ -22,39 +22,39 @@ class Kept(StrEnum):
     NOWHERE = "nowhere"
 
 
-class Waiting:
+class PendingPush:
     """One push, and what became of it. `given_up`: who brought it has put it elsewhere meanwhile."""
 
     __slots__ = ("digest", "given_up", "kept", "push")
 
-    def __init__(self, push: Received, digest: str) -> None:
+    def __init__(self, push: RawPush, digest: str) -> None:
         self.push, self.digest = push, digest
-        self.kept, self.given_up = Kept.NOWHERE, False
+        self.kept, self.given_up = PushResult.NOWHERE, False
 
 
-class Thread(Waiting):
+class ThreadWaiter(PendingPush):
     """A bare lock is its bell: an Event would cost as much as the rest of the way here."""
 
     __slots__ = ("bell",)
 
-    def __init__(self, push: Received, digest: str) -> None:
+    def __init__(self, push: RawPush, digest: str) -> None:
         super().__init__(push, digest)
         self.bell = threading.Lock()
         self.bell.acquire()
 
 
-class Coroutine(Waiting):
+class AsyncWaiter(PendingPush):
     """`told` has the result True once the push is kept, and False if its patience ended before."""
 
     __slots__ = ("room", "told", "until")
 
-    def __init__(self, push: Received, digest: str, room: "Room", until: float) -> None:
+    def __init__(self, push: RawPush, digest: str, room: "LoopWaiters", until: float) -> None:
         super().__init__(push, digest)
         self.room, self.until = room, until
         self.told: asyncio.Future[bool] = room.loop.create_future()
 
 
-class Room:
+class LoopWaiters:
     """All the coroutines of one loop that wait for one writer. Used in the loop's thread, but for `tell`.
 
     `ends`: until when one may wait whose own patience ends at that moment (both monotonic); never later than that.
@@ -62,19 +62,19 @@ class Room:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, ends: Callable[[float], float]) -> None:
         self.loop, self._ends = loop, ends
-        self._line: deque[Coroutine] = (
+        self._line: deque[AsyncWaiter] = (
             deque()
         )  # in the order of their coming, so that the first has the least patience
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self, push: Received, digest: str, *, patience_s: float) -> Coroutine:
-        waiting = Coroutine(push, digest, self, time.monotonic() + patience_s)
+    def enter(self, push: RawPush, digest: str, *, patience_s: float) -> AsyncWaiter:
+        waiting = AsyncWaiter(push, digest, self, time.monotonic() + patience_s)
         self._line.append(waiting)
         if self._timer is None:
             self._look_again()
         return waiting
 
-    def tell(self, batch: list[Coroutine]) -> None:
+    def tell(self, batch: list[AsyncWaiter]) -> None:
         """From the writer's thread: these are kept."""
         try:
             self.loop.call_soon_threadsafe(self._told, batch)
@@ -82,7 +82,7 @@ class Room:
             # The loop is closed: the server has ended, and those who waited with it.
             return
 
-    def _told(self, batch: list[Coroutine]) -> None:
+    def _told(self, batch: list[AsyncWaiter]) -> None:
         for waiting in batch:
             if not waiting.told.done():
                 waiting.told.set_result(True)
@@ -111,13 +111,13 @@ class Room:
         self._timer = self.loop.call_later(max(0.0, wait_s), self._look)
 
 
-def tell(batch: Iterable[Waiting]) -> None:
+def resolve_all(batch: Iterable[PendingPush]) -> None:
     """All of them know now what became of their push."""
-    rooms: dict[Room, list[Coroutine]] = defaultdict(list)
+    rooms: dict[LoopWaiters, list[AsyncWaiter]] = defaultdict(list)
     for waiting in batch:
-        if isinstance(waiting, Coroutine):
+        if isinstance(waiting, AsyncWaiter):
             rooms[waiting.room].append(waiting)
-        elif isinstance(waiting, Thread):
+        elif isinstance(waiting, ThreadWaiter):
             waiting.bell.release()
     for room, those in rooms.items():
         room.tell(those)

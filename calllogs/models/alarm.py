@@ -111,7 +111,7 @@ WITHOUT_FIGURES: dict[str, Any] = {
 }
 
 
-class AlarmReader(models.Model):
+class AlarmRecipient(models.Model):
     """Somebody to whom alarms are mailed."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -119,6 +119,7 @@ class AlarmReader(models.Model):
     added_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        db_table = "calllogs_alarmreader"  # its name in earlier releases
         verbose_name = _("reader of alarms")
         verbose_name_plural = _("readers of alarms")
 
@@ -126,7 +127,7 @@ class AlarmReader(models.Model):
         return str(self.user)
 
 
-class Watch(models.Model):
+class AlarmHeartbeat(models.Model):
     """When somebody last looked for alarms. One row: who watches must not stop unseen."""
 
     ONLY = 1
@@ -134,6 +135,7 @@ class Watch(models.Model):
     looked_at = models.DateTimeField()
 
     class Meta:
+        db_table = "calllogs_watch"  # its name in earlier releases
         verbose_name = _("watch")
         verbose_name_plural = _("watch")
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models.feed_progress import ReadingProgress
+from calllogs.models.feed_progress import FeedProgress
 
 
 class ErasureQuerySet(models.QuerySet["Erasure"]):
@@ -88,7 +88,7 @@ ERASURE_LOOK: dict[str, tuple[str, str]] = {
 }
 
 
-class ErasureProgress(ReadingProgress):
+class ErasureProgress(FeedProgress):
     """How far what came was looked through for words about people who are erased."""
 
     class Meta:

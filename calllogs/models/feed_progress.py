@@ -3,7 +3,7 @@
 from django.db import models
 
 
-class ReadingProgress(models.Model):
+class FeedProgress(models.Model):
     """One row for each kind of copy; who writes the copy holds it locked.
 
     `gaps`: ids of pushes below `push_id` that were not there yet, as `[first, last, noticed]`: a transaction that

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from calllogs.models import MissedRecheck, RollupRecheck
 
 
-def note(*, callers: Iterable[str] = (), moments: Iterable[dt.datetime] = ()) -> None:
+def mark_stale(*, callers: Iterable[str] = (), moments: Iterable[dt.datetime] = ()) -> None:
     """Callers whose calls changed, and when calls began that changed: as they were before, and as they are."""
     MissedRecheck.objects.bulk_create([MissedRecheck(caller=caller) for caller in set(callers) if caller])
     RollupRecheck.objects.bulk_create([RollupRecheck(at=at) for at in set(moments)])

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models.feed_progress import ReadingProgress
+from calllogs.models.feed_progress import FeedProgress
 
 
-class Why(models.TextChoices):
+class MissReason(models.TextChoices):
     """Why the last call of a caller did not get through."""
 
     OLD_HOURS = "OLD_HOURS", _("We were open, the provider had old hours")
@@ -24,12 +24,12 @@ class Why(models.TextChoices):
 
 # Look of a reason beside its words: (badge colour, icon).
 WHY_LOOK: dict[str, tuple[str, str]] = {
-    Why.OLD_HOURS: ("danger", "sync_problem"),
-    Why.HOLIDAY: ("base", "celebration"),
-    Why.CLOSED: ("base", "bedtime"),
-    Why.DROPPED: ("warning", "call_end"),
-    Why.NO_ANSWER: ("warning", "phone_missed"),
-    Why.OTHER: ("info", "voicemail"),
+    MissReason.OLD_HOURS: ("danger", "sync_problem"),
+    MissReason.HOLIDAY: ("base", "celebration"),
+    MissReason.CLOSED: ("base", "bedtime"),
+    MissReason.DROPPED: ("warning", "call_end"),
+    MissReason.NO_ANSWER: ("warning", "phone_missed"),
+    MissReason.OTHER: ("info", "voicemail"),
 }
 
 
@@ -45,7 +45,7 @@ class MissedCaller(models.Model):
     department = models.CharField(_("department"), max_length=100, blank=True)
     virtual_number = models.CharField(_("virtual number"), max_length=40, blank=True)
     raw_status = models.CharField(max_length=100, blank=True)
-    why = models.CharField(_("why"), max_length=9, choices=Why)
+    why = models.CharField(_("why"), max_length=9, choices=MissReason)
     wanted = models.CharField(
         max_length=40, blank=True, help_text="The hours or holiday that the office wanted then."
     )
@@ -69,7 +69,7 @@ class MissedCaller(models.Model):
         return f"{self.misses} × {self.first_at:%d %b %Y, %H:%M}"
 
 
-class DeskEntry(models.Model):
+class CallbackEntry(models.Model):
     """What a person did at the desk; only ever added to. A closing holds up to `until`, unless it is undone."""
 
     class Kind(models.TextChoices):
@@ -101,6 +101,7 @@ class DeskEntry(models.Model):
     )
 
     class Meta:
+        db_table = "calllogs_deskentry"  # its name in earlier releases
         verbose_name = _("entry of the desk")
         verbose_name_plural = _("entries of the desk")
         ordering = ["-id"]
@@ -121,7 +122,7 @@ class DeskEntry(models.Model):
         return f"{self.get_kind_display()}: {self.person_name}"
 
 
-class DeskClaim(models.Model):
+class CallbackClaim(models.Model):
     """Who calls this caller back at this moment. One row for each caller, so that two clicks have one winner."""
 
     caller = models.CharField(max_length=40, unique=True)
@@ -130,6 +131,7 @@ class DeskClaim(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
+        db_table = "calllogs_deskclaim"  # its name in earlier releases
         verbose_name = _("claim")
         verbose_name_plural = _("claims")
 
@@ -170,7 +172,7 @@ class MissedHistory(models.Model):
         return f"{self.hour:%d %b %Y, %H:%M}"
 
 
-class MissedProgress(ReadingProgress):
+class MissedProgress(FeedProgress):
     """How far the open rows are level with calls and pushes."""
 
     class Meta:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 LONGEST_NOTE, LONGEST_TAG = 2000, 40
 
 
-class Remark(models.Model):
+class AuthoredModel(models.Model):
     """By whom and when. The name stays when the account goes."""
 
     author = models.ForeignKey(
@@ -27,7 +27,7 @@ class Remark(models.Model):
         abstract = True
 
 
-class CallNote(Remark):
+class CallNote(AuthoredModel):
     call = models.ForeignKey("calllogs.CallLog", verbose_name=_("call"), on_delete=models.CASCADE)
     text = models.TextField(_("note"), max_length=LONGEST_NOTE)
 
@@ -47,7 +47,7 @@ class CallTagQuerySet(models.QuerySet["CallTag"]):
         return list({word.casefold(): word for word in reversed(newest[:500])}.values())[::-1][:most]
 
 
-class CallTag(Remark):
+class CallTag(AuthoredModel):
     """A free word."""
 
     call = models.ForeignKey("calllogs.CallLog", verbose_name=_("call"), on_delete=models.CASCADE)

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
-class Letter(models.Model):
+class OutgoingMail(models.Model):
     """One mail to one person, about an alarm or a run of a report. Holds no telephone number.
 
     `next_at` is when it is tried next, and while somebody tries, when that attempt counts as lost. `attempts` tells one
@@ -37,6 +37,7 @@ class Letter(models.Model):
     problem = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        db_table = "calllogs_letter"  # its name in earlier releases
         verbose_name = _("letter")
         verbose_name_plural = _("letters")
         ordering = ["-id"]

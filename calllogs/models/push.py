@@ -75,7 +75,7 @@ OUTCOME_LOOK: dict[str, tuple[str, str]] = {
 }
 
 
-class Refusals(models.Model):
+class RefusedPushCount(models.Model):
     """How many pushes with a wrong key, or from an address that is not allowed, came from an address in a day."""
 
     date = models.DateField()
@@ -83,6 +83,7 @@ class Refusals(models.Model):
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
+        db_table = "calllogs_refusals"  # its name in earlier releases
         verbose_name = _("refused pushes")
         verbose_name_plural = _("refused pushes")
         constraints = [

@@ -54,13 +54,14 @@ class Recording(models.Model):
         return f"{self.get_state_display()} ({self.pk})"
 
 
-class Walk(models.Model):
+class ArchiveCursor(models.Model):
     """How far the search for new recordings has come: one row, moved by conditional updates."""
 
     started_at = models.DateTimeField(help_text="Start of the last call that was looked at.")
     call_pk = models.BigIntegerField(default=0)
 
     class Meta:
+        db_table = "calllogs_walk"  # its name in earlier releases
         verbose_name = _("search for recordings")
         verbose_name_plural = _("search for recordings")
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from calllogs.models.feed_progress import ReadingProgress
+from calllogs.models.feed_progress import FeedProgress
 
 
 class Rollup(models.Model):
@@ -65,7 +65,7 @@ class RollupRecheck(models.Model):
         return f"{self.at:%d %b %Y, %H:%M}"
 
 
-class RollupProgress(ReadingProgress):
+class RollupProgress(FeedProgress):
     """How far the hours are level with the calls, and of which zone they are."""
 
     zone = models.CharField(max_length=64, blank=True)

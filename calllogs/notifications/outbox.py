@@ -21,7 +21,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from calllogs.models import Alarm, Letter, ReportRun
+from calllogs.models import Alarm, OutgoingMail, ReportRun
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ def write(
 ) -> None:
     """A letter for each; the caller's transaction decides whether they come to be."""
     now = timezone.now()
-    Letter.objects.bulk_create(
-        Letter(
+    OutgoingMail.objects.bulk_create(
+        OutgoingMail(
             user=user,
             alarm=alarm,
             run=run,
@@ -82,15 +82,15 @@ def write(
     )
 
 
-def drop(letters: QuerySet[Letter]) -> None:
+def drop(letters: QuerySet[OutgoingMail]) -> None:
     """What nobody needs any more is not sent, unless somebody is at it."""
-    letters.filter(state=Letter.State.WAITING).update(state=Letter.State.DROPPED, next_at=None)
+    letters.filter(state=OutgoingMail.State.WAITING).update(state=OutgoingMail.State.DROPPED, next_at=None)
 
 
 def send_due(*, budget_s: float) -> int:
     """Send what is due, the oldest first; how many were sent. Ends when the mail server cannot be reached."""
     until, sent = time.monotonic() + budget_s, 0
-    due = Letter.objects.filter(state=Letter.State.WAITING, next_at__lte=timezone.now())
+    due = OutgoingMail.objects.filter(state=OutgoingMail.State.WAITING, next_at__lte=timezone.now())
     for letter in due.select_related("user").order_by("next_at", "id")[:200]:
         if time.monotonic() > until:
             break
@@ -112,28 +112,30 @@ def send_due(*, budget_s: float) -> int:
     return sent
 
 
-def _claim(letter: Letter) -> bool:
+def _claim(letter: OutgoingMail) -> bool:
     """One attempt of one worker. Until LEASE is over nobody else tries."""
-    mine = Letter.objects.filter(pk=letter.pk, state=Letter.State.WAITING, attempts=letter.attempts)
+    mine = OutgoingMail.objects.filter(
+        pk=letter.pk, state=OutgoingMail.State.WAITING, attempts=letter.attempts
+    )
     letter.attempts += 1
     return bool(mine.update(attempts=letter.attempts, next_at=timezone.now() + LEASE))
 
 
-def _note(letter: Letter, problem: str, *, is_final: bool) -> None:
+def _note(letter: OutgoingMail, problem: str, *, is_final: bool) -> None:
     now = timezone.now()
-    mine = Letter.objects.filter(pk=letter.pk, attempts=letter.attempts)
+    mine = OutgoingMail.objects.filter(pk=letter.pk, attempts=letter.attempts)
     if not problem:
-        mine.update(state=Letter.State.SENT, sent_at=now, next_at=None, problem="")
+        mine.update(state=OutgoingMail.State.SENT, sent_at=now, next_at=None, problem="")
     elif is_final or letter.attempts >= MOST_TRIES:
-        mine.filter(state=Letter.State.WAITING).update(
-            state=Letter.State.FAILED, next_at=None, problem=problem[:200]
+        mine.filter(state=OutgoingMail.State.WAITING).update(
+            state=OutgoingMail.State.FAILED, next_at=None, problem=problem[:200]
         )
     else:
         wait = WAITS[letter.attempts - 1]
-        mine.filter(state=Letter.State.WAITING).update(next_at=now + wait, problem=problem[:200])
+        mine.filter(state=OutgoingMail.State.WAITING).update(next_at=now + wait, problem=problem[:200])
 
 
-def _refusal(letter: Letter) -> str:
+def _refusal(letter: OutgoingMail) -> str:
     """Why it must not be sent, whatever the mail server would say; empty if it may."""
     if letter.attempts > MOST_TRIES:
         return _("It was begun several times and never came to its end.")
@@ -145,7 +147,7 @@ def _refusal(letter: Letter) -> str:
     return "" if user.email else _("This person has no e-mail address.")
 
 
-def _send(letter: Letter) -> None:
+def _send(letter: OutgoingMail) -> None:
     host = urlsplit(settings.PORTAL_URL).hostname or "localhost"
     mail = EmailMultiAlternatives(
         letter.subject,

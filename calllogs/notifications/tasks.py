@@ -6,7 +6,7 @@ from calllogs.notifications import outbox
 from ivrportal.common.celery_publish import publish
 
 
-def nudge_mails() -> None:
+def enqueue_mails() -> None:
     """Have what waits sent at once; without a broker the next look does."""
     publish(send_mails)
 

@@ -10,11 +10,11 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.models import CallLog
 from calllogs.privacy import access_report
 from ivrportal.audit import trail
-from ivrportal.common.phone import hidden_in, masked, to_e164
+from ivrportal.common.phone import mask, mask_numbers, to_e164
 
 MAY = "calllogs.see_who_saw"
 
@@ -28,7 +28,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """`?call=`: about that call's caller. Only who may see numbers types one; it never stands in an address."""
     if not request.user.has_perm(MAY):
         raise PermissionDenied
-    sight = sight_of(request.user)
+    sight = visibility_for(request.user)
     number, problem = "", ""
     if request.method == "POST":
         if not sight.sees_numbers:
@@ -50,7 +50,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "shown": sight.number(number),
         **seen,
         "exports": [
-            (export, export.words if sight.sees_numbers else hidden_in(export.words), count)
+            (export, export.words if sight.sees_numbers else mask_numbers(export.words), count)
             for export, count in (seen["seen"].exports if seen else ())
         ],
     }
@@ -63,7 +63,7 @@ def _seen(request: HttpRequest, number: str) -> dict[str, Any]:
     trail.record(
         trail.Action.ASKED_WHO,
         request=request,
-        what=_("who saw the caller %(number)s") % {"number": masked(number)},
+        what=_("who saw the caller %(number)s") % {"number": mask(number)},
         callers=[number],
         count=len(seen.entries) + len(seen.exports),
     )

@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from calllogs.intake import erased_callers
 from calllogs.models import (
+    CallbackClaim,
+    CallbackEntry,
     CallLog,
     CallNote,
     CallTag,
-    DeskClaim,
-    DeskEntry,
     Listening,
     MissedCaller,
     MissedProgress,
@@ -61,12 +61,12 @@ def forget(some: list[tuple[int, str]]) -> Counter[str]:
     return gone
 
 
-def forget_at_desk(number: str) -> Counter[str]:
+def forget_in_callback_queue(number: str) -> Counter[str]:
     """In the caller's transaction, which keeps out whoever works the desk's rows out at this moment."""
     list(MissedProgress.objects.select_for_update())
     rows = MissedCaller.objects.filter(caller=number).delete()[0]
     MissedRecheck.objects.filter(caller=number).delete()
-    DeskClaim.objects.filter(caller=number).delete()
-    entries = DeskEntry.objects.filter(caller=number)
-    DeskEntry.objects.filter(undoes__in=entries.values("pk")).delete()
+    CallbackClaim.objects.filter(caller=number).delete()
+    entries = CallbackEntry.objects.filter(caller=number)
+    CallbackEntry.objects.filter(undoes__in=entries.values("pk")).delete()
     return Counter(desk=rows + entries.delete()[0])

@@ -22,7 +22,7 @@ from calllogs.privacy import anonymise, file_erasure, table_scan
 from calllogs.privacy.number_patterns import pattern_of
 from ivrportal.audit.trail import digest_of
 from ivrportal.common.database_clock import database_now
-from ivrportal.common.phone import masked
+from ivrportal.common.phone import mask
 
 LEASE = dt.timedelta(seconds=60)
 CALLS_AT_BEGIN = 5000  # hidden in the moment of asking; more than that take some seconds longer
@@ -51,10 +51,10 @@ def begin(number: str, *, user: Any, who: str) -> Erasure:
     """
     pattern = pattern_of(number)
     erasure = Erasure.objects.create(
-        person=user, who=who, number=number, digest=digest_of(number), shown=masked(number), asked_at=timezone.now()
+        person=user, who=who, number=number, digest=digest_of(number), shown=mask(number), asked_at=timezone.now()
     )  # fmt: skip
     _watch_from_here()
-    gone = anonymise.forget_at_desk(number)
+    gone = anonymise.forget_in_callback_queue(number)
     gone += _unusable_pushes(pattern)
     gone += anonymise.forget_calls(number, erasure.asked_at, most=CALLS_AT_BEGIN)
     erasure.counts = dict(gone)
@@ -189,6 +189,6 @@ def _watch_from_here() -> None:
     """Whoever looks at what comes later (`watch`) begins a little before this."""
     progress, _ = ErasureProgress.objects.get_or_create(pk=ErasureProgress.ONLY)
     if progress.built_at is None:
-        change_feed.go_on_from(progress, change_feed.newest())
+        change_feed.set_cursor(progress, change_feed.newest())
         progress.built_at = timezone.now()
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at"])

@@ -7,12 +7,12 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from calllogs.models import CallLog, DeskEntry, Erasure, Export, Push, Recording, Rollup
+from calllogs.models import CallbackEntry, CallLog, Erasure, Export, Push, Recording, Rollup
 from calllogs.privacy import erasure_jobs, tasks
 from calllogs.privacy.number_patterns import pattern_of
 from ivrportal.audit import trail
 from ivrportal.audit.trail import COMMAND_LINE
-from ivrportal.common.phone import masked, to_e164
+from ivrportal.common.phone import mask, to_e164
 from settings_sync.models import Agent
 
 
@@ -55,7 +55,7 @@ def what_would_go(number: str) -> dict[str, int]:
             calls.filter(**{f"{name}__isnull": False}).values(f"{name}__pk").count()
             for name in ("callnote", "calltag")
         ),
-        "desk": DeskEntry.objects.filter(caller=number).count(),
+        "desk": CallbackEntry.objects.filter(caller=number).count(),
         "exports": Export.objects.exclude(file="").count(),
     }
 
@@ -72,12 +72,12 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
                 trail.Action.ERASED,
                 request=request,
                 person=None if request else COMMAND_LINE,
-                what=_("everything about the caller %(number)s") % {"number": masked(number)},
+                what=_("everything about the caller %(number)s") % {"number": mask(number)},
                 subject=f"calllogs.erasure:{erasure.pk}",
                 callers=[number],
                 count=erasure.counts.get("calls", 0),
             )
-            transaction.on_commit(lambda: tasks.nudge_erasure(erasure.pk), robust=True)
+            transaction.on_commit(lambda: tasks.enqueue_erasure(erasure.pk), robust=True)
             return erasure, True
     except IntegrityError:
         first = Erasure.objects.under_way().filter(digest__in=trail.digests_of(number)).first()

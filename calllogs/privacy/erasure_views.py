@@ -20,7 +20,7 @@ from calllogs.formatting import to_the_second
 from calllogs.models import CallLog, Erasure
 from calllogs.models.erasure import ERASURE_LOOK
 from calllogs.privacy import erasure_jobs, erasure_requests
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 
 MAY = "calllogs.erase_caller"
 MOST_LISTED = 100
@@ -85,7 +85,7 @@ def _asked(request: HttpRequest, typed: str, *, is_sure: bool) -> HttpResponse:
         if not is_sure:
             found = erasure_requests.what_would_go(number)
             lines = [(count, COUNT_WORDS[name]) for name, count in found.items() if count]
-            return _page(request, number=number, shown=for_people(number), lines=lines)
+            return _page(request, number=number, shown=format_national(number), lines=lines)
         erasure, is_new = erasure_requests.ask(number, request=request)
     except erasure_requests.Refused as reason:
         return _page(request, problem=str(reason), typed=typed)

@@ -15,12 +15,12 @@ from calllogs.privacy import anonymise
 logger = logging.getLogger(__name__)
 
 
-def look() -> bool:
+def process_late_pushes() -> bool:
     """Look through what came since; True if there may be more. Nothing where nobody was ever erased."""
     if not Erasure.objects.exists() or change_feed.pending(ErasureProgress, None) is None:
         return False
     with transaction.atomic():
-        progress = change_feed.held(ErasureProgress)
+        progress = change_feed.lock_progress(ErasureProgress)
         if progress is None:
             return False
         ids, is_more = change_feed.read(progress, "call_id", most=change_feed.AT_ONCE)
@@ -47,5 +47,7 @@ def _forget_again(ids: set[str]) -> None:
     if late:
         anonymise.forget([(call.pk, call.call_id) for call in late])
     if back := [*again, *late]:
-        invalidation.note(callers=[call.caller for call in back], moments=[call.started_at for call in back])
+        invalidation.mark_stale(
+            callers=[call.caller for call in back], moments=[call.started_at for call in back]
+        )
         logger.warning("%d calls of erased callers came again, and were forgotten", len(back))

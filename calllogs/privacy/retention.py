@@ -13,16 +13,16 @@ from django.utils import timezone
 
 from calllogs.models import (
     Alarm,
+    CallbackEntry,
     CallLog,
-    DeskEntry,
     Erasure,
     Export,
-    Letter,
     Listening,
     MissedCaller,
     MissedHistory,
+    OutgoingMail,
     Push,
-    Refusals,
+    RefusedPushCount,
     ReportRun,
     Rollup,
     SavedView,
@@ -44,12 +44,15 @@ def delete_old(*, budget_s: float) -> int:
     old: list[tuple[QuerySet, str]] = [
         (Push.objects.filter(received_at__lt=pushes), "received_at"),
         (CallLog.objects.filter(started_at__lt=calls), "started_at"),
-        (DeskEntry.objects.filter(at__lt=calls), "at"),
+        (CallbackEntry.objects.filter(at__lt=calls), "at"),
         (MissedHistory.objects.filter(hour__lt=calls), "hour"),
-        (Letter.objects.filter(made_at__lt=pushes).exclude(state=Letter.State.WAITING), "made_at"),
+        (
+            OutgoingMail.objects.filter(made_at__lt=pushes).exclude(state=OutgoingMail.State.WAITING),
+            "made_at",
+        ),
         (Alarm.objects.filter(opened_at__lt=calls, closed_at__isnull=False), "opened_at"),
         (ReportRun.objects.filter(made_at__lt=calls), "made_at"),
-        (Refusals.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
+        (RefusedPushCount.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
         (Session.objects.filter(expire_date__lt=now), "expire_date"),
         (AccessAttempt.objects.filter(attempt_time__lt=now - LOCK_ENDED), "attempt_time"),
         (AccessLog.objects.filter(attempt_time__lt=now - KNOWN_PLACE), "attempt_time"),
@@ -64,7 +67,7 @@ def delete_old(*, budget_s: float) -> int:
     hours = Rollup.objects.filter(
         unit=Rollup.Unit.HOUR, dimension=Rollup.Dimension.TOTAL, starts_at__lt=calls
     )
-    invalidation.note(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
+    invalidation.mark_stale(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
     return count
 
 

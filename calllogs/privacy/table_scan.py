@@ -18,11 +18,11 @@ from django.db.models.functions import Cast
 
 from calllogs.intake import erased_callers
 from calllogs.models import (
+    CallbackClaim,
+    CallbackEntry,
     CallLog,
     CallNote,
     CallTag,
-    DeskClaim,
-    DeskEntry,
     Erasure,
     Export,
     MissedCaller,
@@ -39,15 +39,15 @@ AT_ONCE = 5000  # rows that one piece looks at
 # The audit trail is only ever added to, and holds keyed digests; the erasure itself forgets its number at its end.
 LEFT_ALONE: set[type[models.Model]] = {AuditEntry, Erasure}
 # Made anew from the calls, or worth nothing without their number.
-DELETED: set[type[models.Model]] = {Push, MissedCaller, MissedRecheck, DeskClaim, Rollup}
+DELETED: set[type[models.Model]] = {Push, MissedCaller, MissedRecheck, CallbackClaim, Rollup}
 # Texts that are no words: to change one would lock a person out.
 KEPT_FIELDS = {(User, "username"), (User, "password")}
 # When a row came, where a person who is erased may have come again since.
-CAME_AT: dict[type[models.Model], str] = {Push: "received_at", CallLog: "received_at", DeskEntry: "at"}
-NEW_AGAIN: set[type[models.Model]] = {MissedCaller, MissedRecheck, DeskClaim}
+CAME_AT: dict[type[models.Model], str] = {Push: "received_at", CallLog: "received_at", CallbackEntry: "at"}
+NEW_AGAIN: set[type[models.Model]] = {MissedCaller, MissedRecheck, CallbackClaim}
 _COUNTED_AS: dict[type[models.Model], str] = {
-    CallLog: "calls", Push: "pushes", CallNote: "notes", CallTag: "notes", DeskEntry: "desk", MissedCaller: "desk",
-    DeskClaim: "desk", MissedRecheck: "", Rollup: "",
+    CallLog: "calls", Push: "pushes", CallNote: "notes", CallTag: "notes", CallbackEntry: "desk", MissedCaller: "desk",
+    CallbackClaim: "desk", MissedRecheck: "", Rollup: "",
 }  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def _note(call: CallLog, changes: dict[str, Any]) -> None:
         changes["recording_url"] = ""
     if "call_id" in changes:
         changes["call_id"] = erased_callers.id_of(call.call_id)
-    invalidation.note(callers=[changes.get("caller", call.caller)], moments=[call.started_at])
+    invalidation.mark_stale(callers=[changes.get("caller", call.caller)], moments=[call.started_at])
 
 
 def _cleaned(value: Any, pattern: str) -> Any:

@@ -22,11 +22,11 @@ def erase(*, erasure_id: int) -> None:
 def go_on_erasing() -> None:
     """Every few seconds: what waits or was abandoned, and what came since about the erased."""
     until = time.monotonic() + LATE_PUSHES_S
-    while erased_watch.look() and time.monotonic() < until:
+    while erased_watch.process_late_pushes() and time.monotonic() < until:
         pass
     erasures.run_due(budget_s=20)
 
 
-def nudge_erasure(erasure_id: int) -> None:
+def enqueue_erasure(erasure_id: int) -> None:
     """Have it gone on with at once; without a broker the sweep does."""
     publish(erase, erasure_id=erasure_id)

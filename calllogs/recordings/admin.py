@@ -19,14 +19,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_safe
 
-from calllogs.access.history_mixin import NumbersInHistory
-from calllogs.access.visibility import Sight, sight_of
+from calllogs.access.history_mixin import MaskedHistoryMixin
+from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.models import CallLog, Listening, Recording
 from calllogs.recordings import archive, playback
 from calllogs.recordings.audio_types import ENDINGS
 from calllogs.recordings.cache import digest_of
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
-from calllogs.recordings.http_ranges import Wish, wish_of
+from calllogs.recordings.http_ranges import ByteRange, wish_of
 from calllogs.recordings.messages import words_of
 from ivrportal.audit import model_admin, trail
 from ivrportal.audit.trail import Action
@@ -82,7 +82,7 @@ def look(request: HttpRequest, call: CallLog) -> JsonResponse:
     """Is there something to play? Asked before the player starts, so that the answer is a sentence."""
     _must_be_allowed(request)
     try:
-        _piece(call, Wish(0, None))
+        _piece(call, ByteRange(0, None))
     except NotAvailable as error:
         return _json({"words": words_of(error.cause)})
     except OutOfRange:
@@ -152,7 +152,7 @@ def _none(error: NotAvailable) -> HttpResponse:
     return HttpResponse(words, status=404, content_type="text/plain; charset=utf-8", headers=_HEADERS)
 
 
-def _part(request: HttpRequest, call: CallLog, wish: Wish) -> HttpResponseBase:
+def _part(request: HttpRequest, call: CallLog, wish: ByteRange) -> HttpResponseBase:
     piece = _piece(call, wish)
     if_range = request.headers.get("If-Range", "")
     if if_range and if_range != piece.tag:
@@ -177,7 +177,7 @@ def _whole(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     return StreamingHttpResponse(FileWrapper(whole.file, _AT_ONCE), content_type=whole.kind, headers=headers)
 
 
-def _piece(call: CallLog, wish: Wish) -> playback.Piece:
+def _piece(call: CallLog, wish: ByteRange) -> playback.Piece:
     return playback.piece(_known(call), wish)
 
 
@@ -200,7 +200,7 @@ def _must_be_allowed(request: HttpRequest) -> None:
 
 
 @admin.register(Listening)
-class ListeningAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class ListeningAdmin(MaskedHistoryMixin, admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     list_display = ["user_name", "at", "last_at"]
     list_display_links = None
     list_filter = [("at", admin_theme.RangeDateFilter)]
@@ -210,21 +210,23 @@ class ListeningAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelA
     search_fields = ["user_name__iexact", "call_uid__exact"]
     search_help_text = gettext_lazy("User name, or call id")
     show_full_result_count = False
-    paginator = pagination.FirstPages
+    paginator = pagination.CappedPaginator
 
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """The list tells all; a page of its own would be named after the call's id."""
         raise Http404
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Listening]:
-        return super().get_queryset(request).filter(sight_of(request.user).condition("call__department"))
+        return (
+            super().get_queryset(request).filter(visibility_for(request.user).condition("call__department"))
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Listening], search_term: str
     ) -> tuple[QuerySet[Listening], bool]:
         """By an id that the person sees whole only: in another one, trying would find the caller's number."""
         found, has_duplicates = super().get_search_results(request, queryset, search_term)
-        sight = sight_of(request.user)
+        sight = visibility_for(request.user)
         if search_term and not sight.sees_numbers:
             one = Listening.objects.select_related("call").filter(call_uid=search_term.strip()).first()
             if one is not None and _uid(one, sight) != one.call_uid:
@@ -236,7 +238,7 @@ class ListeningAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelA
 
         @admin_theme.display(description=gettext_lazy("Call"))
         def shown_call(listening: Listening) -> str:
-            words = Truncator(_uid(listening, sight_of(request.user))).chars(40)
+            words = Truncator(_uid(listening, visibility_for(request.user))).chars(40)
             if listening.call_id is None:
                 return words
             address = reverse("admin:calllogs_calllog_change", args=[listening.call_id])
@@ -245,7 +247,7 @@ class ListeningAdmin(NumbersInHistory, admin_mixins.ReadOnly, model_admin.ModelA
         return [*self.list_display, shown_call]
 
 
-def _uid(listening: Listening, sight: Sight) -> str:
+def _uid(listening: Listening, sight: CallVisibility) -> str:
     """The call's own id, as far as this person may read it. Of a call that is deleted nobody knows the caller."""
     call = listening.call
     return (

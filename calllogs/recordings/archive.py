@@ -20,7 +20,7 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db.models import F, Q
 from django.utils import timezone
 
-from calllogs.models import CallLog, Recording, Walk
+from calllogs.models import ArchiveCursor, CallLog, Recording
 from calllogs.recordings import cache
 from calllogs.recordings.cache import Local, digest_of
 from calllogs.recordings.errors import Cause, NotAvailable
@@ -96,7 +96,7 @@ def find_new(*, until: float) -> int:
 
 def _step() -> tuple[int, bool]:
     oldest = timezone.now() - dt.timedelta(days=settings.RECORDING_RETENTION_DAYS)
-    walk, _ = Walk.objects.get_or_create(pk=1, defaults={"started_at": oldest})
+    walk, _ = ArchiveCursor.objects.get_or_create(pk=1, defaults={"started_at": oldest})
     start = max(walk.started_at, oldest)
     calls = list(
         CallLog.objects.filter(started_at__gte=start)
@@ -121,7 +121,7 @@ def _step() -> tuple[int, bool]:
             )
     is_end = len(calls) < AT_ONCE
     position: tuple[Any, int] = (now - LATE, 0) if is_end else (calls[-1].started_at, calls[-1].pk)
-    Walk.objects.filter(pk=1, started_at=walk.started_at, call_pk=walk.call_pk).update(
+    ArchiveCursor.objects.filter(pk=1, started_at=walk.started_at, call_pk=walk.call_pk).update(
         started_at=position[0], call_pk=position[1]
     )
     return len(new), is_end

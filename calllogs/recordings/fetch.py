@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from calllogs.recordings import audio_types, url_policy
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.http_ranges import content_range, total_of
-from calllogs.recordings.url_policy import Network, Place
+from calllogs.recordings.url_policy import Network, RecordingUrl
 
 MOST_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -42,7 +42,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Got:
+class FetchResult:
     """What was written: `size` bytes from byte `start` of `total`; `kind` is a media type."""
 
     start: int
@@ -59,7 +59,7 @@ class _NoParts(Exception):
     """This server's parts are of no use: fetch the whole."""
 
 
-def fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | None = None) -> Got:
+def fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | None = None) -> FetchResult:
     """Write the recording, or its bytes from `span[0]` to `span[1]`, to `into`.
 
     A server that knows no ranges sends the whole, and the whole is written. Raises NotAvailable, or OutOfRange.
@@ -81,7 +81,9 @@ def fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | N
     raise error.with_traceback(None)
 
 
-def _fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | None, clock: "_Clock") -> Got:
+def _fetch(
+    url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | None, clock: "_Clock"
+) -> FetchResult:
     scheme = ""
     for _ in range(MOST_REDIRECTS + 1):
         place = url_policy.place_of(url)
@@ -116,7 +118,7 @@ def _fetch(url: str, into: BinaryIO, *, limits: Limits, span: tuple[int, int] | 
     raise NotAvailable(Cause.REDIRECTS)
 
 
-def _next(place: Place, location: str) -> str:
+def _next(place: RecordingUrl, location: str) -> str:
     if not location:
         raise NotAvailable(Cause.FAILED)
     return urljoin(place.url, location)
@@ -129,7 +131,7 @@ def _take(
     limits: Limits,
     span: tuple[int, int] | None,
     clock: "_Clock",
-) -> Got:
+) -> FetchResult:
     first, last, total = _extent(response, limits=limits, span=span)
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
@@ -157,7 +159,7 @@ def _take(
         raise NotAvailable(Cause.BROKE_OFF)
     if first == 0:
         kind = audio_types.kind_of(declared, beginning)
-    return Got(first, size, total or size, kind)
+    return FetchResult(first, size, total or size, kind)
 
 
 def _extent(

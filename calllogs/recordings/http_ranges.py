@@ -7,7 +7,7 @@ _SINGLE = re.compile(r"bytes=\s*([0-9]{0,15})-([0-9]{0,15})\s*", re.ASCII | re.I
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ByteRange:
     """`first` to `last`, both included; no `last` means to the end; no `first` means the `last` bytes at the end."""
 
     first: int | None
@@ -23,7 +23,7 @@ class Wish:
         return self.first, total - 1 if self.last is None else min(self.last, total - 1)
 
 
-def wish_of(header: str) -> Wish | None:
+def wish_of(header: str) -> ByteRange | None:
     """None where the whole is to be sent: no header, several ranges, or what is none."""
     match = _SINGLE.fullmatch(header)
     if match is None or not (match[1] or match[2]):
@@ -31,7 +31,7 @@ def wish_of(header: str) -> Wish | None:
     first, last = (int(text) if text else None for text in match.groups())
     if first is not None and last is not None and last < first:
         return None
-    return Wish(first, last)
+    return ByteRange(first, last)
 
 
 _ANSWER = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})", re.ASCII | re.IGNORECASE)

@@ -17,8 +17,8 @@ from calllogs.models import CallLog, Recording
 from calllogs.recordings import archive, cache
 from calllogs.recordings.cache import Local, digest_of
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
-from calllogs.recordings.fetch import Got, Limits, fetch
-from calllogs.recordings.http_ranges import Wish
+from calllogs.recordings.fetch import FetchResult, Limits, fetch
+from calllogs.recordings.http_ranges import ByteRange
 
 PIECE = 2 * 1024 * 1024  # the most that goes out at once; players ask for the next by themselves
 AT_ONCE = 3  # fetches in one process: hosts that hang must leave threads for everybody else
@@ -51,7 +51,7 @@ class Whole:
     tag: str
 
 
-def piece(call: CallLog, wish: Wish) -> Piece:
+def piece(call: CallLog, wish: ByteRange) -> Piece:
     """What a player wished for, or the beginning of it. Raises NotAvailable, or OutOfRange."""
     local = _local(call)
     if local is None:
@@ -81,7 +81,7 @@ def limits(*, deadline_s: float | None = None) -> Limits:
     )
 
 
-def _of_local(local: Local, wish: Wish, call: CallLog) -> Piece:
+def _of_local(local: Local, wish: ByteRange, call: CallLog) -> Piece:
     span = wish.within(local.total)
     if span is None:
         raise OutOfRange(local.total)
@@ -110,7 +110,7 @@ def _fetch_whole(call: CallLog) -> Local:
         return _keep(file, call, fetch(call.recording_url, file, limits=limits()))
 
 
-def _keep(file: BinaryIO, call: CallLog, got: Got) -> Local:
+def _keep(file: BinaryIO, call: CallLog, got: FetchResult) -> Local:
     return cache.keep(file, digest_of(call.recording_url), got.kind)
 
 

@@ -54,7 +54,7 @@ _ISATAP = {0x00005EFE, 0x02005EFE}  # the third quarter of an address that wraps
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordingUrl:
     """Where a recording lies. The address may hold a token, so no repr shows it."""
 
     url: str = field(repr=False)
@@ -63,7 +63,7 @@ class Place:
     port: int
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> RecordingUrl:
     """Raises NotAvailable for what is no plain http or https address."""
     try:
         parts = urlsplit(url)
@@ -81,7 +81,7 @@ def place_of(url: str) -> Place:
     )
     if not is_plain:
         raise NotAvailable(Cause.NO_ADDRESS)
-    return Place(parts._replace(fragment="").geturl(), parts.scheme, host, port)
+    return RecordingUrl(parts._replace(fragment="").geturl(), parts.scheme, host, port)
 
 
 def is_public(address: Address) -> bool:
@@ -93,7 +93,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and (int(address) >> 32) & 0xFFFFFFFF not in _ISATAP
 
 
-def resolved(place: Place, *, allowed: Sequence[Network] = (), within_s: float) -> str:
+def resolved(place: RecordingUrl, *, allowed: Sequence[Network] = (), within_s: float) -> str:
     """One address of the host, to be used for this connection and not asked again. Raises NotAvailable.
 
     If any address of the name is an inner one, none is used: an honest recording server has no such name.
@@ -110,7 +110,7 @@ def resolved(place: Place, *, allowed: Sequence[Network] = (), within_s: float) 
     return str(min(found, key=lambda address: address.version))
 
 
-def _ask(place: Place, *, within_s: float) -> list[str]:
+def _ask(place: RecordingUrl, *, within_s: float) -> list[str]:
     """Ask for the name, in a thread of its own: a silent name server knows no time-out."""
     answers: list[list[str]] = []
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.models import CallLog, Report, ReportRun, SavedView
 from calllogs.notifications import outbox, tasks
 from calllogs.scheduled_reports import compose, due_dates, generate, labels
@@ -81,7 +81,7 @@ class ReportAdmin(model_admin.ModelAdmin):
         )
         runs = ReportRun.objects.filter(pk=Subquery(newest)).prefetch_related("letters")
         reports = super().get_queryset(request).select_related("maker")
-        if sight_of(
+        if visibility_for(
             request.user
         ).is_limited:  # others' may show more; and who can choose readers could choose himself
             reports = reports.filter(maker=request.user.pk)
@@ -209,7 +209,7 @@ class ReportAdmin(model_admin.ModelAdmin):
             messages.success(
                 request, _("The report about %(days)s is on its way; below stands how it goes.") % words
             )
-            transaction.on_commit(tasks.nudge_mails, robust=True)
+            transaction.on_commit(tasks.enqueue_mails, robust=True)
         else:
             messages.warning(request, run.problem)
         return back
@@ -219,7 +219,7 @@ class ReportAdmin(model_admin.ModelAdmin):
         if not request.user.has_perm(outbox.VIEW):
             raise PermissionDenied
         runs = ReportRun.objects.select_related("report__view", "report__maker")
-        if sight_of(request.user).is_limited:
+        if visibility_for(request.user).is_limited:
             runs = runs.filter(Q(report__maker=request.user.pk) | Q(letters__user=request.user.pk)).distinct()
         run = get_object_or_404(runs, pk=pk)
         query = compose.wanted(run)[0].query()

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs.access.visibility import Sight, sight_of
+from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.callbacks import queries
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import CUSTOM, CallFilter, from_query, period_words
@@ -29,7 +29,7 @@ from calllogs.notifications.outbox import Content
 from calllogs.statistics import aggregates
 from calllogs.statistics.aggregates import Departments, Dimension, Figures, Row
 from calllogs.statistics.periods import Period
-from ivrportal.common.phone import masked
+from ivrportal.common.phone import mask
 from settings_sync.models import Agent
 
 MOST_ROWS = 8
@@ -76,7 +76,7 @@ class Heat:
 
 def content(run: ReportRun) -> Content:
     """The mail about these days; its link to the calls is written in by `signed`. The report must have a maker."""
-    period, sight = Period.days(run.first, run.last), sight_of(run.report.maker)
+    period, sight = Period.days(run.first, run.last), visibility_for(run.report.maker)
     departments = sight.departments
     with aggregates.level():
         now, before = (aggregates.figures(one, departments) for one in (period, period.before()))
@@ -113,7 +113,7 @@ def wanted(run: ReportRun) -> tuple[CallFilter, str]:
     """Which calls the link leads to: those of the days, as the saved view wants them; and the view's whole query."""
     query = run.report.view.query if run.report.view else ""
     found = from_query(QueryDict(query))
-    seen = sight_of(run.report.maker).departments if run.report.maker else None
+    seen = visibility_for(run.report.maker).departments if run.report.maker else None
     departments = found.departments or tuple(sorted(seen or ()))
     found = replace(found, departments=departments, problems=())
     return replace(found, period=CUSTOM, date_from=run.first, date_to=run.last), query
@@ -121,7 +121,7 @@ def wanted(run: ReportRun) -> tuple[CallFilter, str]:
 
 def without_numbers(text: str) -> str:
     """What people name things may hold a number."""
-    return _NUMBER.sub(lambda match: masked(match[0]), text)
+    return _NUMBER.sub(lambda match: mask(match[0]), text)
 
 
 # --- figures -----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _seconds(now: float | None, before: float | None) -> str:
 # --- tables ------------------------------------------------------------------------------------------------
 
 
-def _tables(run: ReportRun, period: Period, sight: Sight) -> list[Table]:
+def _tables(run: ReportRun, period: Period, sight: CallVisibility) -> list[Table]:
     dimensions = [
         (Dimension.DEPARTMENT, _("By department"), _("Department")),
         (Dimension.AGENT, _("By agent"), _("Agent")),
@@ -198,7 +198,7 @@ def _tables(run: ReportRun, period: Period, sight: Sight) -> list[Table]:
     return found
 
 
-def _of_agents(rows: list[Row], sight: Sight) -> list[Row]:
+def _of_agents(rows: list[Row], sight: CallVisibility) -> list[Row]:
     """Without calls that no agent had, which would dwarf the others; and without agents of other departments."""
     rows = [row for row in rows if row.value]
     if not sight.is_limited:
@@ -256,8 +256,8 @@ def _heat(period: Period, departments: Departments) -> Heat | None:
     )
 
 
-def _view(view: SavedView | None, run: ReportRun, sight: Sight) -> dict[str, str] | None:
+def _view(view: SavedView | None, run: ReportRun, sight: CallVisibility) -> dict[str, str] | None:
     if view is None:
         return None
-    count = visible_filter.narrowed(wanted(run)[0], sight).apply(sight.calls().order_by()).count()
+    count = visible_filter.visible_filter_for(wanted(run)[0], sight).apply(sight.calls().order_by()).count()
     return {"name": without_numbers(view.name), "count": f"{count:,}"}

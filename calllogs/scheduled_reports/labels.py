@@ -9,14 +9,14 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.calls.filters import period_words
-from calllogs.models import Letter, Report, ReportRun
+from calllogs.models import OutgoingMail, Report, ReportRun
 from calllogs.scheduled_reports import due_dates as due_days
 from calllogs.scheduled_reports import generate
 from calllogs.statistics.aggregates import departments_words
 
-State = Letter.State
+State = OutgoingMail.State
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def whose(report: Report) -> str:
         return _(
             "Who made it may not see calls any more. Save it, and it is yours: it shows what you may see."
         )
-    departments = departments_words(sight_of(report.maker).departments) or _("All departments")
+    departments = departments_words(visibility_for(report.maker).departments) or _("All departments")
     return _("Made by %(name)s: it shows what this person may see when it is sent. %(departments)s.") % {
         "name": maker(report),
         "departments": departments,
@@ -107,7 +107,7 @@ def run(found: ReportRun) -> Run:
     )
 
 
-def _notes(letters: list[Letter]) -> list[str]:
+def _notes(letters: list[OutgoingMail]) -> list[str]:
     """Why it did not go, or has not gone yet, by person."""
     found = []
     for letter in letters:

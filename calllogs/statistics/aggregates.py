@@ -20,7 +20,7 @@ from calllogs.statistics import hour_spans
 from calllogs.statistics.counting import Dimension
 from calllogs.statistics.periods import Period, day_of
 from calllogs.statistics.queries import Departments, Figures, counted, hourly, level, several
-from ivrportal.common.phone import for_people, to_e164
+from ivrportal.common.phone import format_national, to_e164
 from settings_sync.models import Agent
 
 __all__ = [
@@ -165,8 +165,8 @@ def label(dimension: str, value: str, names: Mapping[str, str] | None = None) ->
             Dimension.VIRTUAL_NUMBER.value: _("No number"),
         }.get(dimension, _("No circle"))
     if dimension == Dimension.AGENT:
-        return (names or {}).get(value) or for_people(value)
-    return for_people(value) if dimension == Dimension.VIRTUAL_NUMBER else value
+        return (names or {}).get(value) or format_national(value)
+    return format_national(value) if dimension == Dimension.VIRTUAL_NUMBER else value
 
 
 def departments_words(departments: Departments) -> str:

@@ -79,7 +79,7 @@ def level(*, old_s: float = 0) -> Iterator[bool]:
     if known is not None:
         yield known
         return
-    token = _is_level.set(rollup_level.bring(old_s=old_s))
+    token = _is_level.set(rollup_level.refresh_for_page(old_s=old_s))
     try:
         yield bool(_is_level.get())
     finally:

@@ -31,7 +31,7 @@ def pending() -> Pending | None:
     return change_feed.pending(RollupProgress, RollupRecheck)
 
 
-def bring(*, old_s: float = 0) -> bool:
+def refresh_for_page(*, old_s: float = 0) -> bool:
     """For a page that is about to read the counts: level now, or is there more than a page may wait for?
 
     A worker that looked less than `old_s` ago is trusted to look again: then the last seconds may be missing.
@@ -57,7 +57,7 @@ def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
     Nothing if somebody else is at it.
     """
     with transaction.atomic():
-        progress = change_feed.held(RollupProgress)
+        progress = change_feed.lock_progress(RollupProgress)
         if progress is None:
             return False
         notes = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
@@ -132,7 +132,7 @@ def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
     with transaction.atomic():
         progress = mine.select_for_update().get()
         if not was_built:
-            change_feed.go_on_from(progress, seen)
+            change_feed.set_cursor(progress, seen)
         progress.built_at, progress.zone = now, settings.TIME_ZONE
         progress.repaired += mended if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "zone", "repaired"])

@@ -210,7 +210,7 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
 
 
 @admin.register(Group)
-class GroupAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class GroupAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     """The roles are kept by the portal itself, so this is for reading."""
 
     list_display = ["name", "purpose", "count"]

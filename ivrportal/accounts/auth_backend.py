@@ -9,7 +9,7 @@ from calllogs.access import visibility
 from calllogs.models import DepartmentLimit
 
 
-class PermissionsAtOnce(ModelBackend):
+class SingleQueryBackend(ModelBackend):
     """Django's own backend, one query cheaper on every page. What it answers is the same."""
 
     def get_all_permissions(self: Any, user_obj: Any, obj: Any = None) -> set[str]:
@@ -22,7 +22,7 @@ class PermissionsAtOnce(ModelBackend):
             )
             found = list(own.union(of_groups, _limits_of(user_obj)))
             user_obj._perm_cache = {f"{app}.{name}" for app, name in found if app}
-            visibility.lay_beside(user_obj, [name for app, name in found if not app])
+            visibility.prefetch_limits(user_obj, [name for app, name in found if not app])
         return user_obj._perm_cache
 
 

@@ -25,14 +25,14 @@ def same_signs(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-class SameSignsHasher(PBKDF2PasswordHasher):
+class NfkcPBKDF2Hasher(PBKDF2PasswordHasher):
     """Django's own, over the one spelling. What it wrote before is still read: plain letters are spelt one way."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         return super().encode(same_signs(password), salt, iterations)
 
 
-class NotTooLong:
+class MaximumLengthValidator:
     def validate(self, password: str, user: Any = None) -> None:
         if len(same_signs(password)) > LONGEST:
             raise ValidationError(self.get_help_text(), code="password_too_long")
@@ -43,7 +43,7 @@ class NotTooLong:
         }
 
 
-class NotARow:
+class KeyboardSequenceValidator:
     """Refuses what repeats or runs along the alphabet, the digits or the keyboard."""
 
     def validate(self, password: str, user: Any = None) -> None:
@@ -59,7 +59,7 @@ class NotARow:
         return _("Your password must not be a row such as 1234 or qwerty.")
 
 
-class NotOurNames:
+class SiteNameValidator:
     """Refuses a password that is little more than the name of the portal, of its host or of the person."""
 
     def validate(self, password: str, user: Any = None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.db.models import Q, QuerySet
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from ivrportal.accounts import roles
 
 
@@ -15,7 +15,7 @@ def may_manage(editor: Any, person: User | None) -> bool:
         return True
     if person.is_superuser:
         return False
-    theirs, mine = sight_of(person).departments, sight_of(editor).departments
+    theirs, mine = visibility_for(person).departments, visibility_for(editor).departments
     if mine is not None and (theirs is None or not theirs <= mine):
         return False
     return bool(person.get_all_permissions() <= editor.get_all_permissions())

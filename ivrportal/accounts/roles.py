@@ -15,8 +15,8 @@ OFFICE_MANAGERS, SUPERVISORS, AUDITORS, ADMINISTRATORS = (
 # Roles that see personal data of callers: a second factor can be required of them.
 SEE_PERSONAL_DATA = (SUPERVISORS, AUDITORS, ADMINISTRATORS)
 
-# alarm, change: to acknowledge it; alarmreader, change: to choose to whom alarms are mailed
-_WATCHING = {"alarm": "view change", "alarmreader": "view change", "report": "view add change delete"}
+# alarm, change: to acknowledge it; alarmrecipient, change: to choose to whom alarms are mailed
+_WATCHING = {"alarm": "view change", "alarmrecipient": "view change", "report": "view add change delete"}
 _OFFICE_READ = dict.fromkeys(
     ["agent", "shift", "holiday", "calendarfeed", "officehours", "otherhours", "providersetting"], "view"
 )
@@ -91,7 +91,7 @@ def of(person: User) -> list[str]:
     return [name for name in PERMISSIONS if name in names]
 
 
-def ensure() -> None:
+def sync_groups() -> None:
     """Make the groups, and give each exactly the permissions of the table."""
     known = list(Permission.objects.select_related("content_type"))
     for name, apps in PERMISSIONS.items():

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.models import DepartmentLimit
 from ivrportal.accounts import role_rules, roles
 from ivrportal.audit import trail
@@ -50,7 +50,7 @@ class RolesForm(forms.ModelForm):
             self.fields["departments"].help_text = _("No agent has a department yet.")
 
     def _departments(self) -> list[str]:
-        mine = sight_of(self.editor)
+        mine = visibility_for(self.editor)
         known = set(Agent.objects.exclude(department="").order_by().values_list("department", flat=True))
         known |= set(DepartmentLimit.objects.order_by().values_list("department", flat=True))
         return mine.among(sorted(known))
@@ -61,7 +61,7 @@ class RolesForm(forms.ModelForm):
             return cleaned
         chosen = set(cleaned["roles"]) | (set(self.had_roles) - set(self.givable))  # those stay as they are
         cleaned["roles"] = [name for name in roles.PERMISSIONS if name in chosen]
-        if sight_of(self.editor).is_limited and not cleaned["departments"]:
+        if visibility_for(self.editor).is_limited and not cleaned["departments"]:
             self.add_error(
                 "departments", _("You see some departments only, so choose among them for others too.")
             )

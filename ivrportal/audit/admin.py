@@ -83,7 +83,7 @@ def _number_at(moment: dt.datetime) -> int:
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class AuditEntryAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     list_before_template = "audit/list_intro.html"
     change_form_template = "audit/entry.html"
     list_display = ["moment", "person", "shown_action", "shown_what", "shown_count", "address"]
@@ -95,7 +95,7 @@ class AuditEntryAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
         "User name, record (app.model:key), or words of the scope in the newest 200,000 entries"
     )
     show_full_result_count = False
-    paginator = pagination.FirstPages
+    paginator = pagination.CappedPaginator
     fields = ["number"]
     readonly_fields = fields
     actions = None
@@ -125,7 +125,7 @@ class AuditEntryAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
             "verified": verified,
             "may_export": request.user.has_perm(export.EXPORT),
             "query": request.GET.urlencode(),
-            "most": MOST_FOUND if request.GET.get("q") else pagination.FirstPages.most,
+            "most": MOST_FOUND if request.GET.get("q") else pagination.CappedPaginator.most,
             "title": _("Audit trail"),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from ivrportal.audit.models import AuditEntry
 from ivrportal.common.network import client_address
-from ivrportal.common.phone import hidden_in
+from ivrportal.common.phone import mask_numbers
 
 Action = AuditEntry.Action
 SYSTEM = "portal"  # the person of what no person asked for
@@ -70,7 +70,7 @@ def record(
         person_id=getattr(who, "pk", None),
         person=_name_of(who)[:150],
         address=client_address(request.META) if request is not None else "",
-        what=hidden_in(_storable(what))[:500],
+        what=mask_numbers(_storable(what))[:500],
         subject=subject[:120],
         count=count,
         changes=_kept(changes or {}, is_whole=are_our_numbers),
@@ -93,14 +93,14 @@ def subject_of(record: Model) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class ChainBreak:
     """The first entry at which the chain does not hold, and in words why."""
 
     number: int
     why: str
 
 
-def verify(*, expected: Mapping[int, str] | None = None) -> tuple[int, str, Break | None]:
+def verify(*, expected: Mapping[int, str] | None = None) -> tuple[int, str, ChainBreak | None]:
     """Walk the whole chain: the last number, its digest, and where it is broken.
 
     `expected`: digests of entries that somebody noted elsewhere. Only they show that the end of the trail is missing.
@@ -109,14 +109,14 @@ def verify(*, expected: Mapping[int, str] | None = None) -> tuple[int, str, Brea
     last, before = 0, ""
     for entry in _in_order():
         if entry.number != last + 1:
-            return last, before, Break(last + 1, "missing")
+            return last, before, ChainBreak(last + 1, "missing")
         if not any(hmac.compare_digest(entry.digest, _chained(entry, before, key)) for key in _keys("chain")):
-            return last, before, Break(entry.number, "changed, or the secret key is another one")
+            return last, before, ChainBreak(entry.number, "changed, or the secret key is another one")
         if awaited.pop(entry.number, entry.digest) != entry.digest:
-            return last, before, Break(entry.number, "not the entry that was noted elsewhere")
+            return last, before, ChainBreak(entry.number, "not the entry that was noted elsewhere")
         last, before = entry.number, entry.digest
     if awaited:
-        return last, before, Break(min(awaited), "missing, though it was noted elsewhere")
+        return last, before, ChainBreak(min(awaited), "missing, though it was noted elsewhere")
     return last, before, None
 
 
@@ -182,7 +182,7 @@ def _name_of(who: Any) -> str:
 def _kept(changes: Mapping[str, Sequence[Any]], *, is_whole: bool) -> dict[str, list[Any]]:
     def value(given: Any) -> Any:
         plain = _plain(given)
-        return plain if is_whole or not isinstance(plain, str) else hidden_in(plain)
+        return plain if is_whole or not isinstance(plain, str) else mask_numbers(plain)
 
     return {value(name): [value(old), value(new)] for name, (old, new) in changes.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 
-class ReadOnly:
+class ReadOnlyAdminMixin:
     """What machines write, people only read."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

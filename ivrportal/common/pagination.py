@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
 
-class FirstPages(Paginator):
+class CappedPaginator(Paginator):
     """Counts no further than it lists: nobody pages further, and counting millions of rows would take seconds."""
 
     most = 10_000

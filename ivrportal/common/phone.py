@@ -35,13 +35,13 @@ def national(number: str) -> str:
     return number.removeprefix("+91")
 
 
-def for_people(number: str) -> str:
+def format_national(number: str) -> str:
     """`98123 45678` for an Indian mobile, the number itself for anything else."""
     digits = number.removeprefix("+91")
     return f"{digits[:5]} {digits[5:]}" if len(digits) == 10 and number.startswith("+91") else number
 
 
-def masked(number: str) -> str:
+def mask(number: str) -> str:
     """For logs and messages: the last two digits only."""
     return "••••" + number[-2:] if number else ""
 
@@ -56,16 +56,16 @@ _NUMBER = re.compile(
 )
 
 
-def hidden_in(text: str) -> str:
+def mask_numbers(text: str) -> str:
     """The text without whole numbers. Their last two digits stay, so that two lines about one caller can be matched."""
-    return _NUMBER.sub(lambda match: masked(_digits(match[0])), text)
+    return _NUMBER.sub(lambda match: mask(_digits(match[0])), text)
 
 
 def _digits(number: str) -> str:
     return re.sub(r"%3(\d)", r"\1", number)
 
 
-def half_hidden(number: str) -> str:
+def mask_partially(number: str) -> str:
     """`98••• ••210`: for people who may not see whole numbers. Of a short number only the last two digits stay."""
     digits = number.removeprefix("+91")
     if len(digits) == 10 and number.startswith("+91"):

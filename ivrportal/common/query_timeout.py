@@ -14,12 +14,12 @@ _CANCELED = "57014"
 Result = TypeVar("Result")
 
 
-class TookTooLong(Exception):
+class QueryTimeout(Exception):
     """The database was stopped; nothing is known of what it had found."""
 
 
 @contextmanager
-def within(milliseconds: int) -> Iterator[None]:
+def query_timeout(milliseconds: int) -> Iterator[None]:
     """Stop each query inside after so long. Raises TookTooLong; any other failure passes through.
 
     Inside a transaction there is no limit on PostgreSQL: what is stopped would spoil it.
@@ -30,11 +30,11 @@ def within(milliseconds: int) -> Iterator[None]:
             yield
     except OperationalError as error:
         if _is_stop(error):
-            raise TookTooLong from None
+            raise QueryTimeout from None
         raise
 
 
-def again_if_stopped(read: Callable[[], Result]) -> Result:
+def retry_if_cancelled(read: Callable[[], Result]) -> Result:
     """What `read` gives, which only reads. A stop that PostgreSQL sends in the very moment in which a query ends by
     itself hits the next one; then everything is read once more."""
     try:

@@ -35,14 +35,14 @@ PROBE_S = 0.5
 WORKER_LOCKS = 16  # more than a worker with two processes takes
 
 
-class Refusal(Exception):
+class StartupError(Exception):
     """The portal does not start; the text is one line that says what to do."""
 
 
 def run() -> None:
     """Start everything, say so, and return when everything is stopped. Raises Refusal."""
     if not settings.DEMO:
-        raise Refusal(
+        raise StartupError(
             "This command runs the demo. Use `make run`, or set PORTAL_MODE=demo; in production let the machine's"
             " own supervisor run the web server, the Celery worker and beat (see README.md)."
         )
@@ -151,7 +151,9 @@ def _require_free_ports() -> None:
     if not os.environ.get("IVR_API_URL"):
         wanted["SIMULATOR_PORT"] = settings.SIMULATOR_PORT
     if len(set(wanted.values())) < len(wanted):
-        raise Refusal(f"PORT and SIMULATOR_PORT are both {settings.PORT}: set one of them to another number.")
+        raise StartupError(
+            f"PORT and SIMULATOR_PORT are both {settings.PORT}: set one of them to another number."
+        )
     taken = {}
     for variable, port in wanted.items():
         try:
@@ -159,14 +161,14 @@ def _require_free_ports() -> None:
                 taken[variable] = port
         except (PermissionError, OverflowError):
             advice = _advice({variable: port}, avoid=wanted.values())
-            raise Refusal(f"Port {port} cannot be used: choose another, e.g. {advice}") from None
+            raise StartupError(f"Port {port} cannot be used: choose another, e.g. {advice}") from None
         except NoAddress as error:
-            raise Refusal(str(error)) from None
+            raise StartupError(str(error)) from None
     if taken:
         subject = " and ".join(map(str, taken.values()))
         ports = f"Port {subject} is" if len(taken) == 1 else f"Ports {subject} are"
         advice = _advice(taken, avoid=wanted.values())
-        raise Refusal(f"{ports} taken: stop what listens there, or choose another, e.g. {advice}")
+        raise StartupError(f"{ports} taken: stop what listens there, or choose another, e.g. {advice}")
 
 
 def _require_semaphores() -> None:
@@ -175,7 +177,7 @@ def _require_semaphores() -> None:
         _locks = [multiprocessing.Lock() for _ in range(WORKER_LOCKS)]
     except (OSError, ImportError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Refusal(
+        raise StartupError(
             f"The Celery worker needs a writable /dev/shm ({reason}). Mount one as root:"
             " mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
         ) from None
@@ -203,7 +205,7 @@ def _only_one(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refusal(
+            raise StartupError(
                 f"Another portal runs in {path.parent}: stop it, or choose another directory with VAR_DIR."
             ) from None
         yield

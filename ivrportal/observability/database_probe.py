@@ -10,7 +10,7 @@ ANSWER_S = 2.0
 _one_at_a_time = threading.Lock()
 
 
-def ask(question: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
+def query_with_timeout(question: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
     """What it answers, and `ok`; or nothing, and the kind of its error, or `stalled` after ANSWER_S.
 
     Asked in a thread, because no setting of a client bounds a PostgreSQL that is stopped; while one waits there, the

@@ -114,6 +114,6 @@ def _by_state(states: list[str], model: type[Model]) -> dict[str, float]:
 
 def _gate() -> dict[str, float]:
     """`open`, or why it is shut: the breaker, a refused account, a person, or nothing to send with."""
-    shut = circuit.why_shut(Circuit.only(), database_now())
+    shut = circuit.closed_reason(Circuit.only(), database_now())
     words = ("open", "breaker", "account", "stopped", "unconfigured")
     return {word: float(word == (shut.why if shut else "open")) for word in words}

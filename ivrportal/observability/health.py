@@ -21,7 +21,7 @@ def readyz(_: HttpRequest) -> JsonResponse:
     A silent broker is told but is no reason for 503: saves and pushes work without it. Nor is a full spool: it is told
     without the database, when it matters most; the last two are null then.
     """
-    found, database = database_probe.ask(gauges.readiness)
+    found, database = database_probe.query_with_timeout(gauges.readiness)
     state: dict[str, Any] = {"database": database, "broker": _broker(), "spool": gauges.spool()}
     state |= {name: found.get(name) for name in ("oldest_due_setting_s", "last_push_age_s")}
     return JsonResponse(state, status=200 if database == "ok" else 503, headers={"Cache-Control": "no-store"})

@@ -20,7 +20,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 
-from ivrportal.common.phone import hidden_in
+from ivrportal.common.phone import mask_numbers
 
 _logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def redact(text: str) -> str:
     text = _SECRET_HEADER.sub(rf"\1{SECRET}", text)
     text = _CALENDAR_TOKEN.sub(rf"\1{SECRET}", text)
     text = _PASSWORD_IN_URL.sub(rf"\1:{SECRET}@", text)
-    return hidden_in(text)
+    return mask_numbers(text)
 
 
 def _redacted(value: Any) -> Any:

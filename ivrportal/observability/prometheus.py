@@ -29,7 +29,7 @@ class _Everything(Collector):
         for name, meter in METERS.items():
             yield from _counted(name, meter, counted.get(name, {}))
         yield from _gauges(portal_gauges.of_disk())
-        shared, told = database_probe.ask(portal_gauges.of_database)
+        shared, told = database_probe.query_with_timeout(portal_gauges.of_database)
         yield from _gauges(shared)
         yield GaugeMetricFamily("ivrportal_database_up", "1 if the database answers.", float(told == "ok"))
 

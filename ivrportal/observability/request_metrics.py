@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from ivrportal.common import metrics
 
 
-def counted(
+def request_metrics_middleware(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """The middleware. Of an answer that is sent piece by piece, only the way to its first piece is timed."""

@@ -29,7 +29,7 @@ PERMISSIONS = ", ".join(
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def headers(get_response: GetResponse) -> GetResponse:
+def security_headers_middleware(get_response: GetResponse) -> GetResponse:
     """Outermost, so that refusals of the middleware below it have them too. What a view has set itself stays."""
 
     def answered(request: HttpRequest) -> HttpResponseBase:

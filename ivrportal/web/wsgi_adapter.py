@@ -26,7 +26,7 @@ TOO_LARGE = b"This file is too large. 16 MB is the most that one request may car
 Headers = list[tuple[str, str]]
 
 
-def in_threads(application: WSGIApplication, threads: int) -> Asgi:
+def wsgi_to_asgi(application: WSGIApplication, threads: int) -> Asgi:
     """The WSGI application as an ASGI one that works on so many requests at once."""
     pool = ThreadPoolExecutor(threads, thread_name_prefix="page")
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ivrportal.common import admin_theme
-from ivrportal.common.phone import for_people, to_e164
+from ivrportal.common.phone import format_national, to_e164
 from settings_sync import coverage, scheduler, setting_address
 from settings_sync.agents import availability as agent_availability
 from settings_sync.agents import board as agents_board
@@ -52,7 +52,7 @@ class AgentAdmin(SyncedAdmin):
             ("list/", "settings_sync_agent_list", self.list_view),
             ("board/switch/", "agent_switch", board_views.switch),
             ("board/pause/", "agent_pause", board_views.pause),
-            ("board/look/", "agent_look", board_views.look),
+            ("board/look/", "agent_look", board_views.poll),
             *super().get_custom_urls(),
         )
 
@@ -96,7 +96,7 @@ class AgentAdmin(SyncedAdmin):
 
     @admin_theme.display(description=_("Mobile number"), ordering="number")
     def shown_number(self, record: Agent) -> str:
-        return for_people(record.number)
+        return format_national(record.number)
 
     @admin.action(description=_("Switch on: take calls"), permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
@@ -145,7 +145,7 @@ class AgentAdmin(SyncedAdmin):
         if obj.availability == AgentModel.Availability.AVAIL:
             obj.off_until = None
         if {"availability", "off_until"} & set(form.changed_data):
-            scheduler.settle(obj, timezone.now())
+            scheduler.acknowledge_past_edges(obj, timezone.now())
         super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
@@ -172,7 +172,7 @@ class AgentAdmin(SyncedAdmin):
             return str(_("Nothing yet. With shifts, below, the agent is switched by itself."))
         lines = []
         if record.off_until:
-            lines.append(agents_board.said(record))
+            lines.append(agents_board.availability_label(record))
         if edge := agents_board.next_edge(list(record.shifts.all()), timezone.now()):
             lines.append(agents_board.edge_words(edge))
             lines.append(str(_("A switch by hand holds until then.")))

@@ -50,7 +50,7 @@ def switch(
         before = {agent.pk: _standing(agent) for agent in changed}
         for agent in changed:
             agent.availability, agent.off_until = availability, off_until
-            scheduler.settle(agent, now)
+            scheduler.acknowledge_past_edges(agent, now)
         fields = ["availability", "off_until", "shift_edge_at"]
         if changed:
             bulk_update_with_history(changed, Agent, fields, batch_size=500, default_user=request.user)

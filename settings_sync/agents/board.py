@@ -13,7 +13,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ivrportal.common.phone import for_people, national
+from ivrportal.common.phone import format_national, national
 from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
@@ -128,14 +128,14 @@ def _card(
     base: str,
 ) -> Card:
     state, words, colour, icon = _state(setting, account)
-    number = for_people(agent.number)
+    number = format_national(agent.number)
     parts: dict[str, Any] = {
         "pk": str(agent.pk),
         "name": agent.name,
         "number": number,
         "department": agent.department,
         "is_on": agent.availability == Agent.Availability.AVAIL,
-        "said": said(agent),
+        "said": availability_label(agent),
         "by_itself": "" if agent.off_until else edges.get(agent.pk, ""),
         "state": state,
         "state_words": words,
@@ -156,11 +156,11 @@ def _state(setting: ProviderSetting | None, account: Account) -> tuple[str, str,
     if setting is None:
         return "", _("Not sent"), "base", ""
     state = circuit.shown_state(setting, account.shut)
-    words = str(State.SENDING.label) if state in ON_ITS_WAY else badges.words(setting, account.shut)
+    words = str(State.SENDING.label) if state in ON_ITS_WAY else badges.state_label(setting, account.shut)
     return (state, words, *STATE_LOOK[State.SENDING if state in ON_ITS_WAY else state])
 
 
-def said(agent: Agent) -> str:
+def availability_label(agent: Agent) -> str:
     if agent.availability == Agent.Availability.AVAIL:
         return _("Available")
     if agent.off_until is None:

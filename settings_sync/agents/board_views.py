@@ -53,7 +53,7 @@ def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 
 @require_GET
-def look(request: HttpRequest, model_admin: Any) -> JsonResponse:
+def poll(request: HttpRequest, model_admin: Any) -> JsonResponse:
     """`?ids=1,2`: those cards drawn anew, the versions of all, and everything that counts them."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied

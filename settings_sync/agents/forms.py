@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ivrportal.common import admin_theme
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 from settings_sync.models import Agent, Shift
 
 
@@ -44,7 +44,7 @@ class AgentForm(ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.initial.get("number"):
-            self.initial["number"] = for_people(self.initial["number"])
+            self.initial["number"] = format_national(self.initial["number"])
         if "department" in self.fields:  # readers have no fields
             self.fields["department"].widget.attrs["list"] = "departments"
 

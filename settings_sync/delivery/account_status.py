@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from ivrportal.common.invisible_characters import shown
 from settings_sync import setting_address
 from settings_sync.delivery import circuit
-from settings_sync.delivery.circuit import Shut
+from settings_sync.delivery.circuit import GateClosed
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider_setting import State
@@ -25,7 +25,7 @@ REMIND_DAYS = 7
 class Account:
     circuit: Circuit
     now: dt.datetime
-    shut: Shut | None
+    shut: GateClosed | None
     down_since: dt.datetime | None = None
     pause_outcome: str = ""
     reminder_id: int | None = None
@@ -56,11 +56,11 @@ def read() -> Account:
     )
     if row is None:  # nothing was ever saved
         now = timezone.now()
-        return Account(Circuit(pk=Circuit.ONLY), now, circuit.why_shut(Circuit(pk=Circuit.ONLY), now))
+        return Account(Circuit(pk=Circuit.ONLY), now, circuit.closed_reason(Circuit(pk=Circuit.ONLY), now))
     return Account(
         row,
         row.now,
-        circuit.why_shut(row, row.now),
+        circuit.closed_reason(row, row.now),
         down_since=row.down_since,
         pause_outcome=row.pause_outcome or "",
         reminder_id=row.reminder_id,

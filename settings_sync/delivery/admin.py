@@ -25,7 +25,7 @@ from settings_sync.models import ProviderSetting
 
 
 @admin.register(ProviderSetting)
-class ProviderSettingAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class ProviderSettingAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     list_display = ["what", "confirmed_now", "standing", "next_try", "reply"]
     list_filter = [overview.StandingFilter, "kind"]
     list_before_template = "settings_sync/delivery/list_intro.html"
@@ -36,7 +36,7 @@ class ProviderSettingAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
     fields = ["address"]
     readonly_fields = fields
     custom_urls = (
-        ("live/", "provider_live", live_view.look),
+        ("live/", "provider_live", live_view.poll),
         ("stop/", "provider_stop", control_views.stop),
         ("start/", "provider_start", control_views.start),
         ("send-everything-again/", "provider_resend", control_views.resend),

@@ -54,7 +54,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
+class AttemptAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     list_display = ["started_at", "said", "became", "replied", "took", "because"]
     list_filter = [OutcomeFilter]
     search_fields = ["address"]
@@ -64,7 +64,7 @@ class AttemptAdmin(admin_mixins.ReadOnly, model_admin.ModelAdmin):
 
     @admin_theme.display(description=gettext_lazy("What we said"))
     def said(self, attempt: Attempt) -> str:
-        return record_lookup.in_words(attempt.address, attempt.value)
+        return record_lookup.describe(attempt.address, attempt.value)
 
     @admin_theme.display(description=gettext_lazy("What came of it"), ordering="outcome")
     def became(self, attempt: Attempt) -> str:
@@ -105,7 +105,7 @@ def history(attempts: Any) -> list[dict[str, Any]]:
     return [
         {
             "started_at": attempt.started_at,
-            "said": record_lookup.in_words(attempt.address, attempt.value),
+            "said": record_lookup.describe(attempt.address, attempt.value),
             "outcome": outcome_words(attempt),
             "colour": OUTCOMES.get(attempt.outcome, ("", "base"))[1],
             # Without a status nothing came back: then these are our words, and no quotation.

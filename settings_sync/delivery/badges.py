@@ -10,17 +10,17 @@ from django.utils.translation import gettext as _
 
 from ivrportal.common.invisible_characters import shown
 from settings_sync.delivery import account_status, circuit
-from settings_sync.delivery.circuit import Shut
+from settings_sync.delivery.circuit import GateClosed
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider_setting import STATE_LOOK, State
 
 
-def gate() -> Shut | None:
+def gate() -> GateClosed | None:
     """Why nothing is sent at this moment; None while things are sent."""
     return account_status.read().shut
 
 
-def words(setting: ProviderSetting, shut: Shut | None) -> str:
+def state_label(setting: ProviderSetting, shut: GateClosed | None) -> str:
     state = circuit.shown_state(setting, shut)
     if state == State.RETRYING and setting.next_attempt_at:
         return _("Retrying at %(time)s") % {"time": account_status.clock(setting.next_attempt_at)}
@@ -35,12 +35,12 @@ def words(setting: ProviderSetting, shut: Shut | None) -> str:
     return str(state.label)
 
 
-def is_moving(setting: ProviderSetting, shut: Shut | None) -> bool:
+def is_moving(setting: ProviderSetting, shut: GateClosed | None) -> bool:
     """Whether it will change by itself, so that a page should look again."""
     return setting.next_attempt_at is not None and not (shut and shut.wait_s is None)
 
 
-def badge(setting: ProviderSetting | None, shut: Shut | None, *, without: str = "") -> str:
+def badge(setting: ProviderSetting | None, shut: GateClosed | None, *, without: str = "") -> str:
     """The badge of a setting; `without` is said where there is none, because nothing is sent for it."""
     if setting is None:
         return render_to_string(
@@ -51,7 +51,7 @@ def badge(setting: ProviderSetting | None, shut: Shut | None, *, without: str = 
     return render_to_string(
         "components/badge.html",
         {
-            "words": words(setting, shut),
+            "words": state_label(setting, shut),
             "colour": colour,
             "icon": icon,
             "link": reverse("admin:settings_sync_providersetting_change", args=[setting.pk]),
@@ -62,7 +62,7 @@ def badge(setting: ProviderSetting | None, shut: Shut | None, *, without: str = 
     )
 
 
-def attach(records: Iterable[Model], address_of: Callable[[Any], str]) -> None:
+def attach_settings(records: Iterable[Model], address_of: Callable[[Any], str]) -> None:
     """Give each record its `provider_setting` (or None) and the gate's state, in two queries for all of them."""
     by_address = {address_of(record): record for record in records}
     found = {row.address: row for row in ProviderSetting.objects.filter(address__in=by_address)}

@@ -14,7 +14,7 @@ from settings_sync.models.provider_setting import State
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
+class GateClosed:
     """The gate is shut for `wait_s` seconds; None: until a person, a new key or a new setting opens it."""
 
     wait_s: float | None
@@ -31,35 +31,35 @@ def fingerprint() -> str:
     return hmac.new(settings.SECRET_KEY.encode(), parts.encode(), hashlib.sha256).hexdigest()
 
 
-def why_shut(circuit: Circuit, now: dt.datetime) -> Shut | None:
+def closed_reason(circuit: Circuit, now: dt.datetime) -> GateClosed | None:
     """Why nothing may be sent now, rate and concurrency aside; None if it may."""
     if not is_configured():
-        return Shut(None, "unconfigured")
+        return GateClosed(None, "unconfigured")
     if circuit.stopped_by:
-        return Shut(None, "stopped")
+        return GateClosed(None, "stopped")
     if circuit.paused_reason:
-        return Shut(None, "account")
+        return GateClosed(None, "account")
     if circuit.opened_until and circuit.opened_until > now:
-        return Shut((circuit.opened_until - now).total_seconds(), "breaker")
+        return GateClosed((circuit.opened_until - now).total_seconds(), "breaker")
     return None
 
 
-def enter(now: dt.datetime) -> Shut | None:
+def acquire_slot(now: dt.datetime) -> GateClosed | None:
     """Take one slot of the account's rate; None if taken. The caller holds the turn.
 
     With the breaker open, the first to come after its time is the probe: it shuts the gate behind itself for
     one lease, and its outcome decides.
     """
     circuit = Circuit.objects.get(pk=Circuit.ONLY)
-    if shut := why_shut(circuit, now):
+    if shut := closed_reason(circuit, now):
         return shut
     if circuit.credentials and circuit.credentials != fingerprint():
         # This process still has what was replaced: it would tell another account, and call that in force here.
-        return Shut(None, "replaced")
+        return GateClosed(None, "replaced")
     if circuit.next_slot_at and circuit.next_slot_at > now:
-        return Shut((circuit.next_slot_at - now).total_seconds(), "rate")
+        return GateClosed((circuit.next_slot_at - now).total_seconds(), "rate")
     if ProviderSetting.objects.leased(now).count() >= settings.IVR_CONCURRENCY:
-        return Shut(0.05, "concurrency")
+        return GateClosed(0.05, "concurrency")
     interval = dt.timedelta(seconds=1 / settings.IVR_RATE_PER_S)
     # Counted from the slot that was due, not from now, so that small delays do not add up; but a gate that
     # stood unused saves nothing up.
@@ -99,7 +99,9 @@ def start() -> None:
     )
 
 
-def note(outcome: Outcome, *, credentials: str, now: dt.datetime, retry_after_s: float, reply: str) -> None:
+def record_outcome(
+    outcome: Outcome, *, credentials: str, now: dt.datetime, retry_after_s: float, reply: str
+) -> None:
     """Let an outcome open or close the gate. The caller holds the turn.
 
     An answer to credentials that have been replaced meanwhile says nothing about the account of now.
@@ -121,7 +123,7 @@ def note(outcome: Outcome, *, credentials: str, now: dt.datetime, retry_after_s:
 HELD = {State.WAITING, State.RETRYING, State.PAUSED}
 
 
-def shown_state(setting: ProviderSetting, shut: Shut | None) -> State:
+def shown_state(setting: ProviderSetting, shut: GateClosed | None) -> State:
     """The state as a person should see it: what waits behind a shut gate is Paused, whatever its row says."""
     state = State(setting.state)
     if state in HELD:

@@ -18,7 +18,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from settings_sync.delivery.outcomes import Answer
+from settings_sync.delivery.outcomes import ProviderResponse
 from settings_sync.delivery.wire_format import PATH
 
 MAX_BODY = 4096  # bytes; the longest answer that the document knows has twelve
@@ -51,7 +51,7 @@ class Misconfigured(ProviderError):
 
 def send(
     account: Account, parameters: Mapping[str, str], *, connect_s: float = 3.0, deadline_s: float = 8.0
-) -> Answer:
+) -> ProviderResponse:
     """Tell the provider one thing. Returns within `deadline_s`, or raises NotSent, NoAnswer, Misconfigured."""
     exchange = _Exchange()
     thread = threading.Thread(
@@ -62,7 +62,7 @@ def send(
     if thread.is_alive():
         exchange.abandon()
     # Raised here, outside every `except`, so that no cause and no context carry the address along.
-    if isinstance(exchange.result, Answer):
+    if isinstance(exchange.result, ProviderResponse):
         return exchange.result
     raise exchange.result or NoAnswer(f"No whole answer within {deadline_s:g} seconds.")
 
@@ -79,14 +79,14 @@ class _Exchange:
     """The thread's side: its result, and the socket that is cut when we stop waiting."""
 
     def __init__(self) -> None:
-        self.result: Answer | ProviderError | None = None
+        self.result: ProviderResponse | ProviderError | None = None
         self._socket: socket.socket | None = None
         self._connected = self._abandoned = False
         self._lock = threading.Lock()
 
     def run(self, account: Account, parameters: Mapping[str, str], connect_s: float, read_s: float) -> None:
         try:
-            result: Answer | ProviderError = self._exchange(account, parameters, connect_s, read_s)
+            result: ProviderResponse | ProviderError = self._exchange(account, parameters, connect_s, read_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             result = self._judge(error)
         with self._lock:
@@ -104,7 +104,7 @@ class _Exchange:
 
     def _exchange(
         self, account: Account, parameters: Mapping[str, str], connect_s: float, read_s: float
-    ) -> Answer:
+    ) -> ProviderResponse:
         with requests.Session() as session:
             session.trust_env = False
             adapter = _Adapter(self)
@@ -114,7 +114,7 @@ class _Exchange:
                 _address(account, parameters), timeout=(connect_s, read_s), allow_redirects=False, stream=True
             ) as response:
                 body = response.raw.read(MAX_BODY + 1, decode_content=True)
-                return Answer(response.status_code, _text(body), _retry_after(response.headers))
+                return ProviderResponse(response.status_code, _text(body), _retry_after(response.headers))
 
     def opened(self, sock: socket.socket) -> None:
         """A connection stands; from now on the provider may have acted. Cut it if nobody waits any more."""

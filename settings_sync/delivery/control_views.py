@@ -155,7 +155,7 @@ def _resend(request: HttpRequest, model_admin: Any) -> HttpResponse:
                 messages.ERROR,
             )
             return redirect(SCREEN)
-        count = service.resend_everything()
+        count = service.resend_all()
         model_admin.log_change(request, Circuit.only(), SENT_AGAIN, action=Action.SENT_AGAIN, count=count)
     model_admin.message_user(
         request,

@@ -28,7 +28,7 @@ def page(setting: ProviderSetting, account: Account) -> dict[str, Any]:
         "words": record_lookup.title_of(setting),
         "badge": badges.badge(setting, account.shut),
         "story": story(setting, account),
-        "desired": record_lookup.in_words(setting.address, setting.desired),
+        "desired": record_lookup.describe(setting.address, setting.desired),
         "confirmed": confirmed_words(setting),
         "record": record,
         "record_link": record_lookup.link_to(record) if record else "",
@@ -54,7 +54,7 @@ def can_send(setting: ProviderSetting) -> bool:
 def confirmed_words(setting: ProviderSetting) -> str:
     if not setting.confirmed:
         return _("nothing yet")
-    words = record_lookup.in_words(setting.address, setting.confirmed)
+    words = record_lookup.describe(setting.address, setting.confirmed)
     return f"{words} ({accounts.clock(setting.confirmed_at)})" if setting.confirmed_at else words
 
 
@@ -101,7 +101,7 @@ def _words() -> dict[State, str]:
 def withdrawn(setting: ProviderSetting) -> dict[str, Any]:
     """The truth about what cannot be taken back, and the text for the provider's support."""
     if setting.kind != setting_address.HOLIDAY:
-        words = record_lookup.in_words(setting.address, setting.confirmed)
+        words = record_lookup.describe(setting.address, setting.confirmed)
         return {"what": words, "text": _ask_support(words, setting), "days": None, "is_past": False}
     date = setting_address.holiday_date(setting.address)
     days = (date - timezone.localdate()).days

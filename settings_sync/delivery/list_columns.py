@@ -33,7 +33,7 @@ def confirmed(setting: ProviderSetting) -> str:
         return format_html('<span class="cell-quiet">{}</span>', _("nothing yet"))
     if setting.confirmed == setting.desired:
         return format_html('<span class="cell-quiet">{}</span>', _("the same"))
-    return record_lookup.in_words(setting.address, setting.confirmed)
+    return record_lookup.describe(setting.address, setting.confirmed)
 
 
 def next_try(setting: ProviderSetting, account: Account) -> str:

@@ -18,7 +18,7 @@ SOONEST_S, LATEST_S = 2.0, 30.0
 
 
 @require_GET
-def look(request: HttpRequest, model_admin: Any) -> JsonResponse:  # noqa: ARG001  (every such view has it)
+def poll(request: HttpRequest, model_admin: Any) -> JsonResponse:  # noqa: ARG001  (every such view has it)
     """`?settings=1,2&head=1&history=1`: the parts by name, and `again_s`, null once nothing moves by itself.
 
     `badges` replace the element with that `data-setting`, `parts` fill the element with that `data-live`.

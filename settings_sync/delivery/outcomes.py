@@ -57,7 +57,7 @@ _ACCOUNT_WORDS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderResponse:
     """What came back: the HTTP status, at most 4 KiB of the body as text, and `Retry-After` in seconds."""
 
     status: int
@@ -65,7 +65,7 @@ class Answer:
     retry_after_s: float | None = None
 
 
-def classify(answer: Answer) -> Outcome:
+def classify(answer: ProviderResponse) -> Outcome:
     """The outcome of a request that was answered."""
     if 200 <= answer.status < 300:
         return _classify_body(answer.body)

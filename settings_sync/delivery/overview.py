@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import circuit
 from settings_sync.delivery.account_status import Account
-from settings_sync.delivery.circuit import Shut
+from settings_sync.delivery.circuit import GateClosed
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider_setting import STATE_LOOK, State
 
@@ -23,7 +23,7 @@ STANDING = "standing"  # the list's parameter, and the tiles'
 WAITS_FOR_A_PERSON = (State.REFUSED, State.NEEDS_PERSON, State.WITHDRAWN)
 
 
-def counts(shut: Shut | None) -> Counter[State]:
+def counts(shut: GateClosed | None) -> Counter[State]:
     """How many settings a person sees in each state; one query."""
     is_told = Case(When(desired=F("confirmed"), then=Value(1)), default=Value(0))
     rows = (
@@ -38,7 +38,7 @@ def counts(shut: Shut | None) -> Counter[State]:
     return found
 
 
-def standing(queryset: QuerySet, state: str, shut: Shut | None) -> QuerySet:
+def standing(queryset: QuerySet, state: str, shut: GateClosed | None) -> QuerySet:
     """Those settings that a person sees in this state: the filter behind a tile."""
     condition = Q(pk__in=[])
     for stored in State:
@@ -49,7 +49,7 @@ def standing(queryset: QuerySet, state: str, shut: Shut | None) -> QuerySet:
     return queryset.filter(condition)
 
 
-def _shown(state: State, *, is_told: bool, shut: Shut | None) -> State:
+def _shown(state: State, *, is_told: bool, shut: GateClosed | None) -> State:
     return circuit.shown_state(
         ProviderSetting(state=state, desired="x", confirmed="x" if is_told else ""), shut
     )

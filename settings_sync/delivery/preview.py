@@ -26,14 +26,14 @@ class Preview:
     stuck: list[str] = field(default_factory=list)
 
 
-def of(addresses: Iterable[str]) -> Preview:
+def preview_of(addresses: Iterable[str]) -> Preview:
     """What the records, as they stand in this transaction, would have us tell."""
     found = reconcile.differences(addresses)
     sent = ProviderSetting.objects.filter(
         address__in=found.gone, kind=setting_address.HOLIDAY, first_sent_at__isnull=False
     )
     return Preview(
-        [wire_format.in_words(address, value) for address, value in _in_week_order(found.told)],
+        [wire_format.describe(address, value) for address, value in _in_week_order(found.told)],
         [
             date_format(setting_address.holiday_date(address), "j F Y")
             for address in sorted(sent.values_list("address", flat=True))
@@ -57,7 +57,7 @@ def of_deletion(admin: Any, records: Iterable[Any]) -> Preview:
         records = list(records)
         addresses = [admin.address_of(record) for record in records]
         admin.model.objects.filter(pk__in=[record.pk for record in records]).delete()
-        found = of(addresses)
+        found = preview_of(addresses)
         transaction.set_rollback(True)
     return found
 
@@ -100,7 +100,7 @@ def _saved_and_rolled_back(
                     return None
                 admin.save_model(request, admin.save_form(request, form, change=is_change), form, is_change)
                 addresses |= admin.touched(form, change=is_change)
-            found = of(addresses)
+            found = preview_of(addresses)
             transaction.set_rollback(True)
     except DatabaseError:  # somebody else was quicker, or the database is away: the save itself will tell
         return None

@@ -53,7 +53,7 @@ def differences(addresses: Iterable[str] | None = None) -> Differences:
     return Differences(told, gone)
 
 
-def level(addresses: Iterable[str] | None = None, *, trigger: str) -> list[int]:
+def reconcile(addresses: Iterable[str] | None = None, *, trigger: str) -> list[int]:
     """Bring the rows of these addresses (all, if None) level with the records; ids of those that changed.
 
     Call it inside the transaction that changed the records.
@@ -74,13 +74,13 @@ def level(addresses: Iterable[str] | None = None, *, trigger: str) -> list[int]:
 def repair() -> list[int]:
     """Level everything; what had to be mended was changed behind our back, and is counted."""
     with transaction.atomic():
-        changed = level(trigger="sweep")
+        changed = reconcile(trigger="sweep")
         if changed:
             Circuit.objects.filter(pk=Circuit.ONLY).update(repaired=F("repaired") + len(changed))
     return changed
 
 
-def assert_everything() -> int:
+def resend_all() -> int:
     """Have every setting sent again, whatever was confirmed; how many."""
     again = ProviderSetting.objects.not_past().exclude(state=State.WITHDRAWN).exclude(desired="")
     now = database_now()
@@ -184,7 +184,7 @@ def _drop_daily(now: dt.datetime) -> None:
     """`Daily` is no setting of its own: it is forgotten, and what it may still do is settled day by day."""
     daily = ProviderSetting.objects.filter(address=setting_address.DAILY)
     if daily.filter(Q(lease_token__isnull=False) | Q(reassert_after__isnull=False)).exists():
-        doubt_the_week(now + dt.timedelta(seconds=settings.IVR_LEASE_S))
+        mark_week_unconfirmed(now + dt.timedelta(seconds=settings.IVR_LEASE_S))
     # While its request is in flight the row stays, withdrawn, so that the lane stays taken.
     daily.filter(lease_token=None).delete()
 
@@ -194,7 +194,7 @@ def forget_dropped_daily() -> None:
     ProviderSetting.objects.filter(address=setting_address.DAILY, desired="", lease_token=None).delete()
 
 
-def doubt_the_week(until: dt.datetime) -> None:
+def mark_week_unconfirmed(until: dt.datetime) -> None:
     """A request for all days may act until `until` and the settle window after it: assert each day once more then."""
     after = until + dt.timedelta(seconds=settings.IVR_SETTLE_S)
     days = ProviderSetting.objects.filter(kind=setting_address.HOURS).exclude(address=setting_address.DAILY)

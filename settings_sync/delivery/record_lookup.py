@@ -45,12 +45,12 @@ def link_to(record: Model) -> str:
     return reverse(f"admin:settings_sync_{record._meta.model_name}_change", args=[record.pk])
 
 
-def in_words(address: str, value: str) -> str:
+def describe(address: str, value: str) -> str:
     """What the provider is told, in words; also where nothing is wanted any more, so that there is no value."""
     if value or setting_address.kind_of(address) == setting_address.HOLIDAY:
-        return capfirst(wire_format.in_words(address, value))
+        return capfirst(wire_format.describe(address, value))
     return _("Nothing for %(what)s") % {"what": address.partition(":")[2]}
 
 
 def title_of(setting: ProviderSetting) -> str:
-    return in_words(setting.address, setting.desired or setting.confirmed)
+    return describe(setting.address, setting.desired or setting.confirmed)

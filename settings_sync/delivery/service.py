@@ -17,16 +17,16 @@ def record(addresses: Iterable[str], *, trigger: str = "save") -> list[int]:
     Call it in the transaction that changed the records: then a save and its intent are one commit.
     """
     with transaction.atomic():
-        changed = reconcile.level(list(addresses), trigger=trigger)
+        changed = reconcile.reconcile(list(addresses), trigger=trigger)
         if changed:
-            transaction.on_commit(lambda: tasks.nudge(changed), robust=True)
+            transaction.on_commit(lambda: tasks.enqueue(changed), robust=True)
     return changed
 
 
 def preview(addresses: Iterable[str]) -> list[str]:
     """What saving would tell the provider, in words. Call it in a transaction that is rolled back afterwards."""
     told = reconcile.differences(addresses).told
-    return [wire_format.in_words(address, value) for address, value in told.items()]
+    return [wire_format.describe(address, value) for address, value in told.items()]
 
 
 def send_now(setting_id: int) -> None:
@@ -36,7 +36,7 @@ def send_now(setting_id: int) -> None:
         ProviderSetting.objects.not_past().filter(pk=setting_id).exclude(state=State.WITHDRAWN).update(
             state=State.WAITING, next_attempt_at=database_now(), trigger="manual"
         )
-        transaction.on_commit(lambda: tasks.nudge([setting_id]), robust=True)
+        transaction.on_commit(lambda: tasks.enqueue([setting_id]), robust=True)
 
 
 def close_withdrawn(setting_id: int) -> bool:
@@ -59,13 +59,13 @@ def start_sending() -> None:
     with transaction.atomic():
         Circuit.take_turn()
         circuit.start()
-        transaction.on_commit(lambda: tasks.nudge([None]), robust=True)
+        transaction.on_commit(lambda: tasks.enqueue([None]), robust=True)
 
 
-def resend_everything() -> int:
+def resend_all() -> int:
     """Assert every setting again; how many."""
     with transaction.atomic():
         Circuit.take_turn()
-        count = reconcile.assert_everything()
-        transaction.on_commit(lambda: tasks.nudge([None]), robust=True)
+        count = reconcile.resend_all()
+        transaction.on_commit(lambda: tasks.enqueue([None]), robust=True)
     return count

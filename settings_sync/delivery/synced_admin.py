@@ -103,13 +103,13 @@ class SyncedAdmin(model_admin.ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        badges.attach(changelist.result_list, self.address_of)
+        badges.attach_settings(changelist.result_list, self.address_of)
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         record = super().get_object(request, object_id, from_field)
         if record is not None:
-            badges.attach([record], self.address_of)
+            badges.attach_settings([record], self.address_of)
         return record
 
     @admin_theme.display(description=_("At the provider"))

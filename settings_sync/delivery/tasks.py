@@ -15,10 +15,10 @@ BUDGET_S = 3.0
 def deliver(*, setting_id: int | None = None) -> None:
     """Deliver that setting, and whatever else is due while we are at it."""
     if worker.run(prefer=setting_id, budget_s=BUDGET_S):
-        nudge([None])
+        enqueue([None])
 
 
-def nudge(setting_ids: Sequence[int | None]) -> None:
+def enqueue(setting_ids: Sequence[int | None]) -> None:
     """Publish a message for each id, as long as the broker takes them."""
     for setting_id in setting_ids:
         if not publish(deliver, setting_id=setting_id):

@@ -25,7 +25,7 @@ def parameters(address: str, value: str, *, number_format: str = NATIONAL) -> di
     raise ValueError(f"nothing on the wire says {value!r} for a setting of kind {kind!r}")
 
 
-def in_words(address: str, value: str) -> str:
+def describe(address: str, value: str) -> str:
     """What the provider will be told, for a person: `Monday 09:30 AM to 06:30 PM`."""
     kind, _, name = address.partition(":")
     if kind == AGENT:

@@ -65,7 +65,7 @@ def run(*, prefer: int | None = None, budget_s: float) -> bool:
             time.sleep(claimed.wait_s)
 
 
-def claim(*, prefer: int | None = None) -> Claim | circuit.Shut | None:
+def claim(*, prefer: int | None = None) -> Claim | circuit.GateClosed | None:
     """Lease the next due setting. None: nothing is due. Shut: something is, but may not be sent now."""
     _adopt_credentials_once()
     if not ProviderSetting.objects.due(database_now()).exists():
@@ -79,7 +79,7 @@ def claim(*, prefer: int | None = None) -> Claim | circuit.Shut | None:
         setting = (due.filter(pk=prefer).first() if prefer else None) or due.first()
         if setting is None:
             return None
-        if shut := circuit.enter(now):
+        if shut := circuit.acquire_slot(now):
             return shut
         _release_expired(setting.lane, now)
         return _lease(setting.pk, now, usable_until)
@@ -96,7 +96,7 @@ def _adopt_credentials_once() -> None:
     with transaction.atomic():
         Circuit.take_turn()
         if circuit.adopt_credentials():
-            reconcile.assert_everything()
+            reconcile.resend_all()
     _adopted.add(mine)
 
 
@@ -105,7 +105,7 @@ def _release_expired(lane: str, now: dt.datetime) -> None:
     expired = ProviderSetting.objects.filter(lane=lane, lease_until__lte=now)
     had_daily = expired.filter(address=setting_address.DAILY).exists()
     if had_daily:
-        reconcile.doubt_the_week(now)
+        reconcile.mark_week_unconfirmed(now)
     expired.update(
         lease_token=None,
         lease_until=None,
@@ -209,7 +209,7 @@ def complete(claimed: Claim, result: Result) -> bool:
             reply=result.reply,
         )
         retry_after_s = min(result.retry_after_s, settings.IVR_BACKOFF_CAP_S)
-        circuit.note(
+        circuit.record_outcome(
             result.outcome,
             credentials=claimed.credentials,
             now=now,
@@ -229,7 +229,7 @@ def complete(claimed: Claim, result: Result) -> bool:
         else:
             _fail(setting, result, now)
             if setting.address == setting_address.DAILY and outcomes.ACTIONS[result.outcome].settle:
-                reconcile.doubt_the_week(now)
+                reconcile.mark_week_unconfirmed(now)
         if setting.desired == "":
             setting.state, setting.next_attempt_at, setting.reassert_after = State.WITHDRAWN, None, None
         elif setting.generation != claimed.generation:
@@ -243,7 +243,7 @@ def complete(claimed: Claim, result: Result) -> bool:
 def _doubt(address: str, now: dt.datetime) -> None:
     """A request outside its lease told something, perhaps after a newer one: assert the current value once more."""
     if address == setting_address.DAILY:
-        reconcile.doubt_the_week(now)
+        reconcile.mark_week_unconfirmed(now)
     after = now + dt.timedelta(seconds=settings.IVR_SETTLE_S)
     rows = ProviderSetting.objects.filter(address=address).exclude(state=State.WITHDRAWN)
     rows.filter(state=State.IN_FORCE).update(state=State.UNSURE)

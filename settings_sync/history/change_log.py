@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ivrportal.common.phone import for_people
+from ivrportal.common.phone import format_national
 from settings_sync import setting_address
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, Shift
 
@@ -26,7 +26,7 @@ ITSELF = "itself"  # the person of a change that nobody made
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TrackedModel:
     """`told`: the fields that decide what the provider hears; `same_place`: two records with it have one address."""
 
     name: str
@@ -43,11 +43,11 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("agent", Agent, gettext_lazy("Agent"), ("availability", "number"), "number"),
-        Kind("shift", Shift, gettext_lazy("Shift"), ("day", "starts_at", "ends_at"), "id"),
-        Kind("holiday", Holiday, gettext_lazy("Holiday"), ("date",), "date"),
-        Kind("hours", OfficeHours, gettext_lazy("Office hours"), ("opens_at", "closes_at"), "day"),
-        Kind(
+        TrackedModel("agent", Agent, gettext_lazy("Agent"), ("availability", "number"), "number"),
+        TrackedModel("shift", Shift, gettext_lazy("Shift"), ("day", "starts_at", "ends_at"), "id"),
+        TrackedModel("holiday", Holiday, gettext_lazy("Holiday"), ("date",), "date"),
+        TrackedModel("hours", OfficeHours, gettext_lazy("Office hours"), ("opens_at", "closes_at"), "day"),
+        TrackedModel(
             "other", OtherHours, gettext_lazy("Hours for one date"), ("date", "opens_at", "closes_at"), "date"
         ),
     )
@@ -55,7 +55,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ChangeFilter:
     """Which changes to show: all that are not ruled out. `record` is a kind and an id; days are inclusive, local."""
 
     kinds: tuple[str, ...] = tuple(KINDS)
@@ -69,7 +69,7 @@ class Wanted:
 class Change:
     """One change: `row` as the record was after it (before, for a deletion), `before` as it was until then."""
 
-    kind: Kind
+    kind: TrackedModel
     row: Any
     before: Any = None
     replaced_at: dt.datetime | None = None  # when the next change told the provider something else
@@ -85,7 +85,7 @@ class Change:
         return any(getattr(self.before, name) != getattr(self.row, name) for name in self.kind.told)
 
 
-def page(wanted: Wanted, *, start: int = 0, count: int = 50) -> tuple[list[Change], bool]:
+def page(wanted: ChangeFilter, *, start: int = 0, count: int = 50) -> tuple[list[Change], bool]:
     """The newest changes from the `start`-th on, and whether there are older ones."""
     parts = [_wanted_rows(KINDS[name], wanted) for name in wanted.kinds]
     parts = [
@@ -106,7 +106,7 @@ def page(wanted: Wanted, *, start: int = 0, count: int = 50) -> tuple[list[Chang
     return changes, len(found) > count
 
 
-def _wanted_rows(kind: Kind, wanted: Wanted) -> QuerySet:
+def _wanted_rows(kind: TrackedModel, wanted: ChangeFilter) -> QuerySet:
     rows = kind.rows
     if wanted.record:
         name, record_id = wanted.record
@@ -131,13 +131,13 @@ def _midnight(date: dt.date) -> dt.datetime:
     return dt.datetime.combine(date, dt.time(), timezone.get_default_timezone())
 
 
-def read(kind: Kind, ids: Iterable[int]) -> list[Change]:
+def read(kind: TrackedModel, ids: Iterable[int]) -> list[Change]:
     """The changes with these ids in the kind's history, in one query with the rows before them."""
     ids = list(ids)
     return matching(kind, Q(history_id__in=ids)) if ids else []
 
 
-def matching(kind: Kind, wanted: Q) -> list[Change]:
+def matching(kind: TrackedModel, wanted: Q) -> list[Change]:
     """The changes whose rows fit a condition, the oldest first, in one query with the rows before them."""
     before = kind.rows.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by(
         "-history_id"
@@ -161,7 +161,7 @@ def matching(kind: Kind, wanted: Q) -> list[Change]:
     return changes
 
 
-def _later(kind: Kind) -> QuerySet:
+def _later(kind: TrackedModel) -> QuerySet:
     """The first later row that told the provider something else for the same address."""
     same = Q(id=OuterRef("id"))
     if kind.same_place != "id":
@@ -179,12 +179,12 @@ def _agent_name() -> Coalesce:
 
 
 # --- in words --------------------------------------------------------------------------------------------
-def facts(kind: Kind, record: Any) -> dict[str, str]:
+def facts(kind: TrackedModel, record: Any) -> dict[str, str]:
     """What a record, or a row of its history, says to a person: `{what: how it stands}`."""
     if kind.name == "agent":
         return {
             _("name"): record.name,
-            _("mobile number"): for_people(record.number),
+            _("mobile number"): format_national(record.number),
             _("department"): record.department or _("none"),
             _("availability"): availability_words(record),
         }
@@ -226,7 +226,7 @@ def differences(change: Change) -> list[tuple[str, str, str]]:
     return [(what, before[what], words) for what, words in after.items() if before[what] != words]
 
 
-def title(kind: Kind, record: Any) -> str:
+def title(kind: TrackedModel, record: Any) -> str:
     """What a person calls the record."""
     if kind.name == "agent":
         return record.name
@@ -239,7 +239,7 @@ def title(kind: Kind, record: Any) -> str:
     return date_format(record.date, "j F Y")
 
 
-def told(change: Change) -> tuple[str, str]:
+def provider_value(change: Change) -> tuple[str, str]:
     """Address and value that the provider should hear because of it; the value is empty for a deleted holiday."""
     row = change.row
     if change.kind.name == "agent":

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from settings_sync import setting_address
 from settings_sync.delivery.outcomes import Outcome
-from settings_sync.history.change_log import DELETED, Change, told
+from settings_sync.history.change_log import DELETED, Change, provider_value
 from settings_sync.models import Attempt
 from settings_sync.models.provider_setting import State
 
 
-class Fate(StrEnum):
+class DeliveryStatus(StrEnum):
     IN_FORCE = "in force"
     NOT_YET = "not yet"
     REPLACED = "replaced before it was sent"
@@ -30,7 +30,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    fate: Fate
+    fate: DeliveryStatus
     at: dt.datetime | None = None  # when it came into force
 
 
@@ -51,18 +51,18 @@ class _Window:
         return found & Q(started_at__lt=self.end) if self.end else found
 
 
-def of(changes: Iterable[Change], *, now: dt.datetime | None = None) -> list[Reached]:
+def delivery_statuses(changes: Iterable[Change], *, now: dt.datetime | None = None) -> list[Reached]:
     """In the order of the changes; at most two queries for all of them."""
     changes, now = list(changes), now or timezone.now()
     windows = {number: _window(change) for number, change in enumerate(changes) if _is_sent(change)}
     answers = _answers(windows)
-    sent = _ever_sent([told(change)[0] for change in changes if _is_deleted_holiday(change)])
+    sent = _ever_sent([provider_value(change)[0] for change in changes if _is_deleted_holiday(change)])
     return [
         _of_deleted_holiday(change, sent)
         if _is_deleted_holiday(change)
         else _of_sent(change, answers.get(number), now)
         if number in windows
-        else Reached(Fate.NOTHING)
+        else Reached(DeliveryStatus.NOTHING)
         for number, change in enumerate(changes)
     ]
 
@@ -76,7 +76,7 @@ def _is_sent(change: Change) -> bool:
 
 
 def _window(change: Change) -> _Window:
-    address, value = told(change)
+    address, value = provider_value(change)
     start, end = change.row.history_date, change.replaced_at
     if change.kind.name == "other":
         first, last = _day(change)
@@ -115,18 +115,18 @@ def _answers(windows: dict[int, _Window]) -> dict[int, tuple[dt.datetime | None,
 def _of_sent(change: Change, answer: tuple[dt.datetime | None, int] | None, now: dt.datetime) -> Reached:
     at, tried = answer or (None, 0)
     if at:
-        return Reached(Fate.IN_FORCE, at)
+        return Reached(DeliveryStatus.IN_FORCE, at)
     if change.replaced_at:
-        return Reached(Fate.UNCONFIRMED if tried else Fate.REPLACED)
+        return Reached(DeliveryStatus.UNCONFIRMED if tried else DeliveryStatus.REPLACED)
     if change.kind.name == "other":
         first, last = _day(change)
         if now >= last:
-            return Reached(Fate.TOO_LATE)
+            return Reached(DeliveryStatus.TOO_LATE)
         if now < first:
-            return Reached(Fate.LATER)
+            return Reached(DeliveryStatus.LATER)
     if change.kind.name == "holiday" and change.row.date < timezone.localdate(now):
-        return Reached(Fate.TOO_LATE)
-    return Reached(Fate.NOT_YET)
+        return Reached(DeliveryStatus.TOO_LATE)
+    return Reached(DeliveryStatus.NOT_YET)
 
 
 def _ever_sent(addresses: list[str]) -> dict[str, str | None]:
@@ -141,9 +141,9 @@ def _ever_sent(addresses: list[str]) -> dict[str, str | None]:
 
 
 def _of_deleted_holiday(change: Change, sent: dict[str, str | None]) -> Reached:
-    address = told(change)[0]
+    address = provider_value(change)[0]
     if address not in sent:
-        return Reached(Fate.NEVER_SENT)
+        return Reached(DeliveryStatus.NEVER_SENT)
     if change.replaced_at:
-        return Reached(Fate.REPLACED)
-    return Reached(Fate.STUCK if sent[address] == State.WITHDRAWN else Fate.REMOVED)
+        return Reached(DeliveryStatus.REPLACED)
+    return Reached(DeliveryStatus.STUCK if sent[address] == State.WITHDRAWN else DeliveryStatus.REMOVED)

@@ -17,7 +17,7 @@ from settings_sync import setting_address
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.history.change_log import DELETED
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.schedule import Heard, is_open
+from settings_sync.schedule import CallerHears, is_open
 
 # Steps of one thing through time: from this moment on, this value; "" is none.
 Steps = list[tuple[dt.datetime, str]]
@@ -27,30 +27,30 @@ BEFORE = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class PastPlan:
     """A date's plan at a moment: `09:30-18:30`, `HOLIDAY`, or "" where nothing is known."""
 
     wanted: str
     had: str
 
 
-def heard(value: str, time: dt.time) -> Heard | None:
+def callers_heard(value: str, time: dt.time) -> CallerHears | None:
     """What callers hear at a time of day under such a plan; None where nothing is known."""
     if value == setting_address.CLOSED_ALL_DAY:
-        return Heard.HOLIDAY
+        return CallerHears.HOLIDAY
     opens, dash, closes = value.partition("-")
     if not dash:
         return None
     within = is_open(dt.time.fromisoformat(opens), dt.time.fromisoformat(closes), time)
-    return Heard.OPEN if within else Heard.CLOSED
+    return CallerHears.OPEN if within else CallerHears.CLOSED
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastPlans:
     wanted: dict[str, Steps] = field(default_factory=dict)
     had: dict[str, Steps] = field(default_factory=dict)
 
-    def at(self, moment: dt.datetime) -> Then:
+    def at(self, moment: dt.datetime) -> PastPlan:
         date = timezone.localdate(moment)
         holiday, hours = (
             setting_address.holiday_address(date),
@@ -62,15 +62,15 @@ class Past:
             or _value(self.wanted.get(hours), moment)
         )
         had = _value(self.had.get(holiday), moment) or _value(self.had.get(hours), moment)
-        return Then(wanted, had)
+        return PastPlan(wanted, had)
 
 
-def read(moments: Collection[dt.datetime]) -> Past:
+def read(moments: Collection[dt.datetime]) -> PastPlans:
     """What is needed to answer for these moments, in five queries."""
     if not moments:
-        return Past()
+        return PastPlans()
     first, last = min(moments), max(moments)
-    return Past(_wanted({timezone.localdate(moment) for moment in moments}), _had(first, last))
+    return PastPlans(_wanted({timezone.localdate(moment) for moment in moments}), _had(first, last))
 
 
 def _other(date: dt.date) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import service
 from settings_sync.history import change_log
-from settings_sync.history.change_log import CHANGED, DELETED, KINDS, Change, Kind
+from settings_sync.history.change_log import CHANGED, DELETED, KINDS, Change, TrackedModel
 from settings_sync.models import Agent, ChangeReason, Circuit, Shift
 
 # Changed together, they are put back together.
@@ -22,7 +22,7 @@ SAME_MOMENT = dt.timedelta(seconds=5)
 
 
 @dataclass(slots=True)
-class Plan:
+class UndoPlan:
     """What putting back would do. With a `problem` it cannot be done; the text says why and what to do instead."""
 
     change: Change
@@ -49,8 +49,8 @@ def find(kind_name: str, history_id: int) -> Change | None:
     return found[0] if found else None
 
 
-def plan(change: Change) -> Plan:
-    found = Plan(change)
+def plan(change: Change) -> UndoPlan:
+    found = UndoPlan(change)
     if not is_offered(change):
         found.problem = _("There is no old value that could be put back.")
     elif change.row.history_type == DELETED:
@@ -62,12 +62,12 @@ def plan(change: Change) -> Plan:
     return found
 
 
-def do(found: Plan) -> None:
+def apply(found: UndoPlan) -> None:
     """Save, history and intent, in the caller's transaction."""
     record = found.record
     record._change_reason = ChangeReason.UNDO
     if found.change.kind.name == "agent" and not found.is_new:
-        scheduler.settle(record, timezone.now())
+        scheduler.acknowledge_past_edges(record, timezone.now())
     record.save(force_insert=found.is_new)
     for shift in found.shifts:
         shift._change_reason = ChangeReason.UNDO  # type: ignore[attr-defined]
@@ -77,13 +77,13 @@ def do(found: Plan) -> None:
     service.record(found.addresses)
 
 
-def take_turn_and_plan(change: Change) -> Plan:
+def take_turn_and_plan(change: Change) -> UndoPlan:
     """The plan as it holds until the end of the transaction."""
     Circuit.take_turn()
     return plan(change)
 
 
-def _plan_change(found: Plan) -> None:
+def _plan_change(found: UndoPlan) -> None:
     kind, before, row = found.change.kind, found.change.before, found.change.row
     record = kind.model._default_manager.filter(pk=row.id).first()
     if record is None:
@@ -102,7 +102,7 @@ def _plan_change(found: Plan) -> None:
         found.problem = _("It stands like this already; there is nothing to put back.")
 
 
-def _plan_return(found: Plan) -> None:
+def _plan_return(found: UndoPlan) -> None:
     kind, row = found.change.kind, found.change.row
     if kind.model._default_manager.filter(pk=row.id).exists():
         found.problem = _("It is there again already.")
@@ -115,7 +115,7 @@ def _plan_return(found: Plan) -> None:
         found.shifts = _shifts_of(row)
 
 
-def _record(kind: Kind, row: Any) -> Model:
+def _record(kind: TrackedModel, row: Any) -> Model:
     """The record with the id that it had, so that its history goes on."""
     names = [one.attname for one in kind.model._meta.concrete_fields if hasattr(row, one.attname)]
     return kind.model(**{name: getattr(row, name) for name in names})
@@ -128,19 +128,19 @@ def _shifts_of(row: Any) -> list[Shift]:
     return [_record(kind, one) for one in rows]  # type: ignore[misc]
 
 
-def _changed_fields(kind: Kind, before: Any, row: Any) -> set[str]:
+def _changed_fields(kind: TrackedModel, before: Any, row: Any) -> set[str]:
     names = [one.attname for one in kind.model._meta.concrete_fields if hasattr(row, one.attname)]
     changed = {name for name in names if getattr(before, name) != getattr(row, name)}
     return {other for name in changed for other in TOGETHER.get(name, (name,))}
 
 
-def _settle_past_pause(kind: Kind, record: Any) -> None:
+def _settle_past_pause(kind: TrackedModel, record: Any) -> None:
     """A pause whose end has passed would end at once: then the agent is simply off."""
     if kind.name == "agent" and record.off_until and record.off_until <= timezone.now():
         record.off_until = None
 
 
-def _addresses(kind: Kind, record: Any) -> set[str]:
+def _addresses(kind: TrackedModel, record: Any) -> set[str]:
     if kind.name == "agent":
         return {setting_address.agent_address(record.number)}
     if kind.name == "holiday":
@@ -152,7 +152,7 @@ def _addresses(kind: Kind, record: Any) -> set[str]:
     return set()
 
 
-def _refusal(found: Plan) -> str:
+def _refusal(found: UndoPlan) -> str:
     """What the record's own rules say against it, and the guard's question."""
     kind, record = found.change.kind, found.record
     if kind.name in {"holiday", "other"} and record.date < timezone.localdate():

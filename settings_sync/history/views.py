@@ -23,8 +23,8 @@ from settings_sync import coverage
 from settings_sync.delivery import account_status
 from settings_sync.history import change_log, delivery_status
 from settings_sync.history import undo as history_undo
-from settings_sync.history.change_log import ADDED, DELETED, ITSELF, KINDS, Change, Wanted
-from settings_sync.history.delivery_status import Fate, Reached
+from settings_sync.history.change_log import ADDED, DELETED, ITSELF, KINDS, Change, ChangeFilter
+from settings_sync.history.delivery_status import DeliveryStatus, Reached
 from settings_sync.models import ChangeReason
 
 PER_PAGE = 50
@@ -39,17 +39,17 @@ SEEN_BY = {
     "other": "view_officehours",
 }
 # What a person reads for each fate, and its badge's colour.
-FATES: dict[Fate, tuple[Any, str]] = {
-    Fate.IN_FORCE: (gettext_lazy("In force since %(at)s"), "success"),
-    Fate.NOT_YET: (gettext_lazy("Not yet"), "info"),
-    Fate.REPLACED: (gettext_lazy("Replaced before it was sent"), "base"),
-    Fate.UNCONFIRMED: (gettext_lazy("Replaced before it was confirmed"), "base"),
-    Fate.LATER: (gettext_lazy("Will be sent on its date"), "info"),
-    Fate.TOO_LATE: (gettext_lazy("Its date passed before it was confirmed"), "warning"),
-    Fate.STUCK: (gettext_lazy("Could not be taken back"), "danger"),
-    Fate.REMOVED: (gettext_lazy("Taken back by the provider's support"), "base"),
-    Fate.NEVER_SENT: (gettext_lazy("Had never been sent"), "base"),
-    Fate.NOTHING: (gettext_lazy("Nothing to tell the provider"), "base"),
+FATES: dict[DeliveryStatus, tuple[Any, str]] = {
+    DeliveryStatus.IN_FORCE: (gettext_lazy("In force since %(at)s"), "success"),
+    DeliveryStatus.NOT_YET: (gettext_lazy("Not yet"), "info"),
+    DeliveryStatus.REPLACED: (gettext_lazy("Replaced before it was sent"), "base"),
+    DeliveryStatus.UNCONFIRMED: (gettext_lazy("Replaced before it was confirmed"), "base"),
+    DeliveryStatus.LATER: (gettext_lazy("Will be sent on its date"), "info"),
+    DeliveryStatus.TOO_LATE: (gettext_lazy("Its date passed before it was confirmed"), "warning"),
+    DeliveryStatus.STUCK: (gettext_lazy("Could not be taken back"), "danger"),
+    DeliveryStatus.REMOVED: (gettext_lazy("Taken back by the provider's support"), "base"),
+    DeliveryStatus.NEVER_SENT: (gettext_lazy("Had never been sent"), "base"),
+    DeliveryStatus.NOTHING: (gettext_lazy("Nothing to tell the provider"), "base"),
 }
 
 _BY_THE_PORTAL = {ChangeReason.SHIFT, ChangeReason.PAUSE_OVER, ChangeReason.SAMPLE_DATA}
@@ -90,7 +90,9 @@ def link_of(kind: str, record_id: Any) -> str:
 
 def recent(request: HttpRequest, kind: str, record_id: int) -> list[Row]:
     """The last changes of one record, for its own page."""
-    found, _more = change_log.page(Wanted(kinds=_kinds_of(kind), record=(kind, record_id)), count=RECENT)
+    found, _more = change_log.page(
+        ChangeFilter(kinds=_kinds_of(kind), record=(kind, record_id)), count=RECENT
+    )
     return _rows(request, found)
 
 
@@ -130,7 +132,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
         if request.method == "POST":
             plan = history_undo.take_turn_and_plan(change)
             if not plan.problem and (not plan.asks or coverage.is_sure(request)):
-                history_undo.do(plan)
+                history_undo.apply(plan)
                 _record_put_back(request, plan)
                 messages.success(
                     request, _("%(what)s is as it was.") % {"what": change_log.title(change.kind, change.row)}
@@ -150,7 +152,7 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
         return TemplateResponse(request, "settings_sync/history/undo.html", context)
 
 
-def _record_put_back(request: HttpRequest, plan: history_undo.Plan) -> None:
+def _record_put_back(request: HttpRequest, plan: history_undo.UndoPlan) -> None:
     change = plan.change
     trail.record(
         Action.ADDED if plan.is_new else Action.CHANGED,
@@ -166,7 +168,7 @@ def _kinds_of(kind: str) -> tuple[str, ...]:
     return ("agent", "shift") if kind == "agent" else (kind,)
 
 
-def _wanted(request: HttpRequest, seen: tuple[str, ...]) -> tuple[Wanted, str]:
+def _wanted(request: HttpRequest, seen: tuple[str, ...]) -> tuple[ChangeFilter, str]:
     """The filters of the page, and what is wrong with them. What makes no sense is left out and told."""
     kind, person = request.GET.get("kind", ""), request.GET.get("person", "")
     record = _record(request.GET.get("record", ""))
@@ -179,7 +181,7 @@ def _wanted(request: HttpRequest, seen: tuple[str, ...]) -> tuple[Wanted, str]:
         problem = _("One of the days is no date; it is left out.")
     if person != ITSELF and not (person.isascii() and person.isdigit() and len(person) < 10):
         person = ""
-    return Wanted(kinds, person, record, *days), problem
+    return ChangeFilter(kinds, person, record, *days), problem
 
 
 def parse_day(text: str) -> dt.date | None:
@@ -195,7 +197,7 @@ def _record(text: str) -> tuple[str, int] | None:
     return (kind, int(number)) if is_one else None
 
 
-def _record_title(wanted: Wanted, found: list[Change]) -> str:
+def _record_title(wanted: ChangeFilter, found: list[Change]) -> str:
     if not wanted.record:
         return ""
     own = [change for change in found if change.kind.name == wanted.record[0]] or found
@@ -215,7 +217,8 @@ def _page_link(request: HttpRequest, number: int) -> str:
 
 def _rows(request: HttpRequest, found: list[Change]) -> list[Row]:
     return [
-        _row(request, change, fate) for change, fate in zip(found, delivery_status.of(found), strict=True)
+        _row(request, change, fate)
+        for change, fate in zip(found, delivery_status.delivery_statuses(found), strict=True)
     ]
 
 

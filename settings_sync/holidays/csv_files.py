@@ -37,7 +37,7 @@ _NO_TEXT = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
 _RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Why(StrEnum):
+class RowProblem(StrEnum):
     """Why a line of a file is no holiday. The piece of text, where there is one, follows after the dash."""
 
     NOT_A_DATE = "not_a_date"  # what stands there
@@ -79,19 +79,19 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Problem:
     line: int
-    why: Why
+    why: RowProblem
     about: str = ""
 
 
 @dataclass(slots=True)
-class Reading:
+class ParsedFile:
     """What a file holds, in its order. `is_guessed`: it was not UTF-8, so names may have wrong letters."""
 
     rows: list[Row] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     is_guessed: bool = False
 
-    def problem(self, line: int, why: Why, about: object = "") -> None:
+    def problem(self, line: int, why: RowProblem, about: object = "") -> None:
         self.problems.append(Problem(line, why, str(about)[:80]))
 
 
@@ -115,19 +115,19 @@ def text_of(content: bytes) -> tuple[str, bool]:
         raise Refused(Refused.NO_ENCODING) from None
 
 
-def read_csv(content: bytes) -> Reading:
+def read_csv(content: bytes) -> ParsedFile:
     """Columns date and name, in this order or as a first line names them; others are left out. Raises Refused."""
     text, is_guessed = text_of(content)
     if "\x00" in text:
         raise Refused(Refused.NO_TEXT)
-    reading = Reading(is_guessed=is_guessed)
+    reading = ParsedFile(is_guessed=is_guessed)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     columns, line, rows = (0, 1), 1, 0
     while True:
         try:
             cells = next(reader, None)
         except csv.Error:
-            reading.problem(line, Why.NOT_READABLE)
+            reading.problem(line, RowProblem.NOT_READABLE)
             break
         if cells is None:
             break
@@ -135,7 +135,7 @@ def read_csv(content: bytes) -> Reading:
         if any(cells):
             rows += 1
             if rows > MAX_ROWS + 1:
-                reading.problem(line, Why.TOO_MANY_ROWS, MAX_ROWS)
+                reading.problem(line, RowProblem.TOO_MANY_ROWS, MAX_ROWS)
                 break
             if rows == 1 and (named := _columns(cells)):
                 columns = named
@@ -163,15 +163,15 @@ def _columns(cells: list[str]) -> tuple[int, int] | None:
     return lower.index("date"), others[0] if others else len(cells)
 
 
-def _read_row(reading: Reading, line: int, cells: list[str], columns: tuple[int, int]) -> None:
+def _read_row(reading: ParsedFile, line: int, cells: list[str], columns: tuple[int, int]) -> None:
     text, name = (cells[column] if column < len(cells) else "" for column in columns)
     if not text:
-        reading.problem(line, Why.NO_DATE)
+        reading.problem(line, RowProblem.NO_DATE)
         return
     date = date_of(text)
     if date is None:
         looks_like_one = _LOOKS_LIKE_A_DATE.fullmatch(text)
-        reading.problem(line, Why.NO_SUCH_DAY if looks_like_one else Why.NOT_A_DATE, text)
+        reading.problem(line, RowProblem.NO_SUCH_DAY if looks_like_one else RowProblem.NOT_A_DATE, text)
     else:
         reading.rows.append(Row(line, date, clean_name(name)))
 

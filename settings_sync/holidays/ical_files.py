@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from icalendar import Calendar, Component, Event
 
-from settings_sync.holidays.csv_files import MAX_ROWS, Reading, Refused, Row, Why, clean_name, text_of
+from settings_sync.holidays.csv_files import (
+    MAX_ROWS,
+    ParsedFile,
+    Refused,
+    Row,
+    RowProblem,
+    clean_name,
+    text_of,
+)
 
 LONGEST_DAYS = 31  # of one event
 AHEAD_DAYS = 400  # how far ahead a yearly event is followed
@@ -15,21 +23,21 @@ _BEGIN = re.compile(r"BEGIN:VEVENT\s*", re.IGNORECASE)
 _END = re.compile(r"END:VEVENT\s*", re.IGNORECASE)
 
 
-def read(content: bytes, today: dt.date) -> Reading:
+def read(content: bytes, today: dt.date) -> ParsedFile:
     """The days of all-day events; a yearly event's days from `today` on for AHEAD_DAYS. Raises Refused."""
     text, is_guessed = text_of(content)
     if not text.lstrip().upper().startswith("BEGIN:VCALENDAR"):
         raise Refused(Refused.NO_CALENDAR)
-    reading = Reading(is_guessed=is_guessed)
+    reading = ParsedFile(is_guessed=is_guessed)
     for count, (line, block) in enumerate(_events(text)):
         if count == MAX_ROWS:
-            reading.problem(line, Why.TOO_MANY_ROWS, MAX_ROWS)
+            reading.problem(line, RowProblem.TOO_MANY_ROWS, MAX_ROWS)
             break
         try:
             _read_event(reading, line, Event.from_ical(block), today)
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
             # Each event is parsed on its own, so that one that is broken takes no other with it.
-            reading.problem(line, Why.NOT_READABLE)
+            reading.problem(line, RowProblem.NOT_READABLE)
     reading.rows.sort(key=lambda row: row.date)
     return reading
 
@@ -50,36 +58,38 @@ def _events(text: str) -> Iterator[tuple[int, str]]:
         yield begins, "\r\n".join(block)  # cut off: it will not parse, and be told
 
 
-def _read_event(reading: Reading, line: int, event: Component, today: dt.date) -> None:
+def _read_event(reading: ParsedFile, line: int, event: Component, today: dt.date) -> None:
     name = clean_name(str(event.get("SUMMARY", "")))
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
-        reading.problem(line, Why.CANCELLED, name)
+        reading.problem(line, RowProblem.CANCELLED, name)
         return
     start = event.get("DTSTART")
     if start is None:
-        reading.problem(line, Why.NO_DATE, name)
+        reading.problem(line, RowProblem.NO_DATE, name)
         return
     first = start.dt
     if isinstance(first, dt.datetime):
-        reading.problem(line, Why.NOT_ALL_DAY, name)
+        reading.problem(line, RowProblem.NOT_ALL_DAY, name)
         return
     last = _last_day(event, first)
     days = (last - first).days + 1
     if days < 1:
-        reading.problem(line, Why.ENDS_BEFORE_IT_STARTS, name)
+        reading.problem(line, RowProblem.ENDS_BEFORE_IT_STARTS, name)
     elif days > LONGEST_DAYS:
-        reading.problem(line, Why.TOO_LONG, days)
+        reading.problem(line, RowProblem.TOO_LONG, days)
     elif event.get("RDATE") is not None:
-        reading.problem(line, Why.REPEATS, "RDATE")
+        reading.problem(line, RowProblem.REPEATS, "RDATE")
     elif (rule := event.get("RRULE")) is not None and not _is_plain_yearly(rule, first):
-        reading.problem(line, Why.REPEATS, rule.to_ical().decode() if hasattr(rule, "to_ical") else "RRULE")
+        reading.problem(
+            line, RowProblem.REPEATS, rule.to_ical().decode() if hasattr(rule, "to_ical") else "RRULE"
+        )
     else:
         left_out = _left_out(event)
         starts = [
             day for day in ([first] if rule is None else _yearly(rule, first, today)) if day not in left_out
         ]
         if not starts:
-            reading.problem(line, Why.NO_DAY_AHEAD, name)
+            reading.problem(line, RowProblem.NO_DAY_AHEAD, name)
         for begin in starts:
             reading.rows += [Row(line, begin + dt.timedelta(days=offset), name) for offset in range(days)]
 

@@ -5,31 +5,33 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync.holidays.csv_files import MAX_BYTES, Problem, Refused, Row, Why
+from settings_sync.holidays.csv_files import MAX_BYTES, Problem, Refused, Row, RowProblem
 from settings_sync.holidays.ical_files import AHEAD_DAYS, LONGEST_DAYS
 from settings_sync.holidays.india import Doubt, Kind
 
-PROBLEMS: dict[Why, Any] = {
-    Why.NOT_A_DATE: gettext_lazy(
+PROBLEMS: dict[RowProblem, Any] = {
+    RowProblem.NOT_A_DATE: gettext_lazy(
         "“%(about)s” is not a date that we can read. Write 2026-12-25 or 25-12-2026, the day before the month."
     ),
-    Why.NO_SUCH_DAY: gettext_lazy(
+    RowProblem.NO_SUCH_DAY: gettext_lazy(
         "There is no day “%(about)s”. Write 2026-12-25 or 25-12-2026, the day before the month."
     ),
-    Why.NO_DATE: gettext_lazy("There is no date."),
-    Why.ENDS_BEFORE_IT_STARTS: gettext_lazy("It ends before it starts."),
-    Why.TOO_LONG: gettext_lazy("It has %(about)s days; at most %(longest)d are taken from one event."),
-    Why.NOT_ALL_DAY: gettext_lazy(
+    RowProblem.NO_DATE: gettext_lazy("There is no date."),
+    RowProblem.ENDS_BEFORE_IT_STARTS: gettext_lazy("It ends before it starts."),
+    RowProblem.TOO_LONG: gettext_lazy("It has %(about)s days; at most %(longest)d are taken from one event."),
+    RowProblem.NOT_ALL_DAY: gettext_lazy(
         "“%(about)s” is not an all-day event. A holiday is a whole day at the provider."
     ),
-    Why.REPEATS: gettext_lazy(
+    RowProblem.REPEATS: gettext_lazy(
         "It repeats in a way that we do not follow (%(about)s). Only “every year on this date” is followed; add its "
         "dates one by one."
     ),
-    Why.NO_DAY_AHEAD: gettext_lazy("The yearly event “%(about)s” has no day within the next %(ahead)d days."),
-    Why.CANCELLED: gettext_lazy("“%(about)s” is cancelled in the calendar."),
-    Why.NOT_READABLE: gettext_lazy("This part of the file cannot be read. Is it complete?"),
-    Why.TOO_MANY_ROWS: gettext_lazy(
+    RowProblem.NO_DAY_AHEAD: gettext_lazy(
+        "The yearly event “%(about)s” has no day within the next %(ahead)d days."
+    ),
+    RowProblem.CANCELLED: gettext_lazy("“%(about)s” is cancelled in the calendar."),
+    RowProblem.NOT_READABLE: gettext_lazy("This part of the file cannot be read. Is it complete?"),
+    RowProblem.TOO_MANY_ROWS: gettext_lazy(
         "The file has more than %(about)s entries; from here on nothing was read."
     ),
 }

@@ -26,7 +26,7 @@ MOST_YEARS_AHEAD = 5  # further ahead it is a slip of the finger
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ImportPlanEntry:
     """A row that is not taken, and why, in words. `line` 0: it came from no file."""
 
     line: int
@@ -37,10 +37,12 @@ class Told:
 @dataclass(slots=True)
 class Plan:
     new: list[Row] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    told: list[ImportPlanEntry] = field(default_factory=list)
 
     def leave(self, row: Row, words: str) -> None:
-        self.told.append(Told(row.line, f"{date_format(row.date, 'D, j M Y')} {row.name}".strip(), words))
+        self.told.append(
+            ImportPlanEntry(row.line, f"{date_format(row.date, 'D, j M Y')} {row.name}".strip(), words)
+        )
 
     @property
     def estimated(self) -> int:
@@ -79,7 +81,9 @@ def of(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> Plan:
         else:
             taken[row.date] = row
     plan.new = sorted(taken.values(), key=lambda row: row.date)
-    plan.told += [Told(problem.line, problem.about, import_messages.problem(problem)) for problem in problems]
+    plan.told += [
+        ImportPlanEntry(problem.line, problem.about, import_messages.problem(problem)) for problem in problems
+    ]
     plan.told.sort(key=lambda told: told.line)
     return plan
 

@@ -21,7 +21,7 @@ from ivrportal.common import admin_theme
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import overview
 from settings_sync.holidays import csv_files, ical_files, import_messages, import_plan, india
-from settings_sync.holidays.csv_files import Reading, Refused, Row
+from settings_sync.holidays.csv_files import ParsedFile, Refused, Row
 from settings_sync.holidays.import_plan import Plan
 from settings_sync.holidays.india import Doubt, Kind, Suggestion
 from settings_sync.models import Holiday
@@ -159,7 +159,7 @@ def upload(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return TemplateResponse(request, "settings_sync/holidays/import.html", context)
 
 
-def _read(file: Any) -> Reading:
+def _read(file: Any) -> ParsedFile:
     if file.size > csv_files.MAX_BYTES:
         raise Refused(Refused.TOO_BIG)
     content = file.read(csv_files.MAX_BYTES + 1)

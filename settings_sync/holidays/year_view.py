@@ -122,7 +122,9 @@ def _day(record: _Record, date: dt.date, *, may_add: bool) -> Day:
     holiday, setting = record.by_date.get(date), record.settings.get(date)
     age = " day-past" if is_past else ""
     if holiday:
-        words = badges.words(setting, record.account.shut) if setting else _without(holiday, record.today)
+        words = (
+            badges.state_label(setting, record.account.shut) if setting else _without(holiday, record.today)
+        )
         return Day(
             date.day,
             date.isoformat(),

@@ -103,7 +103,7 @@ class OfficeHoursAdmin(SyncedAdmin):
             changed = forms.changed(forms.week(request.POST))
             for row in changed or []:
                 row.form.save()
-            found = None if changed is None else preview.of(row.address for row in changed)
+            found = None if changed is None else preview.preview_of(row.address for row in changed)
             transaction.set_rollback(True)
         return preview.answer(found)
 
@@ -173,7 +173,7 @@ def _shown(row: Row, *, badge: str, now: Any, override: date_overrides.Override 
         row,
         str(form.instance.get_day_display()),
         now is not None,
-        day_bars.of(opens_at, closes_at, now=now.time() if now else None),
+        day_bars.day_bar(opens_at, closes_at, now=now.time() if now else None),
         day_bars.interval(opens_at, closes_at) if opens_at and closes_at else _("No hours yet"),
         list(dict.fromkeys(errors)),
         badge,

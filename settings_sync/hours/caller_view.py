@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 
 from settings_sync import schedule
 from settings_sync.delivery import badges
-from settings_sync.delivery.circuit import Shut
+from settings_sync.delivery.circuit import GateClosed
 from settings_sync.hours import date_overrides, day_bars
-from settings_sync.schedule import Answer, DayPlan, Heard
+from settings_sync.schedule import CallerHears, DayPlan, ScheduleAnswer
 
 VIEW = "settings_sync.view_officehours"
 STRIP_DAYS = 7
@@ -41,7 +41,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BadgeStyle:
     """How an answer looks: `kind` is open, closed, holiday or unset."""
 
     kind: str
@@ -53,47 +53,47 @@ class Look:
 class Week:
     """The strip: what callers hear at this moment, and the days from today on."""
 
-    now: Look
+    now: BadgeStyle
     why: str
     days: list[Day]
     closes_at: dt.time | None  # if the office is open at this moment
 
 
-def week(now: dt.datetime | None = None, *, gate: Callable[[], Shut | None] = badges.gate) -> Week:
+def week(now: dt.datetime | None = None, *, gate: Callable[[], GateClosed | None] = badges.gate) -> Week:
     """Today and the six days after it, in five queries, four if nothing waits to be sent or `gate` is known."""
     moment = timezone.localtime(now or timezone.now())
     plans = schedule.days(moment.date(), STRIP_DAYS)
     return _week(plans, _gate(plans, gate), moment)
 
 
-def _week(plans: list[DayPlan], shut: Shut | None, moment: dt.datetime) -> Week:
+def _week(plans: list[DayPlan], shut: GateClosed | None, moment: dt.datetime) -> Week:
     today = plans[0]
-    answer = schedule.said(today, moment.time())
-    is_open = answer.heard == Heard.OPEN and today.opens_at is not None
+    answer = schedule.answer_for(today, moment.time())
+    is_open = answer.heard == CallerHears.OPEN and today.opens_at is not None
     return Week(
-        look_of(today, answer),
+        badge_style(today, answer),
         answer.rule,
         [_day(plan, today, shut, moment) for plan in plans],
         today.closes_at if is_open else None,
     )
 
 
-def _gate(plans: list[DayPlan], gate: Callable[[], Shut | None]) -> Shut | None:
+def _gate(plans: list[DayPlan], gate: Callable[[], GateClosed | None]) -> GateClosed | None:
     """Whether things are sent matters only to what still has to be."""
     return gate() if any(plan.told and plan.told.next_attempt_at for plan in plans) else None
 
 
-def look_of(plan: DayPlan, answer: Answer) -> Look:
+def badge_style(plan: DayPlan, answer: ScheduleAnswer) -> BadgeStyle:
     if plan.holiday is None and plan.opens_at is None:
-        return Look("unset", _("Not known here: the provider's own hours apply"), "help")
+        return BadgeStyle("unset", _("Not known here: the provider's own hours apply"), "help")
     return {
-        Heard.OPEN: Look("open", _("Open: agents are called"), "phone_in_talk"),
-        Heard.CLOSED: Look("closed", _("Closed: the recorded message"), "voicemail"),
-        Heard.HOLIDAY: Look("holiday", _("Holiday: the holiday message"), "celebration"),
+        CallerHears.OPEN: BadgeStyle("open", _("Open: agents are called"), "phone_in_talk"),
+        CallerHears.CLOSED: BadgeStyle("closed", _("Closed: the recorded message"), "voicemail"),
+        CallerHears.HOLIDAY: BadgeStyle("holiday", _("Holiday: the holiday message"), "celebration"),
     }[answer.heard]
 
 
-def standing(plan: DayPlan, today: DayPlan, shut: Shut | None) -> str:
+def standing(plan: DayPlan, today: DayPlan, shut: GateClosed | None) -> str:
     """The badge of the setting that decides, or why the provider does not have it yet and need not."""
     if plan.date < today.date:
         return badges.badge(None, None, without=_("Past"))
@@ -113,7 +113,7 @@ def link_to(plan: DayPlan) -> str:
     return f"{reverse('admin:settings_sync_officehours_changelist')}#{plan.weekday}"
 
 
-def _day(plan: DayPlan, today: DayPlan, shut: Shut | None, moment: dt.datetime) -> Day:
+def _day(plan: DayPlan, today: DayPlan, shut: GateClosed | None, moment: dt.datetime) -> Day:
     is_today = plan.date == today.date
     near = {0: _("Today"), 1: _("Tomorrow")}.get((plan.date - today.date).days)
     kind, words, note = _kind(plan)
@@ -123,7 +123,7 @@ def _day(plan: DayPlan, today: DayPlan, shut: Shut | None, moment: dt.datetime) 
         date_format(plan.date, "D j M" if near else "j M"),
         words,
         note,
-        day_bars.of(
+        day_bars.day_bar(
             None if plan.holiday is not None else plan.opens_at,
             plan.closes_at,
             now=moment.time() if is_today else None,
@@ -177,9 +177,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(plan: DayPlan, moment: dt.datetime) -> dict[str, Any]:
-    answer = schedule.said(plan, moment.time())
+    answer = schedule.answer_for(plan, moment.time())
     return {
-        "look": look_of(plan, answer),
+        "look": badge_style(plan, answer),
         "rule": answer.rule,
         "is_other": plan.is_other,
         "moment": date_format(moment, "l, j F Y, H:i"),

@@ -22,7 +22,7 @@ from ivrportal.audit.trail import Action
 from ivrportal.common import admin_theme
 from settings_sync import setting_address
 from settings_sync.delivery import badges, service
-from settings_sync.delivery.circuit import Shut
+from settings_sync.delivery.circuit import GateClosed
 from settings_sync.hours import day_bars
 from settings_sync.models import Circuit, Holiday, OfficeHours, OtherHours, ProviderSetting
 
@@ -141,7 +141,7 @@ class OtherHoursForm(forms.ModelForm):
         return cleaned
 
 
-def upcoming(usual: Usual, shut: Shut | None) -> list[Override]:
+def upcoming(usual: Usual, shut: GateClosed | None) -> list[Override]:
     """Other hours of today and later, the nearest first. Two queries, one if there are none."""
     today = timezone.localdate()
     found = list(OtherHours.objects.filter(date__gte=today))
@@ -155,7 +155,7 @@ def _todays_setting(today: dt.date) -> ProviderSetting | None:
 
 
 def _shown(
-    other: OtherHours, usual: Usual, today: dt.date, told: ProviderSetting | None, shut: Shut | None
+    other: OtherHours, usual: Usual, today: dt.date, told: ProviderSetting | None, shut: GateClosed | None
 ) -> Override:
     weekday = setting_address.WEEKDAYS[other.date.weekday()]
     is_today = other.date == today
@@ -189,7 +189,7 @@ def may_cancel(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("settings_sync.delete_otherhours"))
 
 
-def context(request: HttpRequest, usual: Usual, shut: Shut | None, *, page: str) -> dict[str, Any]:
+def context(request: HttpRequest, usual: Usual, shut: GateClosed | None, *, page: str) -> dict[str, Any]:
     """What `settings_sync/other_hours.html` draws; `page` is where a person comes back to."""
     return {
         "overrides": upcoming(usual, shut),

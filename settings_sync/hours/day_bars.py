@@ -21,7 +21,7 @@ class Bar:
     now: int | None = None  # where the day stands, for today
 
 
-def of(opens_at: dt.time | None, closes_at: dt.time | None, *, now: dt.time | None = None) -> Bar:
+def day_bar(opens_at: dt.time | None, closes_at: dt.time | None, *, now: dt.time | None = None) -> Bar:
     at = None if now is None else minute(now)
     if opens_at is None or closes_at is None or closes_at <= opens_at:
         return Bar(0, 0, _("No open time"), at)

@@ -124,7 +124,7 @@ def _supervisor() -> Any:
 
     from ivrportal.accounts import roles
 
-    roles.ensure()
+    roles.sync_groups()
     person, _is_new = User.objects.get_or_create(username="benchmark", defaults={"is_staff": True})
     person.groups.add(Group.objects.get(name=roles.SUPERVISORS))
     return person

@@ -45,7 +45,7 @@ def main() -> None:
     period = Period.last(90)
     live_s = min(seconds(lambda: live(period)) for _ in range(2))
     refresh_ms = statistics.median(refreshing() for _ in range(5))
-    roles.ensure()
+    roles.sync_groups()
     user, _ = User.objects.get_or_create(username="bench-of-the-home-screen", is_staff=True)
     user.groups.set([Group.objects.get(name=roles.OFFICE_MANAGERS)])
     try:

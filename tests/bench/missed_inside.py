@@ -90,7 +90,7 @@ def refreshing(number: int) -> float:
     callers = list(dict.fromkeys(newest))[:1000]
     with transaction.atomic():
         MissedCaller.objects.filter(caller__in=callers[::2]).delete()
-        took = seconds(lambda: refresh.settle(callers))
+        took = seconds(lambda: refresh.recompute(callers))
         transaction.set_rollback(True)
     return took * 1000 * 1000 / max(1, len(callers))
 

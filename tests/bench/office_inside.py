@@ -46,7 +46,7 @@ def main() -> None:
         for agent in agents:
             agent.availability = "AVAIL" if turn % 2 else "OFF"
         bulk_update_with_history(agents, Agent, ["availability"])
-    roles.ensure()
+    roles.sync_groups()
     user = User.objects.create(username="bench-of-the-office", is_staff=True)
     user.groups.set([Group.objects.get(name=roles.OFFICE_MANAGERS)])
     client = Client()

@@ -37,8 +37,8 @@ STAGES: list[tuple[str, Any, str]] = [
     ("the loop: taking a push in", endpoint, "_received"),
     ("– sender's address", network, "client_address"),
     ("– push and key apart", push_auth, "parted"),
-    ("the loop: into the line, with what ends its patience", waiters.Room, "enter"),
-    ("the loop: telling a batch", waiters.Room, "_told"),
+    ("the loop: into the line, with what ends its patience", waiters.LoopWaiters, "enter"),
+    ("the loop: telling a batch", waiters.LoopWaiters, "_told"),
     ("writer's thread: understanding a push", envelope, "understood"),
     ("– parsing", parser, "parse"),
     ("writer's thread: reading the keys", push_auth, "read_keys"),
@@ -151,7 +151,10 @@ def _profile(scopes: Iterator[Scope], pushes: int) -> str:
         raws = [scope["query_string"] for scope in itertools.islice(scopes, BATCH)]
         batches.runcall(
             storage.store,
-            [envelope.understood(envelope.receive(push_auth.parted(raw)[0], "127.0.0.1")) for raw in raws],
+            [
+                envelope.parse_push(envelope.receive(push_auth.split_off_key(raw)[0], "127.0.0.1"))
+                for raw in raws
+            ],
         )
     return (
         f"The dearest functions by their own CPU time, of the loop's thread:\n\n{_dearest(alone)}\n"

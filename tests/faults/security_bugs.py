@@ -122,9 +122,9 @@ def departments_for_everybody() -> None:
     """Who is limited to a department finds the calls of all."""
     from django.db.models import Q
 
-    from calllogs.access.visibility import Sight
+    from calllogs.access.visibility import CallVisibility
 
-    Sight.condition = lambda self, field="department": Q()
+    CallVisibility.condition = lambda self, field="department": Q()
 
 
 def guesses_without_end() -> None:

@@ -15,9 +15,9 @@ import pytest
 from django.db import OperationalError, connection
 
 from calllogs.intake import group_commit, replay
-from calllogs.intake.envelope import Arrival, Received, receive, understood
-from calllogs.intake.waiters import Kept
-from calllogs.models import CallLog, Push, Refusals
+from calllogs.intake.envelope import ParsedPush, RawPush, parse_push, receive
+from calllogs.intake.waiters import PushResult
+from calllogs.models import CallLog, Push, RefusedPushCount
 from calllogs.models.push_key import digest_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def test_a_push_that_comes_late_into_a_stall_does_not_wait_all_over_again(
 ) -> None:
     settings.PUSH_WAIT_S = 0.6
     digest = digest_of(push_key)
-    assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.COMMITTED
+    assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == PushResult.COMMITTED
     with _locked_database():
         first = threading.Thread(
             target=group_commit.submit, args=(receive(CALL.encode(), "127.0.0.1"), digest)
@@ -80,7 +80,7 @@ def test_a_push_that_comes_late_into_a_stall_does_not_wait_all_over_again(
         first.start()
         time.sleep(0.4)
         start = time.monotonic()
-        assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == Kept.SPOOLED
+        assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == PushResult.SPOOLED
         waited_s = time.monotonic() - start
         first.join()
     assert waited_s < 0.45
@@ -103,7 +103,7 @@ def test_a_push_is_accepted_only_when_it_is_synced(
         fdatasync(fd)
         synced[os.fstat(fd).st_ino] = os.fstat(fd).st_size
 
-    def silent(batch: list[Arrival]) -> None:
+    def silent(batch: list[ParsedPush]) -> None:
         raise OperationalError
 
     monkeypatch.setattr(os, "write", noted_write)
@@ -141,15 +141,15 @@ def test_a_poisonous_push_hurts_only_itself(
     settings.PUSH_WAIT_S = 5.0
     pushes = [receive(CALL.replace("C1", f"C{n}").encode(), "127.0.0.1") for n in range(8)]
 
-    def poisoned(push: Received) -> Arrival:
+    def poisoned(push: RawPush) -> ParsedPush:
         # The parser lets nothing through that a database refuses, as far as we know; so it is put in behind it.
-        arrival = understood(push)
+        arrival = parse_push(push)
         if push is pushes[5] and arrival.call:
             return arrival._replace(call=arrival.call._replace(ivr_seconds=-1))
         return arrival
 
     monkeypatch.setattr(group_commit, "understood", poisoned)
-    kept: dict[int, Kept] = {}
+    kept: dict[int, PushResult] = {}
 
     def submit(n: int) -> None:
         kept[n] = group_commit.submit(pushes[n], digest_of(push_key))
@@ -161,7 +161,7 @@ def test_a_poisonous_push_hurts_only_itself(
         time.sleep(0.3)  # the first waits for the lock, the others gather behind it
     for thread in threads:
         thread.join()
-    assert {n: kept[n] for n in kept if kept[n] != Kept.COMMITTED} == {5: Kept.UNUSABLE}
+    assert {n: kept[n] for n in kept if kept[n] != PushResult.COMMITTED} == {5: PushResult.UNUSABLE}
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"C{n}" for n in range(8)} - {"C5"}
     spoilt = Push.objects.get(outcome=Push.Outcome.REJECTED)
     assert (spoilt.uid, spoilt.reason) == (pushes[5].uid, "could not be stored")
@@ -173,6 +173,6 @@ def test_an_address_that_a_sender_made_up_is_not_believed(push: Callable[..., An
     honest = push(CALL, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.7, 10.0.0.2")
     assert (honest.status_code, Push.objects.get().remote_addr) == (200, "203.0.113.7")
     forged = push(CALL, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.7, 198.51.100.9, 10.0.0.2")
-    assert (forged.status_code, Refusals.objects.get().remote_addr) == (403, "198.51.100.9")
+    assert (forged.status_code, RefusedPushCount.objects.get().remote_addr) == (403, "198.51.100.9")
     without_proxy = push(CALL, REMOTE_ADDR="198.51.100.9", HTTP_X_FORWARDED_FOR="203.0.113.7")
     assert without_proxy.status_code == 403

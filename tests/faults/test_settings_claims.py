@@ -125,6 +125,6 @@ def test_a_process_with_the_old_key_sends_nothing_once_the_account_has_changed(s
     claimed()  # a process that starts with the new customer takes over, and dies
     ProviderSetting.objects.update(lease_token=None, lease_until=None)
     settings.IVR_CUST_ID = "canary-customer"  # the old process goes on
-    assert worker.claim() == circuit.Shut(None, "replaced")
+    assert worker.claim() == circuit.GateClosed(None, "replaced")
     assert Circuit.only().credentials != circuit.fingerprint()
     assert Attempt.objects.count() == 2

@@ -11,11 +11,11 @@ from django.utils import timezone
 from calllogs.callbacks import refresh
 from calllogs.models import (
     Alarm,
+    CallbackEntry,
     CallLog,
     CallNote,
     CallTag,
     DepartmentLimit,
-    DeskEntry,
     Export,
     Listening,
     MissedCaller,
@@ -104,7 +104,7 @@ def _of_department(department: str, users: dict[str, User], *, maker: User) -> d
     author = {"author": boss, "author_name": boss.username}
     report = Report.objects.create(name=f"Report of {department}", maker=maker, on_since=now)
     run = ReportRun.objects.create(report=report, first=now.date(), last=now.date(), made_at=now)
-    entry = DeskEntry.objects.create(
+    entry = CallbackEntry.objects.create(
         caller="+919812345600", kind="CALLED_BACK", person=boss, person_name="x", at=now, until=now
     )
     played = {"user": boss, "user_name": boss.username, "call_uid": call.call_id, "at": now, "last_at": now}
@@ -117,7 +117,7 @@ def _of_department(department: str, users: dict[str, User], *, maker: User) -> d
         "calllogs.recording": Recording.objects.create(call=call, url_digest="x").pk,
         "calllogs.report": report.pk,
         "calllogs.reportrun": run.pk,
-        "calllogs.deskentry": entry.pk,
+        "calllogs.callbackentry": entry.pk,
     }
 
 

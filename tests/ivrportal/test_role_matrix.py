@@ -51,7 +51,7 @@ BY_THE_WRITER = ("/api/", "/admin/connect/test/")
 PARTS = {
     "admin:alarm": {"pk": "calllogs.alarm"},
     "admin:calllogs_missed_caller": {"pk": "calllogs.calllog"},
-    "admin:calllogs_missed_open_again": {"pk": "calllogs.deskentry"},
+    "admin:calllogs_missed_open_again": {"pk": "calllogs.callbackentry"},
     "admin:calllogs_missed_take": {"pk": "calllogs.missedcaller"},
     "admin:calllogs_missed_give_back": {"pk": "calllogs.missedcaller"},
     "admin:calllogs_missed_close": {"pk": "calllogs.missedcaller"},

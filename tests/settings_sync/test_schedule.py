@@ -10,7 +10,7 @@ from django.utils import timezone
 from settings_sync import schedule, setting_address
 from settings_sync.delivery import service, worker
 from settings_sync.models import Holiday, OfficeHours, OtherHours
-from settings_sync.schedule import Heard
+from settings_sync.schedule import CallerHears
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
@@ -45,7 +45,7 @@ def test_open_from_the_first_minute_to_before_the_last(time, heard):
 
 def test_the_last_minute_of_the_day_is_open_where_the_day_ends_at_midnight():
     hours(closes_at="23:59")
-    assert schedule.at(moment("23:59")).heard == Heard.OPEN
+    assert schedule.at(moment("23:59")).heard == CallerHears.OPEN
 
 
 def test_a_holiday_goes_before_all_hours():
@@ -53,15 +53,15 @@ def test_a_holiday_goes_before_all_hours():
     Holiday.objects.create(date=SUNDAY, name="Diwali")
     OtherHours.objects.create(date=SUNDAY, opens_at=dt.time(10), closes_at=dt.time(12))
     answer = schedule.at(moment("11:00"))
-    assert (answer.heard, answer.rule) == (Heard.HOLIDAY, "Holiday: Diwali")
+    assert (answer.heard, answer.rule) == (CallerHears.HOLIDAY, "Holiday: Diwali")
     assert answer.address == setting_address.holiday_address(SUNDAY)
 
 
 def test_other_hours_go_before_the_usual_ones_on_their_date_only():
     hours()
     OtherHours.objects.create(date=SUNDAY, opens_at=dt.time(10), closes_at=dt.time(12))
-    assert schedule.at(moment("13:00")).heard == Heard.CLOSED
-    assert schedule.at(moment("13:00", SUNDAY + dt.timedelta(days=7))).heard == Heard.OPEN
+    assert schedule.at(moment("13:00")).heard == CallerHears.CLOSED
+    assert schedule.at(moment("13:00", SUNDAY + dt.timedelta(days=7))).heard == CallerHears.OPEN
 
 
 def test_without_hours_the_answer_says_that_it_is_not_known():

@@ -43,7 +43,7 @@ def clerk():
     asha = agent("OFF")
     for day in range(5):
         shift(asha, day, "09:00", "18:00")
-    scheduler.turn(at("08:00"))
+    scheduler.apply_due_changes(at("08:00"))
     return asha
 
 
@@ -55,7 +55,7 @@ def is_on(one):
 def by_hand(one, availability, now):
     one.refresh_from_db()
     one.availability, one.off_until = availability, None
-    scheduler.settle(one, now)
+    scheduler.acknowledge_past_edges(one, now)
     one.save()
 
 
@@ -66,9 +66,9 @@ def reasons(one):
 # --- pauses ----------------------------------------------------------------------------------------------
 def test_a_pause_ends_at_its_moment_and_not_before():
     asha = agent("OFF", off_until=at("15:00"))
-    scheduler.turn(at("14:59"))
+    scheduler.apply_due_changes(at("14:59"))
     assert not is_on(asha)
-    scheduler.turn(at("15:00"))
+    scheduler.apply_due_changes(at("15:00"))
     assert is_on(asha)
     assert asha.off_until is None
     assert reasons(asha)[-1] == ("AVAIL", "the pause is over")
@@ -83,32 +83,32 @@ def test_a_pause_that_ends_is_told_to_the_provider_without_redis(simulator):
 
 def test_a_pause_that_ended_in_a_night_without_a_beat_is_made_good_in_the_morning():
     asha = agent("OFF", off_until=at("23:00"))
-    scheduler.turn(at("07:00", days=1))
+    scheduler.apply_due_changes(at("07:00", days=1))
     assert is_on(asha)
 
 
 def test_a_pause_across_the_end_of_the_shift_does_not_bring_the_agent_back(clerk):
-    scheduler.turn(at("09:00"))
+    scheduler.apply_due_changes(at("09:00"))
     by_hand(clerk, "OFF", at("17:00"))
     Agent.objects.update(off_until=at("19:00"))
     for hour in ("18:00", "18:30"):
-        scheduler.turn(at(hour))
+        scheduler.apply_due_changes(at(hour))
         assert not is_on(clerk)
-    scheduler.turn(at("19:00"))
+    scheduler.apply_due_changes(at("19:00"))
     assert not is_on(clerk)
     assert clerk.off_until is None
-    scheduler.turn(at("09:00", days=1))
+    scheduler.apply_due_changes(at("09:00", days=1))
     assert is_on(clerk)
 
 
 def test_a_pause_across_the_beginning_of_the_shift_holds_and_then_the_agent_works(clerk):
     Agent.objects.update(off_until=at("11:00"))
-    scheduler.turn(at("10:00"))
+    scheduler.apply_due_changes(at("10:00"))
     assert not is_on(clerk)
-    scheduler.turn(at("11:00"))
+    scheduler.apply_due_changes(at("11:00"))
     assert is_on(clerk)
     assert [why for _, why in reasons(clerk)].count("the pause is over") == 1
-    scheduler.turn(at("11:01"))
+    scheduler.apply_due_changes(at("11:01"))
     assert len(reasons(clerk)) == 2, "one switch, one line"
 
 
@@ -117,7 +117,7 @@ def test_shifts_switch_at_their_edges_day_after_day(clerk):
     seen = []
     for days in range(7):
         for time in ("08:59", "09:00", "17:59", "18:00"):
-            scheduler.turn(at(time, days=days))
+            scheduler.apply_due_changes(at(time, days=days))
             seen.append(is_on(clerk))
     assert seen == [False, True, True, False] * 5 + [False] * 8
     assert {why for _, why in reasons(clerk)} == {None, "shift"}
@@ -125,42 +125,42 @@ def test_shifts_switch_at_their_edges_day_after_day(clerk):
 
 
 def test_a_change_by_hand_holds_until_the_next_edge(clerk):
-    scheduler.turn(at("09:00"))
+    scheduler.apply_due_changes(at("09:00"))
     by_hand(clerk, "OFF", at("10:00"))
-    scheduler.turn(at("10:01"))
-    scheduler.turn(at("17:59"))
+    scheduler.apply_due_changes(at("10:01"))
+    scheduler.apply_due_changes(at("17:59"))
     assert not is_on(clerk)
-    scheduler.turn(at("18:00"))
+    scheduler.apply_due_changes(at("18:00"))
     by_hand(clerk, "AVAIL", at("20:00"))
-    scheduler.turn(at("08:59", days=1))
+    scheduler.apply_due_changes(at("08:59", days=1))
     assert is_on(clerk)
-    scheduler.turn(at("18:00", days=1))
+    scheduler.apply_due_changes(at("18:00", days=1))
     assert not is_on(clerk)
 
 
 def test_a_change_by_hand_after_an_edge_that_nobody_acted_on_yet_is_not_undone(clerk):
     by_hand(clerk, "AVAIL", at("08:30"))
     by_hand(clerk, "OFF", at("09:05"))  # the beat has been dead since eight
-    scheduler.turn(at("09:10"))
+    scheduler.apply_due_changes(at("09:10"))
     assert not is_on(clerk)
 
 
 def test_a_night_without_a_beat_is_made_good_by_the_first_sweep(clerk):
-    scheduler.turn(at("12:00"))
+    scheduler.apply_due_changes(at("12:00"))
     assert is_on(clerk)
-    scheduler.turn(at("08:00", days=3))
+    scheduler.apply_due_changes(at("08:00", days=3))
     assert not is_on(clerk)
-    scheduler.turn(at("10:00", days=4))
+    scheduler.apply_due_changes(at("10:00", days=4))
     assert is_on(clerk)
 
 
 def test_shifts_that_were_just_made_act_from_their_next_edge_on():
     asha = agent("OFF")
     shift(asha, 0, "09:00", "18:00")
-    scheduler.turn(at("12:00"))
+    scheduler.apply_due_changes(at("12:00"))
     assert not is_on(asha)
-    scheduler.turn(at("18:00"))
-    scheduler.turn(at("09:00", days=7))
+    scheduler.apply_due_changes(at("18:00"))
+    scheduler.apply_due_changes(at("09:00", days=7))
     assert is_on(asha)
 
 
@@ -168,18 +168,18 @@ def test_a_night_shift_in_two_halves_has_no_gap_at_midnight():
     asha = agent("OFF")
     shift(asha, 0, "22:00", "23:59")
     shift(asha, 1, "00:00", "06:00")
-    scheduler.turn(at("21:00"))
+    scheduler.apply_due_changes(at("21:00"))
     for time, days in (("22:00", 0), ("23:59", 0), ("00:00", 1), ("05:59", 1)):
-        scheduler.turn(at(time, days=days))
+        scheduler.apply_due_changes(at(time, days=days))
         assert is_on(asha), time
-    scheduler.turn(at("06:00", days=1))
+    scheduler.apply_due_changes(at("06:00", days=1))
     assert not is_on(asha)
 
 
 def test_an_edge_that_changes_nothing_leaves_no_line_in_the_history(clerk):
     by_hand(clerk, "AVAIL", at("08:30"))
     before = len(reasons(clerk))
-    scheduler.turn(at("09:00"))
+    scheduler.apply_due_changes(at("09:00"))
     assert len(reasons(clerk)) == before
 
 
@@ -199,14 +199,14 @@ def test_where_clocks_are_changed_a_shift_still_has_one_beginning_and_one_end(se
     try:
         asha = agent("OFF")
         shift(asha, date.weekday(), "02:30", "10:00")
-        scheduler.turn(at("00:30", date=date, zone=zone))
-        scheduler.turn(before)
+        scheduler.apply_due_changes(at("00:30", date=date, zone=zone))
+        scheduler.apply_due_changes(before)
         assert not is_on(asha)
-        scheduler.turn(edge)
+        scheduler.apply_due_changes(edge)
         assert is_on(asha)
-        scheduler.turn(at("09:59", date=date, zone=zone))
+        scheduler.apply_due_changes(at("09:59", date=date, zone=zone))
         assert is_on(asha)
-        scheduler.turn(at("10:00", date=date, zone=zone))
+        scheduler.apply_due_changes(at("10:00", date=date, zone=zone))
         assert not is_on(asha)
     finally:
         timezone.get_default_timezone.cache_clear()
@@ -218,10 +218,12 @@ def test_in_the_hour_that_is_shown_twice_nothing_is_switched_twice(settings):
     try:
         asha = agent("OFF")
         shift(asha, 6, "01:15", "01:45")
-        scheduler.turn(dt.datetime(2026, 11, 1, 5, 0, tzinfo=dt.UTC))
+        scheduler.apply_due_changes(dt.datetime(2026, 11, 1, 5, 0, tzinfo=dt.UTC))
         seen = []
         for minute in range(0, 120, 5):
-            scheduler.turn(dt.datetime(2026, 11, 1, 5, 0, tzinfo=dt.UTC) + dt.timedelta(minutes=minute))
+            scheduler.apply_due_changes(
+                dt.datetime(2026, 11, 1, 5, 0, tzinfo=dt.UTC) + dt.timedelta(minutes=minute)
+            )
             seen.append(is_on(asha))
         assert seen == [False] * 3 + [True] * 6 + [False] * 15
     finally:
@@ -241,9 +243,9 @@ def test_while_nothing_is_due_the_clock_costs_the_same_however_many_agents(
         for n, one in enumerate(made)
         for day in range(5)
     )
-    scheduler.turn(at("08:00"))
+    scheduler.apply_due_changes(at("08:00"))
     with django_assert_max_num_queries(5):
-        assert scheduler.turn(at("08:01")) == []
+        assert scheduler.apply_due_changes(at("08:01")) == []
 
 
 def test_an_edge_of_500_agents_costs_a_few_dozen_queries(django_assert_max_num_queries):
@@ -254,9 +256,9 @@ def test_an_edge_of_500_agents_costs_a_few_dozen_queries(django_assert_max_num_q
         Shift(agent=one, day=0, starts_at=dt.time(9), ends_at=dt.time(18)) for one in made
     )
     reconcile.repair()
-    scheduler.turn(at("08:00"))
+    scheduler.apply_due_changes(at("08:00"))
     with django_assert_max_num_queries(60):
-        assert len(scheduler.turn(at("09:00"))) == 500
+        assert len(scheduler.apply_due_changes(at("09:00"))) == 500
     assert Agent.objects.filter(availability="AVAIL").count() == 500
     assert ProviderSetting.objects.filter(desired="AVAIL").count() == 500
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             raise CommandError(str(reason)) from None
         is_done = erasure_jobs.run(erasure.pk)
         erasure.refresh_from_db()
-        while late_pushes.look():
+        while late_pushes.process_late_pushes():
             pass
         if not is_done and erasure.is_under_way:
             raise CommandError(

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calllogs.calls import filters
-from calllogs.exports.requests import Asked
+from calllogs.exports.requests import ExportRequest
 from calllogs.exports.snapshot import Snapshot
 from calllogs.exports.streaming import recorded
 from calllogs.models import Export
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", metavar="FILE", default="-", help="a file, or - for standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = Asked(None, _filter(options), options["format"])
+        asked = ExportRequest(None, _filter(options), options["format"])
         record = asked.record(Export.Way.COMMAND, Export.State.RUNNING)
         snapshot = Snapshot(ZoneInfo(settings.PORTAL_TIME_ZONE))
         with closing(recorded(record, snapshot)) as pieces:

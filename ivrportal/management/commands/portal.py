@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from ivrportal.devserver.demo import Refusal, run
+from ivrportal.devserver.demo import StartupError, run
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
             stream.reconfigure(line_buffering=True, errors="replace")
         try:
             run()
-        except Refusal as refusal:
+        except StartupError as refusal:
             sys.exit(str(refusal))
         except OSError as error:  # a full disk, or a directory that belongs to another user
             sys.exit(f"{settings.VAR_DIR} cannot be used ({error.strerror}). Choose another with VAR_DIR.")

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("Demo data is for the demo: set PORTAL_MODE=demo.")
         with transaction.atomic():
-            roles.ensure()
+            roles.sync_groups()
             password = _ensure_logins()
             key = _ensure_push_key()
         if not Agent.objects.exists() and not CallLog.objects.exists():

@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            count = service.resend_everything()
+            count = service.resend_all()
             trail.record(
                 Action.SENT_AGAIN, person=COMMAND_LINE, what="every setting, by resend_all", count=count
             )

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if options["loop"]:
             self._loop()
             return
-        scheduler.turn()
+        scheduler.apply_due_changes()
         reconcile.repair()
         while worker.run(budget_s=60):
             pass
@@ -50,7 +50,7 @@ class Command(BaseCommand):
                     reconcile.repair()
                     reconcile.forget_retired()
                     reconcile_at = time.monotonic() + RECONCILE_S
-                scheduler.turn()
+                scheduler.apply_due_changes()
                 worker.run(budget_s=pause_s)
                 self.also(to_the_end=False)
             except DatabaseError as error:

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        shut = circuit.why_shut(Circuit.only(), database_now())
+        shut = circuit.closed_reason(Circuit.only(), database_now())
         rows = [
             {
                 "address": setting.address,

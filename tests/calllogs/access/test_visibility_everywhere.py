@@ -9,11 +9,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calllogs.access.visibility import Sight
+from calllogs.access.visibility import CallVisibility
 from calllogs.callbacks import refresh
 from calllogs.exports.columns import COLUMNS
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller
-from ivrportal.common.phone import for_people, half_hidden
+from ivrportal.common.phone import format_national, mask_partially
 from tests.calllogs.exports.exporting import csv_rows, xlsx_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,7 +80,7 @@ def test_rows_and_numbers_are_those_that_the_sight_allows(told, limit, sees_numb
     ]
     client = person_with(rights, limit)
     seen = [call for call in there if may(limit, call.department)]
-    shown = for_people if sees_numbers else half_hidden
+    shown = format_national if sees_numbers else mask_partially
 
     page = client.get(LIST, {"column": ["caller", "call_id"]}).context["rows"]
     assert [row["pk"] for row in page] == [call.pk for call in seen]
@@ -98,14 +98,14 @@ def test_rows_and_numbers_are_those_that_the_sight_allows(told, limit, sees_numb
 
 
 def _files_hold(client, seen, *, sees_numbers, may_download):
-    sight = Sight(sees_numbers)
+    sight = CallVisibility(sees_numbers)
     for file_format, read in (("csv", csv_rows), ("xlsx", xlsx_rows)):
         answer = client.post(f"{LIST}export/", {"format": file_format})
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in read(b"".join(answer.streaming_content))]
         assert [row["department"] or "" for row in rows] == [
             "'" + call.department if call.department == "-" else call.department for call in seen
         ]
-        numbers = [call.caller if sees_numbers else half_hidden(call.caller) for call in seen]
+        numbers = [call.caller if sees_numbers else mask_partially(call.caller) for call in seen]
         assert [(row["caller"] or "").lstrip("'") for row in rows] == numbers
         assert [row["call_id"] for row in rows] == [sight.call_id(call.call_id, call.caller) for call in seen]
         told = "https://r.test/1" if sees_numbers and may_download else None
@@ -118,13 +118,13 @@ def _search_tells_no_more(client, seen, q, *, sees_numbers):
     assert found <= {call.pk for call in seen}
     if sees_numbers or not q:
         return
-    sight = Sight(False)
+    sight = CallVisibility(False)
     by_id = {
         call.pk for call in seen if call.call_id == q.strip() == sight.call_id(call.call_id, call.caller)
     }
     by_look = {}
     for call in seen:
         if call.pk not in by_id:
-            by_look.setdefault(half_hidden(call.caller), set()).add(call.pk in found)
+            by_look.setdefault(mask_partially(call.caller), set()).add(call.pk in found)
     assert all(len(answers) == 1 for answers in by_look.values()), (q, by_look)
     assert by_id <= found

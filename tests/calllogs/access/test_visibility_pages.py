@@ -16,13 +16,13 @@ from django.utils import timezone
 from calllogs.callbacks import actions, refresh
 from calllogs.calls import filters
 from calllogs.calls.columns import COLUMNS
-from calllogs.exports.requests import Asked
+from calllogs.exports.requests import ExportRequest
 from calllogs.models import (
+    CallbackEntry,
     CallLog,
     CallNote,
     CallTag,
     DepartmentLimit,
-    DeskEntry,
     Export,
     Listening,
     MissedCaller,
@@ -74,7 +74,7 @@ def world(push):
     SavedView.objects.create(name="Of 98736 41210", owner=admin, shared=True, query="q=9873641210")
     SavedView.objects.create(name="Of some", owner=admin, shared=True, query="q=9873641")
     for query in ("q=9873641210", "q=9873641"):
-        Asked(admin, filters.from_query(QueryDict(query)), "csv").record("JOB", "FAILED")
+        ExportRequest(admin, filters.from_query(QueryDict(query)), "csv").record("JOB", "FAILED")
     refresh.rebuild()
     row = MissedCaller.objects.get(caller="+919873641210")
     actions.claim(row.pk, person=admin)
@@ -132,7 +132,7 @@ def test_who_sees_no_numbers_finds_none_in_any_answer(world):
 
 def test_acts_answer_without_the_number_too(world):
     half = person("half", but=["see_numbers"])
-    row, entry = MissedCaller.objects.get(), DeskEntry.objects.filter(until__isnull=False).get()
+    row, entry = MissedCaller.objects.get(), CallbackEntry.objects.filter(until__isnull=False).get()
     note, tag = CallNote.objects.first(), CallTag.objects.first()
     seen = {"seen": row.last_at.isoformat(), "note": "nobody", "back": ""}
     posts = [
@@ -181,7 +181,7 @@ def test_who_is_limited_finds_other_departments_nowhere(world):
     assert billing.get(f"{CALLS}{world.pk}/change/").status_code == 404
     assert billing.get(f"{CALLS}999999/change/").status_code == 404
     assert "asks for other ones, so no call fits" in billing.get(f"{CALLS}?department=Sales").text
-    row, entry = MissedCaller.objects.get(), DeskEntry.objects.filter(until__isnull=False).get()
+    row, entry = MissedCaller.objects.get(), CallbackEntry.objects.filter(until__isnull=False).get()
     for part in ("take", "give-back", "called-back", "dismiss"):
         assert billing.post(f"{DESK}{row.pk}/{part}/", {"note": "x"}).status_code == 404
     assert billing.post(f"{DESK}done/{entry.pk}/open-again/").status_code == 404

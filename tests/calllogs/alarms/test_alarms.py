@@ -13,14 +13,14 @@ from calllogs.alarms import rules, service, silence
 from calllogs.intake import replay
 from calllogs.models import (
     Alarm,
-    AlarmReader,
+    AlarmHeartbeat,
+    AlarmRecipient,
     CallLog,
     DepartmentLimit,
-    Letter,
+    OutgoingMail,
     Push,
     Report,
     ReportRun,
-    Watch,
 )
 from calllogs.notifications import outbox
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -45,7 +45,7 @@ def reader(db):
     person = User.objects.create(
         username="asha", email="asha@office.example", is_staff=True, is_superuser=True
     )
-    AlarmReader.objects.create(user=person)
+    AlarmRecipient.objects.create(user=person)
     return person
 
 
@@ -102,7 +102,7 @@ def spool():
 def unmailed():
     report = Report.objects.create(name="Morning", on_since=timezone.now())
     run = ReportRun.objects.create(report=report, first=MONDAY, last=MONDAY, made_at=timezone.now())
-    Letter.objects.create(
+    OutgoingMail.objects.create(
         user=User.objects.create(username="ravi"),
         run=run,
         subject="x",
@@ -118,17 +118,17 @@ def test_who_is_limited_is_told_without_figures_of_other_departments(kind, clien
     person = User.objects.get(username="supervisors")
     User.objects.filter(pk=person.pk).update(email="limited@office.example")
     DepartmentLimit.objects.create(person=person, department="Sales")
-    AlarmReader.objects.create(user=person)
+    AlarmRecipient.objects.create(user=person)
     is_about_settings = kind in ("BREAKER", "ACCOUNT", "REFUSED", "UNSENT", "NOBODY")
     now = timezone.now()
-    service.settle(kind, "4711 of Billing", now)
-    service.tell(now)
-    said = {letter.user.username: f"{letter.text} {letter.html}" for letter in Letter.objects.all()}
+    service.resolve(kind, "4711 of Billing", now)
+    service.queue_notifications(now)
+    said = {letter.user.username: f"{letter.text} {letter.html}" for letter in OutgoingMail.objects.all()}
     assert "4711 of Billing" in said["asha"]
     screens = [said["supervisors"], client.get("/admin/alarms/").text]
     if kind != "NOBODY":  # which the home screen tells by itself
         screens.append(client.get("/admin/").text)
-    service.settle(kind, "", now)
+    service.resolve(kind, "", now)
     screens.append(client.get("/admin/alarms/").text)
     for text in screens:
         assert ("4711" in text) == is_about_settings
@@ -136,8 +136,8 @@ def test_who_is_limited_is_told_without_figures_of_other_departments(kind, clien
 
 
 def test_a_page_that_a_person_may_not_open_is_not_offered(client_for):
-    service.settle("SILENCE", "No call.", timezone.now())
-    service.settle("INBOX", "One push.", timezone.now())
+    service.resolve("SILENCE", "No call.", timezone.now())
+    service.resolve("INBOX", "One push.", timezone.now())
     page = client_for(OFFICE_MANAGERS).get("/admin/alarms/").text
     assert "No call." in page
     assert 'href="/admin/connect/"' not in page
@@ -163,12 +163,12 @@ def mend():
     ],
 )  # fmt: skip
 def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, reader, monkeypatch):
-    service.look()
+    service.evaluate_all()
     assert not Alarm.objects.exists()
     happens()
     now = timezone.now()
     for minute in range(3):
-        service.look(now + minute * MINUTE)
+        service.evaluate_all(now + minute * MINUTE)
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.closed_at) == (kind, None)
     assert alarm.last_seen_at == now + 2 * MINUTE
@@ -179,18 +179,18 @@ def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, 
     assert alarm.words in sent.body
     assert "98123" not in f"{sent.body} {sent.alternatives} {sent.subject}"
     mend()
-    service.look(now + 3 * MINUTE)
+    service.evaluate_all(now + 3 * MINUTE)
     assert Alarm.objects.get().closed_at == now + 3 * MINUTE
     # Again within a quarter of an hour: the same alarm, and no second mail.
     monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Again.")
-    service.look(now + 10 * MINUTE)
+    service.evaluate_all(now + 10 * MINUTE)
     assert Alarm.objects.get().closed_at is None
     outbox.send_due(budget_s=5)
     assert len(mail.outbox) == 1
     monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "")
-    service.look(now + 11 * MINUTE)
+    service.evaluate_all(now + 11 * MINUTE)
     monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Another time.")
-    service.look(now + 40 * MINUTE)
+    service.evaluate_all(now + 40 * MINUTE)
     assert Alarm.objects.count() == 2
     outbox.send_due(budget_s=5)
     assert len(mail.outbox) == 2
@@ -205,8 +205,8 @@ def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(rea
         start.wait()
         try:
             for _ in range(5):
-                service.settle("INBOX", "1 push could not be used.", now)
-                service.tell(now)
+                service.resolve("INBOX", "1 push could not be used.", now)
+                service.queue_notifications(now)
         finally:
             connection.close()
 
@@ -215,21 +215,21 @@ def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(rea
         thread.start()
     for thread in threads:
         thread.join()
-    assert Alarm.objects.count() == Letter.objects.count() == 1
+    assert Alarm.objects.count() == OutgoingMail.objects.count() == 1
 
 
 def test_what_a_judge_stumbles_over_hides_no_other_alarm(monkeypatch):
     monkeypatch.setitem(rules.JUDGES, "SILENCE", lambda _now: 1 / 0)
     rejects(1)
-    service.look()
+    service.evaluate_all()
     assert Alarm.objects.get().kind == "INBOX"
 
 
 def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(reader, client_for):
     supervisor = client_for(SUPERVISORS)
     now = timezone.now()
-    service.settle("INBOX", "2 pushes could not be used.", now)
-    service.tell(now)
+    service.resolve("INBOX", "2 pushes could not be used.", now)
+    service.queue_notifications(now)
     outbox.send_due(budget_s=5)
     home = supervisor.get("/admin/").text
     assert "2 pushes could not be used." in home
@@ -243,17 +243,17 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
     assert alarm.acknowledged_by.username == "supervisors"
     hours = dt.timedelta(hours=1)
     # It goes and comes back while it shall be quiet: a new alarm, as quiet as the old one.
-    service.settle("INBOX", "", now + hours)
-    service.settle("INBOX", "New ones.", now + 2 * hours)
-    service.tell(now + 2 * hours)
-    assert Letter.objects.count() == 1
+    service.resolve("INBOX", "", now + hours)
+    service.resolve("INBOX", "New ones.", now + 2 * hours)
+    service.queue_notifications(now + 2 * hours)
+    assert OutgoingMail.objects.count() == 1
     assert Alarm.objects.on().get().is_quiet(now + 2 * hours)
-    service.tell(now + 5 * hours)
-    service.tell(now + 5 * hours + MINUTE)
-    assert Letter.objects.count() == 2
+    service.queue_notifications(now + 5 * hours)
+    service.queue_notifications(now + 5 * hours + MINUTE)
+    assert OutgoingMail.objects.count() == 2
     assert supervisor.post(f"{PAGE}{Alarm.objects.on().get().pk}/", {"wake": "1"}).status_code == 302
     assert "New ones." in supervisor.get(PAGE).text
-    service.settle("INBOX", "", now + 6 * hours)
+    service.resolve("INBOX", "", now + 6 * hours)
     over = supervisor.post(
         f"{PAGE}{alarm.pk}/", {"quiet": "tomorrow", "back": "//evil.example/"}, follow=True
     )
@@ -264,25 +264,25 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
 
 def test_who_has_seen_it_before_the_mail_left_is_not_mailed_until_it_rings_again(reader):
     now = timezone.now()
-    service.settle("INBOX", "2 pushes could not be used.", now)
-    service.tell(now)
+    service.resolve("INBOX", "2 pushes could not be used.", now)
+    service.queue_notifications(now)
     alarm = Alarm.objects.get()
     assert service.acknowledge(alarm.pk, person=reader, until=now + dt.timedelta(hours=1), now=now)
     assert outbox.send_due(budget_s=5) == 0
-    assert service.wake(alarm.pk, now)
-    service.tell(now)
+    assert service.end_snooze(alarm.pk, now)
+    service.queue_notifications(now)
     assert outbox.send_due(budget_s=5) == 1
 
 
 def test_who_may_not_sees_and_does_nothing(client_for, reader):
     nobody = client_for(OFFICE_MANAGERS)
     User.objects.get(username="office-managers").groups.clear()
-    service.settle("INBOX", "2 pushes could not be used.", timezone.now())
+    service.resolve("INBOX", "2 pushes could not be used.", timezone.now())
     assert "could not be used." not in nobody.get("/admin/").text
     assert nobody.get(PAGE).status_code == 403
     assert nobody.post(f"{PAGE}{Alarm.objects.get().pk}/", {"quiet": "1"}).status_code == 403
     assert nobody.post(f"{PAGE}readers/", {"people": []}).status_code == 403
-    assert AlarmReader.objects.count() == 1
+    assert AlarmRecipient.objects.count() == 1
 
 
 def test_readers_are_chosen_among_those_who_may_see_calls_and_have_an_address(client_for, reader):
@@ -292,16 +292,16 @@ def test_readers_are_chosen_among_those_who_may_see_calls_and_have_an_address(cl
     assert "asha@office.example" in supervisor.get(PAGE).text
     people = [reader.pk, stranger.pk, "9" * 30, "x"]
     assert "mailed to 1 person" in supervisor.post(f"{PAGE}readers/", {"people": people}, follow=True).text
-    assert AlarmReader.objects.get().user == reader
+    assert AlarmRecipient.objects.get().user == reader
     assert "mailed to nobody" in supervisor.post(f"{PAGE}readers/", {}, follow=True).text
 
 
 def test_the_home_screen_says_when_nobody_looks_any_more(client_for, settings):
     client = client_for(SUPERVISORS)
     assert "Nobody has looked" not in client.get("/admin/").text
-    service.look(timezone.now() - 6 * MINUTE)
+    service.evaluate_all(timezone.now() - 6 * MINUTE)
     assert "Nobody has looked" in client.get("/admin/").text
-    Watch.objects.update(looked_at=timezone.now())
+    AlarmHeartbeat.objects.update(looked_at=timezone.now())
     assert "Nobody has looked" not in client.get("/admin/").text
     settings.MAIL_IS_SET_UP = False
     assert "E-mail is not set up" in client.get(PAGE).text
@@ -348,11 +348,11 @@ def test_silence_is_told_when_it_is_not_likely_any_more_and_only_once(reader):
     assert found.probability < 1e-4
     assert silence.words(found, late) == "No call since 11:30; at this hour on Mondays about 15 an hour come."
     for minute in range(3):
-        service.look(late + minute * MINUTE)
+        service.evaluate_all(late + minute * MINUTE)
     assert Alarm.objects.get(kind="SILENCE").closed_at is None
-    assert Letter.objects.count() == 1
+    assert OutgoingMail.objects.count() == 1
     Push.objects.create(uid="p", received_at=late + 2 * MINUTE, raw_query="", outcome="STORED")
-    service.look(late + 3 * MINUTE)
+    service.evaluate_all(late + 3 * MINUTE)
     assert Alarm.objects.get(kind="SILENCE").closed_at == late + 3 * MINUTE
 
 

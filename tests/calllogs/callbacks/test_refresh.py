@@ -14,10 +14,10 @@ from django.utils import timezone
 from calllogs import tasks
 from calllogs.callbacks import actions, queries, refresh
 from calllogs.intake import replay
-from calllogs.intake.envelope import Arrival
+from calllogs.intake.envelope import ParsedPush
 from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
-from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller, MissedProgress, Push
+from calllogs.models import CallbackClaim, CallbackEntry, CallLog, MissedCaller, MissedProgress, Push
 from calllogs.privacy import retention
 from tests.calllogs.intake.test_storage import KOLKATA
 
@@ -38,7 +38,7 @@ def call(caller, status="MISSED", *, minute=0, call_id="", after_s=0.0, **fields
     } | fields
     query = "&".join(f"{name}={value}" for name, value in values.items())
     received_at = NOON + dt.timedelta(minutes=minute, seconds=after_s)
-    return Arrival(uuid4().hex, received_at, "127.0.0.1", query, parse(query.encode(), zone=KOLKATA))
+    return ParsedPush(uuid4().hex, received_at, "127.0.0.1", query, parse(query.encode(), zone=KOLKATA))
 
 
 def level():
@@ -65,7 +65,7 @@ def rows():
 
 def derived():
     """The same from scratch, as slowly and plainly as can be."""
-    closings = DeskEntry.objects.filter(until__isnull=False, undone_by=None)
+    closings = CallbackEntry.objects.filter(until__isnull=False, undone_by=None)
     found = {}
     for caller in set(CallLog.objects.exclude(caller="").values_list("caller", flat=True)):
         calls = list(CallLog.objects.filter(caller=caller).order_by("started_at", "pk"))
@@ -129,7 +129,7 @@ def test_a_call_that_turns_out_to_be_another_caller_s_leaves_the_first():
 def test_a_push_that_was_mended_and_replayed_counts(settings):
     level()
     query = f"calllogid=C1&callnumber={ASHA[3:]}&date=2026-13-08&time=12:00:00&callstatus=MISSED"
-    store([Arrival(uuid4().hex, NOON, "127.0.0.1", query, None, "not a date", "date")])
+    store([ParsedPush(uuid4().hex, NOON, "127.0.0.1", query, None, "not a date", "date")])
     assert rows() == {}
     Push.objects.update(mends={"date": "2026-11-08"})
     replay.replay()
@@ -159,11 +159,11 @@ def test_a_closing_closes_what_was_seen_and_not_what_came_after(asha):
     seen = row.last_at
     store([call(ASHA, minute=2)])
     level()
-    closed = actions.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=asha, seen=seen, note="Reached")
+    closed = actions.close(row.pk, how=CallbackEntry.Kind.CALLED_BACK, person=asha, seen=seen, note="Reached")
     assert closed.still is not None
     assert closed.still.misses == 1
     actions.close(
-        row.pk, how=DeskEntry.Kind.DISMISSED, person=asha, seen=dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+        row.pk, how=CallbackEntry.Kind.DISMISSED, person=asha, seen=dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
     )
     assert rows() == {}
     store([call(ASHA, minute=4)])  # not closed by anybody's 2099
@@ -175,7 +175,7 @@ def test_a_closing_taken_back_is_as_if_it_never_was(asha):
     level()
     before = rows()
     row = MissedCaller.objects.get()
-    closed = actions.close(row.pk, how=DeskEntry.Kind.DISMISSED, person=asha, seen=row.last_at)
+    closed = actions.close(row.pk, how=CallbackEntry.Kind.DISMISSED, person=asha, seen=row.last_at)
     assert rows() == {}
     assert actions.reopen(closed.entry.pk, person=asha) is not None
     assert rows() == before
@@ -187,10 +187,10 @@ def test_two_who_close_at_once_make_one_closing(asha, ravi):
     store([call(ASHA)])
     level()
     row = MissedCaller.objects.get()
-    actions.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=asha, seen=row.last_at)
+    actions.close(row.pk, how=CallbackEntry.Kind.CALLED_BACK, person=asha, seen=row.last_at)
     with pytest.raises(actions.Gone):
-        actions.close(row.pk, how=DeskEntry.Kind.CALLED_BACK, person=ravi, seen=row.last_at)
-    assert DeskEntry.objects.count() == 1
+        actions.close(row.pk, how=CallbackEntry.Kind.CALLED_BACK, person=ravi, seen=row.last_at)
+    assert CallbackEntry.objects.count() == 1
 
 
 def test_a_claim_is_one_person_s_until_it_ends_or_is_taken_over_knowingly(asha, ravi):
@@ -205,9 +205,13 @@ def test_a_claim_is_one_person_s_until_it_ends_or_is_taken_over_knowingly(asha, 
     actions.claim(pk, person=ravi, over=asha.pk)
     with pytest.raises(actions.Taken):  # knew of asha, not of ravi
         actions.claim(pk, person=asha, over=asha.pk)
-    DeskClaim.objects.update(expires_at=NOON - dt.timedelta(days=365))
+    CallbackClaim.objects.update(expires_at=NOON - dt.timedelta(days=365))
     actions.claim(pk, person=asha)
-    assert [entry.kind for entry in DeskEntry.objects.order_by("pk")] == ["CLAIMED", "TAKEN_OVER", "CLAIMED"]
+    assert [entry.kind for entry in CallbackEntry.objects.order_by("pk")] == [
+        "CLAIMED",
+        "TAKEN_OVER",
+        "CLAIMED",
+    ]
 
 
 def test_what_is_forgotten_or_too_old_leaves_the_desk(asha, settings):
@@ -222,7 +226,7 @@ def test_what_is_forgotten_or_too_old_leaves_the_desk(asha, settings):
     CallLog.objects.filter(pk=CallLog.objects.first().pk).update(started_at=NOON - dt.timedelta(days=500))
     retention.delete_old(budget_s=5)
     assert rows()[ASHA][0] == 1
-    assert not DeskEntry.objects.exists()
+    assert not CallbackEntry.objects.exists()
 
 
 def test_who_has_not_tried_again_for_long_is_old_and_comes_back_with_a_new_call():
@@ -271,8 +275,8 @@ def test_the_open_rows_are_what_calls_and_closings_say_whatever_happens(asha, se
             how = luck.choice(list(actions.CLOSINGS))
             seen = luck.choice([row.first_at, row.last_at])
             actions.close(row.pk, how=how, person=asha, seen=seen)
-        elif deed < 0.9 and DeskEntry.objects.filter(until__isnull=False, undone_by=None).exists():
-            closings = DeskEntry.objects.filter(until__isnull=False, undone_by=None)
+        elif deed < 0.9 and CallbackEntry.objects.filter(until__isnull=False, undone_by=None).exists():
+            closings = CallbackEntry.objects.filter(until__isnull=False, undone_by=None)
             actions.reopen(luck.choice(list(closings)).pk, person=asha)
         elif deed < 0.93 and caller:
             CallLog.objects.filter(caller=caller).delete()
@@ -296,17 +300,17 @@ def test_pages_of_the_list_have_everybody_once_and_the_longest_waiting_first():
     MissedCaller.objects.update(is_old=False)
     seen, after = [], ""
     while True:
-        page = queries.callers(queries.Wanted(), after=after)
+        page = queries.callers(queries.CallbackFilter(), after=after)
         seen += page.rows
         if not page.has_after:
             break
         after = queries.place(page.rows[-1])
     assert [row.pk for row in seen] == [row.pk for row in MissedCaller.objects.order_by("first_at", "pk")]
-    back = queries.callers(queries.Wanted(), before=queries.place(seen[50]))
+    back = queries.callers(queries.CallbackFilter(), before=queries.place(seen[50]))
     assert back.rows == seen[25:50]
-    assert queries.callers(queries.Wanted(q="98123 00007")).rows[0].caller == "+919812300007"
-    assert len(queries.callers(queries.Wanted(q="0001")).rows) == 11  # 00010 to 00019, and 00001
-    assert queries.callers(queries.Wanted(), after="nonsense~1").rows == seen[:25]
+    assert queries.callers(queries.CallbackFilter(q="98123 00007")).rows[0].caller == "+919812300007"
+    assert len(queries.callers(queries.CallbackFilter(q="0001")).rows) == 11  # 00010 to 00019, and 00001
+    assert queries.callers(queries.CallbackFilter(), after="nonsense~1").rows == seen[:25]
 
 
 def at_once(*acts_of_people):
@@ -333,17 +337,17 @@ def test_of_two_clicks_at_once_one_wins():
     level()
     row = MissedCaller.objects.get()
     for _ in range(5):
-        DeskClaim.objects.all().delete()
+        CallbackClaim.objects.all().delete()
         got = at_once(
             *(lambda person=person: actions.claim(row.pk, person=person) for person in (asha, ravi))
         )
-        assert sorted(type(one).__name__ for one in got) == ["DeskClaim", "Taken"]
-    how = DeskEntry.Kind.CALLED_BACK
+        assert sorted(type(one).__name__ for one in got) == ["CallbackClaim", "Taken"]
+    how = CallbackEntry.Kind.CALLED_BACK
     closing = [
         lambda person=person: actions.close(row.pk, how=how, person=person, seen=row.last_at)
         for person in (asha, ravi)
     ]
     got = at_once(*closing, refresh.refresh, refresh.rebuild)
     assert sorted(type(one).__name__ for one in got[:2]) == ["Closed", "Gone"]
-    assert DeskEntry.objects.filter(until__isnull=False).count() == 1
+    assert CallbackEntry.objects.filter(until__isnull=False).count() == 1
     assert rows() == {}

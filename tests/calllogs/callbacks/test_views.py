@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from calllogs.callbacks import presentation
 from calllogs.intake.storage import store
-from calllogs.models import CallLog, DeskClaim, DeskEntry, MissedCaller
-from calllogs.models.missed_caller import Why
+from calllogs.models import CallbackClaim, CallbackEntry, CallLog, MissedCaller
+from calllogs.models.missed_caller import MissReason
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import setting_address
 from settings_sync.models import Attempt, Holiday, OfficeHours
@@ -53,7 +53,7 @@ def test_a_call_that_was_just_pushed_stands_on_the_desk_and_in_the_navigation(pu
 def test_the_page_takes_at_most_twelve_queries(supervisor, django_assert_max_num_queries):
     store([call(f"+9198123{index:05d}", minute=ago(index), department="Sales") for index in range(60)])
     supervisor.get(PAGE)
-    DeskClaim.objects.create(
+    CallbackClaim.objects.create(
         caller="+919812300059", person=User.objects.get(), claimed_at=timezone.now(),
         expires_at=timezone.now() + dt.timedelta(minutes=9),
     )  # fmt: skip
@@ -90,9 +90,9 @@ def test_a_supervisor_takes_calls_back_and_takes_that_back(supervisor):
         headers=HTMX,
     )
     assert "98123 45678 is called back." in closed.text
-    entry = DeskEntry.objects.get(kind="CALLED_BACK")
+    entry = CallbackEntry.objects.get(kind="CALLED_BACK")
     assert (entry.person_name, entry.note, entry.misses) == ("supervisors", "Wants the blue one", 1)
-    assert not DeskClaim.objects.exists()
+    assert not CallbackClaim.objects.exists()
     assert "Wants the blue one" in supervisor.get(f"{PAGE}?show=done").text
     story = supervisor.get(f"{PAGE}call/{row.last_call}/").text
     for words in ("Took it", "Called back", "Wants the blue one", "Waits from here on.", "does not wait"):
@@ -126,7 +126,7 @@ def test_a_taken_caller_is_taken_over_only_knowingly(supervisor):
     supervisor.get(PAGE)
     row, ravi = row_of(), User.objects.create_user("ravi", first_name="Ravi", last_name="Singh")
     now = timezone.now()
-    DeskClaim.objects.create(
+    CallbackClaim.objects.create(
         caller=ASHA, person=ravi, claimed_at=now, expires_at=now + dt.timedelta(minutes=9)
     )
     assert "Ravi Singh has it, for" in supervisor.get(PAGE).text
@@ -137,7 +137,7 @@ def test_a_taken_caller_is_taken_over_only_knowingly(supervisor):
     over = re.search(r'name="over" value="(\d+)"', asked)[1]
     assert "You have" in supervisor.post(f"{PAGE}{row.pk}/take/", {"over": over}, headers=HTMX).text
     supervisor.post(f"{PAGE}{row.pk}/give-back/")
-    assert [entry.kind for entry in DeskEntry.objects.order_by("pk")] == ["TAKEN_OVER", "RELEASED"]
+    assert [entry.kind for entry in CallbackEntry.objects.order_by("pk")] == ["TAKEN_OVER", "RELEASED"]
 
 
 def test_who_was_answered_meanwhile_is_said_to_be(supervisor):
@@ -196,19 +196,19 @@ LONG_AGO = NOON - dt.timedelta(days=30)
 @pytest.mark.parametrize(
     ("wanted", "had", "status", "why", "words"),
     [
-        ("", "", "MISSED", Why.NO_ANSWER, ""),
-        ("", "", "CANCEL", Why.DROPPED, "hung up"),
-        ("", "", "VOICEMAIL", Why.OTHER, "The provider said: VOICEMAIL."),
-        ("09:30-18:30", "", "MISSED", Why.NO_ANSWER, "We were open"),
-        ("13:00-18:30", "", "MISSED", Why.CLOSED, "Our hours that day: 13:00–18:30."),
-        ("HOLIDAY", "", "DROPPED", Why.HOLIDAY, "holiday message"),
-        ("09:30-18:30", "13:00-18:30", "MISSED", Why.OLD_HOURS,
+        ("", "", "MISSED", MissReason.NO_ANSWER, ""),
+        ("", "", "CANCEL", MissReason.DROPPED, "hung up"),
+        ("", "", "VOICEMAIL", MissReason.OTHER, "The provider said: VOICEMAIL."),
+        ("09:30-18:30", "", "MISSED", MissReason.NO_ANSWER, "We were open"),
+        ("13:00-18:30", "", "MISSED", MissReason.CLOSED, "Our hours that day: 13:00–18:30."),
+        ("HOLIDAY", "", "DROPPED", MissReason.HOLIDAY, "holiday message"),
+        ("09:30-18:30", "13:00-18:30", "MISSED", MissReason.OLD_HOURS,
          "We were open (09:30–18:30), but the provider still had 13:00–18:30."),
-        ("09:30-18:30", "HOLIDAY", "DROPPED", Why.OLD_HOURS,
+        ("09:30-18:30", "HOLIDAY", "DROPPED", MissReason.OLD_HOURS,
          "We were open (09:30–18:30), but the provider still had a holiday."),
-        ("09:30-18:30", "09:30-18:30", "DROPPED", Why.DROPPED, "hung up"),
-        ("13:00-18:30", "09:30-18:30", "MISSED", Why.CLOSED, "13:00–18:30"),
-        ("", "13:00-18:30", "MISSED", Why.CLOSED, "13:00–18:30"),
+        ("09:30-18:30", "09:30-18:30", "DROPPED", MissReason.DROPPED, "hung up"),
+        ("13:00-18:30", "09:30-18:30", "MISSED", MissReason.CLOSED, "13:00–18:30"),
+        ("", "13:00-18:30", "MISSED", MissReason.CLOSED, "13:00–18:30"),
     ],
 )  # fmt: skip
 def test_why_comes_from_what_was_wanted_and_what_the_provider_had(

@@ -189,7 +189,9 @@ def test_in_and_out_of_office_hours_are_what_the_schedule_says(settings, zone, i
         for at in moments:
             local = timezone.localtime(at)
             if first is None or first <= local.day <= last:
-                is_open = schedule.said(plans[local.date()], local.time()).heard == schedule.Heard.OPEN
+                is_open = (
+                    schedule.answer_for(plans[local.date()], local.time()).heard == schedule.CallerHears.OPEN
+                )
                 expected["in" if is_open else "out"].add(str(at))
         for office in ("in", "out"):
             assert set(ids(f"office={office}{query}")) == expected[office]

@@ -10,9 +10,9 @@ from django.http import QueryDict
 
 from calllogs.calls import count_estimates, pagination
 from calllogs.calls.filters import CallFilter, from_query
-from calllogs.calls.pagination import Place, place_of
+from calllogs.calls.pagination import PageCursor, cursor_from
 from calllogs.models import CallLog
-from ivrportal.common.query_timeout import TookTooLong, within
+from ivrportal.common.query_timeout import QueryTimeout, query_timeout
 
 NOW = dt.datetime(2026, 11, 8, 6, 0, tzinfo=dt.UTC)
 QUERIES = (
@@ -57,7 +57,7 @@ def small(monkeypatch, *, is_slow=False):
     if is_slow:
 
         def gathered(*_arguments):
-            raise TookTooLong
+            raise QueryTimeout
 
         monkeypatch.setattr(pagination, "_gathered", gathered)
 
@@ -66,7 +66,7 @@ def walk(wanted, place, way):
     """The ids on all pages from there."""
     found = []
     for _page in range(100):
-        page = pagination.read(wanted, place_of(str(place)), now=NOW)
+        page = pagination.read(wanted, cursor_from(str(place)), now=NOW)
         found += [call.pk for call in (page.calls if way == "older" else page.calls[::-1])]
         place = getattr(page, way)
         if place is None:
@@ -82,15 +82,15 @@ def test_pages_in_both_directions_hold_every_call_once_and_in_order(calls, monke
         expected = list(
             wanted.apply(CallLog.objects.order_by("-started_at", "-pk"), now=NOW).values_list("pk", flat=True)
         )
-        assert walk(wanted, Place(), "older") == expected, query
-        assert walk(wanted, Place(is_down=False), "newer") == expected[::-1], query
+        assert walk(wanted, PageCursor(), "older") == expected, query
+        assert walk(wanted, PageCursor(is_down=False), "newer") == expected[::-1], query
 
 
 def test_the_way_back_leads_to_the_same_page(calls, monkeypatch):
     small(monkeypatch)
     for query in ("", "status=MISSED"):
         wanted = from_query(QueryDict(query))
-        first = pagination.read(wanted, Place(), now=NOW)
+        first = pagination.read(wanted, PageCursor(), now=NOW)
         second = pagination.read(wanted, first.older, now=NOW)
         assert pagination.read(wanted, second.newer, now=NOW).calls == first.calls
         assert first.newer is None
@@ -98,7 +98,7 @@ def test_the_way_back_leads_to_the_same_page(calls, monkeypatch):
 
 def test_a_search_that_takes_too_long_says_how_far_it_came(calls, monkeypatch):
     small(monkeypatch, is_slow=True)
-    page = pagination.read(CallFilter(circles=("Goa",)), Place(), now=NOW)
+    page = pagination.read(CallFilter(circles=("Goa",)), PageCursor(), now=NOW)
     assert page.calls == []
     assert page.stopped_at == CallLog.objects.order_by("-started_at", "-pk")[19].started_at
     assert page.older.is_far
@@ -109,7 +109,7 @@ def test_counts_are_exact_where_they_can_be(calls, monkeypatch):
     small(monkeypatch)
     for query in QUERIES:
         wanted = from_query(QueryDict(query))
-        count = pagination.read(wanted, Place(), now=NOW).count
+        count = pagination.read(wanted, PageCursor(), now=NOW).count
         assert count.is_exact
         assert count.number == wanted.apply(CallLog.objects.all(), now=NOW).count(), query
 
@@ -136,11 +136,11 @@ def test_an_address_of_no_page_is_none():
         "sideways.1.1",
         "newer.²1.1",
     ):
-        assert place_of(text) is None, text
+        assert cursor_from(text) is None, text
 
 
 def test_a_place_beyond_all_calls_has_a_way_back(calls):
-    page = pagination.read(CallFilter(), place_of("older.1000000.1"), now=NOW)
+    page = pagination.read(CallFilter(), cursor_from("older.1000000.1"), now=NOW)
     assert (page.calls, page.older) == ([], None)
     assert page.newer is not None
 
@@ -149,9 +149,9 @@ def test_a_place_beyond_all_calls_has_a_way_back(calls):
 def test_a_query_is_stopped_in_time_and_the_next_one_is_not():
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
     sql = f"{numbers} SELECT max(i) FROM n" if connection.vendor == "sqlite" else "SELECT pg_sleep(60)"
-    with pytest.raises(TookTooLong), within(50), connection.cursor() as cursor:
+    with pytest.raises(QueryTimeout), query_timeout(50), connection.cursor() as cursor:
         cursor.execute(sql)
-    with within(5_000):
+    with query_timeout(5_000):
         assert CallLog.objects.count() == 0
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -3,19 +3,19 @@
 import pytest
 from django.http import QueryDict
 
-from calllogs.access.visibility import EVERYTHING, Sight
+from calllogs.access.visibility import EVERYTHING, CallVisibility
 from calllogs.calls import search, visible_filter
 from calllogs.calls.filters import CallFilter, from_query
 
-SALES = Sight(True, frozenset({"Sales"}))
-HALF = Sight(False)
+SALES = CallVisibility(True, frozenset({"Sales"}))
+HALF = CallVisibility(False)
 
 
 def test_who_sees_everything_asks_the_very_filter():
     wanted = CallFilter(q="9812345210", departments=("Sales",))
-    assert visible_filter.narrowed(wanted, EVERYTHING) == wanted
-    assert visible_filter.narrowed(CallFilter(), HALF) == CallFilter()
-    assert visible_filter.told(wanted, EVERYTHING) == []
+    assert visible_filter.visible_filter_for(wanted, EVERYTHING) == wanted
+    assert visible_filter.visible_filter_for(CallFilter(), HALF) == CallFilter()
+    assert visible_filter.visibility_notices(wanted, EVERYTHING) == []
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def test_who_sees_everything_asks_the_very_filter():
 )
 def test_departments_are_those_of_both(chosen, left, told):
     wanted = CallFilter(departments=chosen)
-    assert visible_filter.narrowed(wanted, SALES).departments == left
-    assert told in " ".join(visible_filter.told(wanted, SALES))
+    assert visible_filter.visible_filter_for(wanted, SALES).departments == left
+    assert told in " ".join(visible_filter.visibility_notices(wanted, SALES))
 
 
 def test_a_limit_to_nothing_finds_nothing():
     for limits in (frozenset(), frozenset({"-"}), frozenset({""})):
-        assert visible_filter.narrowed(CallFilter(), Sight(True, limits)).departments == (
+        assert visible_filter.visible_filter_for(CallFilter(), CallVisibility(True, limits)).departments == (
             visible_filter.NOWHERE,
         )
 
@@ -56,12 +56,12 @@ def test_a_limit_to_nothing_finds_nothing():
 def test_a_search_says_what_it_is_shortened_to(typed, shown, told):
     assert search.shortened(typed) == shown
     assert search.shortened(shown) == shown
-    assert told in " ".join(visible_filter.told(CallFilter(q=typed), HALF))
-    assert bool(visible_filter.told(CallFilter(q=typed), HALF)) is bool(told)
+    assert told in " ".join(visible_filter.visibility_notices(CallFilter(q=typed), HALF))
+    assert bool(visible_filter.visibility_notices(CallFilter(q=typed), HALF)) is bool(told)
 
 
 def test_what_others_looked_for_is_shown_shortened():
-    assert visible_filter.shown(from_query(QueryDict("q=9812345210")), HALF).q == "98••• ••210"
-    words = visible_filter.shown_words("missed, “98123452”", "status=MISSED&q=98123452", HALF)
+    assert visible_filter.for_viewer(from_query(QueryDict("q=9812345210")), HALF).q == "98••• ••210"
+    words = visible_filter.for_viewer_text("missed, “98123452”", "status=MISSED&q=98123452", HALF)
     assert words == "missed, “98•|•452”"
-    assert visible_filter.shown_words("“98123452”", "q=98123452", EVERYTHING) == "“98123452”"
+    assert visible_filter.for_viewer_text("“98123452”", "q=98123452", EVERYTHING) == "“98123452”"

@@ -16,7 +16,7 @@ from calllogs import tasks
 from calllogs.callbacks import hourly_counts
 from calllogs.calls.filters import from_query
 from calllogs.dashboard import change_indicator, page_model, query_params
-from calllogs.dashboard.page_model import Waiting
+from calllogs.dashboard.page_model import MissedCallerCounts
 from calllogs.models import CallLog, DepartmentLimit, MissedCaller, MissedHistory, MissedProgress
 from calllogs.privacy import retention
 from calllogs.statistics import aggregates
@@ -60,7 +60,7 @@ def fill(seed=1):
 def picture(query, now=NOW, *, waiting=None, departments=None):
     asked = query_params.from_query(QueryDict(query), now=now)
     return page_model.read(
-        asked, names={RAVI: "Ravi"}, waiting=waiting or Waiting(3), departments=departments
+        asked, names={RAVI: "Ravi"}, waiting=waiting or MissedCallerCounts(3), departments=departments
     )
 
 
@@ -353,7 +353,9 @@ def test_who_waits_now_is_compared_with_who_waited_when_the_period_before_ended(
 )
 def test_the_change_of_who_waits_is_said_in_words(then, note, words):
     store([call(NOW - dt.timedelta(hours=1))])
-    (tile,) = [tile for tile in picture("", waiting=Waiting(3, then)).tiles if "call back" in tile.title]
+    (tile,) = [
+        tile for tile in picture("", waiting=MissedCallerCounts(3, then)).tiles if "call back" in tile.title
+    ]
     assert (tile.figure, tile.note) == ("3", note)
     assert (tile.change.words if tile.change else None) == words
 

@@ -13,8 +13,8 @@ from openpyxl.utils.escape import unescape
 from calllogs.calls import filters
 from calllogs.exports.columns import COLUMNS, Call, Setting, cells, columns_of
 from calllogs.exports.metadata import Tally
-from calllogs.exports.render import pieces
-from calllogs.exports.requests import Asked
+from calllogs.exports.render import chunks
+from calllogs.exports.requests import ExportRequest
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
 
@@ -45,7 +45,7 @@ def make_calls(texts=NASTY, **fixed):
 
 
 def asked(user=None, query="", file_format="csv"):
-    return Asked(user, filters.from_query(QueryDict(query)), file_format)
+    return ExportRequest(user, filters.from_query(QueryDict(query)), file_format)
 
 
 def written(calls_query, file_format, *, zone, hides=""):
@@ -56,7 +56,7 @@ def written(calls_query, file_format, *, zone, hides=""):
     export.hides = hides
     tally = Tally()
     with Snapshot(zone) as snapshot:
-        return b"".join(pieces(export, snapshot, tally)), tally.rows
+        return b"".join(chunks(export, snapshot, tally)), tally.rows
 
 
 def expected(calls, *, zone, names=None, hides=""):

@@ -64,7 +64,7 @@ def test_few_calls_and_many_come_newest_first(nasty, monkeypatch, many):
     calls = CallLog.objects.exclude(caller="plain")
     with snapshot.Snapshot(KOLKATA) as moment:
         assert moment.count(calls) == len(NASTY) - (connection.vendor != "sqlite")
-        assert csv_rows(b"".join(csv_format.pieces(moment, calls, Tally()))) == expected(
+        assert csv_rows(b"".join(csv_format.chunks(moment, calls, Tally()))) == expected(
             calls, zone=KOLKATA, names=nasty
         )
 

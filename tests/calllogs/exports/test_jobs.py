@@ -27,7 +27,7 @@ State = Export.State
 
 @pytest.fixture(autouse=True)
 def nobody_is_nudged(monkeypatch):
-    monkeypatch.setattr(tasks, "nudge_export", lambda export_id: None)
+    monkeypatch.setattr(tasks, "enqueue_export", lambda export_id: None)
 
 
 @pytest.fixture

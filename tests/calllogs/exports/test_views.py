@@ -24,7 +24,7 @@ State = Export.State
 @pytest.fixture(autouse=True)
 def calm(monkeypatch, settings, tmp_path):
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr(tasks, "nudge_export", lambda export_id: None)
+    monkeypatch.setattr(tasks, "enqueue_export", lambda export_id: None)
 
 
 @pytest.fixture

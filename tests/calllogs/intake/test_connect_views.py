@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from calllogs.intake import connect_views, group_commit, push_auth
-from calllogs.intake.waiters import Kept
+from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.provider_fields import SAMPLE_URL_NAMES, TABLE_NAMES
 from tests.conftest import PUSHES
@@ -72,7 +72,7 @@ def test_an_address_of_this_office_only_is_recognised(host, is_local):
 
 def test_a_key_with_signs_of_its_own_survives_the_address():
     made = connect_views.template_url("https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES)
-    assert push_auth.parted(made.partition("?")[2].encode())[1] == push_auth.digest_of("a&b=c d")
+    assert push_auth.split_off_key(made.partition("?")[2].encode())[1] == push_auth.digest_of("a&b=c d")
 
 
 def test_the_page_says_who_may_push(admin, settings, push_key):
@@ -114,7 +114,7 @@ def test_without_a_live_key_the_test_push_is_refused_as_the_provider_is(admin):
     assert not CallLog.objects.exists()
 
 
-@pytest.mark.parametrize("kept", [Kept.SPOOLED, Kept.NOWHERE])
+@pytest.mark.parametrize("kept", [PushResult.SPOOLED, PushResult.NOWHERE])
 def test_the_reply_is_the_one_that_the_provider_gets(admin, push, monkeypatch, kept):
     monkeypatch.setattr(group_commit, "submit", lambda arrival, digest: kept)
     reply = push(SAMPLE)

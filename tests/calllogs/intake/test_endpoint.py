@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from calllogs.intake import endpoint
-from calllogs.models import CallLog, Push, Refusals
+from calllogs.models import CallLog, Push, RefusedPushCount
 from tests.conftest import PUSHES
 
 SAMPLE = (PUSHES / "sample_url.query").read_bytes()
@@ -32,7 +32,7 @@ def test_without_the_key_nothing_is_stored_but_a_count_and_a_short_record(push, 
     response = push(SAMPLE, key=key)
     assert (response.status_code, response.content) == (403, b"Failure")
     assert not CallLog.objects.exists()
-    assert Refusals.objects.get().count == 1
+    assert RefusedPushCount.objects.get().count == 1
     assert (Push.objects.get().outcome, Push.objects.get().call) == ("REFUSED", None)
 
 
@@ -103,7 +103,7 @@ def at_the_door(method, query, *, form=(), path="/api/PostCallLogs", headers=(),
         "type": "http", "method": method, "path": path, "query_string": query, "client": client,
         "headers": [(b"host", b"unknown.example"), *headers],
     }  # fmt: skip
-    asyncio.run(endpoint.with_door(portal)(scope, receive, send))
+    asyncio.run(endpoint.push_endpoint_middleware(portal)(scope, receive, send))
     if said == [None]:
         return None
     start, body = said

@@ -8,7 +8,7 @@ import pytest
 from django.db import DataError, connection, transaction
 
 from calllogs.intake import group_commit, parser, push_auth, replay
-from calllogs.intake.envelope import packed, receive
+from calllogs.intake.envelope import receive, to_spool_record
 from calllogs.models import CallLog, Push, PushKey
 from tests.conftest import PUSHES
 
@@ -161,10 +161,10 @@ def test_a_new_process_knows_the_keys_though_the_database_is_silent(push):
     push_auth._Known.digests = None  # as in a process that has just been started
     from calllogs.models.push_key import digest_of
 
-    assert push_auth.is_live(digest_of("test-push-key")) is True
-    assert push_auth.is_live(digest_of("wrong")) is False
+    assert push_auth.is_valid_key(digest_of("test-push-key")) is True
+    assert push_auth.is_valid_key(digest_of("wrong")) is False
     push_auth.forget_keys()
-    assert push_auth.is_live(digest_of("test-push-key")) is None
+    assert push_auth.is_valid_key(digest_of("test-push-key")) is None
 
 
 def test_a_new_key_works_at_once_and_a_revoked_one_for_a_quarter_of_a_second(push):
@@ -246,7 +246,7 @@ def test_a_writer_that_is_never_idle_drains_its_spool_all_the_same(push, monkeyp
     monkeypatch.setattr(group_commit, "LOOK_S", 0.2)
     monkeypatch.setattr(group_commit, "IDLE_S", 60.0)
     assert push(CALL.format(id="L0")).content == b"Successful"
-    replay.spool().append(packed(receive(CALL.format(id="spooled").encode(), "127.0.0.1")))
+    replay.spool().append(to_spool_record(receive(CALL.format(id="spooled").encode(), "127.0.0.1")))
     until, number = time.monotonic() + 10, 0
     while not CallLog.objects.filter(call_id="spooled").exists():
         assert time.monotonic() < until

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from calllogs.intake import group_commit, inbox_admin, parser, refused_pushes, replay
-from calllogs.intake.envelope import packed, receive
+from calllogs.intake.envelope import receive, to_spool_record
 from calllogs.intake.labels import REASON_WORDS, REMARK_WORDS
 from calllogs.intake.push_fields import fields_of, unknown_parameters
-from calllogs.models import CallLog, Push, Refusals
+from calllogs.models import CallLog, Push, RefusedPushCount
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.common import pagination
 
@@ -73,7 +73,7 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_pushes(
 
 
 def test_the_list_counts_no_further_than_it_shows(supervisor, push, monkeypatch):
-    monkeypatch.setattr(pagination.FirstPages, "most", 3)
+    monkeypatch.setattr(pagination.CappedPaginator, "most", 3)
     for number in range(5):
         push(GOOD.format(number))
     page = supervisor.get(INBOX)
@@ -307,7 +307,7 @@ def spool(settings, tmp_path, transactional_db):
 
 def test_drain_spool_brings_in_what_waits_and_says_what_was_damaged(spool):
     for number in range(3):
-        spool.append(packed(receive(GOOD.format(number).encode(), "127.0.0.1")))
+        spool.append(to_spool_record(receive(GOOD.format(number).encode(), "127.0.0.1")))
     (file,) = spool.directory.glob("*.open")
     with file.open("ab") as end:
         end.write(b"torn")
@@ -317,7 +317,7 @@ def test_drain_spool_brings_in_what_waits_and_says_what_was_damaged(spool):
 
 
 def test_drain_spool_fails_with_a_sentence_while_the_database_is_silent(spool):
-    spool.append(packed(receive(GOOD.format(1).encode(), "127.0.0.1")))
+    spool.append(to_spool_record(receive(GOOD.format(1).encode(), "127.0.0.1")))
 
     def silent(*_):
         raise OperationalError
@@ -354,7 +354,7 @@ def test_of_one_address_no_more_than_so_many_are_kept_in_a_day(push, monkeypatch
     push(GOOD.format(1), key="wrong", REMOTE_ADDR="203.0.113.9")
     assert Push.objects.filter(remote_addr="127.0.0.1").count() == 2
     assert Push.objects.filter(remote_addr="203.0.113.9").count() == 1
-    assert Refusals.objects.get(remote_addr="127.0.0.1").count == 4
+    assert RefusedPushCount.objects.get(remote_addr="127.0.0.1").count == 4
 
 
 def test_of_all_strangers_together_no_more_than_so_many_are_kept(push, monkeypatch):
@@ -370,7 +370,7 @@ def test_who_changes_addresses_is_counted_under_none_beyond_the_cap(push, monkey
     monkeypatch.setattr(refused_pushes, "ADDRESSES_A_DAY", 2)
     for number in range(5):
         push(GOOD.format(1), key="wrong", REMOTE_ADDR=f"203.0.113.{number}")
-    counts = dict(Refusals.objects.values_list("remote_addr", "count"))
+    counts = dict(RefusedPushCount.objects.values_list("remote_addr", "count"))
     assert counts == {"203.0.113.0": 1, "203.0.113.1": 1, "": 3}
 
 

@@ -173,4 +173,4 @@ def test_the_list_asks_the_same_number_of_questions_for_any_number_of_keys(
     ],
 )
 def test_no_piece_that_is_a_key_stays_in_the_push(raw, bare, key):
-    assert push_auth.parted(raw) == (bare, digest_of(key))
+    assert push_auth.split_off_key(raw) == (bare, digest_of(key))

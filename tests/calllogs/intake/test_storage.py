@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from calllogs.intake.envelope import Arrival
+from calllogs.intake.envelope import ParsedPush
 from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, Push
@@ -25,9 +25,9 @@ KOLKATA = ZoneInfo("Asia/Kolkata")
 NOON = dt.datetime(2026, 11, 8, 6, 30, tzinfo=dt.UTC)
 
 
-def arrival(query: str, *, after_s: float = 0, uid: str = "") -> Arrival:
+def arrival(query: str, *, after_s: float = 0, uid: str = "") -> ParsedPush:
     call = parse(query.encode(), zone=KOLKATA)
-    return Arrival(uid or uuid4().hex, NOON + dt.timedelta(seconds=after_s), "127.0.0.1", query, call)
+    return ParsedPush(uid or uuid4().hex, NOON + dt.timedelta(seconds=after_s), "127.0.0.1", query, call)
 
 
 BASE = "calllogid=C1&date=2026-11-08&time=12:00:00"
@@ -95,7 +95,7 @@ def test_one_push_stored_twice_is_one_row():
 
 
 def test_a_rejected_push_that_is_mended_becomes_a_call_under_its_own_id():
-    bad = Arrival("u1", NOON, "", "date=x", None, "not a date", "date")
+    bad = ParsedPush("u1", NOON, "", "date=x", None, "not a date", "date")
     store([bad])
     store([arrival(BASE, uid="u1")])
     push = Push.objects.get()

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from calllogs.intake import group_commit, replay
 from calllogs.intake.envelope import receive
 from calllogs.intake.push_auth import digest_of
-from calllogs.intake.waiters import Kept
+from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,7 +21,7 @@ CALL = "calllogid={id}&callnumber=9812345678&date=2026-11-08&time=10:15:00&calls
 def _a_writer_of_its_own(push_key):
     """Each test meets a writer that has read the keys and seen no trouble yet, and leaves an empty spool."""
     group_commit.stop()
-    assert group_commit.submit(one("first"), digest_of(push_key)) == Kept.COMMITTED
+    assert group_commit.submit(one("first"), digest_of(push_key)) == PushResult.COMMITTED
     yield
     group_commit.stop()
     replay.drain()
@@ -48,7 +48,10 @@ def test_those_who_come_together_share_a_commit_and_are_told_each_its_own(push_k
         unusable = group_commit.asubmit(receive(b"calllogid=U", "127.0.0.1"), digest_of(push_key))
         return await asyncio.gather(*coming, unusable, group_commit.asubmit(one("R"), digest_of("wrong")))
 
-    assert asyncio.run(all_of_them()) == [Kept.COMMITTED] * 40 + [Kept.UNUSABLE, Kept.REFUSED]
+    assert asyncio.run(all_of_them()) == [PushResult.COMMITTED] * 40 + [
+        PushResult.UNUSABLE,
+        PushResult.REFUSED,
+    ]
     assert (sum(sizes), CallLog.objects.count()) == (41, 41)
     assert len(sizes) <= 20
 
@@ -79,7 +82,7 @@ def test_a_stall_ends_their_patience_and_holds_nobody_elses(push_key, settings, 
     answers, took, late = asyncio.run(all_of_them())
     goes_on.set()
     group_commit.stop()
-    assert answers == [Kept.SPOOLED] * 8
+    assert answers == [PushResult.SPOOLED] * 8
     assert 0.25 < took < 5
     assert late < 0.25, "the loop was held while the writer was"
     replay.drain()
@@ -102,7 +105,7 @@ def test_who_comes_into_a_stall_waits_no_longer_than_those_before(push_key, sett
 
     first, late, took = asyncio.run(one_late())
     goes_on.set()
-    assert (first, late) == (Kept.SPOOLED, Kept.SPOOLED)
+    assert (first, late) == (PushResult.SPOOLED, PushResult.SPOOLED)
     assert took < 0.9
 
 
@@ -111,7 +114,7 @@ def test_an_error_of_the_database_sends_all_of_a_batch_to_the_spool(push_key, mo
         raise OperationalError("gone")
 
     monkeypatch.setattr(group_commit, "store", fails)
-    assert at_once(["E1", "E2", "E3"], push_key) == [Kept.SPOOLED] * 3
+    assert at_once(["E1", "E2", "E3"], push_key) == [PushResult.SPOOLED] * 3
     monkeypatch.undo()
     replay.drain()
     assert CallLog.objects.filter(call_id__startswith="E").count() == 3
@@ -130,7 +133,7 @@ def test_a_sender_that_leaves_before_its_answer_costs_the_others_nothing(push_ke
         goes_on.set()
         return await stays
 
-    assert asyncio.run(one_leaves()) == Kept.COMMITTED
+    assert asyncio.run(one_leaves()) == PushResult.COMMITTED
     group_commit.stop()
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {"first", "L", "M"}
 
@@ -146,7 +149,7 @@ def test_a_loop_that_has_ended_meanwhile_does_not_stop_the_writer(push_key, monk
 
     asyncio.run(leaves_all())
     goes_on.set()
-    assert group_commit.submit(one("P"), digest_of(push_key)) == Kept.COMMITTED
+    assert group_commit.submit(one("P"), digest_of(push_key)) == PushResult.COMMITTED
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {"first", "O", "P"}
 
 

@@ -22,7 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calllogs.intake import erased_callers, replay
-from calllogs.intake.envelope import Received, packed, understood
+from calllogs.intake.envelope import RawPush, parse_push, to_spool_record
 from calllogs.intake.storage import store
 from calllogs.models import (
     CallLog,
@@ -66,7 +66,7 @@ def said(call_id, number):
 
 def arrived(call_id="E1", number=CANARY, *, uid=None, ago=dt.timedelta(0), more=""):
     raw = said(call_id, number.replace("+", "%2B")) + more
-    return understood(Received(uid or f"uid{call_id}", timezone.now() - ago, "203.0.113.9", raw))
+    return parse_push(RawPush(uid or f"uid{call_id}", timezone.now() - ago, "203.0.113.9", raw))
 
 
 def erase(number=CANARY):
@@ -158,7 +158,7 @@ def test_the_number_is_nowhere_on_the_disk_afterwards(tmp_path, settings):
         cache.keep(file, digest, "audio/mpeg")
     name = archive.storage().save("2026/11/08/1.mp3", _file(DIGITS))
     Recording.objects.create(call=call, state="KEPT", file=name, url_digest=digest, fetched_at=timezone.now())
-    replay.spool().append(packed(Received("s1", timezone.now(), "", said("S1", DIGITS))))
+    replay.spool().append(to_spool_record(RawPush("s1", timezone.now(), "", said("S1", DIGITS))))
     line = {"offset": 0, "note": "damaged", "base64": base64.b64encode(f"x{DIGITS}".encode()).decode()}
     other = {**line, "base64": base64.b64encode(b"nobody").decode()}
     (tmp_path / "spool" / "1-1-a.bad").write_text(json.dumps(line) + "\n" + json.dumps(other) + "\n")
@@ -262,7 +262,7 @@ def test_from_the_moment_of_asking_no_page_shows_the_caller(client_for):
     client = client_for(None)
     store([arrived(), arrived("E9", OTHER)])
     unusable = f"callnumber={DIGITS}&date=never"
-    store([understood(Received("u1", timezone.now(), "", unusable))])
+    store([parse_push(RawPush("u1", timezone.now(), "", unusable))])
     tasks.refresh_missed()
     assert MissedCaller.objects.filter(caller=CANARY).exists()
     shown = ["/admin/calllogs/calllog/", reverse("admin:calllogs_missed"), "/admin/calllogs/push/"]
@@ -439,7 +439,7 @@ def test_a_push_that_lay_in_the_spool_brings_no_number_back(call_id):
     store([arrived()])
     before = arrived(call_id, uid="spooled", ago=dt.timedelta(minutes=1))
     erase()
-    replay.spool().append(packed(Received(*before[:4])))
+    replay.spool().append(to_spool_record(RawPush(*before[:4])))
     replay.drain()
     assert holders() == []
     assert not Push.objects.exists()
@@ -473,7 +473,7 @@ def test_a_late_push_is_known_after_the_secret_key_has_changed(settings):
 def test_where_nobody_was_erased_the_watch_asks_once(django_assert_num_queries):
     store([arrived()])
     with django_assert_num_queries(1):
-        late_pushes.look()
+        late_pushes.process_late_pushes()
 
 
 @pytest.mark.django_db
@@ -486,9 +486,9 @@ def test_a_recording_that_is_fetched_while_its_caller_is_erased_is_not_kept(monk
     def fetched(url, file, *, limits):
         erase()
         file.write(b"voice")
-        from calllogs.recordings.fetch import Got
+        from calllogs.recordings.fetch import FetchResult
 
-        return Got(start=0, size=5, total=5, kind="audio/mpeg")
+        return FetchResult(start=0, size=5, total=5, kind="audio/mpeg")
 
     monkeypatch.setattr(archive, "fetch", fetched)
     archive.fetch_due(until=float("inf"), limits=lambda: None)

@@ -11,7 +11,7 @@ from django.core import checks
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calllogs.intake.envelope import receive, understood
+from calllogs.intake.envelope import parse_push, receive
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, Export, Push, SavedView
 from calllogs.privacy import retention
@@ -37,8 +37,8 @@ def make_at(model, field, moment, **more):
     [
         ("calllogs.CallLog", "started_at", {}),
         ("calllogs.Push", "received_at", {}),
-        ("calllogs.DeskEntry", "at", {}),
-        ("calllogs.Letter", "made_at", {"state": "SENT"}),
+        ("calllogs.CallbackEntry", "at", {}),
+        ("calllogs.OutgoingMail", "made_at", {"state": "SENT"}),
         ("calllogs.Alarm", "opened_at", {"closed_at": timezone.now()}),
         ("calllogs.ReportRun", "made_at", {}),
         ("calllogs.Listening", "last_at", {}),
@@ -136,7 +136,7 @@ OLD = "calllogid=old&callnumber=9812345678&date=2020-01-01&time=10:00:00"
 
 
 def push(query: str = OLD) -> None:
-    store([understood(receive(query.encode(), "127.0.0.1"))])
+    store([parse_push(receive(query.encode(), "127.0.0.1"))])
 
 
 def test_an_old_call_goes_and_its_young_push_stays():

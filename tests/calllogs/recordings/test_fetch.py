@@ -16,8 +16,8 @@ import pytest
 from calllogs.recordings import url_policy
 from calllogs.recordings.audio_types import kind_of
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
-from calllogs.recordings.fetch import Got, Limits, fetch
-from calllogs.recordings.http_ranges import Wish, content_range, wish_of
+from calllogs.recordings.fetch import FetchResult, Limits, fetch
+from calllogs.recordings.http_ranges import ByteRange, content_range, wish_of
 from settings_sync.simulator.sample_audio import tone
 from tests.settings_sync.delivery.raw_server import answer, hold, read_request, reset, saying, serving
 
@@ -343,7 +343,7 @@ def in_parts(connection):
 
 def test_a_part_is_asked_for_as_a_part():
     with serving(in_parts) as url:
-        assert got(url, span=(100, 199)) == (Got(100, 100, len(SOUND), "audio/mpeg"), SOUND[100:200])
+        assert got(url, span=(100, 199)) == (FetchResult(100, 100, len(SOUND), "audio/mpeg"), SOUND[100:200])
         whole, data = got(url, span=(0, 10**6))
     assert whole.is_whole
     assert data == SOUND
@@ -351,7 +351,7 @@ def test_a_part_is_asked_for_as_a_part():
 
 def test_a_server_that_knows_no_ranges_sends_the_whole():
     with serving(saying(answer(SOUND, head=AUDIO))) as url:
-        assert got(url, span=(100, 199)) == (Got(0, len(SOUND), len(SOUND), "audio/mpeg"), SOUND)
+        assert got(url, span=(100, 199)) == (FetchResult(0, len(SOUND), len(SOUND), "audio/mpeg"), SOUND)
 
 
 @pytest.mark.parametrize("told", ["bytes 5-9/*", "bytes 0-4/100", "bytes 5-200/100", "pages 5-9/100", ""])
@@ -409,7 +409,7 @@ def test_a_content_range_has_to_make_sense():
     assert [content_range(text) for text in ("bytes 0-10/10", "bytes 9-0/10", "bytes 0-9/*", "0-9/10")] == [
         None
     ] * 4
-    assert Wish(3, None).within(3) is None
+    assert ByteRange(3, None).within(3) is None
 
 
 # --- sounds ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from calllogs import tasks
-from calllogs.models import CallLog, Listening, Recording, Walk
+from calllogs.models import ArchiveCursor, CallLog, Listening, Recording
 from calllogs.recordings import archive, cache, playback
 from calllogs.recordings.errors import Cause
 from calllogs.recordings.messages import WORDS, words_of
@@ -363,7 +363,7 @@ def test_the_walk_takes_steps_and_finds_what_is_told_late(settings, monkeypatch)
     assert archive.find_new(until=time.monotonic() + 5) == 0
     CallLog.objects.filter(pk=late.pk).update(recording_url="http://127.0.0.1:9/late")
     assert archive.find_new(until=time.monotonic() + 5) == 1
-    assert Walk.objects.count() == 1
+    assert ArchiveCursor.objects.count() == 1
 
 
 def test_another_address_is_fetched_anew_and_the_old_copy_is_not_played(client_for, settings, tmp_path):

@@ -16,8 +16,8 @@ from calllogs.models import (
     Alarm,
     CallLog,
     DepartmentLimit,
-    Letter,
     MissedCaller,
+    OutgoingMail,
     Report,
     ReportRun,
     SavedView,
@@ -139,7 +139,7 @@ def test_two_workers_at_the_same_moment_write_and_send_it_once(server):
         thread.join()
     assert ReportRun.objects.count() == 1
     assert sorted(str(one["To"]) for one in server.got) == ["asha@office.example", "ravi@office.example"]
-    assert set(Letter.objects.values_list("state", "attempts")) == {("SENT", 1)}
+    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("SENT", 1)}
 
 
 # --- what it says ----------------------------------------------------------------------------------------
@@ -187,7 +187,10 @@ def test_a_week_has_days_and_a_table_of_hours_and_an_empty_one_says_so(server):
     report(rhythm="WEEKLY")
     report(User.objects.get(), rhythm="MONTHLY", on_since=MONDAY - 90 * DAY)
     generate.due(MONDAY + MINUTE)
-    weekly, monthly = Letter.objects.order_by("run__first")[1], Letter.objects.order_by("run__first")[0]
+    weekly, monthly = (
+        OutgoingMail.objects.order_by("run__first")[1],
+        OutgoingMail.objects.order_by("run__first")[0],
+    )
     assert "Mon 16 Nov: 1 call, 0 missed" in weekly.text
     assert "Calls by weekday and hour" in weekly.html
     assert "16 to 22 Nov 2026" in weekly.subject
@@ -198,7 +201,9 @@ def test_a_week_has_days_and_a_table_of_hours_and_an_empty_one_says_so(server):
 def test_the_link_leads_to_the_calls_behind_sign_in(client_for, client):
     view = SavedView.objects.create(name="Missed", query="status=MISSED&q=9812345678&period=today")
     run = generate.asked(report(view=view), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
-    (place,) = {f"/admin{part}" for part in re.findall(r"/admin(\S+/calls/)", Letter.objects.get().text)}
+    (place,) = {
+        f"/admin{part}" for part in re.findall(r"/admin(\S+/calls/)", OutgoingMail.objects.get().text)
+    }
     assert place == f"{PAGE}runs/{run.pk}/calls/"
     assert client.get(place).url.startswith("/admin/login/")
     found = client_for(SUPERVISORS).get(place).url
@@ -250,7 +255,7 @@ def test_a_report_shows_what_its_maker_may_see_and_nobody_gets_more(server, rhyt
         User.objects.get(username="asha"), maker=User.objects.get(username="boss"), view=view, name="Whole"
     )
     generate.due(MONDAY + MINUTE)
-    letters = Letter.objects.filter(run__report__name="Mine")
+    letters = OutgoingMail.objects.filter(run__report__name="Mine")
     assert letters.count() == 2
     for letter in letters:
         for text in (letter.text, letter.html):
@@ -259,7 +264,7 @@ def test_a_report_shows_what_its_maker_may_see_and_nobody_gets_more(server, rhyt
             assert "1 missed caller waits" in text
         assert "Calls: 1\n" in letter.text
         assert "“All”: 1 calls of these days" in letter.text
-    whole = Letter.objects.get(run__report__name="Whole").text
+    whole = OutgoingMail.objects.get(run__report__name="Whole").text
     assert "Departments:" not in whole
     assert "Calls: 7\n" in whole
     assert "2 missed callers wait" in whole
@@ -285,7 +290,7 @@ def test_by_agent_stand_only_those_of_the_maker_s_departments(server):
     refresh.rebuild()
     report(maker=supervisor("ravi", "Sales"))
     generate.due(MONDAY + MINUTE)
-    text = Letter.objects.get().text
+    text = OutgoingMail.objects.get().text
     assert "Agent 0: 1 call," in text
     assert "Agent 1: 1 call," in text
     assert "Agent 2" not in text
@@ -302,9 +307,9 @@ def test_without_a_maker_it_is_not_sent_and_whoever_saves_it_takes_it_over(serve
     else:
         maker.groups.clear()
     generate.due(MONDAY + MINUTE)
-    assert not Letter.objects.exists()
+    assert not OutgoingMail.objects.exists()
     assert "may not see calls any more" in ReportRun.objects.get().problem
-    service.look()
+    service.evaluate_all()
     assert Alarm.objects.filter(kind="MAIL", closed_at=None).exists()
     client = client_for(SUPERVISORS)
     address = f"{PAGE}{made.pk}/change/"
@@ -322,7 +327,7 @@ def test_without_a_maker_it_is_not_sent_and_whoever_saves_it_takes_it_over(serve
     assert made.maker.username == "supervisors"
     assert "All departments" in client.get(address).text
     generate.asked(made, MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
-    assert Letter.objects.count() == 1
+    assert OutgoingMail.objects.count() == 1
 
 
 def test_who_is_limited_reaches_only_own_reports_and_cannot_add_himself_to_another_s(server, client_for):
@@ -341,7 +346,7 @@ def test_who_is_limited_reaches_only_own_reports_and_cannot_add_himself_to_anoth
         "people": [person.pk],
         "is_on": "on",
     }
-    before = Letter.objects.count()
+    before = OutgoingMail.objects.count()
     for answer in (
         client.post(f"{PAGE}{other.pk}/change/", form),
         client.post(f"{PAGE}{other.pk}/delete/", {"post": "yes"}),
@@ -352,7 +357,7 @@ def test_who_is_limited_reaches_only_own_reports_and_cannot_add_himself_to_anoth
     for answer in (client.post(f"{PAGE}{other.pk}/send/"), client.get(f"{PAGE}{other.pk}/runs/")):
         assert answer.status_code == 404
     other.refresh_from_db()
-    assert (other.name, Letter.objects.count()) == ("Whole office", before)
+    assert (other.name, OutgoingMail.objects.count()) == ("Whole office", before)
     assert "Departments: Sales" in client.get(f"{PAGE}{own.pk}/change/").text
     made = client.post(
         f"{PAGE}add/", form | {"name": "New", "people": [User.objects.get(username="boss").pk]}
@@ -378,7 +383,7 @@ def test_the_link_of_a_mail_says_the_departments_and_is_for_those_who_got_it(ser
     person = limited(User.objects.get(username="supervisors"), "Billing")
     for run in (theirs, whole):
         assert client.get(f"{PAGE}runs/{run.pk}/calls/").status_code == 404
-    Letter.objects.filter(run=whole).update(user=person)
+    OutgoingMail.objects.filter(run=whole).update(user=person)
     assert client.get(f"{PAGE}runs/{whole.pk}/calls/").status_code == 302
 
 
@@ -388,7 +393,7 @@ def test_the_link_of_a_mail_says_the_departments_and_is_for_those_who_got_it(ser
 def later(minutes):
     """As if so much time had gone by for what waits."""
     moment = timezone.now() - MINUTE
-    Letter.objects.filter(state="WAITING", next_at__lte=timezone.now() + minutes * MINUTE).update(
+    OutgoingMail.objects.filter(state="WAITING", next_at__lte=timezone.now() + minutes * MINUTE).update(
         next_at=moment
     )
 
@@ -409,25 +414,25 @@ def test_a_failed_mail_is_tried_again_and_then_told(server, settings, caplog, re
     report(someone("asha"), someone("ravi"))
     generate.due(MONDAY + MINUTE)
     assert outbox.send_due(budget_s=5) == 0
-    first, second = Letter.objects.order_by("id")
+    first, second = OutgoingMail.objects.order_by("id")
     assert (first.state, first.attempts) == ("WAITING", 1)
     assert words in first.problem
     assert dt.timedelta(seconds=50) < first.next_at - timezone.now() < dt.timedelta(seconds=61)
     assert second.attempts == 0, "one server, one look"
     assert "office.example" not in first.problem + caplog.text
     # The last try of each of them fails too: a person is told.
-    Letter.objects.update(attempts=outbox.MOST_TRIES - 1, next_at=timezone.now())
+    OutgoingMail.objects.update(attempts=outbox.MOST_TRIES - 1, next_at=timezone.now())
     outbox.send_due(budget_s=5)
     outbox.send_due(budget_s=5)
-    service.look()
+    service.evaluate_all()
     alarm = Alarm.objects.get(kind="MAIL")
     assert "Not everybody got the report: Morning figures" in alarm.words
     # Sent again once the server is well: the alarm is over.
     server.replies, settings.EMAIL_PORT = {}, server.port
-    Letter.objects.update(state="FAILED", next_at=None)
+    OutgoingMail.objects.update(state="FAILED", next_at=None)
     generate.asked(Report.objects.get(), MONDAY.date() - DAY, MONDAY.date() - DAY, by="asha")
     assert outbox.send_due(budget_s=5) == 2
-    service.look()
+    service.evaluate_all()
     assert not Alarm.objects.on().filter(kind="MAIL").exists()
 
 
@@ -441,7 +446,7 @@ def test_a_mail_that_was_refused_for_a_moment_comes_once_the_server_is_well(serv
     server.replies = {}
     later(2)
     assert outbox.send_due(budget_s=5) == 1
-    assert Letter.objects.get().state == "SENT"
+    assert OutgoingMail.objects.get().state == "SENT"
     assert len(server.got) == 1
 
 
@@ -450,20 +455,20 @@ def test_an_address_that_is_refused_for_good_is_told_at_once_and_holds_up_nobody
     report(someone("asha"), someone("ravi"))
     generate.due(MONDAY + MINUTE)
     outbox.send_due(budget_s=5)
-    assert set(Letter.objects.values_list("state", "attempts")) == {("FAILED", 1)}
-    assert "does not take mail for this address" in Letter.objects.first().problem
+    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("FAILED", 1)}
+    assert "does not take mail for this address" in OutgoingMail.objects.first().problem
 
 
 def test_a_worker_that_died_while_sending_is_followed_by_another_and_its_late_word_does_not_count(server):
     report()
     generate.due(MONDAY + MINUTE)
-    letter = Letter.objects.select_related("user").get()
+    letter = OutgoingMail.objects.select_related("user").get()
     assert outbox._claim(letter)
     assert outbox.send_due(budget_s=5) == 0, "somebody is at it"
     later(4)
     assert outbox.send_due(budget_s=5) == 1
     outbox._note(letter, "too late", is_final=True)
-    again = Letter.objects.get()
+    again = OutgoingMail.objects.get()
     assert (again.state, again.attempts, again.problem) == ("SENT", 2, "")
     assert server.got[0]["Message-ID"] == f"<letter-{letter.pk}@portal.example>"
 
@@ -476,7 +481,7 @@ def test_who_may_not_see_calls_any_more_gets_no_mail(server):
     assert "Not to ravi" in run.problem
     User.objects.filter(pk=person.pk).update(is_superuser=False)
     outbox.send_due(budget_s=5)
-    assert Letter.objects.get().problem == "This person may not see calls any more."
+    assert OutgoingMail.objects.get().problem == "This person may not see calls any more."
     assert server.tries == 0
 
 
@@ -489,7 +494,7 @@ def test_without_mail_it_says_so(settings, client_for):
     client = client_for(SUPERVISORS)
     assert "E-mail is not set up" in client.get(PAGE).text
     assert "E-mail is not set up" in client.post(f"{PAGE}{made.pk}/send/", follow=True).text
-    assert not Letter.objects.exists()
+    assert not OutgoingMail.objects.exists()
 
 
 # --- the pages -------------------------------------------------------------------------------------------

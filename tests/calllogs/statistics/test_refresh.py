@@ -14,7 +14,7 @@ from django.utils import timezone
 from calllogs import tasks
 from calllogs.intake import replay
 from calllogs.intake import storage as calls_store
-from calllogs.intake.envelope import Arrival
+from calllogs.intake.envelope import ParsedPush
 from calllogs.intake.parser import parse
 from calllogs.intake.storage import store
 from calllogs.models import CallLog, Push, Rollup, RollupProgress, RollupRecheck
@@ -41,7 +41,7 @@ def call(at, status="ANSWER", *, call_id="", after_s=0.0, **fields):
     } | fields
     query = "&".join(f"{name}={value}" for name, value in values.items())
     received_at = MIDNIGHT + dt.timedelta(days=2, seconds=after_s)
-    return Arrival(uuid4().hex, received_at, "127.0.0.1", query, parse(query.encode(), zone=KOLKATA))
+    return ParsedPush(uuid4().hex, received_at, "127.0.0.1", query, parse(query.encode(), zone=KOLKATA))
 
 
 def minutes(number):
@@ -49,7 +49,7 @@ def minutes(number):
 
 
 def bring():
-    refresh.bring()
+    refresh.refresh_for_page()
     while refresh.refresh():
         pass
 

@@ -4,10 +4,10 @@ import pytest
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 
-from calllogs.access.visibility import sight_of
+from calllogs.access.visibility import visibility_for
 from calllogs.models import DepartmentLimit
 from ivrportal.accounts import roles
-from ivrportal.accounts.auth_backend import PermissionsAtOnce
+from ivrportal.accounts.auth_backend import SingleQueryBackend
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ def user_of(name, **facts):
 
 @pytest.fixture
 def people():
-    roles.ensure()
+    roles.sync_groups()
     codes = ["view_agent", "view_calllog", "add_holiday"]
     own = Permission.objects.filter(codename__in=codes)
     both = user_of("both")
@@ -37,7 +37,7 @@ def test_everybody_has_what_django_would_give(people):
     asked = ["settings_sync.view_agent", "calllogs.view_calllog", "auth.delete_user", "nonsense", ""]
     for person in people:
         told = {}
-        for backend in (ModelBackend(), PermissionsAtOnce()):
+        for backend in (ModelBackend(), SingleQueryBackend()):
             for name in [name for name in vars(person) if name.endswith("_perm_cache")]:
                 delattr(person, name)
             told[type(backend)] = (
@@ -48,7 +48,7 @@ def test_everybody_has_what_django_would_give(people):
                 backend.get_user_permissions(person),
                 backend.get_group_permissions(person),
             )
-        assert told[ModelBackend] == told[PermissionsAtOnce], person
+        assert told[ModelBackend] == told[SingleQueryBackend], person
 
 
 def test_they_are_one_query_once_for_each_request(people, django_assert_num_queries):
@@ -58,19 +58,19 @@ def test_they_are_one_query_once_for_each_request(people, django_assert_num_quer
         assert person.has_perm("calllogs.listen_recording")
         assert not person.has_perm("auth.delete_user")
         assert person.has_module_perms("calllogs")
-        assert sight_of(person).departments is None
+        assert visibility_for(person).departments is None
 
 
 def test_the_departments_come_with_them(people, django_assert_num_queries):
     person = User.objects.get(username="both")
     DepartmentLimit.objects.create(person=person, department="Sales")
     with django_assert_num_queries(1):
-        assert sight_of(person).departments == {"Sales"}
+        assert visibility_for(person).departments == {"Sales"}
     assert "Sales" not in str(person.get_all_permissions())
 
 
 def test_a_password_opens_as_it_did(rf):
     person = user_of("asha", password="a good long password")
-    backend, request = PermissionsAtOnce(), rf.post("/")
+    backend, request = SingleQueryBackend(), rf.post("/")
     assert backend.authenticate(request, username="asha", password="a good long password") == person
     assert backend.authenticate(request, username="asha", password="another") is None

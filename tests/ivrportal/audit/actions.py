@@ -19,10 +19,10 @@ from calllogs.exports import requests
 from calllogs.intake.storage import store
 from calllogs.models import (
     Alarm,
+    CallbackEntry,
     CallLog,
     CallNote,
     CallTag,
-    DeskEntry,
     Export,
     MissedCaller,
     Push,
@@ -75,17 +75,17 @@ class World:
         refresh.rebuild()
         return MissedCaller.objects.get()
 
-    def closed(self) -> DeskEntry:
+    def closed(self) -> CallbackEntry:
         row = self.missed()
         self.admin.post(f"/admin/calllogs/missed/{row.pk}/called-back/", {"seen": row.last_at.isoformat()})
-        return DeskEntry.objects.get()
+        return CallbackEntry.objects.get()
 
     def unusable(self) -> Push:
         self.push("calllogid=M-1&callnumber=9812345678&date=11/25/2026&time=10:15&callstatus=ANSWER")
         return Push.objects.get()
 
     def job(self, state: str = Export.State.WAITING) -> Export:
-        asked = requests.Asked(self.user, filters.from_query(QueryDict("")), "csv")
+        asked = requests.ExportRequest(self.user, filters.from_query(QueryDict("")), "csv")
         export = requests.begin_job(asked)[0]
         Export.objects.filter(pk=export.pk).update(state=state)
         return export

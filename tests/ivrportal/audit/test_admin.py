@@ -119,7 +119,7 @@ def test_a_page_asks_little_and_counts_no_further_than_it_lists(
 ):
     for number in range(12):
         written(f"p{number}")
-    monkeypatch.setattr(pagination.FirstPages, "most", 3)
+    monkeypatch.setattr(pagination.CappedPaginator, "most", 3)
     with django_assert_max_num_queries(12):
         page = auditor.get(TRAIL)
     assert page.context["cl"].result_count == 3

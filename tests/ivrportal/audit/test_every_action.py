@@ -82,7 +82,7 @@ def only_reads(name: str) -> bool:
     for model, one in admin.site._registry.items():
         opts = model._meta
         views = ["add", "change", "delete", *([] if one.get_actions(request) else ["changelist"])]
-        if isinstance(one, admin_mixins.ReadOnly) and name in {
+        if isinstance(one, admin_mixins.ReadOnlyAdminMixin) and name in {
             f"{opts.app_label}_{opts.model_name}_{view}" for view in views
         }:
             return True

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as portal
 
-from calllogs.intake.waiters import Kept
+from calllogs.intake.waiters import PushResult
 from ivrportal.common import metrics, metrics_files
 from settings_sync.delivery.outcomes import Outcome
 
@@ -49,7 +49,7 @@ for _ in range({times}):
 
 
 def test_words_of_outcomes_are_those_of_their_rooms():
-    assert set(metrics.METERS["ivrportal_pushes"].known) == set(Kept)
+    assert set(metrics.METERS["ivrportal_pushes"].known) == set(PushResult)
     assert set(metrics.METERS["ivrportal_attempts"].known) == set(Outcome)
 
 

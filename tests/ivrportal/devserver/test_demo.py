@@ -188,7 +188,7 @@ def test_without_shared_memory_the_reason_is_reported(monkeypatch: pytest.Monkey
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(devserver.multiprocessing, "Lock", refuse)
-    with pytest.raises(devserver.Refusal, match=r"needs a writable /dev/shm \(Permission denied\)"):
+    with pytest.raises(devserver.StartupError, match=r"needs a writable /dev/shm \(Permission denied\)"):
         devserver._require_semaphores()
 
 

@@ -16,7 +16,7 @@ from ivrportal.wsgi import application as portal  # first: it sets Django up
 # isort: split
 from ivrportal.celery import app
 from ivrportal.observability import health
-from ivrportal.web.wsgi_adapter import in_threads
+from ivrportal.web.wsgi_adapter import wsgi_to_asgi
 
 CANARIES = json.loads(os.environ["PLANTED"])
 EVERYTHING = " ".join(CANARIES)
@@ -35,7 +35,7 @@ def fails():
     raise ValueError(EVERYTHING)
 
 
-pages = in_threads(portal, 2)
+pages = wsgi_to_asgi(portal, 2)
 
 
 async def application(scope, receive, send):

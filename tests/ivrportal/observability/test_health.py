@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from calllogs.intake import group_commit, replay
-from calllogs.intake.envelope import packed, receive
+from calllogs.intake.envelope import receive, to_spool_record
 from calllogs.models import Push
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.observability import database_probe, gauges
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def spooled():
     group_commit.stop()  # a writer of an earlier test would drain it under our eyes
-    replay.spool().append(packed(receive(b"calllogid=spooled-1&date=2026-11-08&time=10:00", "127.0.0.1")))
+    replay.spool().append(
+        to_spool_record(receive(b"calllogid=spooled-1&date=2026-11-08&time=10:00", "127.0.0.1"))
+    )
     yield
     replay.drain()
 

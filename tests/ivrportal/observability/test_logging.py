@@ -249,7 +249,7 @@ def test_lines_of_a_request_have_its_id_also_while_its_body_is_sent():
         seen.append(json.loads(formatted()).get("request_id"))
         return StreamingHttpResponse(pieces())
 
-    response = request_ids.named(view)(RequestFactory().get("/"))
+    response = request_ids.request_id_middleware(view)(RequestFactory().get("/"))
     between = get_contextvars()
     assert b"".join(response) == b"xx"
     assert seen == [response["X-Request-ID"]] * 3
@@ -261,5 +261,5 @@ def test_a_view_that_raises_leaves_no_id_behind():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        request_ids.named(view)(RequestFactory().get("/"))
+        request_ids.request_id_middleware(view)(RequestFactory().get("/"))
     assert get_contextvars() == {}

@@ -10,7 +10,7 @@ import django
 
 django.setup()
 
-from ivrportal.web.wsgi_adapter import in_threads  # noqa: E402
+from ivrportal.web.wsgi_adapter import wsgi_to_asgi  # noqa: E402
 
 PIECE = b"x" * 64 * 1024
 PIECES = 2000  # of 64 KB: more than any buffer on the way holds
@@ -81,4 +81,4 @@ def whole(environ, start_response):
     return Whole(response) if isinstance(response, list) else response
 
 
-application = in_threads(whole, 4)
+application = wsgi_to_asgi(whole, 4)

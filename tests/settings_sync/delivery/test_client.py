@@ -29,7 +29,7 @@ def account(url: str) -> Account:
     return Account(url, KEY, CUSTOMER)
 
 
-def send(url: str, *, deadline_s: float = DEADLINE_S) -> outcomes.Answer:
+def send(url: str, *, deadline_s: float = DEADLINE_S) -> outcomes.ProviderResponse:
     return client.send(account(url), PARAMETERS, connect_s=deadline_s / 2, deadline_s=deadline_s)
 
 

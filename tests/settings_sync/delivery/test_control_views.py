@@ -146,4 +146,4 @@ def test_a_holiday_that_is_over_is_sent_by_no_button(simulator):
     worker.run(budget_s=5)
     ProviderSetting.objects.update(address="holiday:2020-01-26", lane="holiday:2020-01-26")
     service.send_now(setting().pk)
-    assert (setting().state, service.resend_everything()) == (State.IN_FORCE, 0)
+    assert (setting().state, service.resend_all()) == (State.IN_FORCE, 0)

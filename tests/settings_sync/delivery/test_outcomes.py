@@ -9,7 +9,7 @@ import pytest
 
 from ivrportal.common.database_clock import database_now
 from settings_sync.delivery import circuit, outcomes, worker
-from settings_sync.delivery.outcomes import ACTIONS, Answer, NextTry, Outcome, classify
+from settings_sync.delivery.outcomes import ACTIONS, NextTry, Outcome, ProviderResponse, classify
 from settings_sync.models import Attempt, Circuit, ProviderSetting
 from settings_sync.models.provider_setting import State
 
@@ -80,18 +80,22 @@ OTHER_STATUSES: dict[int, Outcome] = {
 
 @pytest.mark.parametrize("status", GOOD_STATUSES)
 def test_a_good_status_means_what_its_whole_body_says(status: int) -> None:
-    said = {name: classify(Answer(status, body)) for name, (body, _) in BODIES.items()}
+    said = {name: classify(ProviderResponse(status, body)) for name, (body, _) in BODIES.items()}
     assert said == {name: outcome for name, (_, outcome) in BODIES.items()}
 
 
 @pytest.mark.parametrize("status", OTHER_STATUSES)
 def test_no_body_makes_any_other_status_a_success(status: int) -> None:
-    assert {classify(Answer(status, body)) for body, _ in BODIES.values()} == {OTHER_STATUSES[status]}
+    assert {classify(ProviderResponse(status, body)) for body, _ in BODIES.values()} == {
+        OTHER_STATUSES[status]
+    }
 
 
 def test_only_a_2xx_confirms() -> None:
     confirmed = [
-        status for status in range(100, 1000) if classify(Answer(status, "Success")) == Outcome.CONFIRMED
+        status
+        for status in range(100, 1000)
+        if classify(ProviderResponse(status, "Success")) == Outcome.CONFIRMED
     ]
     assert confirmed == list(range(200, 300))
 
@@ -158,7 +162,7 @@ def test_the_action_of_an_outcome_is_what_the_row_and_the_gate_show(outcome, cla
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].pauses])
 def test_what_pauses_the_account_lets_nothing_else_through(outcome, claimed) -> None:
     worker.complete(claimed, worker.Result(outcome, 5))
-    assert worker.claim() == circuit.Shut(None, "account")
+    assert worker.claim() == circuit.GateClosed(None, "account")
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].breaks])

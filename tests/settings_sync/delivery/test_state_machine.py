@@ -133,7 +133,7 @@ class Office(RuleBasedStateMachine):
 
     @rule()
     def send_everything_again(self) -> None:
-        service.resend_everything()
+        service.resend_all()
 
     # --- workers and the provider ---
 

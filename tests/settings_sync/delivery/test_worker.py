@@ -227,7 +227,7 @@ def test_a_refused_account_pauses_everything_at_once(simulator):
     deliver()
     assert Attempt.objects.count() == 1
     assert Circuit.only().paused_reason
-    shut = circuit.why_shut(Circuit.only(), dt.datetime.now(dt.UTC))
+    shut = circuit.closed_reason(Circuit.only(), dt.datetime.now(dt.UTC))
     assert {circuit.shown_state(row, shut) for row in ProviderSetting.objects.all()} == {State.PAUSED}
 
 
@@ -347,7 +347,7 @@ def test_the_sweep_repairs_what_bypassed_the_intent_and_counts_it(simulator):
 def test_everything_can_be_asserted_again(simulator):
     save_agent()
     deliver()
-    service.resend_everything()
+    service.resend_all()
     assert setting().state == State.WAITING
     deliver()
     assert simulator.state()["requests"] == 2

@@ -11,8 +11,8 @@ from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync import scheduler
 from settings_sync.delivery import reconcile, service, worker
 from settings_sync.history import change_log, delivery_status
-from settings_sync.history.change_log import Wanted
-from settings_sync.history.delivery_status import Fate
+from settings_sync.history.change_log import ChangeFilter
+from settings_sync.history.delivery_status import DeliveryStatus
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours, ProviderSetting, Shift
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
@@ -41,10 +41,10 @@ def switch(manager, agent, to):
 
 
 def fates(**wanted):
-    found, _more = change_log.page(Wanted(**wanted))
+    found, _more = change_log.page(ChangeFilter(**wanted))
     return [
         (change.row.history_type, fate.fate)
-        for change, fate in zip(found, delivery_status.of(found), strict=True)
+        for change, fate in zip(found, delivery_status.delivery_statuses(found), strict=True)
     ]
 
 
@@ -63,12 +63,12 @@ def test_a_change_says_who_when_from_what_to_what(manager, asha):
 
 def test_what_time_did_by_itself_says_so(manager, asha):
     Agent.objects.update(availability="OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
-    scheduler.turn()
+    scheduler.apply_due_changes()
     assert "by itself: the pause is over" in manager.get(PAGE).text
     Shift.objects.create(agent=asha, day=0, starts_at=dt.time(9), ends_at=dt.time(18))
     monday = dt.datetime(2026, 11, 23, 10, tzinfo=timezone.get_default_timezone())
     for days, hour in ((0, 8), (0, 18)):
-        scheduler.turn(monday.replace(hour=hour) + dt.timedelta(days=days))
+        scheduler.apply_due_changes(monday.replace(hour=hour) + dt.timedelta(days=days))
     assert "by itself: shift" in manager.get(PAGE).text
 
 
@@ -105,9 +105,9 @@ def test_a_record_without_history_before_says_that_it_began_here(manager):
 
 # --- whether it reached the provider ---------------------------------------------------------------------
 def test_in_force_and_not_yet(manager, simulator, asha):
-    assert fates() == [("+", Fate.NOT_YET)]
+    assert fates() == [("+", DeliveryStatus.NOT_YET)]
     worker.run(budget_s=5)
-    assert fates() == [("+", Fate.IN_FORCE)]
+    assert fates() == [("+", DeliveryStatus.IN_FORCE)]
     assert re.search(r"In force since \d\d:\d\d", manager.get(PAGE).text)
 
 
@@ -116,20 +116,24 @@ def test_what_was_replaced_before_it_was_sent_says_so(manager, simulator, asha):
     switch(manager, asha, "OFF")
     switch(manager, asha, "AVAIL")
     worker.run(budget_s=5)
-    assert fates() == [("~", Fate.IN_FORCE), ("~", Fate.REPLACED), ("+", Fate.IN_FORCE)]
+    assert fates() == [
+        ("~", DeliveryStatus.IN_FORCE),
+        ("~", DeliveryStatus.REPLACED),
+        ("+", DeliveryStatus.IN_FORCE),
+    ]
 
 
 def test_what_was_sent_but_never_confirmed_is_not_called_in_force(manager, simulator, asha):
     simulator.set_faults("script:http500")
     worker.run(budget_s=0.01)
     switch(manager, asha, "OFF")
-    assert fates()[-1] == ("+", Fate.UNCONFIRMED)
+    assert fates()[-1] == ("+", DeliveryStatus.UNCONFIRMED)
 
 
 def test_a_change_of_a_name_has_nothing_to_tell(manager, simulator, asha):
     asha.name = "Asha Nair"
     asha.save()
-    assert fates()[0] == ("~", Fate.NOTHING)
+    assert fates()[0] == ("~", DeliveryStatus.NOTHING)
 
 
 def test_a_sent_holiday_that_was_deleted_could_not_be_taken_back(manager, simulator):
@@ -139,10 +143,15 @@ def test_a_sent_holiday_that_was_deleted_could_not_be_taken_back(manager, simula
             worker.run(budget_s=5)
     for holiday in Holiday.objects.order_by("date"):
         manager.post(f"/admin/settings_sync/holiday/{holiday.pk}/delete/", {"post": "yes"})
-    assert fates() == [("-", Fate.NEVER_SENT), ("-", Fate.STUCK), ("+", Fate.REPLACED), ("+", Fate.IN_FORCE)]
+    assert fates() == [
+        ("-", DeliveryStatus.NEVER_SENT),
+        ("-", DeliveryStatus.STUCK),
+        ("+", DeliveryStatus.REPLACED),
+        ("+", DeliveryStatus.IN_FORCE),
+    ]
     assert "Could not be taken back" in manager.get(PAGE).text
     service.close_withdrawn(ProviderSetting.objects.get().pk)
-    assert fates()[1] == ("-", Fate.REMOVED)
+    assert fates()[1] == ("-", DeliveryStatus.REMOVED)
 
 
 def test_hours_are_in_force_by_daily_too(simulator, settings):
@@ -151,13 +160,13 @@ def test_hours_are_in_force_by_daily_too(simulator, settings):
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
     reconcile.repair()
     worker.run(budget_s=10)
-    assert {fate for _, fate in fates(kinds=("hours",))} == {Fate.IN_FORCE}
+    assert {fate for _, fate in fates(kinds=("hours",))} == {DeliveryStatus.IN_FORCE}
 
 
 def test_hours_for_a_date_wait_for_it(simulator):
     OtherHours.objects.create(date=SOON, opens_at=dt.time(9), closes_at=dt.time(12))
     OtherHours.objects.create(date=dt.date(2020, 1, 1), opens_at=dt.time(9), closes_at=dt.time(12))
-    assert fates(kinds=("other",)) == [("+", Fate.TOO_LATE), ("+", Fate.LATER)]
+    assert fates(kinds=("other",)) == [("+", DeliveryStatus.TOO_LATE), ("+", DeliveryStatus.LATER)]
 
 
 # --- putting back ----------------------------------------------------------------------------------------

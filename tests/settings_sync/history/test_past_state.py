@@ -10,9 +10,9 @@ from django.utils import timezone
 from settings_sync import setting_address
 from settings_sync.delivery import service, worker
 from settings_sync.history import past_state
-from settings_sync.history.past_state import Then
+from settings_sync.history.past_state import PastPlan
 from settings_sync.models import Attempt, Holiday, OfficeHours, OtherHours, ProviderSetting
-from settings_sync.schedule import Heard
+from settings_sync.schedule import CallerHears
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 CLOSED_NOW, OPEN_NOW = "00:00-00:01", "00:00-23:59"
@@ -46,15 +46,17 @@ def test_what_was_saved_is_what_the_provider_had_only_once_it_said_so(simulator,
     worker.run(budget_s=5)
     now = timezone.now()
     assert then(before, saved, told, changed, now) == [
-        Then("", ""), Then(CLOSED_NOW, ""), Then(CLOSED_NOW, CLOSED_NOW), Then(OPEN_NOW, CLOSED_NOW),
-        Then(OPEN_NOW, OPEN_NOW),
+        PastPlan("", ""), PastPlan(CLOSED_NOW, ""), PastPlan(CLOSED_NOW, CLOSED_NOW), PastPlan(OPEN_NOW, CLOSED_NOW),
+        PastPlan(OPEN_NOW, OPEN_NOW),
     ]  # fmt: skip
     # Long afterwards, when only the newest answer stands in the setting itself.
     Attempt.objects.update(started_at=F("started_at") - dt.timedelta(days=90))
     ProviderSetting.objects.update(first_sent_at=F("first_sent_at") - dt.timedelta(days=90))
-    assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)], "confirmed again since: the requests remember"
+    assert then(timezone.now()) == [PastPlan(OPEN_NOW, OPEN_NOW)], (
+        "confirmed again since: the requests remember"
+    )
     ProviderSetting.objects.update(confirmed_at=F("confirmed_at") - dt.timedelta(days=90))
-    assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)]
+    assert then(timezone.now()) == [PastPlan(OPEN_NOW, OPEN_NOW)]
 
 
 def test_a_holiday_that_was_deleted_here_is_still_had_until_it_is_taken_back(simulator):
@@ -69,9 +71,9 @@ def test_a_holiday_that_was_deleted_here_is_still_had_until_it_is_taken_back(sim
         holiday.delete()
         service.record([setting_address.holiday_address(today)])
     stuck = timezone.now()
-    assert then(both, stuck) == [Then("HOLIDAY", "HOLIDAY"), Then(OPEN_NOW, "HOLIDAY")]
+    assert then(both, stuck) == [PastPlan("HOLIDAY", "HOLIDAY"), PastPlan(OPEN_NOW, "HOLIDAY")]
     service.close_withdrawn(ProviderSetting.objects.get(kind="holiday").pk)
-    assert then(timezone.now()) == [Then(OPEN_NOW, OPEN_NOW)]
+    assert then(timezone.now()) == [PastPlan(OPEN_NOW, OPEN_NOW)]
 
 
 def test_hours_for_one_date_and_a_date_that_was_corrected():
@@ -88,8 +90,8 @@ def test_hours_for_one_date_and_a_date_that_was_corrected():
 
 
 def test_a_plan_is_heard_as_the_schedule_says():
-    assert past_state.heard("", dt.time(12)) is None
-    assert past_state.heard("HOLIDAY", dt.time(12)) == Heard.HOLIDAY
-    assert past_state.heard("09:30-18:30", dt.time(9, 30)) == Heard.OPEN
-    assert past_state.heard("09:30-18:30", dt.time(18, 30)) == Heard.CLOSED
-    assert past_state.heard("09:30-23:59", dt.time(23, 59, 30)) == Heard.OPEN
+    assert past_state.callers_heard("", dt.time(12)) is None
+    assert past_state.callers_heard("HOLIDAY", dt.time(12)) == CallerHears.HOLIDAY
+    assert past_state.callers_heard("09:30-18:30", dt.time(9, 30)) == CallerHears.OPEN
+    assert past_state.callers_heard("09:30-18:30", dt.time(18, 30)) == CallerHears.CLOSED
+    assert past_state.callers_heard("09:30-23:59", dt.time(23, 59, 30)) == CallerHears.OPEN

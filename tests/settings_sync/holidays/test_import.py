@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ivrportal.accounts.roles import OFFICE_MANAGERS
 from settings_sync import setting_address
 from settings_sync.holidays import csv_files, ical_files, import_plan, india
-from settings_sync.holidays.csv_files import Refused, Row, Why
+from settings_sync.holidays.csv_files import Refused, Row, RowProblem
 from settings_sync.holidays.india import Doubt, Kind
 from settings_sync.models import Holiday, ProviderSetting
 
@@ -146,9 +146,11 @@ def test_lines_are_counted_as_an_editor_counts_them():
     )
     assert reading.rows == [Row(2, dt.date(2026, 12, 25), "two lines")]
     assert [(each.line, each.why, each.about) for each in reading.problems] == [
-        (5, Why.NO_SUCH_DAY, "2026-02-30"), (6, Why.NO_SUCH_DAY, "12/25/2026"), (7, Why.NOT_A_DATE, "soon"),
-        (8, Why.NO_DATE, ""),
-    ]  # fmt: skip
+        (5, RowProblem.NO_SUCH_DAY, "2026-02-30"),
+        (6, RowProblem.NO_SUCH_DAY, "12/25/2026"),
+        (7, RowProblem.NOT_A_DATE, "soon"),
+        (8, RowProblem.NO_DATE, ""),
+    ]
 
 
 def test_other_encodings_are_read_and_told():
@@ -172,7 +174,7 @@ def test_what_is_no_list_is_refused_as_a_whole(content, why):
 
 def test_too_many_rows_are_told():
     reading = csv_files.read_csv(b"soon,x\n" * (csv_files.MAX_ROWS + 5))
-    assert reading.problems[-1].why == Why.TOO_MANY_ROWS
+    assert reading.problems[-1].why == RowProblem.TOO_MANY_ROWS
 
 
 @given(st.lists(st.tuples(st.dates(dt.date(2000, 1, 1)), st.text(max_size=120)), max_size=20))
@@ -311,23 +313,23 @@ def test_a_yearly_event_is_followed_for_four_hundred_days():
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        (["DTSTART:20261225T090000Z", "SUMMARY:Party"], Why.NOT_ALL_DAY),
-        (["DTSTART;VALUE=DATE:20261206", "RRULE:FREQ=WEEKLY;BYDAY=SU"], Why.REPEATS),
-        (["DTSTART;VALUE=DATE:20261206", "RRULE:FREQ=YEARLY;BYDAY=1MO"], Why.REPEATS),
-        (["DTSTART;VALUE=DATE:20261206", "RRULE:FREQ=SECONDLY"], Why.REPEATS),
-        (["DTSTART;VALUE=DATE:20261206", "RDATE;VALUE=DATE:20261207"], Why.REPEATS),
-        (["DTSTART;VALUE=DATE:20200126", "RRULE:FREQ=YEARLY;UNTIL=20230101"], Why.NO_DAY_AHEAD),
-        (["DTSTART;VALUE=DATE:20200126", "RRULE:FREQ=YEARLY;COUNT=3"], Why.NO_DAY_AHEAD),
-        (["DTSTART;VALUE=DATE:20200229", "RRULE:FREQ=YEARLY"], Why.NO_DAY_AHEAD),
+        (["DTSTART:20261225T090000Z", "SUMMARY:Party"], RowProblem.NOT_ALL_DAY),
+        (["DTSTART;VALUE=DATE:20261206", "RRULE:FREQ=WEEKLY;BYDAY=SU"], RowProblem.REPEATS),
+        (["DTSTART;VALUE=DATE:20261206", "RRULE:FREQ=YEARLY;BYDAY=1MO"], RowProblem.REPEATS),
+        (["DTSTART;VALUE=DATE:20261206", "RRULE:FREQ=SECONDLY"], RowProblem.REPEATS),
+        (["DTSTART;VALUE=DATE:20261206", "RDATE;VALUE=DATE:20261207"], RowProblem.REPEATS),
+        (["DTSTART;VALUE=DATE:20200126", "RRULE:FREQ=YEARLY;UNTIL=20230101"], RowProblem.NO_DAY_AHEAD),
+        (["DTSTART;VALUE=DATE:20200126", "RRULE:FREQ=YEARLY;COUNT=3"], RowProblem.NO_DAY_AHEAD),
+        (["DTSTART;VALUE=DATE:20200229", "RRULE:FREQ=YEARLY"], RowProblem.NO_DAY_AHEAD),
         (
             ["DTSTART;VALUE=DATE:20200126", "RRULE:FREQ=YEARLY", "EXDATE;VALUE=DATE:20270126"],
-            Why.NO_DAY_AHEAD,
+            RowProblem.NO_DAY_AHEAD,
         ),
-        (["DTSTART;VALUE=DATE:20261225", "STATUS:CANCELLED"], Why.CANCELLED),
-        (["DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:20261220"], Why.ENDS_BEFORE_IT_STARTS),
-        (["DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:20271220"], Why.TOO_LONG),
-        (["DTSTART;VALUE=DATE:20260230"], Why.NOT_READABLE),
-        (["SUMMARY:When?"], Why.NO_DATE),
+        (["DTSTART;VALUE=DATE:20261225", "STATUS:CANCELLED"], RowProblem.CANCELLED),
+        (["DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:20261220"], RowProblem.ENDS_BEFORE_IT_STARTS),
+        (["DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:20271220"], RowProblem.TOO_LONG),
+        (["DTSTART;VALUE=DATE:20260230"], RowProblem.NOT_READABLE),
+        (["SUMMARY:When?"], RowProblem.NO_DATE),
     ],
 )
 def test_what_is_no_holiday_is_told_and_takes_no_other_event_with_it(lines, why):
@@ -338,7 +340,7 @@ def test_what_is_no_holiday_is_told_and_takes_no_other_event_with_it(lines, why)
 def test_events_are_told_by_their_line_and_a_file_that_was_cut_off_too():
     text = calendar(event("DTSTART;VALUE=DATE:20261225"), "BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:2026")
     reading = ical_files.read(text, TODAY)
-    assert [(each.line, each.why) for each in reading.problems] == [(6, Why.NOT_READABLE)]
+    assert [(each.line, each.why) for each in reading.problems] == [(6, RowProblem.NOT_READABLE)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -33,7 +33,7 @@ class Today:
     def passes(self, days=1):
         """What the first sweep of the new day does; the ids of the settings that it changed."""
         self.is_(self.date + dt.timedelta(days=days))
-        return scheduler.turn()
+        return scheduler.apply_due_changes()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_close_today_at_four_is_sent_at_once_and_the_usual_hours_follow_it(manag
     assert "Diwali party" in page
     worker.run(budget_s=5)
     assert simulator.state()["hours"]["Wednesday"] == ["09:30 AM", "04:00 PM"]
-    assert scheduler.turn() == [], "the sweeps of the same day leave it alone"
+    assert scheduler.apply_due_changes() == [], "the sweeps of the same day leave it alone"
     assert len(today.passes()) == 1
     worker.run(budget_s=5)
     assert simulator.state()["hours"]["Wednesday"] == ["09:30 AM", "06:30 PM"]
