@@ -26,8 +26,8 @@ from calllogs.alarms import service
 from calllogs.models import Alarm, AlarmRecipient
 from calllogs.models.alarm import ALARM_LOOK
 from calllogs.notifications import outbox
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 
 VIEW, ACT, CHOOSE = "calllogs.view_alarm", "calllogs.change_alarm", "calllogs.change_alarmrecipient"
 # A page that a person may not open is not offered.
@@ -169,7 +169,7 @@ def choose(request: HttpRequest) -> HttpResponse:
             [AlarmRecipient(user_id=pk, added_by=added_by) for pk in sorted(wanted & possible)],
             ignore_conflicts=True,
         )
-        trail.record(
+        audit_log.record(
             Action.CHANGED,
             request=request,
             what=str(AlarmRecipient._meta.verbose_name_plural),
@@ -183,11 +183,11 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 def _record(is_done: bool, request: HttpRequest, before: Alarm | None, until: dt.datetime | None) -> None:
     if is_done and before is not None:
-        trail.record(
+        audit_log.record(
             Action.CHANGED,
             request=request,
             what=f"{before._meta.verbose_name}: {before.get_kind_display()}",
-            subject=trail.subject_of(before),
+            subject=audit_log.subject_of(before),
             changes={"quiet_until": [before.quiet_until, until]},
         )
 

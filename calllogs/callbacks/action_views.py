@@ -25,8 +25,8 @@ from calllogs.access.visibility import visibility_for
 from calllogs.callbacks import actions, presentation
 from calllogs.callbacks.permissions import ACT, DESK
 from calllogs.models import CallbackEntry, MissedCaller
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 
 Answer = Callable[..., HttpResponse]
 CLOSING = {
@@ -232,11 +232,11 @@ def _record(
     request: HttpRequest, kind: CallbackEntry.Kind, caller: str, *, entry: CallbackEntry | None = None
 ) -> None:
     """A note's text is not kept: the desk itself does, as long as it may."""
-    trail.record(
+    audit_log.record(
         Action.DESK,
         request=request,
         what=str(kind.label),
-        subject=trail.subject_of(entry) if entry else "",
+        subject=audit_log.subject_of(entry) if entry else "",
         callers=[caller],
     )
 

@@ -18,8 +18,8 @@ from calllogs.callbacks import actions, presentation
 from calllogs.callbacks.permissions import ACT, DESK, VIEW
 from calllogs.models import CallbackEntry, CallLog, MissedCaller
 from calllogs.models.call import STATUS_LOOK
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.phone import format_national
 
 MOST = 100
@@ -69,7 +69,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "most": MOST,
         "desk": reverse(f"admin:{DESK}"),
     }
-    trail.record(
+    audit_log.record(
         Action.SAW_CALL,
         request=request,
         what=_("Missed callers"),

@@ -28,8 +28,8 @@ from calllogs.callbacks.permissions import ACT, DESK, VIEW
 from calllogs.callbacks.queries import CallbackFilter, Facet
 from calllogs.calls import visible_filter
 from calllogs.models.missed_caller import MissReason
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.phone import format_national
 
 WAITING, OLD, DONE = "waiting", "old", "done"
@@ -179,7 +179,7 @@ def read(request: HttpRequest, asked: QueueParams) -> QueuePage:
 def _record(request: HttpRequest, desk: QueuePage) -> None:
     asked = desk.asked
     filters = [str(getattr(asked, name)) for name in FILTERS if name != "mine" and getattr(asked, name)]
-    trail.record(
+    audit_log.record(
         Action.SAW_LIST,
         request=request,
         what=", ".join([str(_("Missed callers")), str(SHOWN[asked.show]), *filters]),

@@ -23,8 +23,8 @@ from calllogs.models import CallLog
 from calllogs.models.call import STATUS_LOOK
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG
 from calllogs.recordings import admin
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.phone import format_national
 from settings_sync.models import Agent
 
@@ -124,10 +124,10 @@ def page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: str = "
             call, user, sight, with_listenings=user.has_perm("calllogs.view_listening")
         ),
     }
-    trail.record(
+    audit_log.record(
         Action.SAW_CALL,
         request=request,
-        subject=trail.subject_of(call),
+        subject=audit_log.subject_of(call),
         callers=[call.caller],
         what=call.call_id,
     )

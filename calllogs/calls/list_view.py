@@ -24,8 +24,8 @@ from calllogs.calls.count_estimates import Count
 from calllogs.calls.filters import PERIODS, CallFilter, from_query
 from calllogs.calls.pagination import Page, PageCursor
 from calllogs.formatting import clock_text
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.query_timeout import retry_if_cancelled
 from settings_sync.models import Agent
 
@@ -56,7 +56,7 @@ class CallList:
             **(extra_context or {}),
         }
         seen = context["seen"]
-        trail.record(
+        audit_log.record(
             Action.SAW_LIST,
             request=request,
             what=context["seen_words"],

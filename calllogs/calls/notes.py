@@ -19,8 +19,8 @@ from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.formatting import to_the_second
 from calllogs.models import CallLog, CallNote, CallTag, Listening
 from calllogs.models.note import LONGEST_NOTE, LONGEST_TAG, by
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 
 ADD_NOTE, ADD_TAG = "calllogs.add_callnote", "calllogs.add_calltag"
 SHOWN_LISTENINGS, SUGGESTED = 5, 20
@@ -163,12 +163,12 @@ def _log(request: HttpRequest, call: CallLog, words: str) -> None:
 
 def _record(action: Action, request: HttpRequest, call: CallLog, remark: CallNote | CallTag) -> None:
     """A note's text is not kept: it may tell more of the caller than the trail should hold for years."""
-    word = getattr(remark, "word", trail.HIDDEN)
-    trail.record(
+    word = getattr(remark, "word", audit_log.HIDDEN)
+    audit_log.record(
         action,
         request=request,
         what=f"{remark._meta.verbose_name}, {call.call_id}",
-        subject=trail.subject_of(call),
+        subject=audit_log.subject_of(call),
         callers=[call.caller],
         changes={str(remark._meta.verbose_name): [word, None] if action == Action.DELETED else [None, word]},
     )

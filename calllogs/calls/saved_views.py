@@ -17,8 +17,8 @@ from calllogs.calls import columns as list_columns
 from calllogs.calls import visible_filter
 from calllogs.calls.filters import CallFilter, from_query
 from calllogs.models import SavedView
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 
 LONGEST_NAME = 60
 MOST = 50  # of one person
@@ -75,9 +75,9 @@ def _done(request: HttpRequest) -> tuple[str, bool]:
     if view is None:
         return _("This view is not there any more. Nothing was changed."), False
     if do == "delete":
-        subject = trail.subject_of(view)
+        subject = audit_log.subject_of(view)
         view.delete()
-        trail.record(
+        audit_log.record(
             Action.DELETED,
             request=request,
             what=_named(view),
@@ -107,11 +107,11 @@ def _saved(request: HttpRequest, name: str) -> tuple[str, bool]:
         return _("Not saved: you have %(n)d views already. Delete one first.") % {"n": MOST}, False
     values = {"query": _clean(request.POST.get("query", "")), "shared": "shared" in request.POST}
     view, is_new = SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults=values)
-    trail.record(
+    audit_log.record(
         Action.ADDED if is_new else Action.CHANGED,
         request=request,
         what=_named(view),
-        subject=trail.subject_of(view),
+        subject=audit_log.subject_of(view),
         changes={field: [getattr(before, field, None), value] for field, value in values.items()},
     )
     words = (
@@ -121,8 +121,12 @@ def _saved(request: HttpRequest, name: str) -> tuple[str, bool]:
 
 
 def _record_change(request: HttpRequest, view: SavedView, changes: dict[str, list[Any]]) -> None:
-    trail.record(
-        Action.CHANGED, request=request, what=_named(view), subject=trail.subject_of(view), changes=changes
+    audit_log.record(
+        Action.CHANGED,
+        request=request,
+        what=_named(view),
+        subject=audit_log.subject_of(view),
+        changes=changes,
     )
 
 

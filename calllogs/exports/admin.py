@@ -28,8 +28,8 @@ from calllogs.exports.views import MAY, headers
 from calllogs.formatting import to_the_second
 from calllogs.models import Export
 from calllogs.models.export import STATE_LOOK
-from ivrportal.audit import model_admin, trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log, model_admin
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins, admin_theme
 
 
@@ -40,11 +40,11 @@ def is_own(request: HttpRequest, export: Export) -> bool:
 
 
 def _record(action: Action, request: HttpRequest, export: Export, **facts: Any) -> None:
-    trail.record(
+    audit_log.record(
         action,
         request=request,
         what=f"{export.words}, {export.get_file_format_display()}",
-        subject=trail.subject_of(export),
+        subject=audit_log.subject_of(export),
         count=export.rows if action == Action.FETCHED else None,
         **facts,
     )

@@ -14,8 +14,8 @@ from calllogs.calls.filters import CallFilter
 from calllogs.exports import tasks
 from calllogs.models import Export
 from calllogs.models.export import scope_of
-from ivrportal.audit import trail
-from ivrportal.audit.trail import COMMAND_LINE, Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import COMMAND_LINE, Action
 
 DOWNLOAD = "calllogs.download_recording"
 _HIDES = ["", Export.Hides.RECORDINGS, Export.Hides.NUMBERS]  # each hides what those before it hide, and more
@@ -61,12 +61,12 @@ class ExportRequest:
                 state=state,
                 **more,
             )
-            trail.record(
+            audit_log.record(
                 Action.EXPORTED,
                 request=self.request,
                 person=self.user or COMMAND_LINE,
                 what=f"{export.words}, {export.get_file_format_display()}, {export.get_way_display()}",
-                subject=trail.subject_of(export),
+                subject=audit_log.subject_of(export),
                 count=export.rows_expected,
             )
         return export

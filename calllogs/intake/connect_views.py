@@ -29,8 +29,8 @@ from calllogs.intake.push_fields import caller_of
 from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.provider_fields import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.network import client_address
 from ivrportal.common.phone import mask
 
@@ -172,7 +172,7 @@ def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
     _require(request, "calllogs.change_pushkey")
     call_id = f"{TEST_PREFIX}{uuid4().hex[:12]}"
     push = receive(_test_query(call_id).encode(), client_address(request.META))
-    trail.record(
+    audit_log.record(
         Action.ADDED, request=request, what=f"Test push {call_id}"
     )  # the writer's transaction is its own
     kept = group_commit.submit(push, push_auth.OWN)

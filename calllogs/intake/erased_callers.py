@@ -14,7 +14,7 @@ from django.conf import settings
 from calllogs.intake import parser
 from calllogs.intake.envelope import ParsedPush, as_bytes
 from calllogs.models import CallLog, Erasure
-from ivrportal.audit.trail import digests_of
+from ivrportal.audit.audit_log import digests_of
 
 PREFIX = "erased-"
 

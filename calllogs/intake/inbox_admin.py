@@ -27,8 +27,8 @@ from calllogs.intake.push_fields import Field, caller_of, fields_of
 from calllogs.intake.replay import replay
 from calllogs.models import Push
 from calllogs.provider_fields import BLANKS
-from ivrportal.audit import model_admin, trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log, model_admin
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins, admin_theme, pagination
 from ivrportal.common.phone import mask, to_e164
 
@@ -84,7 +84,7 @@ class PushAdmin(
         listed = (getattr(response, "context_data", None) or {}).get("cl")
         if listed is not None:
             filters = request.GET.dict()
-            trail.record(
+            audit_log.record(
                 Action.SAW_LIST,
                 request=request,
                 what=", ".join([str(listed.opts.verbose_name_plural), *map("=".join, filters.items())]),
@@ -141,11 +141,11 @@ class PushAdmin(
             "may_mend": is_unusable and self.has_mend_permission(request),
         }
         number = _number_of(push)
-        trail.record(
+        audit_log.record(
             Action.SAW_CALL,
             request=request,
             what=str(context["title"]),
-            subject=trail.subject_of(push),
+            subject=audit_log.subject_of(push),
             callers=[to_e164(number) or number],
         )
         return super().render_change_form(request, context, **kwargs)
@@ -200,11 +200,11 @@ class PushAdmin(
         changes = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
         if "caller" in changes:  # also one that is too short to be known as a number
             changes["caller"] = [mask(value) for value in changes["caller"]]
-        trail.record(
+        audit_log.record(
             Action.MENDED if changes else Action.REPLAYED,
             request=request,
             what=str(push),
-            subject=trail.subject_of(push),
+            subject=audit_log.subject_of(push),
             count=1,
             changes=changes,
         )
@@ -227,7 +227,7 @@ class PushAdmin(
         if ids:
             # Before: a replay is no one transaction, so that it never holds up a push.
             reason = request.POST.get("reason", "") or request.GET.get("reason", "")
-            trail.record(
+            audit_log.record(
                 Action.REPLAYED, request=request, what=reason or "all", count=min(len(ids), MOST_REPLAYED)
             )
         usable, unusable = self._replay(request, ids[:MOST_REPLAYED])

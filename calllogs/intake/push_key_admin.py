@@ -25,7 +25,7 @@ from calllogs.intake import connect_views
 from calllogs.intake.labels import use_words
 from calllogs.models import PushKey
 from ivrportal.audit import model_admin
-from ivrportal.audit.trail import Action
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_theme
 
 RECENT = dt.timedelta(days=1)

@@ -7,8 +7,8 @@ from django.http import QueryDict
 
 from calllogs.calls import filters
 from calllogs.models import CallLog, Export
+from ivrportal.audit.audit_log import digests_of
 from ivrportal.audit.models import AuditEntry
-from ivrportal.audit.trail import digests_of
 
 MOST_ENTRIES = 500
 MOST_EXPORTS = 300

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from calllogs.access.visibility import visibility_for
 from calllogs.models import CallLog
 from calllogs.privacy import access_report
-from ivrportal.audit import trail
+from ivrportal.audit import audit_log
 from ivrportal.common.phone import mask, mask_numbers, to_e164
 
 MAY = "calllogs.see_who_saw"
@@ -60,8 +60,8 @@ def page(request: HttpRequest) -> HttpResponse:
 def _seen(request: HttpRequest, number: str) -> dict[str, Any]:
     """Read first, recorded before it is shown."""
     seen = access_report.seen_by(number)
-    trail.record(
-        trail.Action.ASKED_WHO,
+    audit_log.record(
+        audit_log.Action.ASKED_WHO,
         request=request,
         what=_("who saw the caller %(number)s") % {"number": mask(number)},
         callers=[number],

@@ -20,7 +20,7 @@ from calllogs import change_feed
 from calllogs.models import Erasure, ErasureProgress, Push
 from calllogs.privacy import anonymise, file_erasure, table_scan
 from calllogs.privacy.number_patterns import pattern_of
-from ivrportal.audit.trail import digest_of
+from ivrportal.audit.audit_log import digest_of
 from ivrportal.common.database_clock import database_now
 from ivrportal.common.phone import mask
 

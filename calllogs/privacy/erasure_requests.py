@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from calllogs.models import CallbackEntry, CallLog, Erasure, Export, Push, Recording, Rollup
 from calllogs.privacy import erasure_jobs, tasks
 from calllogs.privacy.number_patterns import pattern_of
-from ivrportal.audit import trail
-from ivrportal.audit.trail import COMMAND_LINE
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import COMMAND_LINE
 from ivrportal.common.phone import mask, to_e164
 from settings_sync.models import Agent
 
@@ -68,8 +68,8 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
         with transaction.atomic():
             who = user.get_username() if user else COMMAND_LINE
             erasure = erasure_jobs.begin(number, user=user, who=who)
-            trail.record(
-                trail.Action.ERASED,
+            audit_log.record(
+                audit_log.Action.ERASED,
                 request=request,
                 person=None if request else COMMAND_LINE,
                 what=_("everything about the caller %(number)s") % {"number": mask(number)},
@@ -80,6 +80,6 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
             transaction.on_commit(lambda: tasks.enqueue_erasure(erasure.pk), robust=True)
             return erasure, True
     except IntegrityError:
-        first = Erasure.objects.under_way().filter(digest__in=trail.digests_of(number)).first()
+        first = Erasure.objects.under_way().filter(digest__in=audit_log.digests_of(number)).first()
         # It may have ended in this very moment: then there is room for a new one.
         return (first, False) if first else ask(number, request=request)

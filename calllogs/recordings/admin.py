@@ -28,8 +28,8 @@ from calllogs.recordings.cache import digest_of
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.http_ranges import ByteRange, wish_of
 from calllogs.recordings.messages import words_of
-from ivrportal.audit import model_admin, trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log, model_admin
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins, admin_theme, pagination
 
 LISTEN, DOWNLOAD = "calllogs.listen_recording", "calllogs.download_recording"
@@ -113,11 +113,11 @@ def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
         is_name = len(name) <= _PLAY_LENGTH and name.isascii() and name.isalnum()
         with transaction.atomic():
             if Listening.objects.note(call, user=request.user, play=name if is_name else ""):
-                trail.record(
+                audit_log.record(
                     Action.LISTENED,
                     request=request,
                     what=call.call_id,
-                    subject=trail.subject_of(call),
+                    subject=audit_log.subject_of(call),
                     callers=[call.caller],
                 )
     return response
@@ -137,8 +137,8 @@ def _download(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     del response["Accept-Ranges"]
     if request.method == "GET":
         at = date_format(timezone.localtime(call.started_at), "j M Y, H:i:s")
-        trail.record(
-            trail.Action.DOWNLOADED,
+        audit_log.record(
+            audit_log.Action.DOWNLOADED,
             request=request,
             what=_("the recording of the call of %(time)s") % {"time": at},
             subject=f"calllogs.calllog:{call.pk}",

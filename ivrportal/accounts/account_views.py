@@ -25,8 +25,8 @@ from ivrportal.accounts import (
     second_factor,
     session_limits,
 )
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_theme
 
 ACCOUNT = "admin:account"
@@ -90,7 +90,7 @@ def change_password(request: HttpRequest, change: Callable[[HttpRequest], HttpRe
         return login_throttle.refuse(request, name)
     response = change(request)
     if response.status_code == 302:
-        trail.record(Action.PASSWORD, request=request, what="own password")
+        audit_log.record(Action.PASSWORD, request=request, what="own password")
     elif (
         isinstance(response, TemplateResponse)
         and "old_password" in (response.context_data or {})["form"].errors

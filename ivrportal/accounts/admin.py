@@ -25,7 +25,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from ivrportal.accounts import login_throttle, permission_labels, role_rules, roles, second_factor
 from ivrportal.accounts.user_forms import NewPersonForm, PersonForm
 from ivrportal.audit import model_admin
-from ivrportal.audit.trail import Action
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins, admin_theme
 
 # What the form itself puts on record, with its old and new values.

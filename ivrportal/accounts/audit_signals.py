@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib.auth import signals
 from django.http import HttpRequest
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 
 LONGEST_NAME = 150
 
@@ -21,16 +21,16 @@ def connect() -> None:
 
 
 def _signed_in(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
-    trail.record(Action.SIGNED_IN, request=request, person=user, subject=trail.subject_of(user))
+    audit_log.record(Action.SIGNED_IN, request=request, person=user, subject=audit_log.subject_of(user))
 
 
 def _signed_out(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
     if user is not None:  # nobody was signed in
-        trail.record(Action.SIGNED_OUT, request=request, person=user, subject=trail.subject_of(user))
+        audit_log.record(Action.SIGNED_OUT, request=request, person=user, subject=audit_log.subject_of(user))
 
 
 def _failed(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
     """The typed name is whatever somebody typed. Of the rest nothing is kept."""
     name = credentials.get("username")
     person = name[:LONGEST_NAME] if isinstance(name, str) else ""
-    trail.record(Action.SIGN_IN_FAILED, request=request, person=person)
+    audit_log.record(Action.SIGN_IN_FAILED, request=request, person=person)

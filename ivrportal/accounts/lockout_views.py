@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ivrportal.accounts import login_throttle
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 
 MAY = "auth.change_user"
 
@@ -41,7 +41,7 @@ def lift(request: HttpRequest) -> HttpResponse:
     username, address = request.POST.get("username", "")[:150], request.POST.get("address", "")[:45]
     if login_throttle.lift(username=username, address=address):
         what = f"lifted: {username or 'every account'} from {address or 'every address'}"
-        trail.record(Action.LOCKED, request=request, what=what)
+        audit_log.record(Action.LOCKED, request=request, what=what)
         messages.success(request, _("The lock is lifted: signing in can be tried again at once."))
     else:
         messages.info(request, _("There was no lock any more."))

@@ -24,8 +24,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.network import client_address
 
 ADDRESS_LIMIT = 40
@@ -105,7 +105,7 @@ def refuse(request: HttpRequest, username: str) -> HttpResponse:
 def note_lock(request: HttpRequest, username: str, **_told: Any) -> None:
     """On record once, when it begins: axes tells of every further try as well."""
     if getattr(request, "axes_failures_since_start", None) is not None:
-        trail.record(Action.LOCKED, request=request, person=username or "")
+        audit_log.record(Action.LOCKED, request=request, person=username or "")
 
 
 def locked_page(request: HttpRequest, _response: Any, credentials: dict[str, Any] | None) -> HttpResponse:

@@ -15,8 +15,8 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathFillImage
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.models import RecoveryCode
 
 CODES = 10
@@ -124,11 +124,11 @@ def note_recovery(request: HttpRequest, person: User) -> int:
 
 def _note(request: HttpRequest | None, person: User, what: str) -> None:
     """In the name of who is signed in; at the second step that is the person; on a command line, nobody."""
-    who: Any = trail.SYSTEM
+    who: Any = audit_log.SYSTEM
     if request is not None:
         who = request.user if request.user.is_authenticated else person
     subject = f"auth.user:{person.pk}"
-    trail.record(
+    audit_log.record(
         Action.SECOND_FACTOR,
         request=request,
         person=who,

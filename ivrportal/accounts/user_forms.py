@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 from calllogs.access.visibility import visibility_for
 from calllogs.models import DepartmentLimit
 from ivrportal.accounts import role_rules, roles
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_theme
 from settings_sync.models import Agent
 
@@ -102,7 +102,7 @@ class RolesForm(forms.ModelForm):
         for field in {"is_superuser", "is_active"} & set(self.changed_data):
             changes[field] = [bool(self.initial.get(field)), bool(self.cleaned_data[field])]
         if changes:
-            trail.record(
+            audit_log.record(
                 Action.ROLES,
                 request=request,
                 what=person.get_username(),

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ivrportal.audit import export, model_admin
+from ivrportal.audit.audit_log import COMMAND_LINE, SYSTEM, Action
 from ivrportal.audit.models import AuditEntry
-from ivrportal.audit.trail import COMMAND_LINE, SYSTEM, Action
 from ivrportal.common import admin_mixins, admin_theme, pagination
 
 MOST_FOUND = 1000  # by a search, newest first; an export has all

@@ -15,9 +15,9 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from ivrportal.audit import trail
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.audit.models import AuditEntry
-from ivrportal.audit.trail import Action
 from ivrportal.common.spreadsheet import safe
 
 EXPORT = "settings_sync.export_auditentry"
@@ -47,7 +47,7 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponseBase:
     # Without what comes meanwhile.
     entries = entries.order_by("-number").filter(number__lte=AuditEntry.objects.last_number())
     filters = ", ".join(f"{name}={value}" for name, value in request.GET.items() if value)
-    trail.record(
+    audit_log.record(
         Action.EXPORTED, request=request, what=f"audit trail: {filters or 'all'}", count=entries.count()
     )
     name = f"audit-trail-{timezone.localtime():%Y-%m-%d-%H%M}.csv"

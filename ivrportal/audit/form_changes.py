@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.forms import ModelChoiceField, ModelMultipleChoiceField
 from django.forms.widgets import PasswordInput
 
-from ivrportal.audit.trail import HIDDEN
+from ivrportal.audit.audit_log import HIDDEN
 
 Changes = dict[str, list[Any]]
 

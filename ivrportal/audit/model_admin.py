@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from ivrportal.audit import form_changes, trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log, form_changes
+from ivrportal.audit.audit_log import Action
 from ivrportal.common.admin_theme import ThemedModelAdmin
 
 
@@ -52,9 +52,9 @@ class ModelAdmin(ThemedModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         with transaction.atomic():
-            subject, name, lost = trail.subject_of(obj), _name_of(obj), form_changes.of_deletion([obj])
+            subject, name, lost = audit_log.subject_of(obj), _name_of(obj), form_changes.of_deletion([obj])
             super().delete_model(request, obj)
-            trail.record(
+            audit_log.record(
                 Action.DELETED, request=request, what=name, subject=subject, changes=lost,
                 are_our_numbers=self.are_our_numbers,
             )  # fmt: skip
@@ -65,10 +65,10 @@ class ModelAdmin(ThemedModelAdmin):
             records = list(queryset)
             lost, subjects = (
                 form_changes.of_deletion(records),
-                [trail.subject_of(record) for record in records],
+                [audit_log.subject_of(record) for record in records],
             )
             super().delete_queryset(request, queryset)
-            trail.record(
+            audit_log.record(
                 Action.DELETED, request=request, what=", ".join(map(_name_of, records)),
                 subject=subjects[0] if len(subjects) == 1 else "", count=len(records), changes=lost,
                 are_our_numbers=self.are_our_numbers,
@@ -87,8 +87,8 @@ class ModelAdmin(ThemedModelAdmin):
         if changes is None:
             changes = getattr(request, "audit_changes", None)
         request.audit_changes = None  # type: ignore[attr-defined]  # one record's are not the next one's
-        trail.record(
-            action, request=request, subject=trail.subject_of(obj), count=count, changes=changes,
+        audit_log.record(
+            action, request=request, subject=audit_log.subject_of(obj), count=count, changes=changes,
             what=f"{_name_of(obj)}: {message}" if isinstance(message, str) else _name_of(obj),
             are_our_numbers=self.are_our_numbers,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The audit trail: what a person did or saw, from where, and when. Written by `ivrportal.audit.trail` alone."""
+"""The audit trail: what a person did or saw, from where, and when. Written by `ivrportal.audit.audit_log` alone."""
 
 from django.db import connection, models
 from django.db.models import Q

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Agent, Circuit
@@ -57,11 +57,11 @@ def switch(
         addresses = [setting_address.agent_address(agent.number) for agent in changed]
         service.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
         if changed:
-            trail.record(
+            audit_log.record(
                 Action.CHANGED,
                 request=request,
                 what=", ".join(agent.name for agent in changed),
-                subject=trail.subject_of(changed[0]) if len(changed) == 1 else "",
+                subject=audit_log.subject_of(changed[0]) if len(changed) == 1 else "",
                 count=len(changed),
                 changes={
                     f"agent {agent.pk} {agent.name}": [before[agent.pk], _standing(agent)]

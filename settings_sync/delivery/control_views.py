@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from ivrportal.audit.trail import Action
+from ivrportal.audit.audit_log import Action
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import detail, overview, record_lookup, service
 from settings_sync.models import Circuit, ProviderSetting

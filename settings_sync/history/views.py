@@ -17,8 +17,8 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from settings_sync import coverage
 from settings_sync.delivery import account_status
 from settings_sync.history import change_log, delivery_status
@@ -154,11 +154,11 @@ def undo(request: HttpRequest, site: Any, *, kind: str, history_id: int) -> Http
 
 def _record_put_back(request: HttpRequest, plan: history_undo.UndoPlan) -> None:
     change = plan.change
-    trail.record(
+    audit_log.record(
         Action.ADDED if plan.is_new else Action.CHANGED,
         request=request,
         what=f"{change.kind.label} {change_log.title(change.kind, change.row)}: {ChangeReason.UNDO}",
-        subject=trail.subject_of(plan.record),
+        subject=audit_log.subject_of(plan.record),
         changes={str(what): [old or None, new] for what, old, new in plan.lines},
         are_our_numbers=True,
     )

@@ -15,8 +15,8 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from settings_sync.holidays import csv_files, ical_files
 from settings_sync.holidays.import_views import LIST, context_of
 from settings_sync.models import CalendarFeed, Holiday
@@ -33,7 +33,7 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     holidays = list(Holiday.objects.order_by("date").values_list("date", "name"))
     # On record, as everything that leaves the house is: who, when, what.
-    trail.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
+    audit_log.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
     text = csv_files.write_csv(holidays)
     return _csv(text, f"holidays-{timezone.localdate()}.csv")
 

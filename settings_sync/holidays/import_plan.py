@@ -13,8 +13,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.holidays import import_messages, india
@@ -101,7 +101,7 @@ def save(plan: Plan, *, request: HttpRequest, reason: str) -> bool:
                 who.pk, Holiday.objects.filter(date__in=dates), ADDITION, change_message=reason
             )
             service.record([setting_address.holiday_address(date) for date in dates], trigger="import")
-            trail.record(
+            audit_log.record(
                 Action.ADDED,
                 request=request,
                 what=reason,

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from simple_history.utils import bulk_create_with_history
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Circuit, Holiday, OfficeHours
@@ -113,7 +113,7 @@ def _make(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
     LogEntry.objects.log_actions(request.user.pk or 0, holidays, ADDITION, [{"added": {}}])
     service.record([setting_address.holiday_address(date) for date in dates], trigger="bulk")
     if dates:
-        trail.record(
+        audit_log.record(
             Action.ADDED,
             request=request,
             what=", ".join(map(str, holidays)),

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from ivrportal.audit import form_changes, trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log, form_changes
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_theme
 from settings_sync import setting_address
 from settings_sync.delivery import badges, service
@@ -228,10 +228,10 @@ def cancel(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespon
     with transaction.atomic():
         other = get_object_or_404(OtherHours, pk=object_id)
         model_admin.log_deletions(request, [other])
-        subject, lost = trail.subject_of(other), form_changes.of_deletion([other])
+        subject, lost = audit_log.subject_of(other), form_changes.of_deletion([other])
         other.delete()
         service.record([_address(other)], trigger="delete")
-        trail.record(Action.DELETED, request=request, what=_name(other), subject=subject, changes=lost)
+        audit_log.record(Action.DELETED, request=request, what=_name(other), subject=subject, changes=lost)
     messages.success(
         request,
         _("Cancelled: %(day)s has its usual hours again.")

@@ -27,7 +27,7 @@ from calllogs.models import (
 )
 from calllogs.models.export import scope_of
 from ivrportal.accounts import roles
-from ivrportal.audit import trail
+from ivrportal.audit import audit_log
 from settings_sync.models import (
     Agent,
     Attempt,
@@ -147,7 +147,7 @@ def _of_the_office(users: dict[str, User]) -> dict[str, Any]:
         "calllogs.pushkey": PushKey.objects.get().pk,
         "settings_sync.agent": agent.pk,
         "settings_sync.attempt": attempt.pk,
-        "settings_sync.auditentry": trail.record(trail.Action.SIGNED_IN, person=boss),
+        "settings_sync.auditentry": audit_log.record(audit_log.Action.SIGNED_IN, person=boss),
         "settings_sync.calendarfeed": feed.pk,
         "settings_sync.holiday": Holiday.objects.create(date=tomorrow, name="Puja").pk,
         "settings_sync.officehours": OfficeHours.objects.create(

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
 from calllogs.models import PushKey
-from ivrportal.audit import trail
-from ivrportal.audit.trail import COMMAND_LINE, Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import COMMAND_LINE, Action
 
 
 class Command(BaseCommand):
@@ -21,8 +21,8 @@ class Command(BaseCommand):
             with transaction.atomic():
                 key = PushKey.make(options["name"])
                 made = PushKey.objects.get(name=options["name"])
-                trail.record(
-                    Action.KEY_MADE, person=COMMAND_LINE, what=made.name, subject=trail.subject_of(made)
+                audit_log.record(
+                    Action.KEY_MADE, person=COMMAND_LINE, what=made.name, subject=audit_log.subject_of(made)
                 )
         except IntegrityError as error:
             raise CommandError("A key of this name exists. Choose another name.") from error

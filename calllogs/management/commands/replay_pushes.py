@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from calllogs.intake.replay import replay
 from calllogs.models import Push
-from ivrportal.audit import trail
-from ivrportal.audit.trail import COMMAND_LINE, Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import COMMAND_LINE, Action
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reason = options["reason"]
         # Before: a replay is no one transaction, so that it never holds up a push.
-        trail.record(Action.REPLAYED, person=COMMAND_LINE, what=reason or "all")
+        audit_log.record(Action.REPLAYED, person=COMMAND_LINE, what=reason or "all")
         usable, unusable = replay(reason=reason)
         self.stdout.write(f"{usable} became calls, {unusable} still not usable")
         if reason and not usable + unusable:

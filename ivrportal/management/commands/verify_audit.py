@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import COMMAND_LINE, Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import COMMAND_LINE, Action
 
 
 class Command(BaseCommand):
@@ -26,12 +26,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Every run is itself an entry, with what it found: the screen tells when the last one was."""
-        number, digest, broken = trail.verify(expected=dict(map(_expected, options["expect"])))
+        number, digest, broken = audit_log.verify(expected=dict(map(_expected, options["expect"])))
         if broken is not None:
             words = f"entry {broken.number} does not hold: {broken.why}"
-            trail.record(Action.VERIFIED, person=COMMAND_LINE, what=words, count=number)
+            audit_log.record(Action.VERIFIED, person=COMMAND_LINE, what=words, count=number)
             raise CommandError(f"{words[0].upper()}{words[1:]}. The {number} entries before it hold.")
-        trail.record(Action.VERIFIED, person=COMMAND_LINE, count=number)
+        audit_log.record(Action.VERIFIED, person=COMMAND_LINE, count=number)
         self.stdout.write(f"{number} entries hold; keep this elsewhere: {number}:{digest}")
 
 

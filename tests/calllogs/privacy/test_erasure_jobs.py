@@ -41,7 +41,7 @@ from calllogs.privacy.erasure_requests import Refused, ask, number_of
 from calllogs.privacy.number_patterns import is_in, pattern_of, without
 from calllogs.recordings import archive, cache
 from ivrportal.accounts import roles
-from ivrportal.audit import trail
+from ivrportal.audit import audit_log
 from settings_sync.models import Agent, AuditEntry
 from tests.rows import make
 
@@ -137,14 +137,14 @@ def test_the_number_is_nowhere_in_any_table_afterwards(client_for):
     done = plant_everywhere()
     assert len(done) > 30
     assert {found.rpartition(".")[0] for found in holders()} >= {model._meta.label for model in done}
-    trail.record(trail.Action.SAW_CALL, person="asha", callers=[CANARY])
+    audit_log.record(audit_log.Action.SAW_CALL, person="asha", callers=[CANARY])
     erasure = erase()
     assert erasure.state == Erasure.State.DONE
     assert holders() == []
     assert client.get("/admin/").status_code == 302  # the session that held it is over
     # What stays: calls of nobody, other people's calls, and a digest for the question who saw it.
     assert set(CallLog.objects.values_list("caller", flat=True)) >= {"", OTHER}
-    assert AuditEntry.objects.about_caller(trail.digests_of(CANARY)).count() == 2
+    assert AuditEntry.objects.about_caller(audit_log.digests_of(CANARY)).count() == 2
     assert erasure.counts["calls"] >= 3
     assert erasure.counts["notes"] >= 1
 

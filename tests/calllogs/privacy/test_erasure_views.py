@@ -10,7 +10,7 @@ from django.utils import timezone
 from calllogs.models import CallLog, Erasure, Export
 from calllogs.privacy import erasure_jobs
 from ivrportal.accounts.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
-from ivrportal.audit import trail
+from ivrportal.audit import audit_log
 from settings_sync.models import Agent, AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -120,15 +120,15 @@ def test_an_agents_number_is_refused_in_a_sentence(client_for):
 
 
 def test_who_saw_a_number_is_told_and_the_question_is_recorded(client_for, call):
-    trail.record(trail.Action.SAW_CALL, person="asha", what="a call's page", callers=[NUMBER])
-    trail.record(trail.Action.SAW_CALL, person="other-person", callers=[OTHER])
+    audit_log.record(audit_log.Action.SAW_CALL, person="asha", what="a call's page", callers=[NUMBER])
+    audit_log.record(audit_log.Action.SAW_CALL, person="other-person", callers=[OTHER])
     client = client_for(ADMINISTRATORS)
     page = client.post(WHO, {"number": "098123 77889"}).content.decode()
     assert "asha" in page
     assert "other-person" not in page
     entry = AuditEntry.objects.get(action="ASKED_WHO")
     assert entry.person == "administrators"
-    assert entry in AuditEntry.objects.about_caller(trail.digests_of(NUMBER))
+    assert entry in AuditEntry.objects.about_caller(audit_log.digests_of(NUMBER))
 
 
 def test_it_tells_the_exports_that_must_have_held_a_call(client_for, call):
@@ -171,7 +171,7 @@ def test_others_do_not_ask(client_for, call, role):
 
 
 def test_the_answer_outlives_the_erasure(client_for, call):
-    trail.record(trail.Action.SAW_CALL, person="asha", callers=[NUMBER])
+    audit_log.record(audit_log.Action.SAW_CALL, person="asha", callers=[NUMBER])
     client = client_for(ADMINISTRATORS)
     client.post(ERASE, {"number": NUMBER, "sure": "yes"})
     erasure_jobs.run(Erasure.objects.get().pk)

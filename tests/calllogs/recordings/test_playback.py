@@ -16,7 +16,7 @@ from calllogs.recordings import archive, cache, playback
 from calllogs.recordings.errors import Cause
 from calllogs.recordings.messages import WORDS, words_of
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
-from ivrportal.audit import trail
+from ivrportal.audit import audit_log
 from ivrportal.devserver.embedded_broker import free_port
 from settings_sync.models import AuditEntry
 from settings_sync.simulator import Simulator
@@ -449,7 +449,7 @@ def test_a_download_is_a_right_of_its_own_and_on_record(client_for):
     assert reply["Content-Disposition"] == f'attachment; filename="{name}"'
     entry = AuditEntry.objects.get(action="DOWNLOADED")
     assert (entry.person, entry.subject) == ("supervisors", f"calllogs.calllog:{call.pk}")
-    assert entry.callers == [trail.digest_of("+919812345210")]
+    assert entry.callers == [audit_log.digest_of("+919812345210")]
     page = f"/admin/calllogs/calllog/{call.pk}/change/"
     assert "?download=1" in supervisor.get(page).text
     assert "?download=1" not in manager.get(page).text

@@ -29,7 +29,7 @@ from calllogs.models import (
     PushKey,
     Report,
 )  # fmt: skip
-from ivrportal.audit.trail import Action
+from ivrportal.audit.audit_log import Action
 from settings_sync.delivery import service
 from settings_sync.models import Agent, CalendarFeed, Holiday, OfficeHours, OtherHours, ProviderSetting
 from settings_sync.models.provider_setting import State

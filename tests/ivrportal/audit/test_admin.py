@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from ivrportal.accounts.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
 from ivrportal.audit import admin as screen
-from ivrportal.audit import export, trail
+from ivrportal.audit import audit_log, export
 from ivrportal.audit import models as entries
-from ivrportal.audit.trail import Action
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import pagination
 from settings_sync.models import AuditEntry
-from tests.ivrportal.audit.test_trail import _raw as tamper
+from tests.ivrportal.audit.test_audit_log import _raw as tamper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TRAIL = "/admin/settings_sync/auditentry/"
@@ -29,7 +29,7 @@ def auditor(client_for):
 
 
 def written(person, action=Action.SAW_LIST, what="all calls", **facts):
-    trail.record(action, person=person, what=what, **facts)
+    audit_log.record(action, person=person, what=what, **facts)
 
 
 def listed(page):
@@ -67,7 +67,7 @@ def test_the_newest_entry_comes_first(auditor):
 )
 def test_the_trail_is_narrowed_by_person_deed_days_and_search(auditor, monkeypatch, query, found):
     # Before midnight in India: a day is one of the portal's zone.
-    monkeypatch.setattr(trail.timezone, "now", lambda: dt.datetime(2026, 11, 8, 18, 29, tzinfo=dt.UTC))
+    monkeypatch.setattr(audit_log.timezone, "now", lambda: dt.datetime(2026, 11, 8, 18, 29, tzinfo=dt.UTC))
     written("old", Action.SIGNED_OUT, "")
     monkeypatch.undo()
     written("asha")
@@ -78,7 +78,7 @@ def test_the_trail_is_narrowed_by_person_deed_days_and_search(auditor, monkeypat
 
 def test_an_entry_shows_its_changes_old_and_new(auditor):
     number = "+919812300001"
-    trail.record(
+    audit_log.record(
         Action.CHANGED, person="asha", what="agent Ravi", subject="settings_sync.agent:7", callers=[number],
         changes={"opens_at": ["09:00", "<b>09:30</b>"], "off_until": [None, "x"]},
     )  # fmt: skip

@@ -11,8 +11,8 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from calllogs.models import CallLog, Export, Push, PushKey
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins
 from settings_sync.models import AuditEntry, Holiday
 from tests.conftest import PASSWORD
@@ -146,7 +146,7 @@ def test_a_deed_leaves_exactly_one_entry_that_names_person_address_and_scope(wor
     assert "98123 45678" not in kept
     assert PASSWORD not in kept
     assert "another correct horse" not in kept
-    assert trail.verify()[2] is None
+    assert audit_log.verify()[2] is None
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_what_is_not_done_is_not_recorded(world):
 
 def test_a_change_that_cannot_be_recorded_is_not_made(world, monkeypatch):
     world.admin.raise_request_exception = False
-    monkeypatch.setattr(trail, "_insert", lambda *_: False)
+    monkeypatch.setattr(audit_log, "_insert", lambda *_: False)
     assert world.admin.post("/admin/settings_sync/holiday/add/", {"date": SOON}).status_code == 500
     assert not Holiday.objects.exists()
 
@@ -263,7 +263,7 @@ def test_what_tells_of_callers_is_an_entry_that_holds_their_digests(world, seen,
     assert [entry.action for entry in entries] == [action]
     assert what in entries[0].what
     is_shown = "missed/?show=old" not in path
-    found = AuditEntry.objects.about_caller(trail.digests_of(CALLER)).filter(number=entries[0].number)
+    found = AuditEntry.objects.about_caller(audit_log.digests_of(CALLER)).filter(number=entries[0].number)
     assert found.exists() == is_shown
     if action == Action.SAW_LIST:
         assert entries[0].count == len(entries[0].callers) == (1 if is_shown else 0)

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
 
-from ivrportal.audit import trail
-from ivrportal.audit.trail import Action
+from ivrportal.audit import audit_log
+from ivrportal.audit.audit_log import Action
 from settings_sync.models import AuditEntry
 
 NUMBER, OTHER = "+919812300001", "+919812300002"
@@ -25,7 +25,7 @@ def request_of(db):
 
 
 def test_an_entry_names_person_address_and_scope_but_no_whole_number(request_of):
-    trail.record(
+    audit_log.record(
         Action.SAW_LIST,
         request=request_of("asha"),
         what="98123 00001, missed; +919812300002\0",
@@ -39,46 +39,46 @@ def test_an_entry_names_person_address_and_scope_but_no_whole_number(request_of)
     assert entry.changes == {"opens_at": [None, "09:30"]}
     assert len(entry.callers) == 2
     assert "98123" not in str(vars(entry))
-    assert AuditEntry.objects.about_caller(trail.digests_of(NUMBER)).get() == entry
-    assert not AuditEntry.objects.about_caller(trail.digests_of("+919812300003")).exists()
+    assert AuditEntry.objects.about_caller(audit_log.digests_of(NUMBER)).get() == entry
+    assert not AuditEntry.objects.about_caller(audit_log.digests_of("+919812300003")).exists()
 
 
 def test_numbers_of_the_office_may_stay_whole_in_changes(db):
     changes = {f"agent {NUMBER}": ["98123 00001", OTHER]}
-    trail.record(Action.CHANGED, person="asha", changes=changes)
-    trail.record(Action.CHANGED, person="asha", changes=changes, are_our_numbers=True)
+    audit_log.record(Action.CHANGED, person="asha", changes=changes)
+    audit_log.record(Action.CHANGED, person="asha", changes=changes, are_our_numbers=True)
     whole, hidden = AuditEntry.objects.all()
     assert whole.changes == changes
     assert hidden.changes == {"agent ••••01": ["••••01", "••••02"]}
 
 
 def test_an_entry_is_one_statement_whatever_is_remembered(db, django_assert_num_queries, monkeypatch):
-    trail.record(Action.SAW_LIST, person="asha")
+    audit_log.record(Action.SAW_LIST, person="asha")
     with django_assert_num_queries(1):
-        trail.record(Action.SAW_LIST, person="asha")
+        audit_log.record(Action.SAW_LIST, person="asha")
     for remembered in ((1, AuditEntry.objects.last().digest), (2, "not its digest"), (9, "x"), (0, "")):
-        monkeypatch.setattr(trail, "_remembered", remembered)
-        trail.record(Action.SAW_LIST, person="asha")
-    assert trail.verify()[0] == 6
-    assert trail.verify()[2] is None
+        monkeypatch.setattr(audit_log, "_remembered", remembered)
+        audit_log.record(Action.SAW_LIST, person="asha")
+    assert audit_log.verify()[0] == 6
+    assert audit_log.verify()[2] is None
 
 
 def test_an_entry_that_was_rolled_back_leaves_no_gap(transactional_db):
-    trail.record(Action.SAW_LIST, person="asha")
+    audit_log.record(Action.SAW_LIST, person="asha")
     with transaction.atomic():
-        trail.record(Action.CHANGED, person="asha")
+        audit_log.record(Action.CHANGED, person="asha")
         transaction.set_rollback(True)
-    trail.record(Action.SAW_LIST, person="ravi")
-    assert trail.verify()[0] == 2
-    assert trail.verify()[2] is None
+    audit_log.record(Action.SAW_LIST, person="ravi")
+    assert audit_log.verify()[0] == 2
+    assert audit_log.verify()[2] is None
 
 
 def test_a_number_is_found_after_the_secret_key_has_changed(db, settings):
-    trail.record(Action.SAW_CALL, person="asha", callers=[NUMBER])
+    audit_log.record(Action.SAW_CALL, person="asha", callers=[NUMBER])
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret"
-    trail.record(Action.SAW_CALL, person="ravi", callers=[NUMBER])
-    assert AuditEntry.objects.about_caller(trail.digests_of(NUMBER)).count() == 2
-    assert trail.verify()[2] is None
+    audit_log.record(Action.SAW_CALL, person="ravi", callers=[NUMBER])
+    assert AuditEntry.objects.about_caller(audit_log.digests_of(NUMBER)).count() == 2
+    assert audit_log.verify()[2] is None
 
 
 def _raw(sql):
@@ -102,28 +102,28 @@ def _raw(sql):
 )
 def test_tampering_shows(db, tampering, number):
     for name in ("one", "two", "three"):
-        trail.record(Action.SAW_CALL, person=name, callers=[NUMBER])
-    assert trail.verify()[2] is None
+        audit_log.record(Action.SAW_CALL, person=name, callers=[NUMBER])
+    assert audit_log.verify()[2] is None
     _raw(tampering)
-    found = trail.verify()[2]
+    found = audit_log.verify()[2]
     assert found is not None
     assert found.number == number
 
 
 def test_only_a_digest_that_was_noted_elsewhere_shows_a_lost_end(db):
     for name in ("one", "two"):
-        trail.record(Action.SAW_CALL, person=name)
-    last, digest, _ = trail.verify()
+        audit_log.record(Action.SAW_CALL, person=name)
+    last, digest, _ = audit_log.verify()
     _raw("DELETE FROM settings_sync_auditentry WHERE number = 2")
-    assert trail.verify()[2] is None
-    found = trail.verify(expected={last: digest})[2]
+    assert audit_log.verify()[2] is None
+    found = audit_log.verify(expected={last: digest})[2]
     assert found is not None
     assert found.number == 2
 
 
 @pytest.mark.django_db
 def test_postgresql_itself_refuses_to_change_or_delete():
-    trail.record(Action.SIGNED_IN, person="asha")
+    audit_log.record(Action.SIGNED_IN, person="asha")
     if connection.vendor != "postgresql":
         assert AuditEntry.objects.update(what="x") == 1  # SQLite has one owner: whoever has the file
         return
@@ -135,7 +135,7 @@ def test_postgresql_itself_refuses_to_change_or_delete():
 def test_entries_that_come_at_once_have_numbers_without_a_gap(transactional_db):
     def write():
         for _ in range(10):
-            trail.record(Action.SAW_LIST, person=threading.current_thread().name)
+            audit_log.record(Action.SAW_LIST, person=threading.current_thread().name)
         connection.close()
 
     threads = [threading.Thread(target=write) for _ in range(4)]
@@ -143,5 +143,5 @@ def test_entries_that_come_at_once_have_numbers_without_a_gap(transactional_db):
         thread.start()
     for thread in threads:
         thread.join()
-    assert trail.verify()[0] == 40
-    assert trail.verify()[2] is None
+    assert audit_log.verify()[0] == 40
+    assert audit_log.verify()[2] is None
