@@ -1,9 +1,9 @@
-# The portal's commands. `make` alone lists them. What they make is .venv/, var/ and .tools/, all ignored by git.
+# The portal's commands; `make` lists them. They create .venv/, var/ and .tools/, which git ignores.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test check bench faults lock
 
-# The same on every machine: UTF-8 whatever the locale, and no settings of another Python from the shell.
+# The same on every machine: UTF-8 whatever the locale, and no Python variables from the shell.
 export PYTHONUTF8 := 1
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS
 
@@ -13,7 +13,7 @@ DEV := .venv/dev.stamp
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# Made-up values, complete enough for production's checks; nothing is connected to.
+# Made-up values that satisfy production's checks; no command connects to them.
 PRODUCTION := ENV_FILE=/dev/null PORTAL_MODE=production SECRET_KEY=not-a-secret-only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz \
 	DEBUG=false ALLOWED_HOSTS=portal.example CSRF_TRUSTED_ORIGINS=https://portal.example \
 	DATABASE_URL=postgres://portal:portal@127.0.0.1:5432/portal REDIS_URL=redis://127.0.0.1:6379/0 \
@@ -33,7 +33,7 @@ $(RUNTIME): requirements.txt tools/venv.sh
 $(DEV): requirements-dev.txt $(RUNTIME)
 	@sh tools/venv.sh dev
 
-# Tied to make itself: even `kill -9` of make stops the portal.
+# exec_tied stops the portal when make ends, even after `kill -9`.
 run: $(RUNTIME)
 	@PORTAL_MODE=demo exec $(BIN)/python -I -S ivrportal/devserver/exec_tied.py $$PPID 15 - $(BIN)/python manage.py portal
 

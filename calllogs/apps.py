@@ -7,4 +7,4 @@ class CallLogsConfig(AppConfig):
     verbose_name = _("Calls")
 
     def ready(self) -> None:
-        from calllogs import checks  # noqa: F401  (registers them)
+        from calllogs import checks  # noqa: F401  (registers the checks)

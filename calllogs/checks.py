@@ -1,4 +1,4 @@
-"""What the way in needs, and what to set."""
+"""System checks of the settings for pushes, recordings, mail and retention."""
 
 import ipaddress
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 
 
 @checks.register()
-def networks_are_networks(**_: Any) -> list[CheckMessage]:
+def check_networks(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     names = (
         "PUSH_ALLOWED_NETWORKS",
@@ -36,7 +36,7 @@ def networks_are_networks(**_: Any) -> list[CheckMessage]:
 
 
 @checks.register()
-def zone_is_known(**_: Any) -> list[CheckMessage]:
+def check_time_zone(**_: Any) -> list[CheckMessage]:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
@@ -53,7 +53,7 @@ def zone_is_known(**_: Any) -> list[CheckMessage]:
 
 
 @checks.register()
-def recordings_have_a_place(**_: Any) -> list[CheckMessage]:
+def check_recording_storage(**_: Any) -> list[CheckMessage]:
     if settings.RECORDING_STORAGE not in {"", "disk", "s3"}:
         return [
             Error(
@@ -82,7 +82,7 @@ def recordings_have_a_place(**_: Any) -> list[CheckMessage]:
 
 
 @checks.register()
-def mail_is_set_up(**_: Any) -> list[CheckMessage]:
+def check_mail(**_: Any) -> list[CheckMessage]:
     if not settings.MAIL_IS_SET_UP:
         return [
             Info(
@@ -111,12 +111,12 @@ def mail_is_set_up(**_: Any) -> list[CheckMessage]:
 
 
 @checks.register()
-def deeds_are_kept_for_a_year(**_: Any) -> list[CheckMessage]:
-    if max(365, settings.CALL_RETENTION_DAYS) <= settings.DEED_RETENTION_DAYS:
+def check_activity_retention(**_: Any) -> list[CheckMessage]:
+    if max(365, settings.CALL_RETENTION_DAYS) <= settings.ACTIVITY_RETENTION_DAYS:
         return []
     return [
         Warning(
-            "DEED_RETENTION_DAYS is less than a year, or less than CALL_RETENTION_DAYS.",
+            "ACTIVITY_RETENTION_DAYS is less than a year, or less than CALL_RETENTION_DAYS.",
             hint="Set it to at least 365: India's DPDP Rules ask for logs of one year. Why a call was missed is read"
             " off the history of settings, so it is kept as long as calls.",
             id="calllogs.W003",

@@ -1,4 +1,4 @@
-"""Durations and moments as people read them."""
+"""Display formats of durations and moments."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 
-def to_the_second(moment: Any) -> str:
-    """Pushes come close together: `8 Nov 2026, 10:15:07`."""
+def format_moment(moment: Any) -> str:
+    """`8 Nov 2026, 10:15:07`: with seconds, since pushes come close together."""
     return date_format(localtime(moment), "j M Y, H:i:s")
 
 
-def clock_text(seconds: int | None) -> str:
-    """`1:15` for seventy-five seconds, a dash for what is not known."""
+def format_duration(seconds: int | None) -> str:
+    """`1:15` for 75 seconds, `1:00:05` with hours, a dash for None."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(seconds, 60)

@@ -1,10 +1,10 @@
-"""Their names and words, ours. Plain Python.
+"""The provider's field names and status words, mapped to ours. Plain Python.
 
-Source: the provider's integration document (its table of parameters and its sample URL use different names),
-and the spellings that real senders were seen to use. Keys are compared without case, spaces and underscores.
+Source: the provider's integration document (its table of parameters and its sample URL use different names), and the
+spellings that real senders use. Names are compared without case, spaces and underscores.
 """
 
-# our field: every name it may come under, in the order in which they are preferred within one push
+# our field: its parameter names, those of the sample URL first, those of the table second
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "call_id": ("calllogid", "call_uuid", "uuid"),
     "caller": ("callnumber", "caller_number", "callernumber", "callingnumber"),
@@ -21,7 +21,7 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "call_type": ("calltype",),
 }
 
-# The two sets of names that the document prints, for the address that we hand out.
+# The two sets of names in the document, for the address that the portal shows.
 SAMPLE_URL_NAMES = {field: names[0] for field, names in FIELD_NAMES.items() if field != "call_type"}
 TABLE_NAMES = {
     field: names[1] if len(names) > 1 else names[0]
@@ -30,6 +30,7 @@ TABLE_NAMES = {
 } | {"department": "department"}
 
 ANSWERED, MISSED, DROPPED, OTHER = "ANSWERED", "MISSED", "DROPPED", "OTHER"
+# The provider's status words, in capitals and without spaces, underscores and hyphens.
 STATUSES = {
     "ANSWER": ANSWERED,
     "ANSWERED": ANSWERED,
@@ -40,15 +41,15 @@ STATUSES = {
     "DROPPED": DROPPED,
 }
 
-# What senders write for "nothing".
+# What senders write for an empty value; compared without case.
 BLANKS = frozenset({"", "-", "null", "none", "nil", "n/a", "undefined"})
 
 
-def normal_key(name: str) -> str:
+def normalise_name(name: str) -> str:
     return "".join(name.split()).replace("_", "").casefold()
 
 
-FIELD_OF_KEY: dict[str, str] = {
-    normal_key(name): field for field, names in FIELD_NAMES.items() for name in names
+FIELD_BY_NAME: dict[str, str] = {
+    normalise_name(name): field for field, names in FIELD_NAMES.items() for name in names
 }
-KEY_PARAMETER = "key"  # carries the push key: never a value of a call
+KEY_PARAMETER = "key"  # carries the push key, never a value of the call

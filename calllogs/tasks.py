@@ -1,6 +1,6 @@
-"""Index of the Celery tasks of this app, and the periodic ones. Celery looks for tasks in this module.
+"""Index of this app's Celery tasks, and the periodic tasks. Celery's autodiscovery imports this module.
 
-Each task may be lost or run twice without harm.
+Every task may be lost or run twice without harm.
 """
 
 import time
@@ -26,12 +26,12 @@ REFRESH_S = 5.0
 
 @shared_task
 def drain_spool() -> None:
-    if replay.spool().depth().records == 0:
+    if replay.get_spool().depth().records == 0:
         return
     try:
         replay.drain()
     except DatabaseError:
-        return  # still silent: the pushes stay where they are, and beat asks again
+        return  # the database still does not answer; the pushes stay in the spool until the next run
 
 
 @shared_task
@@ -42,50 +42,50 @@ def delete_old() -> None:
 
 @shared_task(soft_time_limit=100, time_limit=120)
 def keep_recordings() -> None:
-    """Make copies of recordings before the provider's links die, and delete those whose time is over."""
+    """Copy recordings before the provider's links expire, and delete copies past their retention."""
     now = time.monotonic()
-    if archive.is_on():
+    if archive.is_enabled():
         archive.find_new(until=now + 3)
-        # The last fetch begins within the budget: all of it together ends before beat asks again.
-        archive.fetch_due(until=now + 30, limits=lambda: playback.limits(deadline_s=25))
+        # The last fetch starts within the budget, so the task ends before its next run.
+        archive.fetch_due(until=now + 30, limits=lambda: playback.fetch_limits(deadline_s=25))
     archive.delete_old(until=time.monotonic() + 5)
     cache.prune()
 
 
 @shared_task(soft_time_limit=900, time_limit=960)
 def refresh_missed() -> None:
-    """Every few seconds: what came since, for at most REFRESH_S. The first time, everything."""
-    pending = refresh.pending()
+    """Every few seconds: process new changes for about REFRESH_S. The first run rebuilds everything."""
+    pending = refresh.load_pending()
     if pending and pending.is_new:
         refresh.rebuild()
     until = time.monotonic() + REFRESH_S
-    is_more = refresh.refresh()
-    while is_more and time.monotonic() < until:
-        is_more = refresh.refresh()
+    has_more = refresh.refresh()
+    while has_more and time.monotonic() < until:
+        has_more = refresh.refresh()
     refresh.mark_old()
-    if not is_more:
-        hourly_counts.keep()
+    if not has_more:
+        hourly_counts.record_hour()
 
 
 @shared_task(soft_time_limit=900, time_limit=960)
 def rebuild_missed() -> None:
-    """Every night: nothing should differ; what does is mended, and counted."""
+    """Every night: compare with all calls; differences are unexpected, and are repaired and counted."""
     refresh.rebuild()
 
 
 @shared_task(soft_time_limit=50, time_limit=55)
 def watch() -> None:
-    """Every minute: is a report due, is anything the matter? Whoever is to know is told at once."""
-    generate.due()
+    """Every minute: start due reports, evaluate alarms, and send the resulting mails."""
+    generate.generate_due()
     service.evaluate_all()
     outbox.send_due(budget_s=10)
 
 
 @shared_task(soft_time_limit=900, time_limit=960)
 def refresh_rollups() -> None:
-    """Every few seconds: the hours of what came since, for at most REFRESH_S. The first time, all hours."""
-    pending = statistics_refresh.pending()
-    if (pending and pending.is_new) or statistics_refresh.is_of_another_zone():
+    """Every few seconds: recount the hours of new changes for about REFRESH_S. The first run counts all hours."""
+    pending = statistics_refresh.load_pending()
+    if (pending and pending.is_new) or statistics_refresh.has_zone_changed():
         statistics_refresh.rebuild()
     until = time.monotonic() + REFRESH_S
     while statistics_refresh.refresh() and time.monotonic() < until:
@@ -94,5 +94,5 @@ def refresh_rollups() -> None:
 
 @shared_task(soft_time_limit=900, time_limit=960)
 def rebuild_rollups() -> None:
-    """Every night: nothing should differ; what does is mended, and counted."""
+    """Every night: compare with all calls; differences are unexpected, and are repaired and counted."""
     statistics_refresh.rebuild()

@@ -1,4 +1,4 @@
-"""The provider's address, with and without the slash: a redirect would be a lost push."""
+"""The push endpoint, with and without a trailing slash: a redirect would lose the push."""
 
 from django.urls import path
 

@@ -1,6 +1,6 @@
-"""`python deploy/healthy.py [PORT]`: does the web server of this machine serve? Exit status 0 or 1. For health checks.
+"""`python deploy/healthy.py [PORT]`: the health check of this machine's web server. Exit status 0 or 1.
 
-Asks with a name that the portal answers to: any other would be refused, however healthy it is.
+It sends a Host header from ALLOWED_HOSTS, because the portal rejects any other.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""The portal's wiring: settings, addresses, the admin site, health. Nothing below imports it."""
+"""The project package: settings, URLs, admin site, accounts, audit log, observability and development server."""
 
 from ivrportal.celery import app as celery_app
 

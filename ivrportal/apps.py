@@ -1,4 +1,4 @@
-"""The portal's two applications: its own room, and Django's admin with our site in it."""
+"""App configurations: the portal's own app, and Django's admin with our admin site."""
 
 from typing import Any
 
@@ -24,19 +24,21 @@ class PortalConfig(AppConfig):
         from ivrportal.accounts import audit_signals
         from ivrportal.observability import logging
 
-        # As in the navigation; Django's own word is for engineers.
+        # The same label as in the navigation; Django's is technical.
         apps.get_app_config("auth").verbose_name = gettext_lazy("People")
-        logging.catch_the_rest()
+        logging.log_uncaught_exceptions()
         audit_signals.connect()
-        accounts.begin_listening()
-        post_migrate.connect(_keep_roles, dispatch_uid="ivrportal.accounts.roles")
+        accounts.connect_signals()
+        post_migrate.connect(_sync_roles_after_migrate, dispatch_uid="ivrportal.accounts.roles")
 
 
-def _keep_roles(app_config: AppConfig, **told: Any) -> None:
-    """Django tells each application that the tables are in step; only after the last one every permission is made."""
+def _sync_roles_after_migrate(app_config: AppConfig, **kwargs: Any) -> None:
+    """Runs for the last app only: Django sends post_migrate for each app, and each creates its own permissions."""
     from ivrportal.accounts import roles
 
     with_models = [config for config in apps.get_app_configs() if config.models_module is not None]
-    known = told.get("apps", apps)  # as the migrations have left them: perhaps without roles, on the way back
+    known = kwargs.get(
+        "apps", apps
+    )  # the migrated state, which may have no auth tables after migrating backwards
     if app_config == with_models[-1] and "permission" in known.all_models["auth"]:
         roles.sync_groups()

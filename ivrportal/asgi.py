@@ -1,21 +1,21 @@
-"""What the web server serves: the provider's door, and the portal's pages behind it."""
+"""The ASGI application: the push endpoint, and Django behind it."""
 
 import gc
 
-from ivrportal.wsgi import application as _pages  # first: it sets Django up
+from ivrportal.wsgi import application as _wsgi_application  # first: it sets up Django
 
 # isort: split
 from calllogs.intake.endpoint import push_endpoint_middleware
 from ivrportal.celery import prepare_to_publish
 from ivrportal.web.wsgi_adapter import wsgi_to_asgi
 
-PAGES_AT_ONCE = 16  # in each process
+REQUEST_THREADS = 16  # per process
 
 prepare_to_publish()
 
-# The provider's door is outermost: a push reaches it whatever Django thinks of the request.
-application = push_endpoint_middleware(wsgi_to_asgi(_pages, PAGES_AT_ONCE))
+# The push endpoint is outermost, so that Django's own request checks cannot reject a push.
+application = push_endpoint_middleware(wsgi_to_asgi(_wsgi_application, REQUEST_THREADS))
 
-# What is loaded by now stays for good: the collector need not look through it again and again, beside the pushes.
+# All modules are loaded and stay loaded. Freezing them keeps the garbage collector from scanning them during pushes.
 gc.collect()
 gc.freeze()

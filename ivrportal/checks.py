@@ -1,4 +1,4 @@
-"""What production needs before it starts, and what to set. `manage.py check` tells it, the servers insist on it."""
+"""System checks of the configuration. `manage.py check` reports them; the servers do not start with errors."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ivrportal.accounts.roles import PERMISSIONS
 
 
 @checks.register()
-def configuration_is_complete(**_: Any) -> list[CheckMessage]:
+def check_configuration(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.PORTAL_MODE not in {"production", "demo"}:
         found.append(
@@ -53,11 +53,8 @@ def configuration_is_complete(**_: Any) -> list[CheckMessage]:
     return found
 
 
-def require_complete() -> None:
-    """Refuse to serve with half a configuration.
-
-    Raises ImproperlyConfigured with every mend named, where Django's own start would go on in silence.
-    """
+def require_valid_configuration() -> None:
+    """Raise ImproperlyConfigured, with the fix for each error. Django's own start-up runs no checks."""
     errors = [message for message in checks.run_checks() if message.level >= checks.ERROR]
     if errors:
         lines = "\n".join(f"  {error.msg} {error.hint or ''}" for error in errors)
@@ -65,7 +62,7 @@ def require_complete() -> None:
 
 
 @checks.register()
-def database_suits_production(**_: Any) -> list[CheckMessage]:
+def check_production_database(**_: Any) -> list[CheckMessage]:
     if settings.DEMO or not settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         return []
     return [

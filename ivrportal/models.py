@@ -1,4 +1,4 @@
-"""What the portal keeps of the people who use it, beside Django's own tables."""
+"""Account data beyond Django's own tables."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RecoveryCode(models.Model):
-    """A way in for who has lost the phone; shown once, kept as a digest, and deleted when it is used."""
+    """Replaces the code from a lost phone. Shown once, stored as a digest, deleted when used."""
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recovery_codes"

@@ -1,4 +1,4 @@
-"""The admin site: its name, its pages that belong to no model, and the home screen."""
+"""The admin site: its title, the pages that belong to no model, and the home screen."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class PortalSite(admin_theme.AdminSite):
     index_title = _("Home")
 
     def get_urls(self) -> list[Any]:
-        # Imported late, here and below: the admin modules register their screens with this site.
+        # Late imports, here and below: the admin modules register themselves with this site.
         from calllogs.alarms import views as alarms_views
         from calllogs.callbacks import views as callbacks_views
         from calllogs.dashboard import views as dashboard_views
@@ -33,73 +33,75 @@ class PortalSite(admin_theme.AdminSite):
         from settings_sync.hours import caller_view
 
         return [
-            *account_views.urls(self),
-            *lockout_views.urls(self),
-            *connect_views.urls(self),
-            *callbacks_views.urls(self),
-            *erasure_views.urls(self),
-            *exports_views.urls(self),
-            *alarms_views.urls(self),
-            *wallboard_view.urls(self),
-            *access_report_view.urls(self),
-            *impact_views.urls(self),
-            *dashboard_views.urls(self),
-            *caller_view.urls(self),
-            *history_views.urls(self),
+            *account_views.get_urls(self),
+            *lockout_views.get_urls(self),
+            *connect_views.get_urls(self),
+            *callbacks_views.get_urls(self),
+            *erasure_views.get_urls(self),
+            *exports_views.get_urls(self),
+            *alarms_views.get_urls(self),
+            *wallboard_view.get_urls(self),
+            *access_report_view.get_urls(self),
+            *impact_views.get_urls(self),
+            *dashboard_views.get_urls(self),
+            *caller_view.get_urls(self),
+            *history_views.get_urls(self),
             *super().get_urls(),
         ]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         from ivrportal.accounts import login_views
 
-        return login_views.sign_in(request, self)
+        return login_views.password_step(request, self)
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from ivrportal.accounts import account_views as own_account_views
+        from ivrportal.accounts import account_views
 
-        return own_account_views.change_password(request, super().password_change)
+        return account_views.change_password(request, super().password_change)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from settings_sync.delivery import banner
 
-        # The theme writes its colours into every page; they are in portal/colors.css, so that no style is inline.
-        return {**super().each_context(request), "colors": {}, **banner.context(request)}
+        # Empty, so that the theme writes no inline style into pages; its colours are in portal/colors.css.
+        return {**super().each_context(request), "colors": {}, **banner.banner_context(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from calllogs.alarms import views as alarms_views
         from calllogs.dashboard import query_params
         from calllogs.dashboard import views as dashboard_views
-        from calllogs.dashboard.page_model import MissedCallerCounts
+        from calllogs.dashboard.tiles import MissedCallerCounts
         from settings_sync import coverage
         from settings_sync.delivery import account_status, banner
         from settings_sync.hours import caller_view as hours_caller_view
 
-        # Lazy: who may not see the office hours or the agents does not pay for the strip and the alarm.
-        gate: Any = SimpleLazyObject(account_status.read)
-        week: Any = SimpleLazyObject(lambda: hours_caller_view.week(gate=lambda: gate.shut))
+        # Lazy: without permission to see office hours or agents, the template does not evaluate these.
+        gate: Any = SimpleLazyObject(account_status.load)
+        week: Any = SimpleLazyObject(
+            lambda: hours_caller_view.load_week_strip(get_closed_reason=lambda: gate.closed_reason)
+        )
         agents = list(Agent.objects.only("number", "name", "department", "availability").order_by())
-        asked = query_params.from_query(request.GET)
-        now = gauges.now(visibility_for(request.user).departments, then=asked.period.before().end)
-        setattr(
-            request, navigation.MISSED_CALLERS, now.missed_callers
-        )  # counted once for the page and its navigation
+        params = query_params.parse_params(request.GET)
+        visibility = visibility_for(request.user)
+        counts = gauges.current_counts(visibility.departments, before=params.period.before().end)
+        # Counted once, for the page and for its navigation.
+        setattr(request, navigation.MISSED_CALLERS, counts.missed_callers)
         context = {
-            "now": now,
-            "sees_all": not visibility_for(request.user).is_limited,
+            "now": counts,
+            "sees_all": not visibility.is_limited,
             "agents": len(agents),
             "agents_available": sum(agent.availability == Agent.Availability.AVAIL for agent in agents),
-            "heard_week": week,
-            "home_alarms": SimpleLazyObject(lambda: alarms_views.home(request)),
-            "alarm": SimpleLazyObject(lambda: coverage.alarm(agents, week.closes_at)),
-            # The banner and the strip of days ask about the same account.
-            "provider_notices": SimpleLazyObject(lambda: banner.notices(gate)),
-            **dashboard_views.context(
+            "week_strip": week,
+            "home_alarms": SimpleLazyObject(lambda: alarms_views.build_home_alarms(request)),
+            "alarm": SimpleLazyObject(lambda: coverage.find_alarm(agents, week.closes_at)),
+            # The banner and the week strip share the provider account's status.
+            "provider_notices": SimpleLazyObject(lambda: banner.build_notices(gate)),
+            **dashboard_views.build_index_context(
                 request,
-                asked,
+                params,
                 agents=agents,
-                waiting=MissedCallerCounts(now.missed_callers, now.missed_callers_then),
+                waiting=MissedCallerCounts(counts.missed_callers, counts.missed_callers_before),
             ),
         }
         return super().index(request, {**context, **(extra_context or {})})

@@ -1,4 +1,4 @@
-"""The portal's addresses, as the contract lists them."""
+"""The portal's URLs."""
 
 from django.contrib import admin
 from django.urls import include, path

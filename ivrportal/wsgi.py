@@ -1,4 +1,4 @@
-"""The portal's pages as a WSGI application; refuses to serve with half a configuration. `ivrportal.asgi` is served."""
+"""Django as a WSGI application, which `ivrportal.asgi` wraps. Importing it fails if the configuration is invalid."""
 
 import os
 
@@ -8,7 +8,7 @@ from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
-# After set-up, because it needs the applications.
-from ivrportal.checks import require_complete  # noqa: E402
+# After set-up, because it needs the app registry.
+from ivrportal.checks import require_valid_configuration  # noqa: E402
 
-require_complete()
+require_valid_configuration()

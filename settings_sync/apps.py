@@ -7,4 +7,4 @@ class SettingsSyncConfig(AppConfig):
     verbose_name = _("Office")
 
     def ready(self) -> None:
-        from settings_sync import checks  # noqa: F401  (registers them)
+        from settings_sync import checks  # noqa: F401  (registers the checks)

@@ -1,4 +1,4 @@
-"""What the way to the provider needs, and what to set."""
+"""System checks of the provider configuration."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from django.core.checks import CheckMessage, Error, Warning
 @checks.register()
 def provider_is_configured(**_: Any) -> list[CheckMessage]:
     missing = [name for name in ("IVR_API_URL", "IVR_API_KEY", "IVR_CUST_ID") if not getattr(settings, name)]
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     if missing:
-        found.append(
+        messages.append(
             Warning(
                 f"{', '.join(missing)} not set: nothing is sent to the provider, settings wait as Paused.",
                 hint="Set them to what the provider gave you; keys also as …_FILE.",
@@ -20,7 +20,7 @@ def provider_is_configured(**_: Any) -> list[CheckMessage]:
             )
         )
     if settings.IVR_IS_PLAIN_HTTP and not settings.IVR_IS_LOOPBACK and not settings.IVR_ALLOW_PLAIN_HTTP:
-        found.append(
+        messages.append(
             Error(
                 "IVR_API_URL is plain http: key and customer id would travel readable by anybody on the way.",
                 hint="Use https://, or accept the risk with IVR_ALLOW_PLAIN_HTTP=true.",
@@ -28,7 +28,7 @@ def provider_is_configured(**_: Any) -> list[CheckMessage]:
             )
         )
     if settings.IVR_AGENT_NUMBER_FORMAT not in {"national", "e164"}:
-        found.append(
+        messages.append(
             Error(
                 f"IVR_AGENT_NUMBER_FORMAT is {settings.IVR_AGENT_NUMBER_FORMAT!r}.",
                 hint="Set it to national or e164.",
@@ -37,11 +37,11 @@ def provider_is_configured(**_: Any) -> list[CheckMessage]:
         )
     nested = [settings.IVR_CONNECT_S, settings.IVR_DEADLINE_S, settings.IVR_LEASE_S, settings.IVR_SETTLE_S]
     if sorted(nested) != nested or len(set(nested)) != len(nested):
-        found.append(
+        messages.append(
             Error(
                 "The deadlines do not nest.",
                 hint="Needed: IVR_CONNECT_S < IVR_DEADLINE_S < IVR_LEASE_S < IVR_SETTLE_S.",
                 id="settings_sync.E003",
             )
         )
-    return found
+    return messages

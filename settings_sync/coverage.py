@@ -1,11 +1,10 @@
-"""Before the last available agent goes off in office hours, a person is asked; while nobody is available, told.
+"""Guard against office hours without an available agent: a confirmation before it happens, an alarm while it lasts.
 
-Office hours are those of the portal. A day for which none are set has none: there the guard is silent, because nobody
-knows whether callers are let through.
+Office hours are those of the portal. On a day without hours the guard does nothing, because it is unknown whether
+callers are let through.
 """
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,13 +21,13 @@ from settings_sync import schedule, setting_address
 from settings_sync.models import Agent, Holiday, OfficeHours, OtherHours
 from settings_sync.schedule import CallerHears
 
-SURE = "sure"
-TODAY = ("today_opens", "today_closes", "today_off")
+CONFIRMED_PARAMETER = "sure"
+TODAY_FIELDS = ("today_opens", "today_closes", "today_off")
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """Who is missing in office hours: everybody, or all of some departments."""
+class CoverageAlarm:
+    """Missing agents during office hours: all agents, or all of the named departments. `until` is the closing time."""
 
     is_nobody: bool = False
     departments: list[str] = field(default_factory=list)
@@ -36,15 +35,15 @@ class Alarm:
 
 
 def closing_time(now: dt.datetime) -> dt.time | None:
-    """When the office closes, if it is open at this moment by its own hours; else None. One query."""
+    """Return today's closing time if the office is open at `now`, else None. One query."""
     local = timezone.localtime(now)
     usual = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()])
-    row = _with_today(usual, local).values(*TODAY).first()
+    row = _with_today(usual, local).values(*TODAY_FIELDS).first()
     return _closes_at(row, local) if row else None
 
 
 def _with_today(rows: QuerySet, local: dt.datetime) -> QuerySet:
-    """Each row with what decides about today, so that no page pays a query for it."""
+    """Annotate each row with today's hours and holiday, so that pages need no extra query."""
     usual = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()]).order_by()
     other = OtherHours.objects.filter(date=local.date()).order_by()
     return rows.annotate(
@@ -65,58 +64,60 @@ def _closes_at(row: dict[str, Any], local: dt.datetime) -> dt.time | None:
         opens_at=row["today_opens"],
         closes_at=row["today_closes"],
     )
-    is_open = plan.opens_at is not None and schedule.answer_for(plan, local.time()).heard == CallerHears.OPEN
+    is_open = (
+        plan.opens_at is not None and schedule.answer_for(plan, local.time()).caller_hears == CallerHears.OPEN
+    )
     return plan.closes_at if is_open else None
 
 
-def alarm(agents: Iterable[Agent], closes_at: dt.time | None) -> Alarm:
-    """What to say about these agents (all there are) while the office is open until then."""
+def find_alarm(agents: Iterable[Agent], closes_at: dt.time | None) -> CoverageAlarm:
+    """Return the alarm for `agents` (all agents of the office). `closes_at` is None while the office is closed."""
     agents = list(agents)
     if closes_at is None or not agents:
-        return Alarm()
+        return CoverageAlarm()
     until = time_format(closes_at, "H:i")
-    on = Counter(agent.department for agent in agents if agent.availability == Agent.Availability.AVAIL)
-    if not on:
-        return Alarm(is_nobody=True, until=until)
-    empty = sorted({agent.department for agent in agents if agent.department} - set(on))
-    return Alarm(departments=empty, until=until)
+    available = {agent.department for agent in agents if agent.availability == Agent.Availability.AVAIL}
+    if not available:
+        return CoverageAlarm(is_nobody=True, until=until)
+    empty = sorted({agent.department for agent in agents if agent.department} - available)
+    return CoverageAlarm(departments=empty, until=until)
 
 
-def alarm_now() -> Alarm:
-    """For a page that does not know the agents yet; one query."""
+def load_alarm() -> CoverageAlarm:
+    """Return the current alarm, for pages that have not loaded the agents; one query."""
     local = timezone.localtime()
-    rows = _with_today(Agent.objects.order_by(), local).values("department", "availability", *TODAY)
-    found = list(rows.distinct())
-    if not found:
-        return Alarm()
-    agents = [Agent(department=row["department"], availability=row["availability"]) for row in found]
-    return alarm(agents, _closes_at(found[0], local))
+    rows = _with_today(Agent.objects.order_by(), local).values("department", "availability", *TODAY_FIELDS)
+    distinct = list(rows.distinct())
+    if not distinct:
+        return CoverageAlarm()
+    agents = [Agent(department=row["department"], availability=row["availability"]) for row in distinct]
+    return find_alarm(agents, _closes_at(distinct[0], local))
 
 
-def question(leaving: Iterable[int], *, now: dt.datetime | None = None) -> list[str]:
-    """What a person must know before these agents go off, a sentence each; nothing where nobody need be asked.
+def build_questions(leaving: Iterable[int], *, now: dt.datetime | None = None) -> list[str]:
+    """Return the sentences to confirm before these agents are switched off; empty if no confirmation is needed.
 
-    Call it in the transaction of the switch, after taking the turn: two people who each switch off one of the last two
-    would not be asked otherwise.
+    Call it in the transaction of the switch, after `Circuit.lock`. Otherwise two users who each switch off one of the
+    last two agents would not be asked.
     """
     leaving = set(leaving)
     available = list(
         Agent.objects.filter(availability=Agent.Availability.AVAIL).values_list("pk", "department")
     )
-    going = {pk: department for pk, department in available if pk in leaving}
-    if not going:
+    leaving_departments = {department for pk, department in available if pk in leaving}
+    if not leaving_departments:
         return []
     closes_at = closing_time(now or timezone.now())
     if closes_at is None:
         return []
     until = time_format(closes_at, "H:i")
-    staying = [department for pk, department in available if pk not in leaving]
-    if not staying:
+    remaining_departments = {department for pk, department in available if pk not in leaving}
+    if not remaining_departments:
         return [
             _("Then nobody at all is available, and the office is open until %(until)s.") % {"until": until},
             _("Callers are let through, but there is no one to answer them."),
         ]
-    emptied = sorted(set(going.values()) - set(staying) - {""})
+    emptied = sorted(leaving_departments - remaining_departments - {""})
     return [
         _("Then nobody in %(department)s is available, and the office is open until %(until)s.")
         % {"department": department, "until": until}
@@ -124,23 +125,31 @@ def question(leaving: Iterable[int], *, now: dt.datetime | None = None) -> list[
     ]
 
 
-def is_sure(request: HttpRequest) -> bool:
-    return bool(request.POST.get(SURE))
+def is_confirmed(request: HttpRequest) -> bool:
+    return bool(request.POST.get(CONFIRMED_PARAMETER))
 
 
-def context(request: HttpRequest, lines: list[str], *, back: str) -> dict[str, object]:
-    """What was posted goes along unseen, and is posted again with the answer."""
+def confirmation_context(request: HttpRequest, lines: list[str], *, back: str) -> dict[str, object]:
+    """Return the context of `confirm_form.html`. The posted fields become hidden inputs and are posted again."""
     fields = [
         (name, value)
         for name, values in request.POST.lists()
         for value in values
-        if name not in {"csrfmiddlewaretoken", SURE}
+        if name not in {"csrfmiddlewaretoken", CONFIRMED_PARAMETER}
     ]
-    return {"lines": lines, "fields": fields, "action": request.get_full_path(), "back": back, "sure": SURE}
+    return {
+        "lines": lines,
+        "fields": fields,
+        "action": request.get_full_path(),
+        "back": back,
+        "confirmed_parameter": CONFIRMED_PARAMETER,
+    }
 
 
-def ask(request: HttpRequest, model_admin: object, lines: list[str], *, back: str = "") -> TemplateResponse:
-    """The page that asks. Saying yes posts the same once more, saying no leads back and has changed nothing."""
+def confirmation_page(
+    request: HttpRequest, model_admin: object, lines: list[str], *, back: str = ""
+) -> TemplateResponse:
+    """Render the confirmation page. Yes posts the same request again; no returns to `back` without a change."""
     admin_site = model_admin.admin_site  # type: ignore[attr-defined]
     opts = model_admin.opts  # type: ignore[attr-defined]
     return TemplateResponse(
@@ -150,6 +159,6 @@ def ask(request: HttpRequest, model_admin: object, lines: list[str], *, back: st
             **admin_site.each_context(request),
             "opts": opts,
             "title": _("Switch off the last one?"),
-            **context(request, lines, back=back or request.get_full_path()),
+            **confirmation_context(request, lines, back=back or request.get_full_path()),
         },
     )

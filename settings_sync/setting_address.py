@@ -1,6 +1,6 @@
-"""What the provider should be told, read off our records: a record in, `{address: value}` out. Pure.
+"""Setting addresses, and the desired values of records: a record in, `{address: value}` out. Pure functions.
 
-Addresses and values are ours, not the wire's (see `wire`):
+Addresses and values are internal; `delivery.wire_format` translates them for the provider:
 
     agent:+919812345678   AVAIL | OFF
     holiday:2026-11-08    HOLIDAY
@@ -15,9 +15,9 @@ OFF = "OFF"
 CLOSED_ALL_DAY = "HOLIDAY"
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEK_LANE = "hours"
-DAILY = f"{HOURS}:Daily"  # the wire's word for all seven days at once
+DAILY = f"{HOURS}:Daily"  # the provider's name for all seven days at once
 
-Desired = dict[str, str]
+DesiredValues = dict[str, str]
 
 
 class AgentRecord(Protocol):
@@ -35,14 +35,14 @@ class HoursRecord(Protocol):
     closes_at: dt.time
 
 
-class OtherHoursRecord(Protocol):
+class DateOverrideRecord(Protocol):
     date: dt.date
     opens_at: dt.time
     closes_at: dt.time
 
 
 def agent_address(number: str) -> str:
-    """`agent:9812345678` for an Indian number, `agent:+4420…` for any other."""
+    """Return `agent:9812345678` for an Indian number, `agent:+4420…` for any other."""
     return f"{AGENT}:{number.removeprefix('+91')}"
 
 
@@ -54,29 +54,30 @@ def hours_address(day: str) -> str:
     return f"{HOURS}:{day}"
 
 
-def of_agent(agent: AgentRecord) -> Desired:
+def desired_for_agent(agent: AgentRecord) -> DesiredValues:
     return {agent_address(agent.number): agent.availability}
 
 
-def of_holiday(holiday: HolidayRecord) -> Desired:
+def desired_for_holiday(holiday: HolidayRecord) -> DesiredValues:
     return {holiday_address(holiday.date): CLOSED_ALL_DAY}
 
 
-def of_hours(hours: HoursRecord) -> Desired:
-    return {hours_address(hours.day): interval(hours.opens_at, hours.closes_at)}
+def desired_for_hours(hours: HoursRecord) -> DesiredValues:
+    return {hours_address(hours.day): format_interval(hours.opens_at, hours.closes_at)}
 
 
-def of_other_hours(other: OtherHoursRecord) -> Desired:
-    """Hours for one date are told as its weekday's; whoever lays them over the week's knows that it is that date."""
-    return {hours_address(WEEKDAYS[other.date.weekday()]): interval(other.opens_at, other.closes_at)}
+def desired_for_override(override: DateOverrideRecord) -> DesiredValues:
+    """A date override is sent as that weekday's hours; callers apply it only on that date."""
+    weekday = WEEKDAYS[override.date.weekday()]
+    return {hours_address(weekday): format_interval(override.opens_at, override.closes_at)}
 
 
-def interval(opens_at: dt.time, closes_at: dt.time) -> str:
+def format_interval(opens_at: dt.time, closes_at: dt.time) -> str:
     return f"{opens_at:%H:%M}-{closes_at:%H:%M}"
 
 
-def of_week(week: Desired) -> Desired:
-    """`Daily`, where all seven days are there and equal; nothing otherwise."""
+def desired_for_daily(week: DesiredValues) -> DesiredValues:
+    """Return `Daily` if all seven days have the same hours, else nothing."""
     days = [week.get(hours_address(day)) for day in WEEKDAYS]
     return {DAILY: days[0]} if days[0] is not None and len(set(days)) == 1 else {}
 
@@ -86,7 +87,7 @@ def kind_of(address: str) -> str:
 
 
 def lane_of(address: str) -> str:
-    """Never two requests in flight in one lane. The week is one: `Daily` touches all its days."""
+    """Return the lane, in which only one request may be in flight. The week is one lane: `Daily` sets all its days."""
     return WEEK_LANE if kind_of(address) == HOURS else address
 
 

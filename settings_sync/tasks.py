@@ -20,8 +20,8 @@ def sweep() -> None:
 
 @shared_task
 def reconcile() -> None:
-    """Correct settings that were changed without `delivery.service`, and count them."""
+    """Repair settings of records that were changed without `delivery.service`, and count them."""
     if repaired := reconcile_module.repair():
-        logger.warning("%d settings had been changed without an intent; mended", len(repaired))
+        logger.warning("%d settings were changed without delivery.service; repaired", len(repaired))
         enqueue([None])
-    reconcile_module.forget_retired()
+    reconcile_module.delete_retired_agents()

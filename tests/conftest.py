@@ -1,4 +1,4 @@
-"""What all tests share: a clean database, a push key, a manager, the provider's simulator."""
+"""Shared fixtures: a clean database, a push key, signed-in clients, the provider simulator."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,53 +16,64 @@ PASSWORD = "correct horse battery"
 
 
 def pytest_configure() -> None:
-    # A password's digest is made slow on purpose: half a second for each user that a test makes.
+    # The real hasher is slow on purpose: half a second per user.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    DatabaseOperations.sql_flush = _emptied  # type: ignore[method-assign]
+    DatabaseOperations.sql_flush = _delete_all_rows  # type: ignore[method-assign]
 
 
-# The same after every migration; made anew they cost each test a hundred statements.
-_STAY = {"django_content_type", "auth_permission"}
+# Filled by migrations and never changed; to recreate them would cost each test a hundred statements.
+_KEPT_TABLES = {"django_content_type", "auth_permission"}
 
 
-def _emptied(
+def _delete_all_rows(
     operations: DatabaseOperations, style: Any, tables: list[str], *, reset_sequences: bool = False, **_: Any
 ) -> list[str]:
-    """Between two tests that commit: DELETE, because TRUNCATE makes and syncs the files of every table anew, which took
-    half of such a test. Triggers and constraints rest meanwhile: the audit trail's too."""
+    """Flush with DELETE: TRUNCATE recreates and syncs the files of every table, which took half the time of a test.
+
+    Triggers and constraints are disabled meanwhile, including those that protect the audit log."""
     assert not reset_sequences
-    rows = "; ".join(f"DELETE FROM {operations.quote_name(table)}" for table in tables if table not in _STAY)
+    rows = "; ".join(
+        f"DELETE FROM {operations.quote_name(table)}" for table in tables if table not in _KEPT_TABLES
+    )
     return ["SET session_replication_role = replica", rows, "SET session_replication_role = DEFAULT"]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a database, by its own mark or through a fixture: that is what runs on SQLite as well."""
+    """Mark tests that use the database, by their own mark or a fixture. These also run on SQLite."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & {"db", "transactional_db"}:
             item.add_marker("database")
 
 
+def forget_push_keys() -> None:
+    """Reset the cached key digests, as in a new process on a new machine."""
+    from calllogs.intake import push_auth
+
+    cache = push_auth._KeyCache
+    cache.digests, cache.written, cache.loaded_at = None, None, 0.0
+    push_auth._digest_file().unlink(missing_ok=True)
+
+
 @pytest.fixture(autouse=True)
-def _forget_between_tests() -> None:
+def _clear_caches() -> None:
     """Caches that outlive a request in one process must not outlive a test."""
     from django.utils import translation
 
     from calllogs.calls import filter_choices
-    from calllogs.intake import push_auth
     from ivrportal.common import celery_publish
     from settings_sync.delivery import worker
 
-    push_auth.forget_keys()
-    filter_choices.forget()
-    translation.deactivate()  # a page leaves its language behind in the thread
-    celery_publish._resting_until = 0.0
+    forget_push_keys()
+    filter_choices.clear_cache()
+    translation.deactivate()  # a request leaves its language active in the thread
+    celery_publish._paused_until = 0.0
     worker._adopted.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _writer_ends_before_its_database(django_db_setup: None) -> Iterator[None]:
+def _stop_writer_before_database_teardown(django_db_setup: None) -> Iterator[None]:
     yield
     from calllogs.intake import group_commit
 
@@ -78,7 +89,7 @@ def push_key(transactional_db: Any) -> str:
 
 @pytest.fixture
 def push(push_key: str) -> Callable[..., Any]:
-    """Push raw query bytes, as the provider does."""
+    """Push a raw query, as the provider does."""
     client = Client(headers={"host": "127.0.0.1"})
 
     def send(raw: bytes | str, *, key: str | None = push_key, **extra: Any) -> Any:
@@ -91,7 +102,7 @@ def push(push_key: str) -> Callable[..., Any]:
 
 @pytest.fixture
 def simulator(settings: Any) -> Iterator[Any]:
-    """A provider of our own, on loopback, that the portal talks to in this test."""
+    """The provider simulator on loopback, configured as the provider of this test."""
     from settings_sync.simulator import Simulator
 
     with Simulator(api_key="canary-key", cust_id="canary-customer") as provider:
@@ -105,10 +116,10 @@ def simulator(settings: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def no_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that deliver themselves: messages go nowhere, as if Redis were away for long."""
+    """For tests that run deliveries themselves: no task is published, as while Redis is down."""
     from ivrportal.common import celery_publish
 
-    monkeypatch.setattr(celery_publish, "_resting_until", float("inf"))
+    monkeypatch.setattr(celery_publish, "_paused_until", float("inf"))
 
 
 def make_user(name: str, role: str | None) -> User:
@@ -125,9 +136,9 @@ def make_user(name: str, role: str | None) -> User:
 def client_for(db: Any) -> Callable[[str | None], Client]:
     """A signed-in test client for a role; None is a superuser."""
 
-    def signed_in(role: str | None) -> Client:
+    def sign_in(role: str | None) -> Client:
         client = Client(headers={"host": "127.0.0.1"})
         client.force_login(make_user((role or "admin").replace(" ", "-").lower(), role))
         return client
 
-    return signed_in
+    return sign_in

@@ -1,4 +1,4 @@
-"""A row of any table, whatever it needs: for tests that must know no table by name."""
+"""Create a row of any model, for tests that run over all tables."""
 
 import datetime as dt
 import itertools
@@ -10,11 +10,11 @@ from django.utils import timezone
 _numbers = itertools.count(1)
 
 
-def make(model: type[models.Model], /, **given: Any) -> Any:
-    """A row with these values; what else must be filled in is filled in."""
-    row = model(**given)
+def make(model: type[models.Model], /, **values: Any) -> Any:
+    """Insert a row with these values; other required fields get generated values."""
+    row = model(**values)
     for field in model._meta.concrete_fields:
-        is_given = field.name in given or field.attname in given or isinstance(field, models.AutoField)
+        is_given = field.name in values or field.attname in values or isinstance(field, models.AutoField)
         if is_given or field.null or (field.has_default() and not field.is_relation):
             continue
         may_be_empty = field.blank and isinstance(field, models.CharField | models.TextField)

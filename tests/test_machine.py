@@ -1,4 +1,4 @@
-"""The check before the first test names what is missing, in one line."""
+"""The check before the first test names each missing thing in one line."""
 
 import os
 import re

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes .venv and installs the locked requirements: tools/venv.sh runtime|dev
-# Called by the Makefile when a lock is newer than the stamp. What pip has to say goes to .venv/install.log; a failure
-# ends in one line that says what to do.
+# Creates .venv and installs the locked requirements: tools/venv.sh runtime|dev
+# The Makefile calls it when a lock file is newer than the stamp. pip's output goes to .venv/install.log; a failure ends
+# with one line that says what to do.
 set -eu
 cd "$(dirname "$0")/.."
 group=$1
@@ -23,7 +23,7 @@ find_python() {
         echo "$PYTHON"
         return
     fi
-    # A name can be found and still not run (version managers leave such), so each is tried.
+    # Each is run, because a version manager's shim can exist without working.
     for candidate in python3.13 python3.14 python3.12 python3.11 python3 python; do
         if is_new_enough "$candidate"; then
             echo "$candidate"
@@ -34,7 +34,7 @@ find_python() {
 }
 
 make_venv() {
-    # A venv whose interpreter is gone, or was changed for an older one, is made anew.
+    # A venv whose interpreter is missing or too old is created again.
     if [ -x .venv/bin/python ] && is_new_enough .venv/bin/python && [ -f .venv/made ]; then
         return
     fi
@@ -76,7 +76,7 @@ case $group in
     *) fail "tools/venv.sh knows runtime and dev, not $group." ;;
 esac
 sum=$(cksum <"$lock")
-# A checkout gives files a new time without new content: then only the stamp is touched.
+# A checkout may change a file's time without its content: then only the stamp is touched.
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$sum" ]; then
     install "$lock"
     echo "$sum" >"$stamp"

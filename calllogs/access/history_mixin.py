@@ -1,4 +1,4 @@
-"""The admin's own page "History" of a record whose name, or whose history, may hold a caller's number."""
+"""The admin's "History" page for records whose name or history may contain a caller's number."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from calllogs.access.visibility import visibility_for
 
 
 class MaskedHistoryMixin:
-    """For those who see whole numbers: call ids, filters and tags stand there as they were written."""
+    """Only users who see whole numbers may open the page: it shows call ids, filters and tags unmasked."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -1,7 +1,7 @@
-"""What a person may see of calls: of which departments, and whether whole numbers of callers.
+"""What a user may see of calls: which departments, and whether whole numbers of callers.
 
-Every page, file and search about calls asks this one value; there is no other way to decide it. Numbers of agents and
-of the office are no secret within the office; callers' are.
+Every page, file and search about calls uses this one rule. Only callers' numbers are restricted; numbers of agents and
+virtual numbers are not.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from calllogs.access import redaction
 from calllogs.models import CallLog, DepartmentLimit
 from ivrportal.common.phone import format_national, mask_partially
 
-NUMBERS = "calllogs.see_numbers"
-_KEPT, _LIMITS = "_calllogs_sight", "_calllogs_limits"
+SEE_NUMBERS = "calllogs.see_numbers"
+_VISIBILITY_ATTRIBUTE, _LIMITS_ATTRIBUTE = "_calllogs_visibility", "_calllogs_limits"
 
 
 @dataclass(frozen=True, slots=True)
 class CallVisibility:
-    """`departments`: None is all of them. Who is limited sees no call that has no department."""
+    """`departments`: None means all. A limited user sees no calls without a department."""
 
     sees_numbers: bool
     departments: frozenset[str] | None = None
@@ -31,19 +31,19 @@ class CallVisibility:
         return self.departments is not None
 
     def number(self, number: str) -> str:
-        """A caller's number as this person may read it: `98123 45678`, or `98••• ••678`; empty stays empty."""
+        """A caller's number for display: `98123 45678`, or masked `98••• ••678`; empty stays empty."""
         return format_national(number) if self.sees_numbers else mask_partially(number)
 
     def text(self, text: str, *callers: str, known: Iterable[str] = ()) -> str:
-        """What somebody wrote, without whole numbers: of these callers, or of anybody but the office (`known`)."""
-        return text if self.sees_numbers else redaction.in_text(text, callers=callers, known=tuple(known))
+        """A text for display, with all numbers masked except those of the office (`known`)."""
+        return text if self.sees_numbers else redaction.redact_text(text, callers=callers, known=tuple(known))
 
     def call_id(self, call_id: str, caller: str) -> str:
-        """The id of a call, which the provider may have made of the caller's number."""
-        return call_id if self.sees_numbers else redaction.in_call_id(call_id, caller)
+        """A call id for display; the caller's number inside it is masked."""
+        return call_id if self.sees_numbers else redaction.redact_call_id(call_id, caller)
 
     def condition(self, field: str = "department") -> Q:
-        """For `filter`: what of the rows with this field the person may see."""
+        """Q object for rows whose `field` is a visible department."""
         return Q() if self.departments is None else Q((f"{field}__in", sorted(self.departments)))
 
     def calls(self) -> QuerySet[CallLog]:
@@ -52,8 +52,8 @@ class CallVisibility:
     def covers(self, department: str) -> bool:
         return self.departments is None or department in self.departments
 
-    def among(self, departments: Iterable[str]) -> list[str]:
-        """Those of the departments that the person may see, in their order."""
+    def filter_departments(self, departments: Iterable[str]) -> list[str]:
+        """The visible ones of these departments, in the same order."""
         return [department for department in departments if self.covers(department)]
 
 
@@ -61,33 +61,33 @@ EVERYTHING = CallVisibility(sees_numbers=True)
 
 
 def visibility_for(user: Any) -> CallVisibility:
-    """A query at most, once for each request: it is kept with the user."""
-    kept = getattr(user, _KEPT, None)
-    if kept is None:
-        kept = _read(user)
-        setattr(user, _KEPT, kept)
-    return kept
+    """Return the user's visibility. It is cached on the user object, so it costs at most one query per request."""
+    visibility = getattr(user, _VISIBILITY_ATTRIBUTE, None)
+    if visibility is None:
+        visibility = _load_visibility(user)
+        setattr(user, _VISIBILITY_ATTRIBUTE, visibility)
+    return visibility
 
 
 def prefetch_limits(user: Any, departments: list[str]) -> None:
-    """For who has read the limits of this person already, with something else."""
-    setattr(user, _LIMITS, departments)
+    """Store limits that the caller has already queried, which saves the query in `visibility_for`."""
+    setattr(user, _LIMITS_ATTRIBUTE, departments)
 
 
 def require_unlimited(user: Any) -> None:
-    """For pages that tell of the whole office. Raises PermissionDenied."""
+    """Raise PermissionDenied for users limited to departments; for pages about the whole office."""
     if visibility_for(user).is_limited:
         raise PermissionDenied
 
 
-def _read(user: Any) -> CallVisibility:
+def _load_visibility(user: Any) -> CallVisibility:
     if user.is_active and user.is_superuser:
         return EVERYTHING
-    # First: who reads the permissions may have read the limits with them.
-    sees_numbers = user.has_perm(NUMBERS)
-    limits = getattr(user, _LIMITS, None)
+    # Check the permission first: the auth backend loads the limits together with the permissions.
+    sees_numbers = user.has_perm(SEE_NUMBERS)
+    limits = getattr(user, _LIMITS_ATTRIBUTE, None)
     if limits is None:
         rows = DepartmentLimit.objects.filter(person_id=user.pk).order_by()
         limits = list(rows.values_list("department", flat=True))
-    # A limit to what is no name (a dash stands for none, `filters.NOTHING`) is a limit still, and lets nothing through.
+    # "" and "-" (`filters.NO_VALUE`) are no department names. A user limited to only these is limited and sees nothing.
     return CallVisibility(sees_numbers, frozenset(limits) - {"", "-"} if limits else None)

@@ -1,6 +1,7 @@
-"""Alarms: what is the matter, said once, and unsaid when it is over.
+"""Alarms: conditions that need attention, each mailed once and closed automatically when it is over.
 
-judges   looks at one thing each: a sentence if it is the matter
-silence  the judge of “no calls come”, which has learned what is usual
-ring     opens, closes and mails alarms; what people do with them
+rules    one function per kind of alarm: the alarm's text, or an empty text
+silence  the rule “no calls come”, compared with the same weekday of earlier weeks
+service  opens, closes, mails and snoozes alarms
+views    the alarms page and the alarms on the home screen
 """

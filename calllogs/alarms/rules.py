@@ -1,6 +1,6 @@
-"""Judges look at one thing each: a sentence if it is the matter now, else an empty text.
+"""Alarm rules: one function per kind of alarm. It returns the alarm's text, or an empty text if all is well.
 
-Sentences are mailed: they count, and name no telephone number, so no agent's setting either.
+The text is mailed. It may hold counts, but no telephone number, and therefore no agent's setting address.
 """
 
 import datetime as dt
@@ -22,27 +22,27 @@ from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider_setting import State
 
 HOUR = dt.timedelta(hours=1)
-STUCK_S = 30  # the spool is drained every five seconds; what is older than this does not go in
+STUCK_AFTER_S = 30  # the spool is drained every five seconds, so an older record is stuck
 
 
-def _silence(now: dt.datetime) -> str:
-    found = silence.found(now)
-    return silence.words(found, now) if found else ""
+def _check_silence(now: dt.datetime) -> str:
+    detected = silence.detect_silence(now)
+    return silence.describe_silence(detected, now) if detected else ""
 
 
-def _nobody(_now: dt.datetime) -> str:
-    alarm = coverage.alarm_now()
+def _check_nobody_available(_now: dt.datetime) -> str:
+    alarm = coverage.load_alarm()
     if not alarm.is_nobody:
         return ""
-    words = _("Nobody is available, and the office is open until %(until)s: no one can answer a call.")
-    return words % {"until": alarm.until}
+    template = _("Nobody is available, and the office is open until %(until)s: no one can answer a call.")
+    return template % {"until": alarm.until}
 
 
-def _breaker(_now: dt.datetime) -> str:
-    """Open until a request gets through again, also while a probe is on its way."""
+def _check_provider_down(_now: dt.datetime) -> str:
+    """The alarm lasts until a request succeeds, also while the circuit breaker sends a probe."""
     if not circuit.is_configured() or not Circuit.objects.filter(opened_until__isnull=False).exists():
         return ""
-    waiting = ProviderSetting.objects.not_past().moving().count()
+    waiting = ProviderSetting.objects.not_past().pending().count()
     return ngettext(
         "The provider does not answer. %(n)d change waits, and reaches it by itself when it answers again.",
         "The provider does not answer. %(n)d changes wait, and reach it by themselves when it answers again.",
@@ -50,17 +50,17 @@ def _breaker(_now: dt.datetime) -> str:
     ) % {"n": waiting}
 
 
-def _account(now: dt.datetime) -> str:
+def _check_account_refused(now: dt.datetime) -> str:
     paused_at = Circuit.objects.exclude(paused_reason="").values_list("paused_at", flat=True).first()
     if paused_at is None:
         return ""
     return _(
         "The provider refuses our account or its address does not work, since %(time)s: nothing is sent. Have key, "
         "customer id and address checked, then press Start sending."
-    ) % {"time": _clock(paused_at, now)}
+    ) % {"time": _format_time(paused_at, now)}
 
 
-def _refused(_now: dt.datetime) -> str:
+def _check_refused_settings(_now: dt.datetime) -> str:
     count = ProviderSetting.objects.not_past().filter(state__in=[State.REFUSED, State.NEEDS_PERSON]).count()
     if not count:
         return ""
@@ -71,10 +71,10 @@ def _refused(_now: dt.datetime) -> str:
     ) % {"n": count}
 
 
-def _unsent(now: dt.datetime) -> str:
-    """Changed an hour ago and not confirmed, or failing for as long; what a person must look at is told already."""
+def _check_unsent_changes(now: dt.datetime) -> str:
+    """Settings unconfirmed or failing for more than an hour, without those that `_check_refused_settings` counts."""
     changed = ~Q(desired=F("confirmed")) & Q(changed_at__lt=now - HOUR)
-    rows = ProviderSetting.objects.not_past().moving().exclude(state=State.NEEDS_PERSON)
+    rows = ProviderSetting.objects.not_past().pending().exclude(state=State.NEEDS_PERSON)
     count = rows.filter(changed | Q(first_failed_at__lt=now - HOUR)).count()
     if not count:
         return ""
@@ -85,9 +85,9 @@ def _unsent(now: dt.datetime) -> str:
     ) % {"n": count}
 
 
-def _spool(_now: dt.datetime) -> str:
-    depth = replay.spool().depth()
-    if not depth.records or depth.oldest_age_s < STUCK_S:
+def _check_spool(_now: dt.datetime) -> str:
+    depth = replay.get_spool().depth()
+    if not depth.records or depth.oldest_age_s < STUCK_AFTER_S:
         return ""
     return ngettext(
         "%(n)d push of the provider waits on the disk of the server and does not get into the database.",
@@ -96,8 +96,8 @@ def _spool(_now: dt.datetime) -> str:
     ) % {"n": depth.records}
 
 
-def _damaged(_now: dt.datetime) -> str:
-    count = replay.spool().depth().damaged
+def _check_damaged_pushes(_now: dt.datetime) -> str:
+    count = replay.get_spool().depth().damaged
     if not count:
         return ""
     return ngettext(
@@ -107,49 +107,49 @@ def _damaged(_now: dt.datetime) -> str:
     ) % {"n": count}
 
 
-def _inbox(now: dt.datetime) -> str:
-    """New ones: who leaves an old one lying has seen it."""
-    new = Push.objects.filter(outcome=Push.Outcome.REJECTED, received_at__gte=now - HOUR).count()
-    if not new:
+def _check_inbox(now: dt.datetime) -> str:
+    """Rejected pushes of the last hour. Older ones are assumed to have been noticed."""
+    count = Push.objects.filter(outcome=Push.Outcome.REJECTED, received_at__gte=now - HOUR).count()
+    if not count:
         return ""
     return ngettext(
         "%(n)d push of the last hour could not be used. It waits in the inbox to be corrected.",
         "%(n)d pushes of the last hour could not be used. They wait in the inbox to be corrected.",
-        new,
-    ) % {"n": new}
+        count,
+    ) % {"n": count}
 
 
-def _mail(_now: dt.datetime) -> str:
-    """Reports whose newest run reached somebody not, for good."""
-    newest = ReportRun.objects.filter(report=OuterRef("pk")).order_by("-made_at", "-id").values("pk")[:1]
-    runs = Report.objects.filter(is_on=True).annotate(newest=Subquery(newest)).values("newest")
-    failed = OutgoingMail.objects.filter(run__in=runs, state=OutgoingMail.State.FAILED).values("run")
-    names = ReportRun.objects.filter(Q(pk__in=failed) | (Q(pk__in=runs) & ~Q(problem=""))).order_by(
-        "report__name"
-    )
-    found = sorted(set(names.values_list("report__name", flat=True)))
-    if not found:
+def _check_report_mails(_now: dt.datetime) -> str:
+    """Reports whose latest run permanently failed for at least one recipient."""
+    latest = ReportRun.objects.filter(report=OuterRef("pk")).order_by("-made_at", "-id").values("pk")[:1]
+    latest_runs = Report.objects.filter(is_on=True).annotate(latest=Subquery(latest)).values("latest")
+    failed = OutgoingMail.objects.filter(run__in=latest_runs, state=OutgoingMail.State.FAILED).values("run")
+    failed_runs = ReportRun.objects.filter(
+        Q(pk__in=failed) | (Q(pk__in=latest_runs) & ~Q(problem=""))
+    ).order_by("report__name")
+    names = sorted(set(failed_runs.values_list("report__name", flat=True)))
+    if not names:
         return ""
     return _("Not everybody got the report: %(names)s. Its page says why.") % {
-        "names": ", ".join(found)[:200]
+        "names": ", ".join(names)[:200]
     }
 
 
-def _clock(moment: dt.datetime, now: dt.datetime) -> str:
+def _format_time(moment: dt.datetime, now: dt.datetime) -> str:
     local = timezone.localtime(moment)
     is_today = local.date() == timezone.localdate(now)
     return time_format(local, "H:i") if is_today else f"{local:%d %b, %H:%M}"
 
 
-JUDGES: dict[str, Callable[[dt.datetime], str]] = {
-    Alarm.Kind.SILENCE: _silence,
-    Alarm.Kind.NOBODY: _nobody,
-    Alarm.Kind.BREAKER: _breaker,
-    Alarm.Kind.ACCOUNT: _account,
-    Alarm.Kind.REFUSED: _refused,
-    Alarm.Kind.UNSENT: _unsent,
-    Alarm.Kind.SPOOL: _spool,
-    Alarm.Kind.DAMAGED: _damaged,
-    Alarm.Kind.INBOX: _inbox,
-    Alarm.Kind.MAIL: _mail,
+RULES: dict[str, Callable[[dt.datetime], str]] = {
+    Alarm.Kind.SILENCE: _check_silence,
+    Alarm.Kind.NOBODY: _check_nobody_available,
+    Alarm.Kind.BREAKER: _check_provider_down,
+    Alarm.Kind.ACCOUNT: _check_account_refused,
+    Alarm.Kind.REFUSED: _check_refused_settings,
+    Alarm.Kind.UNSENT: _check_unsent_changes,
+    Alarm.Kind.SPOOL: _check_spool,
+    Alarm.Kind.DAMAGED: _check_damaged_pushes,
+    Alarm.Kind.INBOX: _check_inbox,
+    Alarm.Kind.MAIL: _check_report_mails,
 }

@@ -1,4 +1,4 @@
-"""Alarms open, are mailed once, are acknowledged, and close by themselves; however many look at the same time."""
+"""Opens, mails, snoozes and closes alarms. Safe when several workers run it at the same time."""
 
 import datetime as dt
 import logging
@@ -14,136 +14,136 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import visibility_for
-from calllogs.alarms.rules import JUDGES
+from calllogs.alarms.rules import RULES
 from calllogs.models import Alarm, AlarmHeartbeat, AlarmRecipient, OutgoingMail
 from calllogs.notifications import outbox
-from calllogs.notifications.outbox import Content
+from calllogs.notifications.outbox import MailContent
 
 logger = logging.getLogger(__name__)
 
-# What comes again so soon is still the same alarm: it is not told a second time.
-AGAIN = dt.timedelta(minutes=15)
-LATE = dt.timedelta(minutes=5)  # who watches is due every minute
-SHOWN = ("id", "kind", "words", "opened_at", "acknowledged_name", "quiet_until", "mailed_at")
+# An alarm that recurs within this time is reopened, not mailed again.
+REOPEN_WITHIN = dt.timedelta(minutes=15)
+HEARTBEAT_TIMEOUT = dt.timedelta(minutes=5)  # the rules are evaluated every minute
+LOADED_FIELDS = ("id", "kind", "words", "opened_at", "acknowledged_name", "quiet_until", "mailed_at")
 
 
 def evaluate_all(now: dt.datetime | None = None) -> None:
-    """Judge everything, and write down what changed. What one judge stumbles over hides no other alarm."""
+    """Evaluate all rules and update the alarms. A rule that raises is logged and does not stop the others."""
     now = now or timezone.now()
-    for kind, judge in JUDGES.items():
+    for kind, rule in RULES.items():
         try:
-            words = judge(now)
+            text = rule(now)
         except Exception as error:
-            logger.error("the alarm %s cannot be judged: %s", kind, type(error).__name__)
+            logger.error("the rule of alarm %s failed: %s", kind, type(error).__name__)
             continue
-        resolve(kind, words, now)
+        update_alarm(kind, text, now)
     queue_notifications(now)
     AlarmHeartbeat.objects.update_or_create(pk=AlarmHeartbeat.ONLY, defaults={"looked_at": now})
 
 
-def resolve(kind: str, words: str, now: dt.datetime) -> None:
-    """Open, keep or close the alarm of this kind; empty words: it is not the matter now."""
-    is_on = Alarm.objects.filter(kind=kind, closed_at=None)
-    if not words:
-        if is_on.update(closed_at=now):
-            outbox.drop(OutgoingMail.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
+def update_alarm(kind: str, text: str, now: dt.datetime) -> None:
+    """Open or update the alarm of this kind, or close it if `text` is empty."""
+    open_alarm = Alarm.objects.filter(kind=kind, closed_at=None)
+    if not text:
+        if open_alarm.update(closed_at=now):
+            outbox.drop_waiting(OutgoingMail.objects.filter(alarm__kind=kind, alarm__closed_at__isnull=False))
         return
-    if is_on.update(last_seen_at=now, words=words[:400]):
+    if open_alarm.update(last_seen_at=now, words=text[:400]):
         return
     try:
         with transaction.atomic():
-            _open(kind, words[:400], now)
+            _open_alarm(kind, text[:400], now)
     except IntegrityError:
-        return  # somebody else has opened it at this very moment
+        return  # another worker has opened it at the same moment
 
 
-def _open(kind: str, words: str, now: dt.datetime) -> None:
+def _open_alarm(kind: str, text: str, now: dt.datetime) -> None:
     last = Alarm.objects.filter(kind=kind).order_by("-opened_at", "-id").first()
-    if last and last.closed_at and last.closed_at > now - AGAIN:
-        mine = Alarm.objects.filter(pk=last.pk, closed_at=last.closed_at)
-        mine.update(closed_at=None, last_seen_at=now, words=words)
+    if last and last.closed_at and last.closed_at > now - REOPEN_WITHIN:
+        unchanged = Alarm.objects.filter(pk=last.pk, closed_at=last.closed_at)
+        unchanged.update(closed_at=None, last_seen_at=now, words=text)
         return
-    alarm = Alarm(kind=kind, words=words, opened_at=now, last_seen_at=now)
-    if last and last.is_quiet(now):  # somebody said that this kind shall be quiet, and it still shall
+    alarm = Alarm(kind=kind, words=text, opened_at=now, last_seen_at=now)
+    if last and last.is_quiet(now):  # a snooze applies to the kind, so the new alarm takes it over
         alarm.acknowledged_by_id, alarm.acknowledged_name = last.acknowledged_by_id, last.acknowledged_name
         alarm.acknowledged_at, alarm.quiet_until = last.acknowledged_at, last.quiet_until
     alarm.save(force_insert=True)
 
 
 def queue_notifications(now: dt.datetime) -> None:
-    """Write a letter about each alarm that is to be mailed, to each of its readers, once."""
+    """Queue one mail per recipient for each alarm that is due to be mailed."""
     if not outbox.is_set_up():
         return
     alarms = list(Alarm.objects.to_mail(now))
-    people = list(outbox.readers().filter(pk__in=AlarmRecipient.objects.values("user"))) if alarms else []
-    if not people:
+    if not alarms:
+        return
+    recipients = list(outbox.eligible_recipients().filter(pk__in=AlarmRecipient.objects.values("user")))
+    if not recipients:
         return
     for alarm in alarms:
         with transaction.atomic():
-            if (
-                Alarm.objects.to_mail(now)
-                .filter(pk=alarm.pk, mailed_at=alarm.mailed_at)
-                .update(mailed_at=now)
-            ):
+            unclaimed = Alarm.objects.to_mail(now).filter(pk=alarm.pk, mailed_at=alarm.mailed_at)
+            if unclaimed.update(mailed_at=now):
                 for is_limited in (False, True):
-                    readers = [person for person in people if visibility_for(person).is_limited == is_limited]
-                    outbox.write(readers, content(alarm, is_limited=is_limited), alarm=alarm)
+                    users = [user for user in recipients if visibility_for(user).is_limited == is_limited]
+                    outbox.queue_mails(users, build_mail(alarm, is_limited=is_limited), alarm=alarm)
 
 
-def content(alarm: Alarm, *, is_limited: bool) -> Content:
+def build_mail(alarm: Alarm, *, is_limited: bool) -> MailContent:
     since = date_format(timezone.localtime(alarm.opened_at), "j F Y, H:i")
     context = {
         "kind": alarm.get_kind_display(),
-        "words": alarm.told(is_limited=is_limited),
+        "text": alarm.text_for(is_limited=is_limited),
         "since": since,
-        "link": outbox.address(reverse("admin:alarms")),
+        "link": outbox.build_absolute_url(reverse("admin:alarms")),
     }
-    return Content(
+    return MailContent(
         _("Alarm: %(kind)s") % {"kind": alarm.get_kind_display()},
         render_to_string("calllogs/alarms/mail.txt", context),
         render_to_string("calllogs/alarms/mail.html", context),
     )
 
 
-# --- people ------------------------------------------------------------------------------------------------
+# --- actions of users --------------------------------------------------------------------------------------
 
 
-def acknowledge(alarm_id: int, *, person: User, until: dt.datetime, now: dt.datetime | None = None) -> bool:
-    """Quiet until that moment; False if it is over already."""
+def acknowledge(alarm_id: int, *, user: User, until: dt.datetime, now: dt.datetime | None = None) -> bool:
+    """Snooze an open alarm until that moment. Returns False if it is already closed."""
     now = now or timezone.now()
-    is_on = Alarm.objects.filter(pk=alarm_id, closed_at=None)
-    quiet = is_on.update(
-        acknowledged_by=person,
-        acknowledged_name=person.get_full_name() or person.username,
+    open_alarm = Alarm.objects.filter(pk=alarm_id, closed_at=None)
+    is_snoozed = open_alarm.update(
+        acknowledged_by=user,
+        acknowledged_name=user.get_full_name() or user.username,
         acknowledged_at=now,
         quiet_until=until,
     )
-    if quiet:
-        outbox.drop(OutgoingMail.objects.filter(alarm=alarm_id))
+    if is_snoozed:
+        outbox.drop_waiting(OutgoingMail.objects.filter(alarm=alarm_id))
         if not OutgoingMail.objects.filter(alarm=alarm_id).exclude(state=OutgoingMail.State.DROPPED).exists():
-            is_on.update(mailed_at=None)  # seen before a mail had left: nobody was told by mail
-    return bool(quiet)
+            open_alarm.update(mailed_at=None)  # no mail was sent, so one is due when the snooze ends
+    return bool(is_snoozed)
 
 
 def end_snooze(alarm_id: int, now: dt.datetime | None = None) -> bool:
-    """The quiet time ends at this moment; False if there was none."""
+    """End the snooze now. Returns False if the alarm is not snoozed."""
     now = now or timezone.now()
-    quiet = Alarm.objects.filter(pk=alarm_id, closed_at=None, quiet_until__gt=now)
-    # Told is told: it is mailed again only if it was not mailed at all.
-    return bool(quiet.update(quiet_until=None))
+    snoozed = Alarm.objects.filter(pk=alarm_id, closed_at=None, quiet_until__gt=now)
+    # `mailed_at` stays, so an alarm that was mailed before the snooze is not mailed again.
+    return bool(snoozed.update(quiet_until=None))
 
 
-def mail_status(now: dt.datetime) -> tuple[list[Alarm], bool]:
-    """What is on, the latest first, and whether somebody still looks; a portal that has just begun counts as watched.
+def load_open_alarms(now: dt.datetime) -> tuple[list[Alarm], bool]:
+    """The open alarms, newest first, and whether the rules are still evaluated. True if they have never been evaluated.
 
-    One query, since the home screen has few to spend.
+    A single query, because the home screen has a limit of queries.
     """
-    nothing, never = Value("", CharField()), Cast(Value(None), DateTimeField())
-    alarms = Alarm.objects.filter(closed_at=None).order_by().values_list(*SHOWN)
-    watch = AlarmHeartbeat.objects.filter(pk=AlarmHeartbeat.ONLY).order_by().values_list(
-        "pk", nothing, nothing, "looked_at", nothing, never, never
+    empty, null = Value("", CharField()), Cast(Value(None), DateTimeField())
+    open_alarms = Alarm.objects.filter(closed_at=None).order_by().values_list(*LOADED_FIELDS)
+    heartbeat = AlarmHeartbeat.objects.filter(pk=AlarmHeartbeat.ONLY).order_by().values_list(
+        "pk", empty, empty, "looked_at", empty, null, null
     )  # fmt: skip
-    rows = list(alarms.union(watch, all=True))
-    looked_at = next((row[3] for row in rows if not row[1]), now)
-    found = [Alarm(**dict(zip(SHOWN, row, strict=True))) for row in rows if row[1]]
-    return sorted(found, key=lambda alarm: (alarm.opened_at, alarm.pk), reverse=True), looked_at > now - LATE
+    rows = list(open_alarms.union(heartbeat, all=True))
+    evaluated_at = next((row[3] for row in rows if not row[1]), now)
+    alarms = [Alarm(**dict(zip(LOADED_FIELDS, row, strict=True))) for row in rows if row[1]]
+    alarms.sort(key=lambda alarm: (alarm.opened_at, alarm.pk), reverse=True)
+    return alarms, evaluated_at > now - HEARTBEAT_TIMEOUT

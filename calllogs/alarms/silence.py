@@ -1,13 +1,13 @@
-"""No calls for longer than is likely at this hour of this weekday.
+"""Detects that no calls have come for longer than is likely at this hour of this weekday.
 
-What is usual is read off the same stretch of the same weekday in the last weeks: if no call has come since 10:42 and it
-is 11:12, then what counts is how many came between 10:42 and 11:12 on each of the Mondays before. So the rhythm of the
-day needs no model, to the minute. Calls that come independently of each other (Poisson) leave such a stretch empty with
-a probability of e to the minus of how many were to be expected.
+The time without calls is compared with the same stretch of the same weekday in the last weeks. If the last call came at
+10:42 and it is now 11:12, the calls between 10:42 and 11:12 of each earlier Monday are counted. This needs no model of
+how calls are distributed over the day. For independent calls (Poisson), the probability of an empty stretch is
+exp(-expected calls).
 
-Careful on purpose, since an alarm that cries wolf is not heard: the quieter of the weeks count (their lower quartile);
-every call begins a new chance of an alarm, a hundred calls a day a hundred chances, so the probability must be below
-1 in 10,000; never under a quarter of an hour; and only while the office is open by its own hours.
+The thresholds avoid false alarms. The expected count is the lower quartile of the weeks. The probability must be below
+1 in 10,000, because every call starts a new stretch: a hundred calls a day are a hundred chances of a false alarm. No
+stretch shorter than `SILENCE_MINUTES` counts, and only office hours count.
 """
 
 import datetime as dt
@@ -24,45 +24,46 @@ from calllogs.models import CallLog, Push
 from settings_sync import schedule
 from settings_sync.models import Holiday
 
-WEEKS, FEWEST_WEEKS = 8, 4
-UNLIKELY = 1e-4
-LONGEST = dt.timedelta(hours=6)  # no more of it is looked at; by then it is certain, or nothing is usual here
+WEEKS, MIN_WEEKS = 8, 4
+MAX_PROBABILITY = 1e-4
+MAX_STRETCH = dt.timedelta(hours=6)  # a longer stretch would not change the result
 WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """`since`: the last sign of life. `an_hour`: how many usually come at this time of the week."""
+    """`last_activity_at`: of the last push or call, None if there was none. `usual_per_hour`: calls at this time."""
 
-    since: dt.datetime | None
-    an_hour: float
+    last_activity_at: dt.datetime | None
+    usual_per_hour: float
     probability: float
 
 
-def found(now: dt.datetime) -> Silence | None:
-    """The silence at this moment, if there is one that is not likely; else None."""
-    opened = _open_since(now)
-    if opened is None:
+def detect_silence(now: dt.datetime) -> Silence | None:
+    """The current silence if it is improbable, else None."""
+    opened_at = _office_open_since(now)
+    if opened_at is None:
         return None
-    since = _last_call(now)
-    start = max(moment for moment in (since, opened, now - LONGEST) if moment is not None)
+    last_activity_at = _last_activity_at(now)
+    start = max(moment for moment in (last_activity_at, opened_at, now - MAX_STRETCH) if moment is not None)
     length = now - start
     if length < dt.timedelta(minutes=settings.SILENCE_MINUTES):
         return None
-    counts = sorted(_usual(start, now))
-    if len(counts) < FEWEST_WEEKS:
+    counts = sorted(_count_usual_calls(start, now))
+    if len(counts) < MIN_WEEKS:
         return None
     expected = counts[(len(counts) - 1) // 4]
     probability = math.exp(-expected)
-    if probability >= UNLIKELY:
+    if probability >= MAX_PROBABILITY:
         return None
-    return Silence(since, counts[len(counts) // 2] / (length / dt.timedelta(hours=1)), probability)
+    usual_per_hour = counts[len(counts) // 2] / (length / dt.timedelta(hours=1))
+    return Silence(last_activity_at, usual_per_hour, probability)
 
 
-def words(silence: Silence, now: dt.datetime) -> str:
+def describe_silence(silence: Silence, now: dt.datetime) -> str:
     local = timezone.localtime(now)
     names = {
-        "since": _moment(silence.since, now),
+        "since": _format_moment(silence.last_activity_at, now),
         "days": {
             0: _("Mondays"),
             1: _("Tuesdays"),
@@ -72,12 +73,12 @@ def words(silence: Silence, now: dt.datetime) -> str:
             5: _("Saturdays"),
             6: _("Sundays"),
         }[local.weekday()],
-        "n": f"{silence.an_hour:.0f}",
+        "n": f"{silence.usual_per_hour:.0f}",
     }
     return _("No call since %(since)s; at this hour on %(days)s about %(n)s an hour come.") % names
 
 
-def _moment(moment: dt.datetime | None, now: dt.datetime) -> str:
+def _format_moment(moment: dt.datetime | None, now: dt.datetime) -> str:
     if moment is None:
         return _("ever")
     local = timezone.localtime(moment)
@@ -86,33 +87,39 @@ def _moment(moment: dt.datetime | None, now: dt.datetime) -> str:
     return date_format(local, "j M, H:i")
 
 
-def _open_since(now: dt.datetime) -> dt.datetime | None:
-    """Since when the office is open without a break; None if it is closed. Without hours of its own, it always is."""
+def _office_open_since(now: dt.datetime) -> dt.datetime | None:
+    """When the office opened today, None if it is closed. `MAX_STRETCH` ago if it has no hours or opens at midnight."""
     local = timezone.localtime(now)
-    plan = schedule.days(local.date(), 1)[0]
-    if schedule.answer_for(plan, local.time()).heard != schedule.CallerHears.OPEN:
+    plan = schedule.plan_days(local.date(), 1)[0]
+    if schedule.answer_for(plan, local.time()).caller_hears != schedule.CallerHears.OPEN:
         return None
     if plan.opens_at is None or plan.opens_at == dt.time.min:
-        return now - LONGEST
+        return now - MAX_STRETCH
     return dt.datetime.combine(local.date(), plan.opens_at, local.tzinfo)
 
 
-def _last_call(now: dt.datetime) -> dt.datetime | None:
-    """When the provider last told of anything. A push comes when its call ends, so the push is what counts; calls are
-    asked as well, for those that came in another way."""
+def _last_activity_at(now: dt.datetime) -> dt.datetime | None:
+    """The time of the latest push or call, None if there is neither.
+
+    A push arrives when its call ends, so pushes are the main source. Calls are included because they can also be
+    imported.
+    """
     pushes = Push.objects.exclude(outcome=Push.Outcome.REFUSED).filter(received_at__lte=now)
-    told = pushes.order_by("-received_at").values_list("received_at", flat=True).first()
+    last_push_at = pushes.order_by("-received_at").values_list("received_at", flat=True).first()
     calls = CallLog.objects.filter(started_at__lte=now).order_by("-started_at", "-id")
-    began = calls.values_list("started_at", flat=True).first()
-    return max((moment for moment in (told, began) if moment is not None), default=None)
+    last_call_at = calls.values_list("started_at", flat=True).first()
+    return max((moment for moment in (last_push_at, last_call_at) if moment is not None), default=None)
 
 
-def _usual(start: dt.datetime, end: dt.datetime) -> list[int]:
-    """How many calls came in the same stretch of each of the last weeks, without holidays and the time before us."""
+def _count_usual_calls(start: dt.datetime, end: dt.datetime) -> list[int]:
+    """Calls in the same stretch of each of the last weeks, without holidays and weeks before the first stored call.
+
+    Empty if fewer than `MIN_WEEKS` weeks remain.
+    """
     zone = timezone.get_default_timezone()
     stretches = []
     for week in range(1, WEEKS + 1):
-        # By the clock on the wall, whatever was done to it meanwhile.
+        # Same wall-clock time, also across a change of the zone's UTC offset.
         first, last = (
             (moment.astimezone(zone).replace(tzinfo=None) - week * WEEK).replace(tzinfo=zone)
             for moment in (start, end)
@@ -123,19 +130,19 @@ def _usual(start: dt.datetime, end: dt.datetime) -> list[int]:
             "date", flat=True
         )
     )
-    first_ever = CallLog.objects.order_by("started_at", "id").values_list("started_at", flat=True).first()
-    wanted = [
+    first_call_at = CallLog.objects.order_by("started_at", "id").values_list("started_at", flat=True).first()
+    usable = [
         (first, last)
         for first, last in stretches
-        if first_ever and first_ever <= first and last.date() not in holidays
+        if first_call_at and first_call_at <= first and last.date() not in holidays
     ]
-    if len(wanted) < FEWEST_WEEKS:
+    if len(usable) < MIN_WEEKS:
         return []
-    within = [Q(started_at__gte=first, started_at__lt=last) for first, last in wanted]
-    anywhere = Q()
-    for one in within:
-        anywhere |= one
-    counts = CallLog.objects.filter(anywhere).aggregate(
-        **{f"week{number}": Count("pk", filter=one) for number, one in enumerate(within)}
+    conditions = [Q(started_at__gte=first, started_at__lt=last) for first, last in usable]
+    any_stretch = Q()
+    for condition in conditions:
+        any_stretch |= condition
+    counts = CallLog.objects.filter(any_stretch).aggregate(
+        **{f"week{number}": Count("pk", filter=condition) for number, condition in enumerate(conditions)}
     )
     return list(counts.values())

@@ -1,13 +1,13 @@
-"""The missed-call desk: one open row for each caller who did not get through and has not since.
+"""The callback queue: one open row for each caller who did not get through and has not been reached since.
 
-What counts: everything but *Answered* did not get through, also what no list of statuses knows, so that nobody is
-forgotten for a word. A caller is open while there is such a call after both the last answered call and the last call
-that a person closed. The waiting time counts from the first of them.
+Every status except *Answered* counts as not getting through, including statuses that the portal does not know, so that
+no caller is lost to an unknown status word. A caller is open while such a call is later than both the last answered
+call and the last call that a user closed. The waiting time counts from the first of these calls.
 
-    live     the derivation itself: for some callers, and as a comparison of all with the open rows
-    why      why a call did not get through
-    refresh  brings the open rows level with new calls, off the push path; and rebuilds them
-    acts     what a person does: take, give back, call back, dismiss, open again
-    listing  what the desk shows
-    history  how many waited when each hour began
+    derive         computes the open rows by SQL: for some callers, and as a comparison of all callers with their rows
+    miss_reason    why a call did not get through
+    refresh        updates the open rows from new calls, outside the push request; also rebuilds all of them
+    actions        what a user can do: claim, release, close, reopen
+    queries        pages, filters and counts of the queue
+    hourly_counts  how many callers waited at the start of each hour
 """

@@ -1,4 +1,4 @@
-"""One caller at the desk: how it stands, and everything that happened, the newest first."""
+"""The page of one missed caller: the open row, and the calls and entries, newest first."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.callbacks import actions, presentation
-from calllogs.callbacks.permissions import ACT, DESK, VIEW
+from calllogs.callbacks.permissions import CHANGE, QUEUE_URL_NAME, VIEW
 from calllogs.models import CallbackEntry, CallLog, MissedCaller
-from calllogs.models.call import STATUS_LOOK
+from calllogs.models.call import STATUS_BADGE
 from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import Action
 from ivrportal.common.phone import format_national
 
-MOST = 100
-ENTRY_LOOK: dict[str, tuple[str, str]] = {
+MAX_EVENTS = 100
+ENTRY_STYLE: dict[str, tuple[str, str]] = {
     CallbackEntry.Kind.CLAIMED: ("base", "front_hand"),
     CallbackEntry.Kind.TAKEN_OVER: ("warning", "swap_horiz"),
     CallbackEntry.Kind.RELEASED: ("base", "undo"),
@@ -34,40 +34,44 @@ ENTRY_LOOK: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class CallerEvent:
     at: dt.datetime
-    what: str
+    label: str
     colour: str
     icon: str
-    who: str = ""
+    person: str = ""
     note: str = ""
     link: str = ""
-    turn: str = ""  # what it did to the caller: opened, or closed by itself
+    effect: str = ""  # set if the event opened or closed the caller
 
 
-def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """By a call of that caller, so that no number stands in an address."""
+def caller_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Identified by the id of one of the caller's calls, so that the URL contains no number."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    sight = visibility_for(request.user)
-    caller = sight.calls().filter(pk=pk).values_list("caller", flat=True).first()
-    if caller is None and sight.is_limited:
+    visibility = visibility_for(request.user)
+    caller = visibility.calls().filter(pk=pk).values_list("caller", flat=True).first()
+    if caller is None and visibility.is_limited:
         raise Http404
     if not caller:
         messages.warning(request, _("This call is not kept any more, or came without a number."))
-        return redirect(f"admin:{DESK}")
+        return redirect(f"admin:{QUEUE_URL_NAME}")
     now = timezone.now()
-    missed = MissedCaller.objects.filter(sight.condition(), caller=caller).first()
-    claim = actions.claims([caller]).get(caller) if missed else None
-    rows = [presentation.row(missed, claim, sight, me=request.user.pk or 0, now=now)] if missed else []
+    missed = MissedCaller.objects.filter(visibility.condition(), caller=caller).first()
+    claim = actions.load_active_claims([caller]).get(caller) if missed else None
+    rows = (
+        [presentation.build_caller_row(missed, claim, visibility, me=request.user.pk or 0, now=now)]
+        if missed
+        else []
+    )
     context = {
         **admin.site.each_context(request),
-        "title": sight.number(caller),
-        "tel": caller if sight.sees_numbers else "",
-        "row": presentation.render_rows(rows, request, may_act=request.user.has_perm(ACT)) if rows else "",
-        "events": events(caller, sight, may_open=request.user.has_perm("calllogs.view_calllog")),
-        "most": MOST,
-        "desk": reverse(f"admin:{DESK}"),
+        "title": visibility.number(caller),
+        "tel": caller if visibility.sees_numbers else "",
+        "row": presentation.render_rows(rows, request, may_act=request.user.has_perm(CHANGE)) if rows else "",
+        "events": build_events(caller, visibility, may_open=request.user.has_perm("calllogs.view_calllog")),
+        "max_events": MAX_EVENTS,
+        "queue_url": reverse(f"admin:{QUEUE_URL_NAME}"),
     }
     audit_log.record(
         Action.SAW_CALL,
@@ -79,48 +83,50 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     return TemplateResponse(request, "calllogs/callbacks/caller.html", context)
 
 
-def events(caller: str, sight: CallVisibility, *, may_open: bool) -> list[Event]:
-    """The newest calls and entries of a caller, the newest first."""
-    calls = list(sight.calls().filter(caller=caller).order_by("-started_at", "-pk")[:MOST])
-    noted = CallbackEntry.objects.filter(sight.condition(), caller=caller)
-    entries = list(noted.select_related("undoes")[:MOST])
-    story: list[tuple[dt.datetime, Any]] = [(call.started_at, call) for call in calls]
-    story += [(entry.at, entry) for entry in entries]
-    found: list[Event] = []
+def build_events(caller: str, visibility: CallVisibility, *, may_open: bool) -> list[CallerEvent]:
+    """The latest calls and entries of a caller, at most MAX_EVENTS of each, newest first."""
+    calls = list(visibility.calls().filter(caller=caller).order_by("-started_at", "-pk")[:MAX_EVENTS])
+    entry_rows = CallbackEntry.objects.filter(visibility.condition(), caller=caller)
+    entries = list(entry_rows.select_related("undoes")[:MAX_EVENTS])
+    items: list[tuple[dt.datetime, Any]] = [(call.started_at, call) for call in calls]
+    items += [(entry.at, entry) for entry in entries]
+    events: list[CallerEvent] = []
     is_open = False
-    for _at, item in sorted(story, key=lambda pair: pair[0]):
+    for _at, item in sorted(items, key=lambda pair: pair[0]):
         if isinstance(item, CallLog):
-            event = _of_call(item, is_open=is_open, may_open=may_open)
+            event = _call_event(item, is_open=is_open, may_open=may_open)
             is_open = item.status != CallLog.Status.ANSWERED
         else:
-            event = _of_entry(item, sight)
+            event = _entry_event(item, visibility)
             is_open = item.until is None and (is_open or item.undoes is not None)
-        found.append(event)
-    return found[::-1]
+        events.append(event)
+    return events[::-1]
 
 
-def _of_call(call: CallLog, *, is_open: bool, may_open: bool) -> Event:
-    colour, icon = STATUS_LOOK[call.status]
+def _call_event(call: CallLog, *, is_open: bool, may_open: bool) -> CallerEvent:
+    colour, icon = STATUS_BADGE[call.status]
     is_answered = call.status == CallLog.Status.ANSWERED
-    turn = ""
+    effect = ""
     if is_answered and is_open:
-        turn = _("Closed by itself: the caller was answered.")
+        effect = _("Closed by itself: the caller was answered.")
     elif not is_answered and not is_open:
-        turn = _("Waits from here on.")
-    return Event(
+        effect = _("Waits from here on.")
+    return CallerEvent(
         call.started_at,
         str(call.get_status_display()),
         colour,
         icon,
         note=", ".join(part for part in (call.department, format_national(call.virtual_number)) if part),
         link=reverse("admin:calllogs_calllog_change", args=[call.pk]) if may_open else "",
-        turn=turn,
+        effect=effect,
     )
 
 
-def _of_entry(entry: CallbackEntry, sight: CallVisibility) -> Event:
-    colour, icon = ENTRY_LOOK[entry.kind]
-    note = sight.text(entry.note, entry.caller)
+def _entry_event(entry: CallbackEntry, visibility: CallVisibility) -> CallerEvent:
+    colour, icon = ENTRY_STYLE[entry.kind]
+    note = visibility.text(entry.note, entry.caller)
     if entry.kind == CallbackEntry.Kind.TAKEN_OVER:
         note = _("from %(name)s") % {"name": entry.note}
-    return Event(entry.at, str(entry.get_kind_display()), colour, icon, who=entry.person_name, note=note)
+    return CallerEvent(
+        entry.at, str(entry.get_kind_display()), colour, icon, person=entry.person_name, note=note
+    )

@@ -1,7 +1,7 @@
-"""How many callers waited at an hour of the past, for a figure that is compared with the period before.
+"""How many callers waited at the start of a past hour, for comparison with the previous period.
 
-Counted when the hour begins and kept: to work it out later would take all calls of MISSED_DAYS days with the closings
-of that time, which is too much for a page.
+The count is stored when the hour begins. Computing it later would need all calls of MISSED_DAYS days and the closings
+of that time, which is too slow for a page.
 """
 
 import datetime as dt
@@ -12,14 +12,18 @@ from django.utils import timezone
 
 from calllogs.models import MissedCaller, MissedHistory, MissedProgress
 
-YOUNG = dt.timedelta(minutes=5)  # later, who waits is no longer who waited when the hour began
+MAX_DELAY = dt.timedelta(minutes=5)  # a later count no longer describes the start of the hour
 
 
-def keep(now: dt.datetime | None = None) -> bool:
-    """Count who waits, once an hour, if the hour has just begun; the open rows must be level. False if it is done."""
+def record_hour(now: dt.datetime | None = None) -> bool:
+    """Store the number of waiting callers per department, once an hour.
+
+    The open rows must be up to date. Returns False if the hour is already stored, began more than MAX_DELAY ago, or
+    the open rows were never built.
+    """
     now = now or timezone.now()
-    hour = hour_of(now)
-    if now - hour > YOUNG or MissedHistory.objects.filter(hour=hour).exists():
+    hour = start_of_hour(now)
+    if now - hour > MAX_DELAY or MissedHistory.objects.filter(hour=hour).exists():
         return False
     if not MissedProgress.objects.filter(pk=MissedProgress.ONLY, built_at__isnull=False).exists():
         return False
@@ -30,20 +34,20 @@ def keep(now: dt.datetime | None = None) -> bool:
     return True
 
 
-def at(moment: dt.datetime, departments: Collection[str] | None = None) -> int | None:
-    """How many of these departments waited when the hour of that moment began; None if nobody counted then."""
-    rows = MissedHistory.objects.filter(hour=hour_of(moment))
-    return rows.aggregate(n=those_of(departments))["n"]
+def count_waiting_at(moment: dt.datetime, departments: Collection[str] | None = None) -> int | None:
+    """Callers of these departments (None: all) who waited when that hour began; None if no count was stored."""
+    rows = MissedHistory.objects.filter(hour=start_of_hour(moment))
+    return rows.aggregate(n=sum_waiting(departments))["n"]
 
 
-def those_of(departments: Collection[str] | None) -> Sum:
-    """The sum to be asked of the rows of an hour; None of no rows."""
+def sum_waiting(departments: Collection[str] | None) -> Sum:
+    """Aggregate over the rows of an hour, limited to these departments; None if there are no rows."""
     if departments is None:
         return Sum("waiting")
     return Sum(Case(When(department__in=departments, then=F("waiting")), default=0))
 
 
-def hour_of(moment: dt.datetime) -> dt.datetime:
-    """When the clock of the portal's zone last struck."""
+def start_of_hour(moment: dt.datetime) -> dt.datetime:
+    """The start of the hour in the portal's time zone, in UTC."""
     local = timezone.localtime(moment, timezone.get_default_timezone())
     return local.replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)

@@ -1,4 +1,4 @@
-"""Who may see the desk, who may act at it, and its name."""
+"""Permissions and URL name of the callback queue."""
 
-VIEW, ACT = "calllogs.view_missedcaller", "calllogs.change_missedcaller"
-DESK = "calllogs_missed"
+VIEW, CHANGE = "calllogs.view_missedcaller", "calllogs.change_missedcaller"
+QUEUE_URL_NAME = "calllogs_missed"

@@ -1,8 +1,9 @@
-"""The open rows brought level with calls and pushes, off the push path.
+"""Updates the open rows from calls and pushes, outside the push request.
 
-Whoever refreshes reads what came since the last time (`changes_since`), and works out those callers anew from all
-their calls; so it may look at a caller too often, never wrongly. What changes calls in another way leaves the caller
-in `MissedRecheck`. And whatever slips through all of this is found by `rebuild`, which compares everything.
+A refresh reads the calls that changed since the last one (`change_feed`) and recomputes their callers from all calls of
+each caller. A caller may be recomputed more often than needed, but never wrongly. Code that changes calls in another
+way than by a new push adds the caller to `MissedRecheck`. `rebuild` compares all callers and repairs any row that was
+missed.
 """
 
 import datetime as dt
@@ -14,126 +15,132 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import change_feed
-from calllogs.callbacks.derive import OpenMissedCalls, differences, open_missed_calls
-from calllogs.callbacks.miss_reason import miss_reason
-from calllogs.change_feed import AT_ONCE, Pending
+from calllogs.callbacks.derive import OpenMissedCalls, find_differing_callers, load_open_missed_calls
+from calllogs.callbacks.miss_reason import find_miss_reason
+from calllogs.change_feed import BATCH_SIZE, PendingChanges
 from calllogs.models import MissedCaller, MissedProgress, MissedRecheck
 from settings_sync.history import past_state
 
-OF_LAST_CALL = ("last_call", "department", "virtual_number", "raw_status")
-WRITTEN = ["misses", "first_at", "last_at", *OF_LAST_CALL, "why", "wanted", "had", "is_old"]
+LAST_CALL_FIELDS = ("last_call", "department", "virtual_number", "raw_status")
+DERIVED_FIELDS = ["misses", "first_at", "last_at", *LAST_CALL_FIELDS, "why", "wanted", "had", "is_old"]
 
 
-def pending() -> Pending | None:
-    """What there is to read; None if the open rows are level. One query."""
-    return change_feed.pending(MissedProgress, MissedRecheck)
+def load_pending() -> PendingChanges | None:
+    """What has changed since the last refresh; None if the open rows are up to date. One query."""
+    return change_feed.find_pending(MissedProgress, MissedRecheck)
 
 
-def refresh(*, most: int = AT_ONCE) -> bool:
-    """Read what came since, at most so many of each; True if there may be more. Nothing if somebody else is at it."""
+def refresh(*, most: int = BATCH_SIZE) -> bool:
+    """Process up to `most` rechecks, pushes and calls each; True if there may be more.
+
+    Does nothing and returns False if another process holds the lock or the rows were never built.
+    """
     with transaction.atomic():
         progress = change_feed.lock_progress(MissedProgress)
         if progress is None:
             return False
-        noted = list(MissedRecheck.objects.order_by("pk").values_list("pk", "caller")[:most])
-        callers, is_more = change_feed.read(progress, "caller", most=most)
-        callers |= {caller for _, caller in noted}
+        rechecks = list(MissedRecheck.objects.order_by("pk").values_list("pk", "caller")[:most])
+        callers, is_more = change_feed.read_changes(progress, "caller", most=most)
+        callers |= {caller for _, caller in rechecks}
         recompute(callers)
-        if noted:
-            MissedRecheck.objects.filter(pk__in=[pk for pk, _ in noted]).delete()
-        progress.save(update_fields=change_feed.READ)
-    return is_more or len(noted) >= most
+        if rechecks:
+            MissedRecheck.objects.filter(pk__in=[pk for pk, _ in rechecks]).delete()
+        progress.save(update_fields=change_feed.READ_FIELDS)
+    return is_more or len(rechecks) >= most
 
 
 def mark_old(now: dt.datetime | None = None) -> int:
-    """Callers who have not tried again for long are old now; how many."""
-    before = oldest_waiting(now)
-    return MissedCaller.objects.filter(is_old=False, last_at__lt=before).update(is_old=True)
+    """Mark callers without a call for MISSED_DAYS days as old; returns how many."""
+    cutoff = waiting_cutoff(now)
+    return MissedCaller.objects.filter(is_old=False, last_at__lt=cutoff).update(is_old=True)
 
 
-def oldest_waiting(now: dt.datetime | None = None) -> dt.datetime:
+def waiting_cutoff(now: dt.datetime | None = None) -> dt.datetime:
+    """Callers whose last call is earlier than this are old."""
     return (now or timezone.now()) - dt.timedelta(days=settings.MISSED_DAYS)
 
 
-# --- the whole --------------------------------------------------------------------------------------------
+# --- rebuild ---------------------------------------------------------------------------------------------
 
 
 def rebuild() -> int | None:
-    """Compare all open rows with the calls, and mend; how many differed. None if somebody else is at it.
+    """Compare all open rows with the calls and repair them; returns how many differed, None if one is already running.
 
-    Nothing is locked while all calls are read; those that seem to differ are then worked out again one by one. What
-    came meanwhile is read again by the next refresh.
+    No lock is held while all calls are read. Callers that seem to differ are then recomputed under the lock. The next
+    refresh reads the changes that arrive meanwhile.
     """
-    return change_feed.build(MissedProgress, _rebuild)
+    return change_feed.run_exclusively(MissedProgress, _rebuild)
 
 
-def _rebuild(mine: QuerySet[MissedProgress], now: dt.datetime) -> int:
-    was_built = mine.filter(built_at__isnull=False).exists()
-    seen = change_feed.newest()
-    callers = differences()
+def _rebuild(progress_rows: QuerySet[MissedProgress], now: dt.datetime) -> int:
+    was_built = progress_rows.filter(built_at__isnull=False).exists()
+    newest = change_feed.newest_ids()
+    callers = find_differing_callers()
     while was_built and refresh():
-        pass  # what came while all calls were read is no difference
-    mended = 0
-    for start in range(0, len(callers), AT_ONCE):
+        pass  # changes that arrived while the calls were read do not count as repaired
+    repaired = 0
+    for start in range(0, len(callers), BATCH_SIZE):
         with transaction.atomic():
-            mine.select_for_update().get()
-            mended += recompute(callers[start : start + AT_ONCE])
+            progress_rows.select_for_update().get()
+            repaired += recompute(callers[start : start + BATCH_SIZE])
     mark_old(now)
     with transaction.atomic():
-        progress = mine.select_for_update().get()
+        progress = progress_rows.select_for_update().get()
         if progress.built_at is None:
-            change_feed.set_cursor(progress, seen)
+            change_feed.set_cursor(progress, newest)
         progress.built_at = now
-        progress.repaired += mended if was_built else 0
+        progress.repaired += repaired if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "repaired"])
-    return mended
+    return repaired
 
 
 def recompute(callers: Iterable[str]) -> int:
-    """Work out these callers and write their open rows; how many rows changed. The progress must be locked."""
-    wanted = sorted({caller for caller in callers if caller})
-    if not wanted:
+    """Derive and write the open rows of these callers; returns how many rows changed. Needs the progress lock."""
+    numbers = sorted({caller for caller in callers if caller})
+    if not numbers:
         return 0
-    now = open_missed_calls(wanted)
-    known = {row.caller: row for row in MissedCaller.objects.filter(caller__in=wanted)}
-    gone = [row.pk for caller, row in known.items() if caller not in now]
+    derived = load_open_missed_calls(numbers)
+    stored = {row.caller: row for row in MissedCaller.objects.filter(caller__in=numbers)}
+    closed = [row.pk for caller, row in stored.items() if caller not in derived]
     changed = [
-        spell for caller, spell in now.items() if caller not in known or _differs(known[caller], spell)
+        missed
+        for caller, missed in derived.items()
+        if caller not in stored or _differs(stored[caller], missed)
     ]
-    if gone:
-        MissedCaller.objects.filter(pk__in=gone).delete()
+    if closed:
+        MissedCaller.objects.filter(pk__in=closed).delete()
     if changed:
         MissedCaller.objects.bulk_create(
-            _rows(changed),
+            _build_rows(changed),
             update_conflicts=True,
             unique_fields=["caller"],
-            update_fields=WRITTEN,
+            update_fields=DERIVED_FIELDS,
             batch_size=500,
         )
-    return len(gone) + len(changed)
+    return len(closed) + len(changed)
 
 
-def _rows(changed: Sequence[OpenMissedCalls]) -> list[MissedCaller]:
-    before, told = oldest_waiting(), past_state.read([spell.last_at for spell in changed])
+def _build_rows(changed: Sequence[OpenMissedCalls]) -> list[MissedCaller]:
+    cutoff, plans = waiting_cutoff(), past_state.load_past_plans([missed.last_at for missed in changed])
     rows = []
-    for spell in changed:
-        then = told.at(spell.last_at)
+    for missed in changed:
+        then = plans.at(missed.last_at)
         rows.append(
             MissedCaller(
-                caller=spell.caller,
-                misses=spell.misses,
-                first_at=spell.first_at,
-                last_at=spell.last_at,
-                **{name: getattr(spell, name) for name in OF_LAST_CALL},
-                why=miss_reason(spell, then),
-                wanted=then.wanted,
-                had=then.had,
-                is_old=spell.last_at < before,
+                caller=missed.caller,
+                misses=missed.misses,
+                first_at=missed.first_at,
+                last_at=missed.last_at,
+                **{name: getattr(missed, name) for name in LAST_CALL_FIELDS},
+                why=find_miss_reason(missed, then),
+                wanted=then.desired,
+                had=then.confirmed,
+                is_old=missed.last_at < cutoff,
             )
         )
     return rows
 
 
-def _differs(row: MissedCaller, spell: OpenMissedCalls) -> bool:
-    names = ("misses", "first_at", "last_at", *OF_LAST_CALL)
-    return any(getattr(row, name) != getattr(spell, name) for name in names)
+def _differs(row: MissedCaller, missed: OpenMissedCalls) -> bool:
+    names = ("misses", "first_at", "last_at", *LAST_CALL_FIELDS)
+    return any(getattr(row, name) != getattr(missed, name) for name in names)

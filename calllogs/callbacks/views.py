@@ -1,7 +1,8 @@
-"""The missed-call desk: who waits for a call back, the longest first.
+"""The pages of the callback queue: callers who wait for a callback, longest waiting first.
 
-`?show=` waiting (the default), old or done; `department`, `number`, `why`, `mine=1`, `q`; `after` and `before` page.
-A request of htmx gets the desk alone; one that names the version that it shows already gets nothing.
+Query parameters: `show` is waiting (the default), old or done; `department`, `number`, `why`, `mine=1` and `q` filter;
+`after` and `before` are page cursors. A request from htmx gets only the queue; if its `seen` is the current version, it
+gets status 204.
 """
 
 import hashlib
@@ -24,8 +25,8 @@ from django.views.decorators.http import require_safe
 
 from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.callbacks import action_views, actions, caller_view, presentation, queries, refresh
-from calllogs.callbacks.permissions import ACT, DESK, VIEW
-from calllogs.callbacks.queries import CallbackFilter, Facet
+from calllogs.callbacks.permissions import CHANGE, QUEUE_URL_NAME, VIEW
+from calllogs.callbacks.queries import CallbackFilter, FacetCount
 from calllogs.calls import visible_filter
 from calllogs.models.missed_caller import MissReason
 from ivrportal.audit import audit_log
@@ -33,17 +34,17 @@ from ivrportal.audit.audit_log import Action
 from ivrportal.common.phone import format_national
 
 WAITING, OLD, DONE = "waiting", "old", "done"
-SHOWN = {WAITING: gettext_lazy("Waiting"), OLD: gettext_lazy("Older"), DONE: gettext_lazy("Done")}
-FILTERS = ("department", "number", "why", "mine", "q")
-KEPT = ("show", *FILTERS, "after", "before")
-READ_FIRST = 300  # new calls, before the page is drawn; a worker reads the rest
-BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
-LONGEST_SEARCH = 40
+TAB_LABELS = {WAITING: gettext_lazy("Waiting"), OLD: gettext_lazy("Older"), DONE: gettext_lazy("Done")}
+FILTER_PARAMS = ("department", "number", "why", "mine", "q")
+QUERY_PARAMS = ("show", *FILTER_PARAMS, "after", "before")
+REFRESH_LIMIT = 300  # new calls processed before rendering; a worker processes the rest
+REBUILD_LIMIT = 20_000  # calls; with more, a worker builds the rows
+MAX_SEARCH_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class QueueParams:
-    """What the address bar says, as far as it makes sense."""
+    """The valid query parameters. `problem` is a text about an invalid search."""
 
     show: str = WAITING
     department: str = ""
@@ -57,14 +58,16 @@ class QueueParams:
 
     @property
     def is_filtered(self) -> bool:
-        return any(getattr(self, name) for name in FILTERS)
+        return any(getattr(self, name) for name in FILTER_PARAMS)
 
-    def wanted(self, request: HttpRequest) -> CallbackFilter:
-        mine, sight = request.user.pk if self.mine else None, visibility_for(request.user)
-        return CallbackFilter(self.show == OLD, self.department, self.number, self.why, self.q, mine, sight)
+    def to_filter(self, request: HttpRequest) -> CallbackFilter:
+        mine, visibility = request.user.pk if self.mine else None, visibility_for(request.user)
+        return CallbackFilter(
+            self.show == OLD, self.department, self.number, self.why, self.q, mine, visibility
+        )
 
     def query(self, **changed: str) -> str:
-        values = {name: getattr(self, name) for name in KEPT} | changed
+        values = {name: getattr(self, name) for name in QUERY_PARAMS} | changed
         if values["show"] == WAITING:
             values["show"] = ""
         return urlencode({name: value for name, value in values.items() if value})
@@ -72,208 +75,228 @@ class QueueParams:
 
 @dataclass(slots=True)
 class QueuePage:
-    """What `desk_body.html` draws."""
+    """Data of `queue_body.html`.
 
-    asked: QueueParams
+    `count` is None if it is not known. `is_behind`: the rows do not include the latest calls yet. `is_new`: the rows
+    were never built.
+    """
+
+    params: QueueParams
     rows: list[Any] = field(default_factory=list)
     callers: list[str] = field(default_factory=list)
-    facets: list[Facet] = field(default_factory=list)
+    facets: list[FacetCount] = field(default_factory=list)
     count: int | None = None
-    older: str = ""
-    newer: str = ""
+    previous_url: str = ""
+    next_url: str = ""
     is_behind: bool = False
     is_new: bool = False
 
 
-def urls(site: admin.AdminSite) -> list[URLPattern]:
+def get_urls(site: admin.AdminSite) -> list[URLPattern]:
     view = site.admin_view
     return [
-        path("calllogs/missed/", view(require_safe(page)), name=DESK),
+        path("calllogs/missed/", view(require_safe(queue_page)), name=QUEUE_URL_NAME),
         path(
             "calllogs/missed/call/<int:pk>/",
-            view(require_safe(caller_view.page)),
+            view(require_safe(caller_view.caller_page)),
             name="calllogs_missed_caller",
         ),
-        *action_views.urls(site, answer=answer),
+        *action_views.get_urls(site, render_queue=render_queue),
     ]
 
 
-def badge(user: Any, counted: int | None = None) -> Any:
-    """How many wait, for the navigation; nothing if nobody does. Counted no further than is read at a glance.
+def waiting_badge(user: Any, counted: int | None = None) -> Any:
+    """The number of waiting callers for the navigation, "999+" above the limit.
 
-    `counted`: of the whole office, if it is known; it is of no use to who is limited.
+    `counted`: the number for all departments if the caller of this function knows it; not used for department-limited
+    users.
     """
-    sight = visibility_for(user)
-    count = queries.waiting(sight) if counted is None or sight.is_limited else counted
-    # No plain text: the theme takes that for the name of a function.
-    return count if count < queries.MOST_COUNTED else gettext_lazy("999+")
+    visibility = visibility_for(user)
+    count = queries.count_waiting(visibility) if counted is None or visibility.is_limited else counted
+    # A lazy string, because the theme takes a plain string for the name of a function.
+    return count if count < queries.COUNT_LIMIT else gettext_lazy("999+")
 
 
-def page(request: HttpRequest) -> HttpResponse:
+def queue_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
-    asked = asked_of(request.GET)
+    params = parse_params(request.GET)
     if request.headers.get("HX-Request"):
-        return answer(request, asked)
-    desk = read(request, asked)  # first, so that the navigation counts what it found
-    _record(request, desk)
+        return render_queue(request, params)
+    queue = load_queue(
+        request, params
+    )  # before each_context, so that the navigation counts the refreshed rows
+    _record_view(request, queue)
     context = {
         **admin.site.each_context(request),
-        **_context(request, desk),
+        **_build_context(request, queue),
         "title": _("Missed callers"),
-        "hidden": queries.hidden(visibility_for(request.user)) if asked.show == WAITING else 0,
-        "hidden_most": queries.MOST_COUNTED,
+        "hidden": queries.count_hidden_calls(visibility_for(request.user)) if params.show == WAITING else 0,
+        "hidden_limit": queries.COUNT_LIMIT,
     }
     return TemplateResponse(request, "calllogs/callbacks/queue.html", context)
 
 
-def answer(
-    request: HttpRequest, asked: QueueParams | str, *, said: str = "", undo: int | None = None
+def render_queue(
+    request: HttpRequest, params: QueueParams | str, *, message: str = "", undo: int | None = None
 ) -> HttpResponse:
-    """The desk alone. What a person has just done is said in it."""
-    asked = asked_of(QueryDict(asked)) if isinstance(asked, str) else asked
-    desk = read(request, asked)
-    if not said and "seen" not in request.GET:
-        # A page that looks again every few seconds was recorded when it was opened; a deed leaves its own entry.
-        _record(request, desk)
-    context = _context(request, desk)
+    """The queue without the page around it. `message` reports the user's last action; `undo` is the entry to reopen."""
+    params = parse_params(QueryDict(params)) if isinstance(params, str) else params
+    queue = load_queue(request, params)
+    if not message and "seen" not in request.GET:
+        # Polling is not recorded again after the page was opened. An action has its own audit entry.
+        _record_view(request, queue)
+    context = _build_context(request, queue)
     headers = {"Cache-Control": "no-store"}
-    if not said and request.GET.get("seen") == context["version"]:
+    if not message and request.GET.get("seen") == context["version"]:
         return HttpResponse(status=204, headers=headers)
-    context |= {"said": said, "undo": undo}
+    context |= {"message": message, "undo": undo}
     return TemplateResponse(request, "calllogs/callbacks/queue_body.html", context, headers=headers)
 
 
-def read(request: HttpRequest, asked: QueueParams) -> QueuePage:
-    """Five queries, and some more if there are new calls to read."""
-    desk, sight = QueuePage(asked), visibility_for(request.user)
-    _level(desk)
+def load_queue(request: HttpRequest, params: QueueParams) -> QueuePage:
+    """Refresh the rows and load one page. Five queries, more if there are new calls to process."""
+    queue, visibility = QueuePage(params), visibility_for(request.user)
+    _refresh_rows(queue)
     now = timezone.now()
-    if asked.show == DONE:
-        found = queries.closings(sight, after=asked.after, before=asked.before)
-        desk.callers = [entry.caller for entry in found.rows]
-        calls = _calls_of(desk.callers, sight)
-        desk.rows = [
-            presentation.done(entry, calls.get(entry.caller), sight, now=now) for entry in found.rows
+    if params.show == DONE:
+        found = queries.load_closings(visibility, after=params.after, before=params.before)
+        queue.callers = [entry.caller for entry in found.rows]
+        calls = _latest_calls(queue.callers, visibility)
+        queue.rows = [
+            presentation.build_closing_row(entry, calls.get(entry.caller), visibility, now=now)
+            for entry in found.rows
         ]
-        ends = [str(entry.pk) for entry in found.rows]
+        cursors = [str(entry.pk) for entry in found.rows]
     else:
-        desk.facets = queries.facets(sight, is_old=asked.show == OLD)
-        wanted = asked.wanted(request)
-        desk.count = None if asked.problem else queries.counted(desk.facets, wanted)
-        found = queries.Page([], False, False) if asked.problem else _callers(asked, wanted)
-        desk.callers = [row.caller for row in found.rows]
-        claims = actions.claims(desk.callers) if desk.callers else {}
+        queue.facets = queries.load_facets(visibility, is_old=params.show == OLD)
+        criteria = params.to_filter(request)
+        queue.count = None if params.problem else queries.count_matching(queue.facets, criteria)
+        found = queries.CallbackPage([], False, False) if params.problem else _load_callers(params, criteria)
+        queue.callers = [row.caller for row in found.rows]
+        claims = actions.load_active_claims(queue.callers) if queue.callers else {}
         me = request.user.pk or 0
-        desk.rows = [
-            presentation.row(row, claims.get(row.caller), sight, me=me, now=now) for row in found.rows
+        queue.rows = [
+            presentation.build_caller_row(row, claims.get(row.caller), visibility, me=me, now=now)
+            for row in found.rows
         ]
-        ends = [queries.place(row) for row in found.rows]
-    if ends and found.has_before:
-        desk.older = "?" + asked.query(before=ends[0], after="")
-    if ends and found.has_after:
-        desk.newer = "?" + asked.query(after=ends[-1], before="")
-    return desk
+        cursors = [queries.build_cursor(row) for row in found.rows]
+    if cursors and found.has_before:
+        queue.previous_url = "?" + params.query(before=cursors[0], after="")
+    if cursors and found.has_after:
+        queue.next_url = "?" + params.query(after=cursors[-1], before="")
+    return queue
 
 
-def _record(request: HttpRequest, desk: QueuePage) -> None:
-    asked = desk.asked
-    filters = [str(getattr(asked, name)) for name in FILTERS if name != "mine" and getattr(asked, name)]
+def _record_view(request: HttpRequest, queue: QueuePage) -> None:
+    params = queue.params
+    filters = [
+        str(getattr(params, name)) for name in FILTER_PARAMS if name != "mine" and getattr(params, name)
+    ]
     audit_log.record(
         Action.SAW_LIST,
         request=request,
-        what=", ".join([str(_("Missed callers")), str(SHOWN[asked.show]), *filters]),
-        count=len(desk.rows),
-        callers=desk.callers,
+        what=", ".join([str(_("Missed callers")), str(TAB_LABELS[params.show]), *filters]),
+        count=len(queue.rows),
+        callers=queue.callers,
     )
 
 
-def _callers(asked: QueueParams, wanted: CallbackFilter) -> queries.Page:
-    found = queries.callers(wanted, after=asked.after, before=asked.before)
-    if not found.rows and (asked.after or asked.before):
-        return queries.callers(wanted)  # the page is gone, as those on it were called: the first one then
+def _load_callers(params: QueueParams, criteria: CallbackFilter) -> queries.CallbackPage:
+    found = queries.load_callers(criteria, after=params.after, before=params.before)
+    if not found.rows and (params.after or params.before):
+        return queries.load_callers(criteria)  # every caller on that page was closed: show the first page
     return found
 
 
-def _calls_of(callers: list[str], sight: CallVisibility) -> dict[str, int]:
-    rows = sight.calls().filter(caller__in=set(callers)).order_by().values_list("caller")
+def _latest_calls(callers: list[str], visibility: CallVisibility) -> dict[str, int]:
+    rows = visibility.calls().filter(caller__in=set(callers)).order_by().values_list("caller")
     return dict(rows.annotate(newest=Max("pk")))
 
 
-def _level(desk: QueuePage) -> None:
-    """Read what came since, so that nobody waits for a worker; but not all, if it is much."""
+def _refresh_rows(queue: QueuePage) -> None:
+    """Process new calls before rendering, up to a limit, so that the page need not wait for a worker."""
     try:
-        pending = refresh.pending()
+        pending = refresh.load_pending()
         if pending is None:
             return
         if not pending.is_new:
-            desk.is_behind = refresh.refresh(most=READ_FIRST)
-        elif pending.calls > BUILD_AT_ONCE:
-            desk.is_new = True
+            queue.is_behind = refresh.refresh(most=REFRESH_LIMIT)
+        elif pending.calls > REBUILD_LIMIT:
+            queue.is_new = True
         else:
             refresh.rebuild()
             refresh.refresh()
-    except OperationalError:  # the database is busy: the desk as it was a moment ago is better than none
-        desk.is_behind = True
+    except OperationalError:  # the database is busy: show the stored rows
+        queue.is_behind = True
 
 
-def asked_of(values: Any) -> QueueParams:
-    """Filters that make no sense are as if they were not there, but for a search, which is answered in words."""
-    given = {name: values.get(name, "").replace("\0", "").strip() for name in KEPT}
-    if given["show"] not in SHOWN:
-        given["show"] = WAITING
-    if given["why"] not in MissReason.values:
-        given["why"] = ""
-    given["department"], given["number"] = given["department"][:100], given["number"][:40]
+def parse_params(query: Any) -> QueueParams:
+    """Read the query parameters. Invalid filters are ignored; an invalid search sets `problem`."""
+    values = {name: query.get(name, "").replace("\0", "").strip() for name in QUERY_PARAMS}
+    if values["show"] not in TAB_LABELS:
+        values["show"] = WAITING
+    if values["why"] not in MissReason.values:
+        values["why"] = ""
+    values["department"], values["number"] = values["department"][:100], values["number"][:40]
     problem = ""
-    if given["q"] and (len(given["q"]) > LONGEST_SEARCH or sum(sign.isdigit() for sign in given["q"]) < 3):
+    digits = sum(character.isdigit() for character in values["q"])
+    if values["q"] and (len(values["q"]) > MAX_SEARCH_LENGTH or digits < 3):
         problem = _("Search for a telephone number: at least three digits of it.")
-        given["q"] = given["q"][:LONGEST_SEARCH]
-    return QueueParams(**given, problem=problem)
+        values["q"] = values["q"][:MAX_SEARCH_LENGTH]
+    return QueueParams(**values, problem=problem)
 
 
-def _context(request: HttpRequest, desk: QueuePage) -> dict[str, Any]:
-    asked, may_act = desk.asked, request.user.has_perm(ACT)
-    shown = [desk.rows, desk.count, desk.older, desk.newer, desk.is_behind, desk.is_new, asked]
+def _build_context(request: HttpRequest, queue: QueuePage) -> dict[str, Any]:
+    params, may_act = queue.params, request.user.has_perm(CHANGE)
+    state = [
+        queue.rows,
+        queue.count,
+        queue.previous_url,
+        queue.next_url,
+        queue.is_behind,
+        queue.is_new,
+        params,
+    ]
     return {
-        "desk": desk,
-        "asked": asked,
-        "notice": visible_filter.search_words(asked.q)
-        if asked.q and not visibility_for(request.user).sees_numbers
+        "queue": queue,
+        "params": params,
+        "notice": visible_filter.masked_search_notice(params.q)
+        if params.q and not visibility_for(request.user).sees_numbers
         else "",
-        "version": hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),
-        "look": f"{reverse(f'admin:{DESK}')}?{asked.query()}",
-        "back": asked.query(),
+        "version": hashlib.blake2b(repr(state).encode(), digest_size=8).hexdigest(),
+        "poll_url": f"{reverse(f'admin:{QUEUE_URL_NAME}')}?{params.query()}",
+        "back": params.query(),
         "may_act": may_act,
-        "drawn": presentation.render_rows(desk.rows, request, may_act=may_act, back=asked.query())
-        if desk.rows and asked.show != DONE
+        "rows_html": presentation.render_rows(queue.rows, request, may_act=may_act, back=params.query())
+        if queue.rows and params.show != DONE
         else "",
         "tabs": [
-            (key, words, "?" + QueueParams(show=key).query(), key == asked.show)
-            for key, words in SHOWN.items()
+            (key, label, "?" + QueueParams(show=key).query(), key == params.show)
+            for key, label in TAB_LABELS.items()
         ],
-        "choices": _choices(desk),
+        "choices": _build_filter_choices(queue),
         "days": settings.MISSED_DAYS,
     }
 
 
-def _choices(desk: QueuePage) -> dict[str, list[tuple[str, str, int]]]:
-    """What can be filtered by, with how many wait there."""
-    asked = desk.asked
-    found: dict[str, dict[str, int]] = {"department": {}, "number": {}, "why": {}}
-    for facet in desk.facets:
+def _build_filter_choices(queue: QueuePage) -> dict[str, list[tuple[str, str, int]]]:
+    """The choices of each filter as (value, label, number of callers)."""
+    params = queue.params
+    counts: dict[str, dict[str, int]] = {"department": {}, "number": {}, "why": {}}
+    for facet in queue.facets:
         for name, value in (("department", facet.department), ("number", facet.number), ("why", facet.why)):
             if value:
-                found[name][value] = found[name].get(value, 0) + facet.count
-    for name, values in found.items():
-        if chosen := getattr(asked, name):
-            values.setdefault(chosen, 0)  # what is gone stays chosen, with nobody in it
-    words: dict[str, Any] = {
+                counts[name][value] = counts[name].get(value, 0) + facet.count
+    for name, values in counts.items():
+        if chosen := getattr(params, name):
+            values.setdefault(chosen, 0)  # keep the current choice even if no caller matches it any more
+    formatters: dict[str, Any] = {
         "department": str,
         "number": format_national,
         "why": lambda value: MissReason(value).label,
     }
     return {
-        name: [(value, str(words[name](value)), count) for value, count in sorted(values.items())]
-        for name, values in found.items()
+        name: [(value, str(formatters[name](value)), count) for value, count in sorted(values.items())]
+        for name, values in counts.items()
     }

@@ -1,4 +1,4 @@
-"""The calls: their list, and the page of each."""
+"""Admin of calls: the list and the detail page."""
 
 from typing import Any
 
@@ -10,19 +10,21 @@ from django.http.response import HttpResponseBase
 from calllogs.access.history_mixin import MaskedHistoryMixin
 from calllogs.access.visibility import visibility_for
 from calllogs.calls import detail_view
-from calllogs.calls.list_view import CallList
+from calllogs.calls.list_view import CallListMixin
 from calllogs.models import CallLog
 from ivrportal.audit import model_admin
 from ivrportal.common import admin_mixins
 
 
 @admin.register(CallLog)
-class CallLogAdmin(MaskedHistoryMixin, CallList, admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
+class CallLogAdmin(
+    MaskedHistoryMixin, CallListMixin, admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin
+):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallLog]:
         return super().get_queryset(request).filter(visibility_for(request.user).condition())
 
     def get_urls(self) -> list[Any]:
-        return [*detail_view.urls(self), *super().get_urls()]
+        return [*detail_view.get_urls(self), *super().get_urls()]
 
     def change_view(
         self,

@@ -1,4 +1,4 @@
-"""The columns of the call list: which there are, which a person wants, and what stands in their cells."""
+"""Columns of the call list: their definitions, the user's selection and the cell texts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from calllogs.access.visibility import CallVisibility
-from calllogs.formatting import clock_text
+from calllogs.formatting import format_duration
 from calllogs.models import CallLog
-from calllogs.models.call import STATUS_LOOK
+from calllogs.models.call import STATUS_BADGE
 from ivrportal.common.phone import format_national
 
-PARAMETER, REMEMBER = "column", "remember"
-_SESSION = "call_columns"
+PARAMETER, REMEMBER_PARAMETER = "column", "remember"
+_SESSION_KEY = "call_columns"
 
 
-def badge(status: str) -> str:
-    colour, icon = STATUS_LOOK[status]
-    words = CallLog.Status(status).label
-    return render_to_string("components/badge.html", {"words": words, "colour": colour, "icon": icon})
+def render_badge(status: str) -> str:
+    colour, icon = STATUS_BADGE[status]
+    label = CallLog.Status(status).label
+    return render_to_string("components/badge.html", {"label": label, "colour": colour, "icon": icon})
 
 
 @dataclass(frozen=True, slots=True)
 class RowContext:
-    """What the cells of one page share."""
+    """Data shared by all cells of one page: agent names by number, badges by status, the viewer's visibility."""
 
     agents: dict[str, str]
     badges: dict[str, str]
-    sight: CallVisibility
+    visibility: CallVisibility
 
 
 Cell = Callable[[CallLog, RowContext], str]
@@ -43,78 +43,91 @@ class Column:
     name: str
     label: Any
     cell: Cell
-    is_usual: bool = True
+    is_default: bool = True
     is_number: bool = False
 
 
-def _agent(call: CallLog, drawing: RowContext) -> str:
-    return drawing.agents.get(call.agent_number) or format_national(call.agent_number) or "–"
+def _format_agent(call: CallLog, context: RowContext) -> str:
+    return context.agents.get(call.agent_number) or format_national(call.agent_number) or "–"
 
 
-def _moment(value: Any) -> str:
+def _format_moment(value: Any) -> str:
     return date_format(localtime(value), "j M Y, H:i")
 
 
 COLUMNS = [
-    Column("started_at", _("Started at"), lambda call, _drawing: _moment(call.started_at), is_number=True),
-    Column("status", _("Status"), lambda call, drawing: drawing.badges[call.status]),
     Column(
-        "caller", _("Caller"), lambda call, drawing: drawing.sight.number(call.caller) or "–", is_number=True
+        "started_at", _("Started at"), lambda call, _context: _format_moment(call.started_at), is_number=True
     ),
-    Column("agent", _("Agent"), _agent),
-    Column("department", _("Department"), lambda call, _drawing: call.department or "–"),
-    Column("talk", _("Talk"), lambda call, _drawing: clock_text(call.talk_seconds), is_number=True),
-    Column("ivr", _("In the IVR"), lambda call, _drawing: clock_text(call.ivr_seconds), is_number=True),
-    Column("circle", _("Circle"), lambda call, _drawing: call.circle or "–"),
+    Column("status", _("Status"), lambda call, context: context.badges[call.status]),
+    Column(
+        "caller",
+        _("Caller"),
+        lambda call, context: context.visibility.number(call.caller) or "–",
+        is_number=True,
+    ),
+    Column("agent", _("Agent"), _format_agent),
+    Column("department", _("Department"), lambda call, _context: call.department or "–"),
+    Column("talk", _("Talk"), lambda call, _context: format_duration(call.talk_seconds), is_number=True),
+    Column("ivr", _("In the IVR"), lambda call, _context: format_duration(call.ivr_seconds), is_number=True),
+    Column("circle", _("Circle"), lambda call, _context: call.circle or "–"),
     Column(
         "number",
         _("Virtual number"),
-        lambda call, _drawing: format_national(call.virtual_number) or "–",
+        lambda call, _context: format_national(call.virtual_number) or "–",
         is_number=True,
     ),
-    Column("recording", _("Recording"), lambda call, _drawing: str(_("Yes")) if call.recording_url else "–"),
+    Column("recording", _("Recording"), lambda call, _context: str(_("Yes")) if call.recording_url else "–"),
     Column(
         "agent_number",
         _("Agent's number"),
-        lambda call, _drawing: format_national(call.agent_number) or "–",
-        is_usual=False,
+        lambda call, _context: format_national(call.agent_number) or "–",
+        is_default=False,
         is_number=True,
     ),
     Column(
-        "raw_status", _("Status as received"), lambda call, _drawing: call.raw_status or "–", is_usual=False
+        "raw_status", _("Status as received"), lambda call, _context: call.raw_status or "–", is_default=False
     ),
-    Column("received_at", _("Told at"), lambda call, _drawing: _moment(call.received_at), is_usual=False),
+    Column(
+        "received_at", _("Told at"), lambda call, _context: _format_moment(call.received_at), is_default=False
+    ),
     Column(
         "call_id",
         _("Call id"),
-        lambda call, drawing: drawing.sight.call_id(call.call_id, call.caller),
-        is_usual=False,
+        lambda call, context: context.visibility.call_id(call.call_id, call.caller),
+        is_default=False,
     ),
 ]
-USUAL = tuple(column.name for column in COLUMNS if column.is_usual)
+DEFAULT_COLUMNS = tuple(column.name for column in COLUMNS if column.is_default)
 
 
-def named(names: list[str]) -> tuple[str, ...]:
-    """Those of the names that are columns, in the order of the list."""
+def known_names(names: list[str]) -> tuple[str, ...]:
+    """Filter out unknown names; return the rest in display order."""
     return tuple(column.name for column in COLUMNS if column.name in names)
 
 
 def selected_columns(request: HttpRequest) -> tuple[str, ...]:
-    """Those of the address, else the person's last choice, else the usual ones."""
-    return named(request.GET.getlist(PARAMETER)) or named(request.session.get(_SESSION, [])) or USUAL
+    """Return the columns in the URL, else those remembered in the session, else the default ones."""
+    return (
+        known_names(request.GET.getlist(PARAMETER))
+        or known_names(request.session.get(_SESSION_KEY, []))
+        or DEFAULT_COLUMNS
+    )
 
 
-def remember(request: HttpRequest) -> None:
-    request.session[_SESSION] = named(request.GET.getlist(PARAMETER))
+def remember_columns(request: HttpRequest) -> None:
+    request.session[_SESSION_KEY] = known_names(request.GET.getlist(PARAMETER))
 
 
-def rows(
-    calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str], sight: CallVisibility
+def build_rows(
+    calls: list[CallLog], names: tuple[str, ...], *, agents: dict[str, str], visibility: CallVisibility
 ) -> list[dict[str, Any]]:
-    """For each call its key, and label, text and look of each cell, as the person may see them."""
-    drawing = RowContext(agents, {status: badge(status) for status in CallLog.Status.values}, sight)
+    """Return `{"pk": …, "cells": [(column, text), …]}` for each call, masked for the viewer."""
+    context = RowContext(
+        agents, {status: render_badge(status) for status in CallLog.Status.values}, visibility
+    )
     columns = [column for column in COLUMNS if column.name in names]
     return [
-        {"pk": call.pk, "cells": [(column, column.cell(call, drawing)) for column in columns]}
+        {"pk": call.pk, "cells": [(column, column.cell(call, context)) for column in columns]}
         for call in calls
     ]

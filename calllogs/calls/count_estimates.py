@@ -1,4 +1,4 @@
-"""How many calls a filter means: exactly where that is cheap, else an honest estimate."""
+"""Count the calls of a filter: exactly where that is cheap, otherwise as an estimate."""
 
 import json
 from collections.abc import Sequence
@@ -11,88 +11,90 @@ from django.db.models import Q, QuerySet
 from calllogs.models import CallLog
 from ivrportal.common.query_timeout import QueryTimeout, query_timeout
 
-COUNTED = 10_000  # so far is counted; further, an estimate does
+COUNT_LIMIT = 10_000  # calls are counted up to this number; above it an estimate is shown
 COUNT_MS = {"postgresql": 40, "sqlite": 30}
-SAMPLED_PAGES = 800  # of PostgreSQL's table, spread over all of it: some 25,000 calls
-SAMPLED_CALLS = 4_000  # of SQLite's
+SAMPLED_PAGES = 800  # of PostgreSQL's table, evenly spread: about 25,000 calls
+SAMPLED_CALLS = 4_000  # of SQLite's table, evenly spread
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """`number` is exact, or about right, or neither: then there are more than it says. None: nobody knows."""
+class CallCount:
+    """A number of calls: exact, an estimate, or (neither flag set) a lower bound. `number` is None if unknown."""
 
     number: int | None = None
     is_exact: bool = False
-    is_about: bool = False
+    is_estimate: bool = False
 
 
-UNKNOWN = Count()
+UNKNOWN_COUNT = CallCount()
 
 
-def sql_of(calls: QuerySet[Any, Any], *, at: Any = connection) -> tuple[str, Sequence[Any]]:
-    """The text of a query for a connection, and its parameters; also where Django sees that nothing can be found."""
+def compile_sql(calls: QuerySet[Any, Any], *, at: Any = connection) -> tuple[str, Sequence[Any]]:
+    """Return a query's SQL and parameters, also for a queryset that Django knows to be empty."""
     sql, parameters = calls.query.get_compiler(connection=at, elide_empty=False).as_sql()
     return sql, parameters
 
 
-def of_period(meant: Q) -> Count:
-    """For a filter of nothing but days: the planner knows how calls are spread over them."""
-    calls = CallLog.objects.filter(meant).order_by()
-    if connection.vendor == "sqlite":  # reads half a million entries of an index in 10 ms
+def count_in_period(condition: Q) -> CallCount:
+    """Count for a filter by days only, where the planner's row estimate is reliable."""
+    calls = CallLog.objects.filter(condition).order_by()
+    if connection.vendor == "sqlite":  # it reads half a million index entries in 10 ms
         try:
             with query_timeout(2 * COUNT_MS["sqlite"]):
-                return Count(calls.count(), is_exact=True)
+                return CallCount(calls.count(), is_exact=True)
         except QueryTimeout:
-            return Count(_sampled_calls(meant)[0], is_about=True)
+            return CallCount(_estimate_from_ids(condition)[0], is_estimate=True)
     plan: list[dict[str, Any]] = json.loads(calls.explain(format="json") or "[]")
     expected = int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
-    if expected > 2 * COUNTED:
-        return Count(expected, is_about=True)
-    number = _up_to_limit(meant)
-    if number <= COUNTED:
-        return Count(number, is_exact=True)
-    return Count(max(number, expected), is_about=True)
+    if expected > 2 * COUNT_LIMIT:
+        return CallCount(expected, is_estimate=True)
+    number = _count_up_to_limit(condition)
+    if number <= COUNT_LIMIT:
+        return CallCount(number, is_exact=True)
+    return CallCount(max(number, expected), is_estimate=True)
 
 
-def of_many(meant: Q) -> Count:
-    """For a filter that calls are met with at every turn."""
-    expected, is_all = _sampled_calls(meant) if connection.vendor == "sqlite" else _sampled_pages(meant)
-    if expected <= COUNTED:
-        if is_all:  # few calls are looked at as a whole, so that is counted already
-            return Count(expected, is_exact=True)
+def count_frequent(condition: Q) -> CallCount:
+    """Count for a filter that matches a large share of all calls."""
+    expected, is_all = (
+        _estimate_from_ids(condition) if connection.vendor == "sqlite" else _estimate_from_pages(condition)
+    )
+    if expected <= COUNT_LIMIT:
+        if is_all:  # a small table is sampled completely, so this is the exact count
+            return CallCount(expected, is_exact=True)
         try:
             with query_timeout(COUNT_MS[connection.vendor]):
-                number = _up_to_limit(meant)
-            if number <= COUNTED:
-                return Count(number, is_exact=True)
+                number = _count_up_to_limit(condition)
+            if number <= COUNT_LIMIT:
+                return CallCount(number, is_exact=True)
             expected = max(expected, number)
         except QueryTimeout:
             pass
-    return Count(expected, is_about=True)
+    return CallCount(expected, is_estimate=True)
 
 
-def of_few(meant: Q) -> Count:
-    """For a filter whose days were looked through already."""
+def count_rare(condition: Q) -> CallCount:
+    """Count for a filter whose matches are few; the walk has already scanned its whole period."""
     try:
         with query_timeout(COUNT_MS[connection.vendor]):
-            number = _up_to_limit(meant)
+            number = _count_up_to_limit(condition)
     except QueryTimeout:
-        return UNKNOWN
-    return Count(number, is_exact=True) if number <= COUNTED else Count(COUNTED)
+        return UNKNOWN_COUNT
+    return CallCount(number, is_exact=True) if number <= COUNT_LIMIT else CallCount(COUNT_LIMIT)
 
 
-def _up_to_limit(meant: Q) -> int:
-    return CallLog.objects.filter(meant).order_by().values("pk")[: COUNTED + 1].count()
+def _count_up_to_limit(condition: Q) -> int:
+    return CallLog.objects.filter(condition).order_by().values("pk")[: COUNT_LIMIT + 1].count()
 
 
-def _sampled_pages(meant: Q) -> tuple[int, bool]:
-    """From some pages of the table, which are always the same ones; and whether these are all.
+def _estimate_from_pages(condition: Q) -> tuple[int, bool]:
+    """Estimate from a fixed sample of table pages. Also return whether the sample was the whole table.
 
-    The planner would take the filters for independent of each other: a third of the answered calls without a
-    recording, though hardly one is.
+    The planner's own estimate assumes that filters are independent: it expects a third of the answered calls to have
+    no recording, although hardly any lacks one.
     """
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    sql, parameters = sql_of(CallLog.objects.filter(meant).order_by().values("pk"))
+    sql, parameters = compile_sql(CallLog.objects.filter(condition).order_by().values("pk"))
     share = f"least(1.0, {SAMPLED_PAGES}.0 / greatest(1, (SELECT relpages FROM pg_class WHERE oid = %s::regclass)))"
     sampled = sql.replace(
         f"FROM {table}", f"FROM {table} TABLESAMPLE SYSTEM (100 * {share}) REPEATABLE (1)", 1
@@ -106,25 +108,25 @@ def _sampled_pages(meant: Q) -> tuple[int, bool]:
         return round(number), is_all
 
 
-def _sampled_calls(meant: Q) -> tuple[int, bool]:
-    """From calls at even distances, and whether these are all.
+def _estimate_from_ids(condition: Q) -> tuple[int, bool]:
+    """Estimate from calls at evenly spaced ids. Also return whether the sample was the whole table.
 
-    Ids have few gaps but where old calls were deleted, which is at the beginning.
+    Ids have few gaps, except at the beginning, where old calls were deleted.
     """
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    sql, parameters = sql_of(CallLog.objects.filter(meant).order_by().values("pk"))
+    sql, parameters = compile_sql(CallLog.objects.filter(condition).order_by().values("pk"))
     first_id, last_id = f"(SELECT min(id) FROM {table})", f"(SELECT max(id) FROM {table})"
-    # The limit only keeps SQLite from taking another index than that of the ids.
-    under = f"""SELECT * FROM {table} WHERE id IN (
+    # The limit only makes SQLite use the index of the ids.
+    sample = f"""SELECT * FROM {table} WHERE id IN (
         SELECT {first_id} + value * max(1, ({last_id} - {first_id}) / {SAMPLED_CALLS}) FROM json_each(%s)
     ) LIMIT {2 * SAMPLED_CALLS}"""
-    sampled = sql.replace(f"FROM {table}", f"FROM ({under}) AS {table}", 1)
-    steps = json.dumps(list(range(2 * SAMPLED_CALLS)))  # a table with few calls is looked at as a whole
+    sampled = sql.replace(f"FROM {table}", f"FROM ({sample}) AS {table}", 1)
+    steps = json.dumps(list(range(2 * SAMPLED_CALLS)))  # a small table is sampled completely
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*), {first_id}, {last_id} FROM ({sampled})", [steps, *parameters])
         found, first, last = cursor.fetchone()
     if first is None:
         return 0, True
     step = max(1, (last - first) // SAMPLED_CALLS)
-    looked_at = (last - first) // step + 1
-    return round(found * (last - first + 1) / looked_at), step == 1
+    sampled_ids = (last - first) // step + 1
+    return round(found * (last - first + 1) / sampled_ids), step == 1

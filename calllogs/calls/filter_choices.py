@@ -1,4 +1,4 @@
-"""What the filters of the call list offer to choose from, and what they name that is not there any more."""
+"""Choices of the call list's filters, and notices about filter values that no longer exist."""
 
 import time
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from calllogs.access.visibility import CallVisibility
-from calllogs.calls.filters import NOTHING, CallFilter
+from calllogs.calls.filters import NO_VALUE, CallFilter
 from calllogs.models import CallLog
 from ivrportal.common.phone import format_national
 
 FIELDS = ("department", "virtual_number", "circle")
-NEWEST = 5_000  # calls that are looked at for values that the statistics do not know yet
+NEWEST_CALLS = 5_000  # newest calls that are read for values missing in the statistics
 FRESH_S = 120.0
 _COLUMNS = ", ".join(FIELDS)
 _ON_POSTGRESQL = f"""SELECT attname::text, unnest(most_common_vals::text::text[]) FROM pg_stats
@@ -21,123 +21,134 @@ _ON_POSTGRESQL = f"""SELECT attname::text, unnest(most_common_vals::text::text[]
     UNION SELECT field, value FROM (SELECT {_COLUMNS} FROM calllogs_calllog ORDER BY started_at DESC, id DESC LIMIT %s)
     AS newest, LATERAL (VALUES {", ".join(f"('{field}', {field})" for field in FIELDS)}) AS named (field, value)"""
 
-Known = dict[str, set[str]]
+KnownValues = dict[str, set[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FilterChoice:
     value: str
     label: str
-    is_chosen: bool
+    is_selected: bool
 
 
 @dataclass
-class _Kept:
-    """Values change rarely; each process looks for new ones every two minutes."""
+class _ValueCache:
+    """Values change rarely, so each process loads them at most every FRESH_S seconds."""
 
     until: float = 0.0
-    known: Known | None = None
+    known: KnownValues | None = None
 
 
-_kept = _Kept()
+_value_cache = _ValueCache()
 
 
-def known(*, may_renew: bool = True) -> Known:
-    """The values of calls, by field: on PostgreSQL those of its statistics and of the newest calls."""
-    if _kept.known is None or (may_renew and time.monotonic() > _kept.until):
-        _kept.known, _kept.until = _read(), time.monotonic() + FRESH_S
-    return _kept.known
+def known_values(*, may_refresh: bool = True) -> KnownValues:
+    """Return the values of all calls by field; on PostgreSQL those in its statistics and in the newest calls."""
+    if _value_cache.known is None or (may_refresh and time.monotonic() > _value_cache.until):
+        _value_cache.known, _value_cache.until = _load_values(), time.monotonic() + FRESH_S
+    return _value_cache.known
 
 
-def forget() -> None:
-    _kept.known = None
+def clear_cache() -> None:
+    _value_cache.known = None
 
 
-def _read() -> Known:
-    found: Known = {field: set() for field in FIELDS}
+def _load_values() -> KnownValues:
+    found: KnownValues = {field: set() for field in FIELDS}
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(_ON_POSTGRESQL, [CallLog._meta.db_table, list(FIELDS), NEWEST])
+            cursor.execute(_ON_POSTGRESQL, [CallLog._meta.db_table, list(FIELDS), NEWEST_CALLS])
             for field, value in cursor.fetchall():
                 found[field].add(value)
         return found
-    # It reads the index of all these through.
+    # SQLite scans the index of these fields.
     for values in CallLog.objects.order_by().values_list(*FIELDS).distinct():
         for field, value in zip(FIELDS, values, strict=True):
             found[field].add(value)
     return found
 
 
-def offered(
-    wanted: CallFilter, *, agents: dict[str, str], departments: set[str], sight: CallVisibility
+def build_choices(
+    call_filter: CallFilter, *, agents: dict[str, str], departments: set[str], visibility: CallVisibility
 ) -> dict[str, Any]:
-    """For each list of the page its choices; what is chosen is always among them.
+    """Return the choices of each filter; selected values are always among them.
 
-    Of departments only the person's own. Numbers and circles are the office's and the country's, and no secret.
+    Only departments are limited to what the user may see. Virtual numbers and circles are not secret.
     """
-    values = known(may_renew=wanted == CallFilter())  # a page that has little else to do
-    people = sorted(agents.items(), key=lambda agent: agent[1].casefold())
+    values = known_values(
+        may_refresh=call_filter == CallFilter()
+    )  # the unfiltered page has time to load them
+    named_agents = sorted(agents.items(), key=lambda agent: agent[1].casefold())
     return {
         "statuses": [
-            Choice(value, str(label), value in wanted.statuses) for value, label in CallLog.Status.choices
+            FilterChoice(value, str(label), value in call_filter.statuses)
+            for value, label in CallLog.Status.choices
         ],
         "agents": _choices(
             [
-                *people,
-                *((number, format_national(number)) for number in wanted.agents if number not in agents),
+                *named_agents,
+                *((number, format_national(number)) for number in call_filter.agents if number not in agents),
             ],
-            wanted.agents,
+            call_filter.agents,
         ),
-        "departments": _texts(set(sight.among(values["department"] | departments)), wanted.departments),
-        "numbers": _texts(values["virtual_number"], wanted.virtual_numbers, words=format_national),
-        "circles": _texts(values["circle"], wanted.circles),
+        "departments": _text_choices(
+            set(visibility.filter_departments(values["department"] | departments)), call_filter.departments
+        ),
+        "numbers": _text_choices(
+            values["virtual_number"], call_filter.virtual_numbers, label=format_national
+        ),
+        "circles": _text_choices(values["circle"], call_filter.circles),
     }
 
 
 def missing_value_notices(
-    wanted: CallFilter,
+    call_filter: CallFilter,
     *,
     agents: dict[str, str],
     departments: set[str],
-    sight: CallVisibility,
+    visibility: CallVisibility,
     is_empty: bool,
 ) -> list[str]:
-    """A sentence for each thing that the filter names and the portal does not have."""
-    sentences = [
+    """Return a sentence for each filter value that does not exist in the portal."""
+    notices = [
         _("%(number)s is no agent here any more; the calls on that number are still found.")
         % {"number": format_national(number)}
-        for number in wanted.agents
-        if number not in agents and number != NOTHING
+        for number in call_filter.agents
+        if number not in agents and number != NO_VALUE
     ]
     if not is_empty:
-        return sentences
-    values = known(may_renew=False)
-    named = [
-        # Who is limited is told of the limits (`narrowing.told`), not of what else there is.
-        (_("department"), sight.among(wanted.departments), values["department"] | departments),
-        (_("virtual number"), wanted.virtual_numbers, values["virtual_number"]),
-        (_("circle"), wanted.circles, values["circle"]),
+        return notices
+    values = known_values(may_refresh=False)
+    checked = [
+        # A limited user is told of the limits (`visible_filter.visibility_notices`), not of other departments.
+        (
+            _("department"),
+            visibility.filter_departments(call_filter.departments),
+            values["department"] | departments,
+        ),
+        (_("virtual number"), call_filter.virtual_numbers, values["virtual_number"]),
+        (_("circle"), call_filter.circles, values["circle"]),
     ]
-    return sentences + [
+    return notices + [
         _("No call is known with the %(what)s “%(value)s”. Take it out of the filter, or choose another one.")
         % {"what": what, "value": format_national(value)}
-        for what, chosen, there in named
-        for value in chosen
-        if value not in there and value != NOTHING
+        for what, selected, existing in checked
+        for value in selected
+        if value not in existing and value != NO_VALUE
     ]
 
 
-def _texts(values: set[str], chosen: tuple[str, ...], *, words: Any = str) -> list[Choice]:
-    there = sorted(
-        {value for value in values if value} | {value for value in chosen if value != NOTHING},
+def _text_choices(values: set[str], selected: tuple[str, ...], *, label: Any = str) -> list[FilterChoice]:
+    existing = sorted(
+        {value for value in values if value} | {value for value in selected if value != NO_VALUE},
         key=str.casefold,
     )
-    return _choices([(value, words(value)) for value in there], chosen)
+    return _choices([(value, label(value)) for value in existing], selected)
 
 
-def _choices(pairs: list[tuple[str, str]], chosen: tuple[str, ...]) -> list[Choice]:
-    there = [pair for pair in pairs if pair[0] != NOTHING]
+def _choices(pairs: list[tuple[str, str]], selected: tuple[str, ...]) -> list[FilterChoice]:
+    existing = [pair for pair in pairs if pair[0] != NO_VALUE]
     return [
-        *(Choice(value, label, value in chosen) for value, label in there),
-        Choice(NOTHING, _("None"), NOTHING in chosen),
+        *(FilterChoice(value, label, value in selected) for value, label in existing),
+        FilterChoice(NO_VALUE, _("None"), NO_VALUE in selected),
     ]

@@ -1,8 +1,8 @@
-"""Which calls are meant: the one definition that the list, saved views, exports, reports and the desk share.
+"""The call filter that the list, saved views, exports, reports and the callback queue share.
 
-A filter is a value. It is read from a query string, applied to calls, said in words, and written as a query string
-again: `from_query(QueryDict(wanted.query())) == wanted`. Reading never fails: what is not understood is left out, and
-told in `problems`.
+A filter is a value object: parsed from a query string, applied to calls, described as text, and written as a query
+string again, so that `from_query(QueryDict(f.query())) == f`. Parsing never fails: invalid values are left out and
+reported in `problems`.
 """
 
 import datetime as dt
@@ -35,21 +35,21 @@ PERIODS = {
     "month": gettext_lazy("This month"),
     CUSTOM: gettext_lazy("From – to"),
 }
-OFFICE = {
+OFFICE_HOURS = {
     "in": gettext_lazy("in office hours as set today"),
     "out": gettext_lazy("outside office hours as set today"),
 }
 RECORDING = {"with": gettext_lazy("with a recording"), "without": gettext_lazy("without a recording")}
-NOTHING = "-"  # stands for calls that have no such value; the parser keeps no value that is a dash
+NO_VALUE = "-"  # selects calls without a value; the push parser never stores a dash as a value
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Everything empty means all calls.
+    """An empty filter selects all calls.
 
-    `date_from` and `date_to` are days of the portal's zone, both inclusive, and count only if `period` is "custom".
-    Numbers are E.164 where they can be. `talk_from` and `talk_to` are seconds, both inclusive. "-" among several
-    values stands for calls without one. `weekday` and `hour` (from 0 to 23) are of the portal's clock.
+    `date_from` and `date_to` are days in the portal's zone, both inclusive; they apply only if `period` is "custom".
+    Numbers are E.164 where possible. `talk_from` and `talk_to` are seconds, both inclusive. In a tuple, "-" selects
+    calls without a value. `weekday` and `hour` (0 to 23) are in the portal's zone.
     """
 
     period: str = ""
@@ -67,13 +67,12 @@ class CallFilter:
     talk_from: int | None = None
     talk_to: int | None = None
     q: str = ""
-    hides_numbers: bool = (
-        False  # for whom the search finds only by what is seen of a number; stands in no address
-    )
+    # The search matches only the visible part of a number. Never part of a query string.
+    hides_numbers: bool = False
     problems: tuple[str, ...] = field(default=(), compare=False)
 
     def days(self, *, now: dt.datetime | None = None) -> tuple[dt.date | None, dt.date | None]:
-        """First and last day that are meant, in the portal's zone; None where it is open."""
+        """Return the first and last day in the portal's zone; None where the range is open."""
         today = timezone.localtime(now, timezone.get_default_timezone()).date()
         back = {"today": 0, "yesterday": 1, "7d": 6, "30d": 29, "month": today.day - 1}.get(self.period)
         if back is None:
@@ -82,11 +81,11 @@ class CallFilter:
         return first, first if self.period == "yesterday" else today
 
     def apply(self, calls: QuerySet[CallLog], *, now: dt.datetime | None = None) -> QuerySet[CallLog]:
-        """Those of `calls` that are meant; brings no order. Reads the office hours if they matter."""
+        """Filter `calls`, unordered. Queries the office hours if the filter needs them."""
         return calls.filter(self.condition(now=now))
 
     def office_condition(self, *, now: dt.datetime | None = None) -> Q:
-        """What is meant of office hours, which are read for it; for `condition`, if that is asked for twice."""
+        """Query the office hours and return their condition, for callers that build `condition` twice."""
         if not self.office:
             return Q()
         first, last = self.days(now=now)
@@ -95,50 +94,51 @@ class CallFilter:
     def condition(
         self, *, now: dt.datetime | None = None, by_index: bool = False, office: Q | None = None
     ) -> Q:
-        """The same for `filter`: whoever asks several times about the same calls keeps it.
+        """Return the filter as a Q object.
 
-        `by_index`: few are expected among all calls, so SQLite is shown the way. `office`: `office_condition`'s, if
-        it was asked for before.
+        `by_index`: few matches are expected, so SQLite is steered to its indexes. `office`: the result of
+        `office_condition`, if the caller already has it.
         """
         first, last = self.days(now=now)
-        wanted = Q()
+        condition = Q()
         if first:
-            wanted &= Q(started_at__gte=office_hours_sql.midnight(first))
+            condition &= Q(started_at__gte=office_hours_sql.midnight(first))
         if last:
-            wanted &= Q(started_at__lt=office_hours_sql.midnight(last + dt.timedelta(days=1)))
-        for name, values in self._choices():
+            condition &= Q(started_at__lt=office_hours_sql.midnight(last + dt.timedelta(days=1)))
+        for name, values in self._field_values():
             if values:
-                wanted &= Q((f"{name}__in", ["" if value == NOTHING else value for value in values]))
+                condition &= Q((f"{name}__in", ["" if value == NO_VALUE else value for value in values]))
         if self.recording:
-            wanted &= Q(Exact(HAS_RECORDING, int(self.recording == "with")))
+            condition &= Q(Exact(HAS_RECORDING, int(self.recording == "with")))
         if self.talk_from is not None:
-            wanted &= Q(talk_seconds__gte=self.talk_from)
+            condition &= Q(talk_seconds__gte=self.talk_from)
         if self.talk_to is not None:
-            wanted &= Q(talk_seconds__lte=self.talk_to)
+            condition &= Q(talk_seconds__lte=self.talk_to)
         if by_index and not self.statuses and (self.talk_from is not None or self.talk_to is not None):
-            wanted &= Q(
-                status__in=CallLog.Status.values
-            )  # the index of talks begins with it; SQLite does not skip
-        wanted &= self.office_condition(now=now) if office is None else office
+            # The talk index starts with the status, and SQLite does not skip-scan.
+            condition &= Q(status__in=CallLog.Status.values)
+        condition &= self.office_condition(now=now) if office is None else office
         if self.weekday or self.hour:
-            wanted &= office_hours_sql.at_clock(weekday=self.weekday, hour=self.hour, first=first, last=last)
+            condition &= office_hours_sql.clock_condition(
+                weekday=self.weekday, hour=self.hour, first=first, last=last
+            )
         if not self.q:
-            return wanted
-        return wanted & search.condition(self.q, by_index=by_index, hides_numbers=self.hides_numbers)
+            return condition
+        return condition & search.condition(self.q, by_index=by_index, hides_numbers=self.hides_numbers)
 
-    def words(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
-        """One line that a person reads: `1 to 8 Nov 2026, missed, Sales`. Days are named, so that it stays true.
+    def describe(self, *, now: dt.datetime | None = None, agents: Mapping[str, str] | None = None) -> str:
+        """Describe the filter in one line: `1 to 8 Nov 2026, missed, Sales`. Dates are absolute.
 
-        `agents`: names by number; looked up if left out.
+        `agents`: names by number; queried if left out.
         """
-        return ", ".join(self._words(now, agents)) or _("all calls")
+        return ", ".join(self._descriptions(now, agents)) or _("all calls")
 
     def query(self) -> str:
-        """The canonical query string, without a question mark; empty for all calls."""
+        """Return the canonical query string without a question mark; empty for all calls."""
         pairs: list[tuple[str, object]] = []
         for name, value in (("period", self.period), ("from", self.date_from), ("to", self.date_to)):
             pairs += [(name, value)] if value else []
-        for (_field, values), name in zip(self._choices(), _CHOICE_NAMES, strict=True):
+        for (_field, values), name in zip(self._field_values(), _CHOICE_PARAMETERS, strict=True):
             pairs += [(name, value) for value in values]
         for name, text in (
             ("office", self.office),
@@ -151,8 +151,8 @@ class CallFilter:
             pairs += [(name, seconds)] if seconds is not None else []
         return urlencode([*pairs, ("q", self.q)] if self.q else pairs)
 
-    def _choices(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Fields of a call, and the values of which it must have one."""
+    def _field_values(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return (field of CallLog, accepted values) pairs, in the order of `_CHOICE_PARAMETERS`."""
         return [
             ("status", self.statuses),
             ("agent_number", self.agents),
@@ -162,15 +162,15 @@ class CallFilter:
         ]
 
     def parts(self) -> list[tuple["CallFilter", "CallFilter"]]:
-        """Each thing that is asked for, alone, and the filter without it."""
-        nothing = CallFilter()
+        """Return, for each condition, a filter with that condition alone and this filter without it."""
+        empty = CallFilter()
         whole: list[dict[str, Any]] = [
             {"period": self.period, "date_from": self.date_from, "date_to": self.date_to}
         ]
         whole += [{name: getattr(self, name)} for name in ("office", "weekday", "hour", "recording")]
         whole += [{"talk_from": self.talk_from, "talk_to": self.talk_to}, {"q": self.q}]
         found = [
-            (replace(nothing, **fields), replace(self, **{name: getattr(nothing, name) for name in fields}))
+            (replace(empty, **fields), replace(self, **{name: getattr(empty, name) for name in fields}))
             for fields in whole
         ]
         for name in ("statuses", "agents", "departments", "virtual_numbers", "circles"):
@@ -178,29 +178,31 @@ class CallFilter:
             for one in values:
                 only: dict[str, Any] = {name: (one,)}
                 others: dict[str, Any] = {name: tuple(value for value in values if value != one)}
-                found.append((replace(nothing, **only), replace(self, **others)))
-        return [(part, rest) for part, rest in found if part != nothing]
+                found.append((replace(empty, **only), replace(self, **others)))
+        return [(part, rest) for part, rest in found if part != empty]
 
-    def _words(self, now: dt.datetime | None, agents: Mapping[str, str] | None) -> Iterator[str]:
+    def _descriptions(self, now: dt.datetime | None, agents: Mapping[str, str] | None) -> Iterator[str]:
         first, last = self.days(now=now)
         if first or last:
-            yield period_words(first, last)
+            yield format_date_range(first, last)
         if self.statuses:
-            yield _either([str(CallLog.Status(status).label).lower() for status in self.statuses])
+            yield _join_alternatives([str(CallLog.Status(status).label).lower() for status in self.statuses])
         if self.agents:
-            names = _names(self.agents) if agents is None else agents
-            yield _either(
+            names = _agent_names(self.agents) if agents is None else agents
+            yield _join_alternatives(
                 [names.get(number) or format_national(number) for number in self.agents], _("no agent")
             )
         if self.departments:
-            yield _either(self.departments, _("no department"))
+            yield _join_alternatives(self.departments, _("no department"))
         if self.virtual_numbers:
-            numbers = _either([format_national(number) for number in self.virtual_numbers], _("no number"))
+            numbers = _join_alternatives(
+                [format_national(number) for number in self.virtual_numbers], _("no number")
+            )
             yield _("called %(numbers)s") % {"numbers": numbers}
         if self.circles:
-            yield _either(self.circles, _("no circle"))
+            yield _join_alternatives(self.circles, _("no circle"))
         if self.office:
-            yield str(OFFICE[self.office])
+            yield str(OFFICE_HOURS[self.office])
         if self.weekday:
             yield str(office_hours_sql.ON_WEEKDAYS[self.weekday])
         if self.hour:
@@ -211,76 +213,63 @@ class CallFilter:
         if self.recording:
             yield str(RECORDING[self.recording])
         if self.talk_from is not None or self.talk_to is not None:
-            yield _talk_words(self.talk_from, self.talk_to)
+            yield _format_talk_range(self.talk_from, self.talk_to)
         if self.q:
             yield _("“%(text)s”") % {"text": self.q}
 
 
-_CHOICE_NAMES = ("status", "agent", "department", "number", "circle")
-NAMES = (
-    "period",
-    "from",
-    "to",
-    *_CHOICE_NAMES,
-    "office",
-    "weekday",
-    "hour",
-    "recording",
-    "talk_from",
-    "talk_to",
-    "q",
-)
+_CHOICE_PARAMETERS = ("status", "agent", "department", "number", "circle")
 
 
-def from_query(params: QueryDict | Mapping[str, list[str]]) -> CallFilter:
-    """What a query string means, a QueryDict's or a plain mapping of lists. Never raises."""
-    reading = QueryParams(params)
-    period = reading.one_of("period", PERIODS, _("period"))
-    first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
+def from_query(data: QueryDict | Mapping[str, list[str]]) -> CallFilter:
+    """Parse a QueryDict or a plain mapping of lists. Never raises."""
+    params = QueryParams(data)
+    period = params.one_of("period", PERIODS, _("period"))
+    first, last = params.day("from", _("first day")), params.day("to", _("last day"))
     if period not in ("", CUSTOM):
         first = last = None
     else:
         period = CUSTOM if first or last else ""
     if first and last and last < first:
-        reading.problem(
+        params.add_problem(
             _("The period ends before it begins (%(days)s), so no call fits it. Swap the two days.")
-            % {"days": period_words(first, last)}
+            % {"days": format_date_range(first, last)}
         )
     talk_from, talk_to = (
-        reading.seconds("talk_from", _("shortest talk")), reading.seconds("talk_to", _("longest talk"))
+        params.seconds("talk_from", _("shortest talk")), params.seconds("talk_to", _("longest talk"))
     )  # fmt: skip
     if talk_from is not None and talk_to is not None and talk_to < talk_from:
-        reading.problem(
+        params.add_problem(
             _("The longest talk is shorter than the shortest talk, so no call fits. Swap the two times.")
         )
     return CallFilter(
         period=period,
         date_from=first,
         date_to=last,
-        statuses=reading.several("status", _("status"), known=CallLog.Status.values),
-        agents=reading.several("agent", _("agent"), canonical=_number),
-        departments=reading.several("department", _("department")),
-        virtual_numbers=reading.several("number", _("virtual number"), canonical=_number),
-        circles=reading.several("circle", _("circle")),
-        office=reading.one_of("office", OFFICE, _("office hours")),
-        weekday=reading.one_of("weekday", office_hours_sql.ON_WEEKDAYS, _("weekday")),
-        hour=reading.one_of("hour", office_hours_sql.HOURS, _("hour")),
-        recording=reading.one_of("recording", RECORDING, _("recording")),
+        statuses=params.several("status", _("status"), known=CallLog.Status.values),
+        agents=params.several("agent", _("agent"), canonical=_canonical_number),
+        departments=params.several("department", _("department")),
+        virtual_numbers=params.several("number", _("virtual number"), canonical=_canonical_number),
+        circles=params.several("circle", _("circle")),
+        office=params.one_of("office", OFFICE_HOURS, _("office hours")),
+        weekday=params.one_of("weekday", office_hours_sql.ON_WEEKDAYS, _("weekday")),
+        hour=params.one_of("hour", office_hours_sql.HOURS, _("hour")),
+        recording=params.one_of("recording", RECORDING, _("recording")),
         talk_from=talk_from,
         talk_to=talk_to,
-        q=reading.search(longest=search.LONGEST),
-        problems=tuple(reading.problems),
+        q=params.search(longest=search.LONGEST_SEARCH),
+        problems=tuple(params.problems),
     )
 
 
-def _number(text: str) -> str:
-    return text if text == NOTHING else to_e164(text) or text
+def _canonical_number(text: str) -> str:
+    return text if text == NO_VALUE else to_e164(text) or text
 
 
-# --- words -----------------------------------------------------------------------------------------------
+# --- descriptions ----------------------------------------------------------------------------------------
 
 
-def period_words(first: dt.date | None, last: dt.date | None) -> str:
+def format_date_range(first: dt.date | None, last: dt.date | None) -> str:
     """`8 Nov 2026`, `1 to 8 Nov 2026`, `30 Oct to 8 Nov 2026`, `since 1 Nov 2026`."""
     if first is None:
         return _("until %(day)s") % {"day": date_format(last, "j M Y")} if last else ""
@@ -296,17 +285,17 @@ def period_words(first: dt.date | None, last: dt.date | None) -> str:
     }
 
 
-def _names(numbers: tuple[str, ...]) -> dict[str, str]:
-    """Of agents; the field of a telephone number refuses to be asked for what is none."""
+def _agent_names(numbers: tuple[str, ...]) -> dict[str, str]:
+    """Agent names by number; skips values that PhoneField would reject."""
     mobiles = [number for number in numbers if to_e164(number)]
     return dict(Agent.objects.filter(number__in=mobiles).values_list("number", "name"))
 
 
-def _either(values: list[str] | tuple[str, ...], nothing: str = "") -> str:
-    return _(" or ").join(nothing if value == NOTHING else value for value in values)
+def _join_alternatives(values: list[str] | tuple[str, ...], nothing: str = "") -> str:
+    return _(" or ").join(nothing if value == NO_VALUE else value for value in values)
 
 
-def _talk_words(shortest: int | None, longest: int | None) -> str:
+def _format_talk_range(shortest: int | None, longest: int | None) -> str:
     least, most = (
         None if seconds is None else f"{seconds // 60}:{seconds % 60:02d}" for seconds in (shortest, longest)
     )

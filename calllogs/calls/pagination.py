@@ -1,12 +1,11 @@
-"""One page of calls, newest first: in bounded time, however many calls there are and whatever is asked.
+"""Keyset pagination of calls, newest first, in bounded time for any filter and any number of calls.
 
-A page is found by the call at its edge, never by its number, so the last page costs what the first one does. Three
-steps, each with a limit:
+A page starts beside a call, not at a number, so the last page costs as much as the first. There are three steps, each
+with a limit:
 
-1. Walk from the edge until the page is full, but past WALK calls at most. Any usual filter ends here.
-2. What is rarer is gathered through the indexes of its fields, and then sorted.
-3. What no index finds in time is told as it is: this far we have looked, and there is a link to look further, by
-   longer walks.
+1. Walk from the cursor until the page is full, over at most WALK calls. This suffices for common filters.
+2. Find rare matches through the indexes of their fields, and sort them, within INDEX_LOOKUP_MS.
+3. If that takes too long, return the page as incomplete (`stopped_at`) with a cursor that continues by longer walks.
 """
 
 import datetime as dt
@@ -28,17 +27,22 @@ from django.db.models import (
 from django.db.models import Count as CountOf
 
 from calllogs.calls import count_estimates
-from calllogs.calls.count_estimates import UNKNOWN, Count
+from calllogs.calls.count_estimates import UNKNOWN_COUNT, CallCount
 from calllogs.calls.filters import CallFilter
 from calllogs.models import CallLog
 from ivrportal.common.query_timeout import QueryTimeout, query_timeout
 
 PER_PAGE = 50
 WALK = {"postgresql": 50_000, "sqlite": 20_000}
-GATHER_MS = 120
-FAR = {"postgresql": 150_000, "sqlite": 60_000}
+INDEX_LOOKUP_MS = 120
+EXTENDED_WALK = {"postgresql": 150_000, "sqlite": 60_000}
 NEWEST, OLDEST = "newest", "oldest"
-_SIDES = {"older": (True, False), "newer": (False, False), "before": (True, True), "after": (False, True)}
+_DIRECTIONS = {
+    "older": (True, False),
+    "newer": (False, False),
+    "before": (True, True),
+    "after": (False, True),
+}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _LARGEST_ID = 2**63 - 1
@@ -46,157 +50,166 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """Where a page begins: at an end, or beside a call. `is_down`: from there towards older calls."""
+    """Start of a page: at either end of the list, or beside the call (`at`, `pk`)."""
 
-    is_down: bool = True
+    is_towards_older: bool = True
     at: dt.datetime | None = None
     pk: int = 0
-    is_far: bool = False  # what is asked was looked for in vain, and the walk goes on with longer steps
+    is_extended: bool = False  # continues an unfinished search by longer walks
 
     def __str__(self) -> str:
-        """As in an address: `newest`, `oldest`, `older.1794117600000000.12`, `newer.…`; `place_of` reads it."""
+        """The cursor as a query parameter: `newest`, `oldest`, `older.1794117600000000.12`; see `parse_cursor`."""
         if self.at is None:
-            return NEWEST if self.is_down else OLDEST
-        side = next(side for side, way in _SIDES.items() if way == (self.is_down, self.is_far))
+            return NEWEST if self.is_towards_older else OLDEST
+        side = next(
+            side for side, flags in _DIRECTIONS.items() if flags == (self.is_towards_older, self.is_extended)
+        )
         return f"{side}.{(self.at - _EPOCH) // _MICROSECOND}.{self.pk}"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """`newer` and `older` are None where there is nothing. `stopped_at`: so far was looked, the page may miss calls."""
+class CallPage:
+    """`newer` and `older` are the neighbouring pages, or None.
+
+    `stopped_at`: the search ended at this start time, and the page may lack calls.
+    """
 
     calls: list[CallLog]
     newer: PageCursor | None
     older: PageCursor | None
-    count: Count = UNKNOWN
+    count: CallCount = UNKNOWN_COUNT
     stopped_at: dt.datetime | None = None
 
 
-def cursor_from(text: str) -> PageCursor | None:
-    """What `str(place)` wrote; None for what it cannot have written."""
+def parse_cursor(text: str) -> PageCursor | None:
+    """Parse the output of `str(cursor)`; None if the text is invalid."""
     side, _dot, rest = text.partition(".")
     if text in ("", NEWEST, OLDEST):
-        return PageCursor(is_down=text != OLDEST)
+        return PageCursor(is_towards_older=text != OLDEST)
     moment, _dot, pk = rest.partition(".")
-    if side not in _SIDES or not (_is_number(moment) and _is_number(pk)):
+    if side not in _DIRECTIONS or not (_is_number(moment) and _is_number(pk)):
         return None
     try:
         at = _EPOCH + dt.timedelta(microseconds=int(moment))
     except OverflowError:
         return None
-    is_down, is_far = _SIDES[side]
-    return PageCursor(is_down, at, min(int(pk), _LARGEST_ID), is_far)
+    is_towards_older, is_extended = _DIRECTIONS[side]
+    return PageCursor(is_towards_older, at, min(int(pk), _LARGEST_ID), is_extended)
 
 
-def read(wanted: CallFilter, place: PageCursor, *, now: dt.datetime | None = None) -> Page:
-    """The calls of a page, the newest first, and how many are meant in all."""
-    office = wanted.office_condition(now=now)
-    meant, beyond, period = wanted.condition(now=now, office=office), _beyond(place), _only_period(wanted)
-    if period == wanted:
-        page = _page(_in_order(meant & beyond, place.is_down), place)
-        return _counted(page, lambda: count_estimates.of_period(meant))
-    edge = CallLog.objects.filter(period.condition(now=now) & beyond).order_by(*_order(place.is_down))
-    steps = (FAR if place.is_far else WALK)[connection.vendor]
-    walked = _walked(meant, edge[:steps])
+def load_page(call_filter: CallFilter, cursor: PageCursor, *, now: dt.datetime | None = None) -> CallPage:
+    """Load a page of calls, newest first, and the total count of the filter."""
+    office = call_filter.office_condition(now=now)
+    condition, beyond = call_filter.condition(now=now, office=office), _beyond_condition(cursor)
+    time_part = _time_part(call_filter)
+    if time_part == call_filter:
+        page = _build_page(_load_in_order(condition & beyond, cursor.is_towards_older), cursor)
+        return _with_count(page, lambda: count_estimates.count_in_period(condition))
+    walk = CallLog.objects.filter(time_part.condition(now=now) & beyond).order_by(
+        *_ordering(cursor.is_towards_older)
+    )
+    walk_length = (EXTENDED_WALK if cursor.is_extended else WALK)[connection.vendor]
+    walked = _load_by_walk(condition, walk[:walk_length])
     if len(walked) > PER_PAGE:
-        return _counted(_page(walked, place), lambda: count_estimates.of_many(meant))
-    page = _page(walked, place)
-    reached = list(edge.values_list("started_at", "pk")[steps - 1 : steps + 1])
-    if len(reached) < 2:  # there was nothing beyond the walk
-        return _counted(page, lambda: count_estimates.of_few(meant))
-    if place.is_far:
-        return _stopped(page, place, *reached[0])
-    few = meant
+        return _with_count(_build_page(walked, cursor), lambda: count_estimates.count_frequent(condition))
+    page = _build_page(walked, cursor)
+    reached = list(walk.values_list("started_at", "pk")[walk_length - 1 : walk_length + 1])
+    if len(reached) < 2:  # the walk reached the last call
+        return _with_count(page, lambda: count_estimates.count_rare(condition))
+    if cursor.is_extended:
+        return _mark_stopped(page, cursor, *reached[0])
+    lookup_condition = condition
     if connection.vendor == "sqlite":
-        few = wanted.condition(now=now, office=office, by_index=True)
+        lookup_condition = call_filter.condition(now=now, office=office, by_index=True)
     try:
-        with query_timeout(GATHER_MS):
-            found, number = _gathered(few, beyond, place.is_down)
-        return replace(_page(found, place), count=Count(number, is_exact=True))
+        with query_timeout(INDEX_LOOKUP_MS):
+            found, number = _load_by_index(lookup_condition, beyond, cursor.is_towards_older)
+        return replace(_build_page(found, cursor), count=CallCount(number, is_exact=True))
     except QueryTimeout:
-        return _stopped(page, place, *reached[0])
+        return _mark_stopped(page, cursor, *reached[0])
 
 
 # --- steps -------------------------------------------------------------------------------------------------
 
 
-def _in_order(meant: Q, is_down: bool) -> list[CallLog]:
-    """A page and one call more, which says that there is another page."""
-    return list(CallLog.objects.filter(meant).order_by(*_order(is_down))[: PER_PAGE + 1])
+def _load_in_order(condition: Q, is_towards_older: bool) -> list[CallLog]:
+    """Load a page and one more call, which shows that there is another page."""
+    return list(CallLog.objects.filter(condition).order_by(*_ordering(is_towards_older))[: PER_PAGE + 1])
 
 
-def _walked(meant: Q, edge: QuerySet[CallLog]) -> list[CallLog]:
-    """The calls among those of the edge. The walk is laid under the filter, so that no planner can leave it."""
+def _load_by_walk(condition: Q, walk: QuerySet[CallLog]) -> list[CallLog]:
+    """Load the matches within the walk. The walk is a subquery, so that the planner cannot choose another path."""
     table = connection.ops.quote_name(CallLog._meta.db_table)
-    under, first = count_estimates.sql_of(edge)
-    sql, parameters = count_estimates.sql_of(CallLog.objects.filter(meant).order_by())
-    sql = sql.replace(f"FROM {table}", f"FROM ({under}) AS {table}", 1)
-    return list(CallLog.objects.raw(f"{sql} LIMIT {PER_PAGE + 1}", [*first, *parameters]))
+    walk_sql, walk_parameters = count_estimates.compile_sql(walk)
+    sql, parameters = count_estimates.compile_sql(CallLog.objects.filter(condition).order_by())
+    sql = sql.replace(f"FROM {table}", f"FROM ({walk_sql}) AS {table}", 1)
+    return list(CallLog.objects.raw(f"{sql} LIMIT {PER_PAGE + 1}", [*walk_parameters, *parameters]))
 
 
-def _gathered(meant: Q, beyond: Q, is_down: bool) -> tuple[list[CallLog], int]:
-    """The same by whatever index finds the calls, and how many there are on all pages.
+def _load_by_index(condition: Q, beyond: Q, is_towards_older: bool) -> tuple[list[CallLog], int]:
+    """Load the page through any index, and the number of calls on all pages.
 
-    Sorted by what no index holds: the planner must not bet on meeting the calls on the walk.
+    The sort expression matches no index, so that the planner does not scan by start time in the hope of early matches.
     """
     moment = ExpressionWrapper(F("started_at") + dt.timedelta(0), output_field=DateTimeField())
-    order = (moment.desc(), F("id").desc()) if is_down else (moment.asc(), F("id").asc())
-    if connection.vendor == "sqlite":  # which reads a narrow index through sooner than the table
-        meant = Q(pk__in=CallLog.objects.filter(meant).order_by().values("pk"))
-    whole = CallLog.objects.filter(meant).annotate(
-        number_of_all=Window(CountOf("*")),
+    order = (moment.desc(), F("id").desc()) if is_towards_older else (moment.asc(), F("id").asc())
+    if connection.vendor == "sqlite":  # it scans a narrow index faster than the table
+        condition = Q(pk__in=CallLog.objects.filter(condition).order_by().values("pk"))
+    matches = CallLog.objects.filter(condition).annotate(
+        total_count=Window(CountOf("*")),
         is_before=Case(When(beyond, then=0), default=1) if beyond else Value(0),
     )
-    found = list(whole.order_by("is_before", *order)[: PER_PAGE + 1])
-    return [call for call in found if not call.is_before], found[0].number_of_all if found else 0
+    found = list(matches.order_by("is_before", *order)[: PER_PAGE + 1])
+    return [call for call in found if not call.is_before], found[0].total_count if found else 0
 
 
-def _page(found: list[CallLog], place: PageCursor) -> Page:
-    """`found` in the order of the way from the place."""
+def _build_page(found: list[CallLog], cursor: PageCursor) -> CallPage:
+    """Build a page from `found`, which is ordered by distance from the cursor."""
     has_more, calls = len(found) > PER_PAGE, found[:PER_PAGE]
     if not calls:
-        beside = None if place.at is None else PageCursor(not place.is_down)
-        return Page([], *((beside, None) if place.is_down else (None, beside)))
-    calls = calls if place.is_down else calls[::-1]
+        beside = None if cursor.at is None else PageCursor(not cursor.is_towards_older)
+        return CallPage([], *((beside, None) if cursor.is_towards_older else (None, beside)))
+    calls = calls if cursor.is_towards_older else calls[::-1]
     newer, older = (
-        PageCursor(is_down, end.started_at, end.pk) for is_down, end in ((False, calls[0]), (True, calls[-1]))
+        PageCursor(is_towards_older, end.started_at, end.pk)
+        for is_towards_older, end in ((False, calls[0]), (True, calls[-1]))
     )
-    is_ahead, is_behind = has_more, place.at is not None
-    if place.is_down:
-        return Page(calls, newer if is_behind else None, older if is_ahead else None)
-    return Page(calls, newer if is_ahead else None, older if is_behind else None)
+    is_ahead, is_behind = has_more, cursor.at is not None
+    if cursor.is_towards_older:
+        return CallPage(calls, newer if is_behind else None, older if is_ahead else None)
+    return CallPage(calls, newer if is_ahead else None, older if is_behind else None)
 
 
-def _stopped(page: Page, place: PageCursor, reached: dt.datetime, pk: int) -> Page:
-    """What the walk has found, and from where it can go on."""
-    further = PageCursor(place.is_down, reached, pk, is_far=True)
-    if place.is_down:
+def _mark_stopped(page: CallPage, cursor: PageCursor, reached: dt.datetime, pk: int) -> CallPage:
+    """Mark the page as incomplete and let it continue from the last walked call."""
+    further = PageCursor(cursor.is_towards_older, reached, pk, is_extended=True)
+    if cursor.is_towards_older:
         return replace(page, stopped_at=reached, older=further)
     return replace(page, stopped_at=reached, newer=further)
 
 
-def _beyond(place: PageCursor) -> Q:
-    if place.at is None:
+def _beyond_condition(cursor: PageCursor) -> Q:
+    if cursor.at is None:
         return Q()
-    if place.is_down:
-        return Q(started_at__lte=place.at) & (Q(started_at__lt=place.at) | Q(pk__lt=place.pk))
-    return Q(started_at__gte=place.at) & (Q(started_at__gt=place.at) | Q(pk__gt=place.pk))
+    if cursor.is_towards_older:
+        return Q(started_at__lte=cursor.at) & (Q(started_at__lt=cursor.at) | Q(pk__lt=cursor.pk))
+    return Q(started_at__gte=cursor.at) & (Q(started_at__gt=cursor.at) | Q(pk__gt=cursor.pk))
 
 
-def _order(is_down: bool) -> tuple[str, str]:
-    return ("-started_at", "-id") if is_down else ("started_at", "id")
+def _ordering(is_towards_older: bool) -> tuple[str, str]:
+    return ("-started_at", "-id") if is_towards_older else ("started_at", "id")
 
 
-def _only_period(wanted: CallFilter) -> CallFilter:
-    """As far as it asks for nothing but moments: these are one after the other in the index."""
+def _time_part(call_filter: CallFilter) -> CallFilter:
+    """The part of the filter that concerns only the start time, which is contiguous in the index."""
     moments = ("period", "date_from", "date_to", "weekday", "hour")
-    return CallFilter(**{name: getattr(wanted, name) for name in moments})
+    return CallFilter(**{name: getattr(call_filter, name) for name in moments})
 
 
-def _counted(page: Page, otherwise: Callable[[], Count]) -> Page:
-    """Nothing has to be counted where everything is on one page."""
+def _with_count(page: CallPage, count: Callable[[], CallCount]) -> CallPage:
+    """Set the count; a single page needs no counting."""
     is_all = page.newer is None and page.older is None
-    return replace(page, count=Count(len(page.calls), is_exact=True) if is_all else otherwise())
+    return replace(page, count=CallCount(len(page.calls), is_exact=True) if is_all else count())
 
 
 def _is_number(text: str) -> bool:

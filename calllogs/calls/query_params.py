@@ -1,4 +1,4 @@
-"""A query string on its way to a filter: what each name says, and a sentence for what is not understood."""
+"""Typed access to query parameters, with a sentence for each invalid value."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -12,13 +12,13 @@ LONGEST_TALK_S = 24 * 3600
 
 
 class QueryParams:
-    """Takes values out of a QueryDict or a mapping of lists; `problems` are told to a person. Never raises."""
+    """Reads values from a QueryDict or a mapping of lists; `problems` are shown to the user. Never raises."""
 
     def __init__(self, params: QueryDict | Mapping[str, list[str]]) -> None:
         self.params = params
         self.problems: list[str] = []
 
-    def problem(self, sentence: str) -> None:
+    def add_problem(self, sentence: str) -> None:
         if sentence not in self.problems:
             self.problems.append(sentence)
 
@@ -33,7 +33,7 @@ class QueryParams:
     def one_of(self, name: str, known: Mapping[str, object], what: str) -> str:
         text = self.one(name)
         if text and text not in known:
-            self._left_out(what, text)
+            self._report_unknown(what, text)
             return ""
         return text
 
@@ -48,12 +48,12 @@ class QueryParams:
         found = []
         for text in self.texts(name):
             if len(text) > LONGEST_VALUE or not _is_storable(text) or (known and text not in known):
-                self._left_out(what, text)
+                self._report_unknown(what, text)
             else:
                 found.append(canonical(text))
         found = list(dict.fromkeys(found))
         if len(found) > MOST_VALUES:
-            self.problem(
+            self.add_problem(
                 _("More than %(most)s were chosen for %(what)s; only the first %(most)s count. Choose fewer.")
                 % {"most": MOST_VALUES, "what": what}
             )
@@ -68,11 +68,11 @@ class QueryParams:
         except ValueError:
             day = None
         if day is None or day.year not in YEARS:
-            self.problem(
+            self.add_problem(
                 _(
                     "The %(what)s “%(text)s” is no date that the portal knows, and is left out. Write 2026-11-08."
                 )
-                % {"what": what, "text": _short(text)}
+                % {"what": what, "text": _shorten(text)}
             )
             return None
         return day
@@ -89,9 +89,9 @@ class QueryParams:
             sum(int(part) * 60**power for power, part in enumerate(reversed(parts))) if is_time else None
         )
         if seconds is None or seconds > LONGEST_TALK_S:
-            self.problem(
+            self.add_problem(
                 _("The %(what)s “%(text)s” is no time, and is left out. Write seconds, or minutes as 1:30.")
-                % {"what": what, "text": _short(text)}
+                % {"what": what, "text": _shorten(text)}
             )
             return None
         return seconds
@@ -99,25 +99,25 @@ class QueryParams:
     def search(self, *, longest: int) -> str:
         text = " ".join(self.one("q").split())
         if len(text) > longest or not _is_storable(text):
-            self.problem(
+            self.add_problem(
                 _("The search was left out: a number or a call id has at most %(most)s plain characters.")
                 % {"most": longest}
             )
             return ""
         return text
 
-    def _left_out(self, what: str, text: str) -> None:
-        self.problem(
+    def _report_unknown(self, what: str, text: str) -> None:
+        self.add_problem(
             _("The %(what)s “%(text)s” is not known, and is left out. Choose one of the list.")
-            % {"what": what, "text": _short(text)}
+            % {"what": what, "text": _shorten(text)}
         )
 
 
 def _is_storable(text: str) -> bool:
-    """No database takes a NUL, nor half of a surrogate pair; nobody types another control sign."""
+    """Reject control characters: databases refuse NUL and lone surrogates, and nobody types the others."""
     return text.isprintable()
 
 
-def _short(text: str) -> str:
-    text = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+def _shorten(text: str) -> str:
+    text = "".join(char if char.isprintable() else "\ufffd" for char in text)
     return text if len(text) <= 40 else text[:39] + "…"

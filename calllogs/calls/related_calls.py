@@ -1,7 +1,7 @@
-"""What else happened around a call: the same caller, the same agent, the same department.
+"""Calls related to a call: by the same caller, the same agent and the same department.
 
-Bounded, whatever the table holds: the caller's calls come from the index of callers; agent and department are looked
-for among the calls just before this one, newest first, because no index names them.
+The work is bounded for any table size: a caller's calls come from the caller index; agent and department have no
+index, so only the calls just before this one are scanned, newest first.
 """
 
 import datetime as dt
@@ -15,36 +15,36 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from calllogs.access.visibility import CallVisibility
-from calllogs.calls.timeline import lasting
+from calllogs.calls.timeline import describe_duration
 from calllogs.models import CallLog
-from calllogs.models.call import STATUS_LOOK
+from calllogs.models.call import STATUS_BADGE
 from ivrportal.common.phone import format_national
 from settings_sync.models import Agent
 
 MOST_OF_CALLER = 500
-LOOKED_AT = 500  # calls before this one, among which agent and department are looked for
+SCANNED_CALLS = 500  # calls before this one that are scanned for the same agent or department
 BEFORE, AFTER, LATEST = 4, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
-    """One line of a list: another call, or this one."""
+class RelatedCall:
+    """One row of a list of related calls; `is_this` marks the call of the page."""
 
     pk: int
     at: str
     status: str
     colour: str
     icon: str
-    who: str
+    other_party: str
     talk: str
     is_this: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """What one caller did. `newer` and `older` are the neighbours of this call; None if there are none."""
+class CallerHistory:
+    """A caller's calls around this one, and counts. `newer` and `older`: ids of the neighbouring calls, or None."""
 
-    lines: list[Other] = field(default_factory=list)
+    calls: list[RelatedCall] = field(default_factory=list)
     newer: int | None = None
     older: int | None = None
     count: int = 0
@@ -52,10 +52,10 @@ class Caller:
     answered: int = 0
     missed: int = 0
     first: str = ""
-    is_far: bool = False  # this call is older than all that were looked at
+    is_beyond_counted: bool = False  # this call is older than all counted calls
 
 
-def _rows(calls: QuerySet[CallLog]) -> QuerySet[CallLog, Any]:
+def _newest_rows(calls: QuerySet[CallLog]) -> QuerySet[CallLog, Any]:
     name = Agent.objects.filter(number=OuterRef("agent_number")).order_by().values("name")
     return calls.order_by("-started_at", "-id").values(
         "pk",
@@ -69,62 +69,75 @@ def _rows(calls: QuerySet[CallLog]) -> QuerySet[CallLog, Any]:
     )
 
 
-def of_caller(call: CallLog, sight: CallVisibility) -> Caller:
-    """In one query. Somebody who hid the number is many people: of them nothing is told."""
+def load_caller_history(call: CallLog, visibility: CallVisibility) -> CallerHistory:
+    """Load in one query. Empty for withheld numbers, which belong to different people."""
     if not call.caller:
-        return Caller()
-    found = list(_rows(sight.calls().filter(caller=call.caller))[: MOST_OF_CALLER + 1])
+        return CallerHistory()
+    found = list(_newest_rows(visibility.calls().filter(caller=call.caller))[: MOST_OF_CALLER + 1])
     has_more, rows = len(found) > MOST_OF_CALLER, found[:MOST_OF_CALLER]
     counts = Counter(row["status"] for row in rows)
-    place = next((index for index, row in enumerate(rows) if row["pk"] == call.pk), None)
-    near = [] if place is None else rows[max(0, place - AFTER) : place + BEFORE + 1]
-    return Caller(
-        lines=[_line(row, sight, by_agent=True, this=call.pk) for row in near],
-        newer=rows[place - 1]["pk"] if place else None,
-        older=rows[place + 1]["pk"] if place is not None and place + 1 < len(rows) else None,
+    position = next((index for index, row in enumerate(rows) if row["pk"] == call.pk), None)
+    nearby = [] if position is None else rows[max(0, position - AFTER) : position + BEFORE + 1]
+    return CallerHistory(
+        calls=[_build_related_call(row, visibility, by_agent=True, this=call.pk) for row in nearby],
+        newer=rows[position - 1]["pk"] if position else None,
+        older=rows[position + 1]["pk"] if position is not None and position + 1 < len(rows) else None,
         count=len(rows),
         has_more=has_more,
         answered=counts[CallLog.Status.ANSWERED],
         missed=counts[CallLog.Status.MISSED] + counts[CallLog.Status.DROPPED],
-        first=_at(rows[-1]["started_at"]) if rows else "",
-        is_far=place is None,
+        first=_format_minute(rows[-1]["started_at"]) if rows else "",
+        is_beyond_counted=position is None,
     )
 
 
-def of_agent_and_department(call: CallLog, sight: CallVisibility) -> tuple[list[Other], list[Other]]:
-    """The latest of each before this call, in one query."""
+def load_latest_of_agent_and_department(
+    call: CallLog, visibility: CallVisibility
+) -> tuple[list[RelatedCall], list[RelatedCall]]:
+    """Load the latest calls of the agent and of the department before this call, in one query."""
     if not (call.agent_number or call.department):
         return [], []
     earlier = CallLog.objects.filter(started_at__lte=call.started_at)
-    # What a person may not see is left out afterwards: so the look stays as short for everybody.
+    # Hidden departments are removed afterwards, so that the scan is equally short for every user.
     rows = [
-        row for row in _rows(earlier)[:LOOKED_AT] if row["pk"] != call.pk and sight.covers(row["department"])
+        row
+        for row in _newest_rows(earlier)[:SCANNED_CALLS]
+        if row["pk"] != call.pk and visibility.covers(row["department"])
     ]
     agents = (row for row in rows if call.agent_number and row["agent_number"] == call.agent_number)
     departments = (row for row in rows if call.department and row["department"] == call.department)
-    return _first(agents, sight, by_agent=False), _first(departments, sight, by_agent=True)
+    return _build_latest(agents, visibility, by_agent=False), _build_latest(
+        departments, visibility, by_agent=True
+    )
 
 
-def _first(rows: Iterable[dict[str, Any]], sight: CallVisibility, *, by_agent: bool) -> list[Other]:
-    return [_line(row, sight, by_agent=by_agent) for row, _n in zip(rows, range(LATEST), strict=False)]
+def _build_latest(
+    rows: Iterable[dict[str, Any]], visibility: CallVisibility, *, by_agent: bool
+) -> list[RelatedCall]:
+    return [
+        _build_related_call(row, visibility, by_agent=by_agent)
+        for row, _n in zip(rows, range(LATEST), strict=False)
+    ]
 
 
-def _line(row: dict[str, Any], sight: CallVisibility, *, by_agent: bool, this: int | None = None) -> Other:
-    colour, icon = STATUS_LOOK[row["status"]]
+def _build_related_call(
+    row: dict[str, Any], visibility: CallVisibility, *, by_agent: bool, this: int | None = None
+) -> RelatedCall:
+    colour, icon = STATUS_BADGE[row["status"]]
     agent = (
         row["agent"] or format_national(row["agent_number"]) or row["department"]
-    )  # who was to answer, at least
-    return Other(
+    )  # an unanswered call has a department at least
+    return RelatedCall(
         row["pk"],
-        _at(row["started_at"]),
+        _format_minute(row["started_at"]),
         str(CallLog.Status(row["status"]).label),
         colour,
         icon,
-        (agent if by_agent else sight.number(row["caller"])) or "–",
-        lasting(row["talk_seconds"]) if row["talk_seconds"] else "–",
+        (agent if by_agent else visibility.number(row["caller"])) or "–",
+        describe_duration(row["talk_seconds"]) if row["talk_seconds"] else "–",
         row["pk"] == this,
     )
 
 
-def _at(moment: dt.datetime) -> str:
+def _format_minute(moment: dt.datetime) -> str:
     return date_format(timezone.localtime(moment), "j M Y, H:i")

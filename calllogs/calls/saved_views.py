@@ -1,4 +1,4 @@
-"""Saved views of the call list: a name for what stands in the address. One's own, and what others share."""
+"""Saved views of the call list: a named query string. Users see their own views and shared ones."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -21,57 +21,59 @@ from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import Action
 
 LONGEST_NAME = 60
-MOST = 50  # of one person
+MOST_VIEWS = 50  # per user
 
 
-def query_of(wanted: CallFilter, columns: list[tuple[str, str]]) -> str:
-    """What a view keeps: the filter, and the columns if they are not the usual ones."""
-    return "&".join(part for part in (wanted.query(), urlencode(columns)) if part)
+def build_query(call_filter: CallFilter, columns: list[tuple[str, str]]) -> str:
+    """Join the filter's query string and the given column parameters."""
+    return "&".join(part for part in (call_filter.query(), urlencode(columns)) if part)
 
 
-def context(request: HttpRequest, wanted: CallFilter, columns: list[tuple[str, str]]) -> dict[str, Any]:
-    sight, query = visibility_for(request.user), query_of(wanted, columns)
+def build_context(
+    request: HttpRequest, call_filter: CallFilter, columns: list[tuple[str, str]]
+) -> dict[str, Any]:
+    visibility, query = visibility_for(request.user), build_query(call_filter, columns)
     found = [
-        (_as_seen(view, sight), view.query == query, view.owner_id == request.user.pk)
-        for view in SavedView.objects.seen_by(request.user)
+        (_mask_view(view, visibility), view.query == query, view.owner_id == request.user.pk)
+        for view in SavedView.objects.visible_to(request.user)
     ]
     return {
-        "own_views": [(view, is_shown) for view, is_shown, is_own in found if is_own],
-        "shared_views": [(view, is_shown) for view, is_shown, is_own in found if not is_own],
+        "own_views": [(view, is_current) for view, is_current, is_own in found if is_own],
+        "shared_views": [(view, is_current) for view, is_current, is_own in found if not is_own],
         "view_query": query,
         "longest_name": LONGEST_NAME,
     }
 
 
-def _as_seen(view: SavedView, sight: CallVisibility) -> SavedView:
-    """Name and search may hold a number that another person typed."""
-    if not sight.sees_numbers:
-        view.name, view.query = sight.text(view.name), _clean(view.query, sight)
+def _mask_view(view: SavedView, visibility: CallVisibility) -> SavedView:
+    """Mask numbers that another user typed into the name or the search."""
+    if not visibility.sees_numbers:
+        view.name, view.query = visibility.text(view.name), _normalise_query(view.query, visibility)
     return view
 
 
 @require_POST
-def change(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """`do`: save (with `name`, `query` and perhaps `shared`), or rename, share, keep, delete (with `view`)."""
+def change_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """POST `do`: save (`name`, `query`, optional `shared`), or rename, share, keep (unshare), delete (`view`)."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     with transaction.atomic():
-        told, is_good = _done(request)
-    told = visibility_for(request.user).text(told)
-    messages.add_message(request, messages.SUCCESS if is_good else messages.WARNING, told)
-    query = _clean(request.POST.get("query", ""))
+        message, is_success = _apply_action(request)
+    message = visibility_for(request.user).text(message)
+    messages.add_message(request, messages.SUCCESS if is_success else messages.WARNING, message)
+    query = _normalise_query(request.POST.get("query", ""))
     return redirect(f"{reverse('admin:calllogs_calllog_changelist')}?{query}".rstrip("?"))
 
 
-def _done(request: HttpRequest) -> tuple[str, bool]:
-    """What a person is told, and whether it went well."""
+def _apply_action(request: HttpRequest) -> tuple[str, bool]:
+    """Return the message for the user and whether the action succeeded."""
     do = request.POST.get("do", "")
     name = " ".join(request.POST.get("name", "").split())
     if do in ("save", "rename") and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
         return _("Not saved: a view needs a name of at most %(n)d characters.") % {"n": LONGEST_NAME}, False
     if do == "save":
-        return _saved(request, name)
-    view = _own(request)
+        return _save_view(request, name)
+    view = _find_own_view(request)
     if view is None:
         return _("This view is not there any more. Nothing was changed."), False
     if do == "delete":
@@ -80,7 +82,7 @@ def _done(request: HttpRequest) -> tuple[str, bool]:
         audit_log.record(
             Action.DELETED,
             request=request,
-            what=_named(view),
+            what=_audit_name(view),
             subject=subject,
             changes={"query": [view.query, None]},
         )
@@ -100,42 +102,42 @@ def _done(request: HttpRequest) -> tuple[str, bool]:
     return _("Only you find the view “%(name)s” now.") % {"name": view.name}, True
 
 
-def _saved(request: HttpRequest, name: str) -> tuple[str, bool]:
+def _save_view(request: HttpRequest, name: str) -> tuple[str, bool]:
     own = SavedView.objects.filter(owner=request.user.pk)
     before = own.filter(name=name).first()
-    if before is None and own.count() >= MOST:
-        return _("Not saved: you have %(n)d views already. Delete one first.") % {"n": MOST}, False
-    values = {"query": _clean(request.POST.get("query", "")), "shared": "shared" in request.POST}
+    if before is None and own.count() >= MOST_VIEWS:
+        return _("Not saved: you have %(n)d views already. Delete one first.") % {"n": MOST_VIEWS}, False
+    values = {"query": _normalise_query(request.POST.get("query", "")), "shared": "shared" in request.POST}
     view, is_new = SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults=values)
     audit_log.record(
         Action.ADDED if is_new else Action.CHANGED,
         request=request,
-        what=_named(view),
+        what=_audit_name(view),
         subject=audit_log.subject_of(view),
         changes={field: [getattr(before, field, None), value] for field, value in values.items()},
     )
-    words = (
+    message = (
         _("The view “%(name)s” is saved.") if is_new else _("The view “%(name)s” was replaced by this one.")
     )
-    return words % {"name": name}, True
+    return message % {"name": name}, True
 
 
 def _record_change(request: HttpRequest, view: SavedView, changes: dict[str, list[Any]]) -> None:
     audit_log.record(
         Action.CHANGED,
         request=request,
-        what=_named(view),
+        what=_audit_name(view),
         subject=audit_log.subject_of(view),
         changes=changes,
     )
 
 
-def _named(view: SavedView) -> str:
+def _audit_name(view: SavedView) -> str:
     return f"{view._meta.verbose_name} {view.name}"
 
 
-def _own(request: HttpRequest) -> SavedView | None:
-    """The view that is meant, if this person may change it: one's own; an administrator's are also the ownerless."""
+def _find_own_view(request: HttpRequest) -> SavedView | None:
+    """The posted view if this user may change it: their own, or for superusers one without an owner."""
     text = request.POST.get("view", "")
     pk = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     view = SavedView.objects.filter(pk=pk).first()
@@ -145,9 +147,9 @@ def _own(request: HttpRequest) -> SavedView | None:
     return view if is_orphan else None
 
 
-def _clean(query: str, sight: CallVisibility = EVERYTHING) -> str:
-    """As the list itself would write it, whatever was sent."""
+def _normalise_query(query: str, visibility: CallVisibility = EVERYTHING) -> str:
+    """Rewrite a query string in canonical form, dropping unknown parts and masking it for the viewer."""
     params = QueryDict(query[:100_000])
-    names = list_columns.named(params.getlist(list_columns.PARAMETER))
-    wanted = visible_filter.for_viewer(from_query(params), sight)
-    return query_of(wanted, [(list_columns.PARAMETER, name) for name in names])
+    names = list_columns.known_names(params.getlist(list_columns.PARAMETER))
+    call_filter = visible_filter.for_viewer(from_query(params), visibility)
+    return build_query(call_filter, [(list_columns.PARAMETER, name) for name in names])

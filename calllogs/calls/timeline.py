@@ -1,4 +1,4 @@
-"""One call, told to a person: what happened in order, why it was missed, what its pushes said."""
+"""One call as text: its timeline, why it was missed, the contents of its pushes, and the details for a ticket."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from calllogs.access import redaction
 from calllogs.access.visibility import CallVisibility
-from calllogs.formatting import to_the_second
-from calllogs.intake.labels import outcome_badge, remark_words
-from calllogs.intake.push_fields import caller_of, fields_of
+from calllogs.formatting import format_moment
+from calllogs.intake.labels import remark_labels, render_outcome_badge
+from calllogs.intake.push_fields import build_push_fields, find_caller
 from calllogs.models import CallLog, Push
 from ivrportal.common.phone import format_national
 from settings_sync import setting_address
@@ -25,102 +25,110 @@ Status = CallLog.Status
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One moment of a call. `look` is start, menu, talk, missed or end."""
+class TimelineStep:
+    """One moment of a call. `style` is start, menu, talk, missed or end."""
 
-    look: str
+    style: str
     icon: str
     time: str
-    words: str
+    text: str
     note: str = ""
 
 
-def lasting(seconds: int) -> str:
-    """`1 min 15 s`, as one says it."""
+def describe_duration(seconds: int) -> str:
+    """`1 min 15 s`, in words; unlike `formatting.format_duration`."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, _("%(n)d h")), (minutes, _("%(n)d min")), (rest, _("%(n)d s"))]
-    return " ".join(words % {"n": n} for n, words in parts if n) or _("0 s")
+    return " ".join(text % {"n": n} for n, text in parts if n) or _("0 s")
 
 
-def person(name: str, number: str) -> str:
-    """`Asha Nair (98001 00001)`, or the number alone where no agent of ours has it."""
+def format_agent(name: str, number: str) -> str:
+    """`Asha Nair (98001 00001)`, or the number alone if no agent has it."""
     shown = format_national(number)
     return f"{name} ({shown})" if name else shown
 
 
-# --- what happened -----------------------------------------------------------------------------------------
+# --- steps -------------------------------------------------------------------------------------------------
 
 
-def steps(call: CallLog, sight: CallVisibility, *, agent: str, why: str) -> list[Step]:
-    """In order. Moments after the first are worked out from the durations that the provider tells."""
+def build_steps(
+    call: CallLog, visibility: CallVisibility, *, agent: str, miss_reason: str
+) -> list[TimelineStep]:
+    """Build the steps in order. Times after the first are computed from the durations that the provider sent."""
     menu_ends = call.started_at + dt.timedelta(seconds=call.ivr_seconds or 0)
     ends = menu_ends + dt.timedelta(seconds=call.talk_seconds or 0)
-    told = [Step("start", "phone_in_talk", _clock(call.started_at), _rang(call, sight))]
+    steps = [
+        TimelineStep(
+            "start", "phone_in_talk", _format_time(call.started_at), _describe_start(call, visibility)
+        )
+    ]
     if call.ivr_seconds:
-        in_menu = _("In the menu for %(time)s") % {"time": lasting(call.ivr_seconds)}
-        told.append(Step("menu", "dialpad", _clock(call.started_at), in_menu))
-    told.append(_connected(call, agent=agent, why=why, at=_clock(menu_ends)))
+        in_menu = _("In the menu for %(time)s") % {"time": describe_duration(call.ivr_seconds)}
+        steps.append(TimelineStep("menu", "dialpad", _format_time(call.started_at), in_menu))
+    steps.append(_outcome_step(call, agent=agent, miss_reason=miss_reason, at=_format_time(menu_ends)))
     if call.talk_seconds:
-        talked = _("They talked for %(time)s") % {"time": lasting(call.talk_seconds)}
-        told.append(Step("talk", "forum", _clock(menu_ends), talked))
+        talked = _("They talked for %(time)s") % {"time": describe_duration(call.talk_seconds)}
+        steps.append(TimelineStep("talk", "forum", _format_time(menu_ends), talked))
     if call.ivr_seconds is not None or call.talk_seconds is not None:
-        told.append(Step("end", "call_end", _clock(ends), _("The call ended")))
-    return told
+        steps.append(TimelineStep("end", "call_end", _format_time(ends), _("The call ended")))
+    return steps
 
 
-def _clock(moment: dt.datetime) -> str:
+def _format_time(moment: dt.datetime) -> str:
     return time_format(timezone.localtime(moment), "H:i:s")
 
 
-def _rang(call: CallLog, sight: CallVisibility) -> str:
-    facts = {"caller": sight.number(call.caller), "number": format_national(call.virtual_number)}
+def _describe_start(call: CallLog, visibility: CallVisibility) -> str:
+    values = {"caller": visibility.number(call.caller), "number": format_national(call.virtual_number)}
     if not call.caller:
         return (
-            _("Somebody without a number rang %(number)s") % facts
+            _("Somebody without a number rang %(number)s") % values
             if call.virtual_number
             else _("Somebody rang")
         )
-    return _("%(caller)s rang %(number)s") % facts if call.virtual_number else _("%(caller)s rang") % facts
+    return _("%(caller)s rang %(number)s") % values if call.virtual_number else _("%(caller)s rang") % values
 
 
-def _connected(call: CallLog, *, agent: str, why: str, at: str) -> Step:
-    facts = {"agent": agent, "department": call.department, "status": call.raw_status}
+def _outcome_step(call: CallLog, *, agent: str, miss_reason: str, at: str) -> TimelineStep:
+    values = {"agent": agent, "department": call.department, "status": call.raw_status}
     if call.status == Status.ANSWERED:
         if not agent:
-            return Step(
+            return TimelineStep(
                 "talk", "support_agent", at, _("An agent answered; which one was not told"), call.department
             )
-        return Step("talk", "support_agent", at, _("%(agent)s answered") % facts, call.department)
+        return TimelineStep("talk", "support_agent", at, _("%(agent)s answered") % values, call.department)
     if call.status == Status.MISSED:
-        words = _("It rang at %(agent)s, and nobody answered") % facts if agent else _("Nobody answered")
-        return Step("missed", "call_missed", at, words, why)
+        text = _("It rang at %(agent)s, and nobody answered") % values if agent else _("Nobody answered")
+        return TimelineStep("missed", "call_missed", at, text, miss_reason)
     if call.status == Status.DROPPED:
-        return Step("missed", "phone_disabled", at, _("The caller hung up before anybody answered"), why)
-    words = (
-        _("The provider calls it “%(status)s”") % facts if call.raw_status else _("How it went was not told")
+        return TimelineStep(
+            "missed", "phone_disabled", at, _("The caller hung up before anybody answered"), miss_reason
+        )
+    text = (
+        _("The provider calls it “%(status)s”") % values if call.raw_status else _("How it went was not told")
     )
-    return Step("missed", "question_mark", at, words)
+    return TimelineStep("missed", "question_mark", at, text)
 
 
-def why_missed(call: CallLog) -> str:
-    """What the office's plan of that day says about the moment of a call, in one query."""
+def explain_missed(call: CallLog) -> str:
+    """Say whether the office was open at the start of the call, by today's settings, in one query."""
     local = timezone.localtime(call.started_at)
     empty = Value(None, output_field=TimeField())
     name = CharField()
     holidays = Holiday.objects.filter(date=local.date()).order_by()
-    others = OtherHours.objects.filter(date=local.date()).order_by()
-    usual = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()]).order_by()
+    other_hours = OtherHours.objects.filter(date=local.date()).order_by()
+    weekly_hours = OfficeHours.objects.filter(day=setting_address.WEEKDAYS[local.weekday()]).order_by()
     rows = holidays.values_list(Value(0), F("name"), empty, empty).union(
-        others.values_list(Value(1), Value("", output_field=name), "opens_at", "closes_at"),
-        usual.values_list(Value(2), Value("", output_field=name), "opens_at", "closes_at"),
+        other_hours.values_list(Value(1), Value("", output_field=name), "opens_at", "closes_at"),
+        weekly_hours.values_list(Value(2), Value("", output_field=name), "opens_at", "closes_at"),
         all=True,
     )
     found: list[Any] = sorted(rows, key=lambda row: row[0])
     if not found:
         return ""
-    kind, holiday, opens_at, closes_at = found[0]
-    if kind == 0:
+    precedence, holiday, opens_at, closes_at = found[0]
+    if precedence == 0:
         return _("That day is a holiday here: %(name)s.") % {"name": holiday}
     hours = {"opens": time_format(opens_at, "H:i"), "closes": time_format(closes_at, "H:i")}
     if opens_at <= local.time() and (local.time() < closes_at or closes_at == LAST_MINUTE):
@@ -128,12 +136,12 @@ def why_missed(call: CallLog) -> str:
     return _("The office was closed, by the hours as they are set now: %(opens)s to %(closes)s.") % hours
 
 
-# --- what the pushes said ----------------------------------------------------------------------------------
+# --- pushes ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PushSummary:
-    """One push. `raw` is as it came, but for the recording's address: that is played, not opened."""
+    """One push. `raw` is the query string as received, without the recording's URL."""
 
     pk: int
     at: str
@@ -144,56 +152,60 @@ class PushSummary:
 
 @dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """A field about which pushes disagree: what each said, in the order in which they came; the last one counts."""
+    """A field for which pushes have different values: (time, value) pairs in order of arrival; the last one counts."""
 
-    words: str
-    said: list[tuple[str, str]]
+    label: str
+    values: list[tuple[str, str]]
 
 
-def pushes_of(call: CallLog, sight: CallVisibility) -> tuple[list[PushSummary], list[FieldConflict]]:
-    """Its pushes in the order in which they came, and what they disagree about, in one query."""
+def load_pushes(call: CallLog, visibility: CallVisibility) -> tuple[list[PushSummary], list[FieldConflict]]:
+    """Load the pushes in order of arrival, and the fields in which they differ, in one query."""
     pushes = list(Push.objects.filter(call=call).order_by("received_at", "id")[:MOST_PUSHES])
     office = (call.agent_number, call.virtual_number)
-    # Pushes may disagree about the caller as well.
-    callers = [] if sight.sees_numbers else [call.caller, *map(caller_of, pushes)]
+    # The pushes may name different callers; all of them are masked.
+    callers = [] if visibility.sees_numbers else [call.caller, *map(find_caller, pushes)]
 
     def raw(push: Push) -> str:
-        shown = redaction.without_recording(push.raw_query)
-        return shown if sight.sees_numbers else redaction.in_query(shown, callers=callers, known=office)
+        shown = redaction.hide_recording_url(push.raw_query)
+        return (
+            shown if visibility.sees_numbers else redaction.redact_query(shown, callers=callers, known=office)
+        )
 
-    told = [
+    summaries = [
         PushSummary(
             push.pk,
-            to_the_second(push.received_at),
-            outcome_badge(push),
-            remark_words(push),
+            format_moment(push.received_at),
+            render_outcome_badge(push),
+            remark_labels(push),
             raw(push),
         )
         for push in pushes
     ]
-    return told, _quarrels(pushes, sight, callers) if call.has_conflict else []
+    return summaries, _find_conflicts(pushes, visibility, callers) if call.has_conflict else []
 
 
-def _quarrels(pushes: list[Push], sight: CallVisibility, callers: list[str]) -> list[FieldConflict]:
-    said: dict[str, tuple[str, list[tuple[str, str, str]]]] = {}
+def _find_conflicts(
+    pushes: list[Push], visibility: CallVisibility, callers: list[str]
+) -> list[FieldConflict]:
+    by_field: dict[str, tuple[str, list[tuple[str, str, str]]]] = {}
     for push in pushes:
-        for field in fields_of(push):
+        for field in build_push_fields(push):
             if not field.value:
                 continue
             if field.name == "recording_url":
                 shown = _("a recording")
             elif field.name == "caller":
-                shown = sight.number(caller_of(push)) or field.value
+                shown = visibility.number(find_caller(push)) or field.value
             elif field.name in {"agent_number", "virtual_number"}:
                 shown = field.meaning or field.value
             else:
-                shown = sight.text(field.meaning or field.value, *callers)
-            said.setdefault(field.name, (field.words, []))[1].append(
-                (to_the_second(push.received_at), shown, field.meaning or field.value)
+                shown = visibility.text(field.meaning or field.value, *callers)
+            by_field.setdefault(field.name, (field.label, []))[1].append(
+                (format_moment(push.received_at), shown, field.meaning or field.value)
             )
     return [
-        FieldConflict(words, [(at, shown) for at, shown, _value in values])
-        for words, values in said.values()
+        FieldConflict(label, [(at, shown) for at, shown, _value in values])
+        for label, values in by_field.values()
         if len({value for _at, _shown, value in values}) > 1
     ]
 
@@ -201,26 +213,26 @@ def _quarrels(pushes: list[Push], sight: CallVisibility, callers: list[str]) -> 
 # --- for a support ticket ----------------------------------------------------------------------------------
 
 
-def details(call: CallLog, sight: CallVisibility, *, agent: str) -> str:
-    """Plain text for a mail to the provider's support. Without the recording's address, which may hold a token."""
+def format_details(call: CallLog, visibility: CallVisibility, *, agent: str) -> str:
+    """Plain text for a support ticket. It omits the recording's URL, which may hold a token."""
     local = timezone.localtime(call.started_at)
     lines = [
-        (_("Call id"), sight.call_id(call.call_id, call.caller)),
+        (_("Call id"), visibility.call_id(call.call_id, call.caller)),
         (_("Started"), f"{date_format(local, 'j F Y, H:i:s')} ({local:%Z}, UTC{local:%z})"),
-        (_("Caller"), (call.caller if sight.sees_numbers else sight.number(call.caller)) or "–"),
+        (_("Caller"), (call.caller if visibility.sees_numbers else visibility.number(call.caller)) or "–"),
         (_("Circle"), call.circle or "–"),
         (_("Virtual number"), call.virtual_number or "–"),
         (_("Status"), f"{call.get_status_display()} ({_('as received')}: {call.raw_status or '–'})"),
         (_("Agent"), agent or "–"),
         (_("Department"), call.department or "–"),
-        (_("Seconds in the IVR"), _seconds(call.ivr_seconds)),
-        (_("Seconds of talk"), _seconds(call.talk_seconds)),
+        (_("Seconds in the IVR"), _format_seconds(call.ivr_seconds)),
+        (_("Seconds of talk"), _format_seconds(call.talk_seconds)),
         (_("Recording"), _("yes") if call.recording_url else _("none came")),
-        (_("First told"), to_the_second(call.received_at)),
-        (_("Last told"), to_the_second(call.told_at)),
+        (_("First told"), format_moment(call.received_at)),
+        (_("Last told"), format_moment(call.told_at)),
     ]
-    return "\n".join(f"{words}: {value}" for words, value in lines)
+    return "\n".join(f"{label}: {value}" for label, value in lines)
 
 
-def _seconds(count: int | None) -> str:
+def _format_seconds(count: int | None) -> str:
     return "–" if count is None else str(count)

@@ -1,4 +1,4 @@
-"""How a figure changed since the period before, for the eye and for the ear: a sign, words, and whether it is good."""
+"""How a figure changed since the previous period: an icon, a text, and whether the change is good."""
 
 from dataclasses import dataclass
 
@@ -9,55 +9,55 @@ _MINUS = "\u2212"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """`tone` is better, worse or neither; `icon` an arrow up, down, or level."""
+class FigureChange:
+    """`tone` is BETTER, WORSE or NEITHER; `icon` is an arrow up, down or flat."""
 
-    words: str
+    text: str
     tone: str
     icon: str
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What more of a figure is called, and less; and whether more of it is good, if anybody can say."""
+class ChangeWording:
+    """The words for an increase and a decrease, and whether an increase is good (None: neither good nor bad)."""
 
     more: str
     less: str
     is_good: bool | None = None
 
 
-def of_count(now: int, before: int, kind: Kind) -> Change | None:
-    """In per cent. None where there was nothing before."""
+def count_change(now: int, before: int, wording: ChangeWording) -> FigureChange | None:
+    """The change of a count in per cent. None if the count was 0 before."""
     if not before:
         return None
     percent = round((now - before) / before * 100)
-    return _change(now - before, _("%(sign)s%(n)s %%"), percent, kind)
+    return _build_change(now - before, _("%(sign)s%(n)s %%"), percent, wording)
 
 
-def of_share(now: float | None, before: float | None, kind: Kind) -> Change | None:
-    """Of shares from 0 to 1, in points of a per cent: a tenth of a point is not worth a word."""
+def share_change(now: float | None, before: float | None, wording: ChangeWording) -> FigureChange | None:
+    """The change of a share (0 to 1) in whole percentage points. None if either share is not known."""
     if now is None or before is None:
         return None
     points = round((now - before) * 100)
-    return _change(points, _("%(sign)s%(n)s points"), points, kind)
+    return _build_change(points, _("%(sign)s%(n)s points"), points, wording)
 
 
-def of_seconds(now: float | None, before: float | None, kind: Kind) -> Change | None:
+def seconds_change(now: float | None, before: float | None, wording: ChangeWording) -> FigureChange | None:
     if now is None or before is None:
         return None
     seconds = round(now) - round(before)
-    return _change(seconds, _("%(sign)s%(n)s s"), seconds, kind)
+    return _build_change(seconds, _("%(sign)s%(n)s s"), seconds, wording)
 
 
-def _change(difference: float, text: str, amount: int, kind: Kind) -> Change:
+def _build_change(difference: float, template: str, amount: int, wording: ChangeWording) -> FigureChange:
     if not amount:
-        return Change(_("about the same"), NEITHER, "trending_flat")
+        return FigureChange(_("about the same"), NEITHER, "trending_flat")
     is_more = difference > 0
-    figure = text % {"sign": "+" if is_more else _MINUS, "n": f"{abs(amount):,}"}
-    words = f"{figure} {kind.more if is_more else kind.less}"
+    figure = template % {"sign": "+" if is_more else _MINUS, "n": f"{abs(amount):,}"}
+    text = f"{figure} {wording.more if is_more else wording.less}"
     icon = "trending_up" if is_more else "trending_down"
-    if kind.is_good is None:
-        return Change(words, NEITHER, icon)
-    if is_more == kind.is_good:
-        return Change(_("%(change)s: better") % {"change": words}, BETTER, icon)
-    return Change(_("%(change)s: worse") % {"change": words}, WORSE, icon)
+    if wording.is_good is None:
+        return FigureChange(text, NEITHER, icon)
+    if is_more == wording.is_good:
+        return FigureChange(_("%(change)s: better") % {"change": text}, BETTER, icon)
+    return FigureChange(_("%(change)s: worse") % {"change": text}, WORSE, icon)

@@ -1,4 +1,4 @@
-"""Which period the home screen is asked for, and the links from it to the calls behind a figure."""
+"""Query parameters of the home screen, and links from its figures to the call list."""
 
 import datetime as dt
 from collections.abc import Collection, Mapping
@@ -11,22 +11,22 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from calllogs.calls.filters import CUSTOM, NOTHING, CallFilter, period_words
+from calllogs.calls.filters import CUSTOM, NO_VALUE, CallFilter, format_date_range
 from calllogs.calls.query_params import QueryParams
 from calllogs.models import CallLog
 from calllogs.statistics.periods import Period
 
 TODAY = "today"
-# What can be picked: its name in the address, its words, and how many days it has.
-PICKS: dict[str, tuple[Any, int]] = {
+# Periods to choose from: value of the query parameter, (label, number of days).
+PERIOD_CHOICES: dict[str, tuple[Any, int]] = {
     TODAY: (gettext_lazy("Today"), 1),
     "7d": (gettext_lazy("7 days"), 7),
     "30d": (gettext_lazy("30 days"), 30),
     "90d": (gettext_lazy("90 days"), 90),
 }
-MOST_DAYS = 400
+MAX_DAYS = 400
 MISSED: dict[str, Any] = {"statuses": (CallLog.Status.MISSED.value,)}  # fields of a filter
-FIELDS = {
+FILTER_FIELDS = {
     "agent": "agents",
     "department": "departments",
     "virtual_number": "virtual_numbers",
@@ -36,15 +36,15 @@ FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class DashboardParams:
-    """`pick` is one of PICKS, or "custom". `problems` are sentences about what was not understood."""
+    """`choice` is a key of PERIOD_CHOICES, or "custom". `problems` are texts about invalid parameters."""
 
-    pick: str
+    choice: str
     period: Period
     problems: tuple[str, ...] = ()
 
     @property
-    def words(self) -> str:
-        return period_words(self.period.first_day, self.period.last_day)
+    def period_text(self) -> str:
+        return format_date_range(self.period.first_day, self.period.last_day)
 
     @property
     def first(self) -> dt.date:
@@ -55,39 +55,39 @@ class DashboardParams:
         return self.period.last_day
 
     def query(self) -> str:
-        """As the address of the home screen says it."""
-        if self.pick != CUSTOM:
-            return urlencode({"period": self.pick})
+        """The query string of this period."""
+        if self.choice != CUSTOM:
+            return urlencode({"period": self.choice})
         return urlencode({"period": CUSTOM, "from": self.first, "to": self.last})
 
 
-def from_query(
+def parse_params(
     params: QueryDict | Mapping[str, list[str]], *, now: dt.datetime | None = None
 ) -> DashboardParams:
-    """`period` is one of PICKS or "custom" with `from` and `to`; today, if there is none. Never raises."""
-    reading = QueryParams(params)
-    pick = reading.one_of("period", {**PICKS, CUSTOM: 0}, _("period"))
-    if pick != CUSTOM:
-        pick = pick or TODAY
-        return DashboardParams(pick, Period.last(PICKS[pick][1], now), tuple(reading.problems))
-    first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
+    """`period` is a key of PERIOD_CHOICES, or "custom" with `from` and `to`; today by default. Never raises."""
+    parser = QueryParams(params)
+    choice = parser.one_of("period", {**PERIOD_CHOICES, CUSTOM: 0}, _("period"))
+    if choice != CUSTOM:
+        choice = choice or TODAY
+        return DashboardParams(choice, Period.last(PERIOD_CHOICES[choice][1], now), tuple(parser.problems))
+    first, last = parser.day("from", _("first day")), parser.day("to", _("last day"))
     first, last = first or last, last or first
     if first is None or last is None:
-        return DashboardParams(TODAY, Period.today(now), tuple(reading.problems))
+        return DashboardParams(TODAY, Period.today(now), tuple(parser.problems))
     if last < first:
         first, last = last, first
-    if (last - first).days >= MOST_DAYS:
-        first = last - dt.timedelta(days=MOST_DAYS - 1)
-        reading.problem(
-            _("A period has %(days)s days at most; these are the last of them.") % {"days": MOST_DAYS}
+    if (last - first).days >= MAX_DAYS:
+        first = last - dt.timedelta(days=MAX_DAYS - 1)
+        parser.add_problem(
+            _("A period has %(days)s days at most; these are the last of them.") % {"days": MAX_DAYS}
         )
-    return DashboardParams(CUSTOM, Period.days(first, last, now), tuple(reading.problems))
+    return DashboardParams(CUSTOM, Period.days(first, last, now), tuple(parser.problems))
 
 
-class Links:
-    """To the call list, with what is meant in its address; the list counts what the home screen shows.
+class CallListLinks:
+    """Builds links to the call list with filters that match the figures of the home screen.
 
-    `departments`: those whose calls the home screen counts; None is all.
+    `departments`: the departments whose calls the home screen counts; None means all.
     """
 
     def __init__(
@@ -96,19 +96,19 @@ class Links:
         last: dt.date,
         *,
         departments: Collection[str] | None = None,
-        address: str = "",
+        list_url: str = "",
     ) -> None:
-        self._list = address or reverse("admin:calllogs_calllog_changelist")
+        self._list_url = list_url or reverse("admin:calllogs_calllog_changelist")
         self._first, self._last, self._departments = first, last, departments
 
-    def on(self, day: dt.date) -> "Links":
-        return Links(day, day, departments=self._departments, address=self._list)
+    def for_day(self, day: dt.date) -> "CallListLinks":
+        return CallListLinks(day, day, departments=self._departments, list_url=self._list_url)
 
-    def to(self, **chosen: Any) -> str:
-        """Fields of CallFilter."""
-        chosen.setdefault("departments", tuple(sorted(self._departments or ())))
-        wanted = CallFilter(period=CUSTOM, date_from=self._first, date_to=self._last, **chosen)
-        return f"{self._list}?{wanted.query()}"
+    def url(self, **filters: Any) -> str:
+        """Link with these fields of CallFilter."""
+        filters.setdefault("departments", tuple(sorted(self._departments or ())))
+        call_filter = CallFilter(period=CUSTOM, date_from=self._first, date_to=self._last, **filters)
+        return f"{self._list_url}?{call_filter.query()}"
 
-    def of(self, dimension: str, value: str, **chosen: Any) -> str:
-        return self.to(**{FIELDS[dimension]: (value or NOTHING,)}, **chosen)
+    def value_url(self, dimension: str, value: str, **filters: Any) -> str:
+        return self.url(**{FILTER_FIELDS[dimension]: (value or NO_VALUE,)}, **filters)

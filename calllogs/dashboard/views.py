@@ -1,7 +1,7 @@
-"""The home screen: what the calls of a period come to, and how the office stands.
+"""The home screen: call figures of a period, and the state of the office.
 
-The period stands in the address of the index. The picture of the calls can be asked for alone, by htmx, when another
-period is picked; if it cannot be read, the rest of the page stands, and says so.
+The period is a query parameter of the index. When the user chooses another period, htmx loads the figures alone. If
+the figures cannot be loaded, the rest of the page is shown with a message.
 """
 
 import logging
@@ -19,73 +19,79 @@ from django.views.decorators.http import require_safe
 from calllogs.access.visibility import visibility_for
 from calllogs.callbacks import hourly_counts, queries
 from calllogs.dashboard import page_model, query_params
-from calllogs.dashboard.page_model import MissedCallerCounts
-from calllogs.dashboard.query_params import PICKS, DashboardParams
+from calllogs.dashboard.query_params import PERIOD_CHOICES, DashboardParams
+from calllogs.dashboard.tiles import MissedCallerCounts
 from calllogs.statistics import aggregates
 from ivrportal.common.query_timeout import QueryTimeout
 from settings_sync.models import Agent
 
 logger = logging.getLogger(__name__)
-VIEW, DESK = "calllogs.view_calllog", "calllogs.view_missedcaller"
-LEADS = "settings_sync.change_officehours"  # whoever may change the hours wants to know first how the office stands
+VIEW_CALLS, VIEW_MISSED_CALLERS = "calllogs.view_calllog", "calllogs.view_missedcaller"
+CHANGE_OFFICE_HOURS = (
+    "settings_sync.change_officehours"  # users with this permission see the office above the figures
+)
 
 
-def urls(site: admin.AdminSite) -> list[URLPattern]:
-    return [path("home/figures/", site.admin_view(require_safe(figures)), name="home_figures")]
+def get_urls(site: admin.AdminSite) -> list[URLPattern]:
+    return [path("home/figures/", site.admin_view(require_safe(figures_view)), name="home_figures")]
 
 
-def figures(request: HttpRequest) -> HttpResponse:
-    """The picture of the calls alone."""
-    if not request.user.has_perm(VIEW):
+def figures_view(request: HttpRequest) -> HttpResponse:
+    """The figures without the page around them."""
+    if not request.user.has_perm(VIEW_CALLS):
         raise PermissionDenied
-    sight = visibility_for(request.user)
-    agents = Agent.objects.order_by().filter(sight.condition())
+    visibility = visibility_for(request.user)
+    agents = Agent.objects.order_by().filter(visibility.condition())
     names = dict(agents.values_list("number", "name"))
-    asked, waiting = query_params.from_query(request.GET), None
-    if request.user.has_perm(DESK):
-        waited = hourly_counts.at(asked.period.before().end, sight.departments)
-        waiting = MissedCallerCounts(queries.waiting_in(sight.departments), waited)
-    found = build_page(request, asked, names=names, waiting=waiting)
+    params, waiting = query_params.parse_params(request.GET), None
+    if request.user.has_perm(VIEW_MISSED_CALLERS):
+        previous = hourly_counts.count_waiting_at(params.period.before().end, visibility.departments)
+        waiting = MissedCallerCounts(queries.count_waiting_in(visibility.departments), previous)
+    context = build_figures_context(request, params, names=names, waiting=waiting)
     headers = {"Cache-Control": "no-store"}
-    return TemplateResponse(request, "calllogs/dashboard/figures.html", found, headers=headers)
+    return TemplateResponse(request, "calllogs/dashboard/figures.html", context, headers=headers)
 
 
-def context(
-    request: HttpRequest, asked: DashboardParams, *, agents: list[Agent], waiting: MissedCallerCounts
+def build_index_context(
+    request: HttpRequest, params: DashboardParams, *, agents: list[Agent], waiting: MissedCallerCounts
 ) -> dict[str, Any]:
-    """For the index; `agents` are all that there are, `waiting` the missed callers whom the person may see."""
-    user, sight = request.user, visibility_for(request.user)
-    found: dict[str, Any] = {"office_leads": user.has_perm(LEADS)}
-    if user.has_perm(VIEW):
-        names = {agent.number: agent.name for agent in agents if sight.covers(agent.department)}
-        found |= build_page(request, asked, names=names, waiting=waiting if user.has_perm(DESK) else None)
-    return found
+    """Context of the index. `agents`: all agents; `waiting`: the missed callers that the user may see."""
+    user, visibility = request.user, visibility_for(request.user)
+    context: dict[str, Any] = {"shows_office_first": user.has_perm(CHANGE_OFFICE_HOURS)}
+    if user.has_perm(VIEW_CALLS):
+        names = {agent.number: agent.name for agent in agents if visibility.covers(agent.department)}
+        context |= build_figures_context(
+            request, params, names=names, waiting=waiting if user.has_perm(VIEW_MISSED_CALLERS) else None
+        )
+    return context
 
 
-def build_page(
+def build_figures_context(
     request: HttpRequest,
-    asked: DashboardParams,
+    params: DashboardParams,
     *,
     names: Mapping[str, str],
     waiting: MissedCallerCounts | None,
 ) -> dict[str, Any]:
-    """What `home_figures.html` draws; without a picture, if the database does not give it.
+    """Context of `figures.html`; without `figures` if the database fails or the query times out.
 
-    `names` are of the agents whom the person may see, by number.
+    `names`: names of the agents that the user may see, by number.
     """
     departments = visibility_for(request.user).departments
-    home, alone = reverse("admin:index"), reverse("admin:home_figures")
-    found: dict[str, Any] = {
-        "asked": asked,
-        "whose": aggregates.departments_words(departments),
-        "picks": [
-            (key, words, f"{home}?period={key}", f"{alone}?period={key}")
-            for key, (words, _n) in PICKS.items()
+    home_url, figures_url = reverse("admin:index"), reverse("admin:home_figures")
+    context: dict[str, Any] = {
+        "params": params,
+        "departments_text": aggregates.departments_text(departments),
+        "period_choices": [
+            (key, label, f"{home_url}?period={key}", f"{figures_url}?period={key}")
+            for key, (label, _days) in PERIOD_CHOICES.items()
         ],
-        "again": f"{alone}?{asked.query()}",
+        "retry_url": f"{figures_url}?{params.query()}",
     }
     try:
-        found["picture"] = page_model.read(asked, names=names, waiting=waiting, departments=departments)
+        context["figures"] = page_model.load_page(
+            params, names=names, waiting=waiting, departments=departments
+        )
     except (DatabaseError, QueryTimeout) as error:
         logger.warning("the home screen's figures could not be read (%s)", type(error).__name__)
-    return found
+    return context

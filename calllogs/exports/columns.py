@@ -1,7 +1,7 @@
-"""The columns of an export: the one definition that feeds both formats at both databases.
+"""The columns of an export: one definition for both formats and both databases.
 
-Every column says twice what its cell is: in Python for a call that was read, and as an expression that PostgreSQL
-works out itself. A test holds the two equal, cell by cell.
+Each column defines its cell twice: in Python, for rows read from SQLite, and as an SQL expression that PostgreSQL
+evaluates itself. A test compares the two cell by cell.
 """
 
 import datetime as dt
@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from calllogs.access import redaction
 from calllogs.models import Export
 from ivrportal.common.phone import mask_partially
-from ivrportal.common.spreadsheet import DIGITS, RUNS_AS_FORMULA, safe
+from ivrportal.common.spreadsheet import DIGITS, FORMULA_STARTS, escape_formula
 
 
-class Call(NamedTuple):
-    """What is read of a call; the names are fields of CallLog."""
+class CallRow(NamedTuple):
+    """The fields of CallLog that an export reads."""
 
     call_id: str
     started_at: dt.datetime
@@ -32,11 +32,11 @@ class Call(NamedTuple):
     recording_url: str
 
 
-FIELDS = Call._fields
+FIELDS = CallRow._fields
 
 
-class Setting(NamedTuple):
-    """What a cell depends on beside its call. `names`: number of an agent to the name, as `safe` leaves it."""
+class CellContext(NamedTuple):
+    """What a cell depends on besides its call. `names`: agent number to agent name, already escaped."""
 
     zone: ZoneInfo
     names: Mapping[str, str]
@@ -44,25 +44,25 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`sql` speaks of the row `call`, of `agent.names` (jsonb), and of a session that is in the export's zone.
+    """`sql` may use the row `call` and `agent.names` (jsonb); the session's time zone is the export's zone.
 
-    `written_sql` is the text as people or the provider wrote it, before it was made safe; empty if we wrote it.
+    `raw_sql` is the text before `escape_formula` is applied; empty if the portal generates the text itself.
     """
 
     name: str
-    cell: Callable[[Call, Setting], str | int | None]
+    cell: Callable[[CallRow, CellContext], str | int | None]
     sql: str
-    written_sql: str = ""
+    raw_sql: str = ""
     is_number: bool = False
 
 
-# --- no cell runs as a formula ---------------------------------------------------------------------------
+# --- formula injection -----------------------------------------------------------------------------------
 
 
-def _safe_sql(text: str) -> str:
-    """`safe`, in PostgreSQL: signs are compared as numbers, and digits as bytes, which a pattern takes longer for."""
-    signs = ",".join(str(ord(sign)) for sign in RUNS_AS_FORMULA)
-    runs = f"ascii({text}) = ANY ('{{{signs}}}'::int[])"
+def _escape_formula_sql(text: str) -> str:
+    """`escape_formula` in PostgreSQL. Compares code points and bytes, which is faster than a regular expression."""
+    code_points = ",".join(str(ord(character)) for character in FORMULA_STARTS)
+    runs = f"ascii({text}) = ANY ('{{{code_points}}}'::int[])"
     is_number = f"rtrim(textsend({text}), '{DIGITS}'::bytea) = '+'::bytea"
     return f"CASE WHEN {runs} AND NOT {is_number} THEN '''' || {text} ELSE {text} END"
 
@@ -70,59 +70,62 @@ def _safe_sql(text: str) -> str:
 # --- the columns -----------------------------------------------------------------------------------------
 
 
-def moment(value: dt.datetime, zone: ZoneInfo) -> str:
+def format_iso(value: dt.datetime, zone: ZoneInfo) -> str:
     """ISO 8601 with the zone's offset, to the second."""
     return value.astimezone(zone).isoformat(timespec="seconds")
 
 
-def _text(name: str) -> Column:
-    written = f"call.{name}"
-    return Column(name, lambda call, _: safe(getattr(call, name)), _safe_sql(written), written)
+def _text_column(name: str) -> Column:
+    raw = f"call.{name}"
+    return Column(name, lambda call, _: escape_formula(getattr(call, name)), _escape_formula_sql(raw), raw)
 
 
-def _number(name: str) -> Column:
+def _number_column(name: str) -> Column:
     return Column(name, lambda call, _: getattr(call, name), f"call.{name}", is_number=True)
 
 
-# In the contract's order.
-DEFINITIONS = (
-    _text("call_id"),
+# The order is part of the contract with users of the files.
+COLUMNS = (
+    _text_column("call_id"),
     Column(
         "started_at",
-        lambda call, setting: moment(call.started_at, setting.zone),
-        # As JSON has it, between its quotes: to_char takes twice as long.
+        lambda call, context: format_iso(call.started_at, context.zone),
+        # The JSON form without its quotes: to_char takes twice as long.
         """split_part(to_json(date_trunc('second', call.started_at))::text, '"', 2)""",
     ),
-    _text("caller"),
-    _text("virtual_number"),
-    _text("department"),
+    _text_column("caller"),
+    _text_column("virtual_number"),
+    _text_column("department"),
     Column(
         "agent",
-        lambda call, setting: setting.names.get(call.agent_number, ""),
-        # A look into a constant: a join would have to be sorted again, a subquery costs three times the export.
+        lambda call, context: context.names.get(call.agent_number, ""),
+        # A lookup in a constant: a join would need another sort, a subquery makes the export three times slower.
         "coalesce(agent.names ->> call.agent_number, '')",
         "agent.names ->> call.agent_number",
     ),
-    _text("agent_number"),
+    _text_column("agent_number"),
     Column("status", lambda call, _: call.status, "call.status"),
-    _number("ivr_seconds"),
-    _number("talk_seconds"),
-    _text("circle"),
-    _text("recording_url"),
+    _number_column("ivr_seconds"),
+    _number_column("talk_seconds"),
+    _text_column("circle"),
+    _text_column("recording_url"),
 )
-COLUMNS = tuple(column.name for column in DEFINITIONS)
+COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 
 
-def cells(call: Call, setting: Setting, columns: tuple[Column, ...] = DEFINITIONS) -> list[str | int | None]:
-    """One row; None and an empty text are an empty cell."""
-    return [column.cell(call, setting) for column in columns]
+def build_cells(
+    call: CallRow, context: CellContext, columns: tuple[Column, ...] = COLUMNS
+) -> list[str | int | None]:
+    """The cells of one row. None and an empty string are empty cells."""
+    return [column.cell(call, context) for column in columns]
 
 
-# --- for people who do not see everything ----------------------------------------------------------------
+# --- columns for users with limited visibility -----------------------------------------------------------
 
-# `half_hidden` and `hiding.in_call_id`, in PostgreSQL. A mobile has thirteen signs with its country's code.
+# `mask_partially` and `redaction.redact_call_id` in PostgreSQL.
+# An Indian mobile number with country code has 13 characters.
 _IS_MOBILE_SQL = "length(call.caller) = 13 AND left(call.caller, 3) = '+91'"
-_HALF_HIDDEN_SQL = f"""CASE
+_MASKED_CALLER_SQL = f"""CASE
     WHEN {_IS_MOBILE_SQL} THEN substr(call.caller, 4, 2) || '••• ••' || right(call.caller, 3)
     WHEN length(call.caller) >= 10
         THEN left(call.caller, 2) || repeat('•', length(call.caller) - 5) || right(call.caller, 3)
@@ -131,37 +134,40 @@ _HALF_HIDDEN_SQL = f"""CASE
     ELSE repeat('•', length(call.caller)) END"""
 _DIGITS_SQL = """CASE WHEN left(call.caller, 3) = '+91' THEN substr(call.caller, 4)
     ELSE replace(call.caller, '+', '') END"""
-_HIDDEN_ID_SQL = f"""CASE
-    WHEN left(call.call_id, {len(redaction.DERIVED)}) = '{redaction.DERIVED}' THEN '{redaction.HIDDEN_ID}'
+_MASKED_CALL_ID_SQL = f"""CASE
+    WHEN left(call.call_id, {len(redaction.DERIVED_PREFIX)}) = '{redaction.DERIVED_PREFIX}'
+        THEN '{redaction.REDACTED_ID}'
     WHEN length({_DIGITS_SQL}) >= {redaction.SHORTEST_IN_ID}
-        THEN replace(call.call_id, {_DIGITS_SQL}, {_HALF_HIDDEN_SQL})
+        THEN replace(call.call_id, {_DIGITS_SQL}, {_MASKED_CALLER_SQL})
     ELSE call.call_id END"""
 
 
-def _hidden(name: str, cell: Callable[[Call], str], sql: str) -> Column:
-    return Column(name, lambda call, _: safe(cell(call)), _safe_sql(f"({sql})"), f"({sql})")
+def _masked_column(name: str, cell: Callable[[CallRow], str], sql: str) -> Column:
+    return Column(
+        name, lambda call, _: escape_formula(cell(call)), _escape_formula_sql(f"({sql})"), f"({sql})"
+    )
 
 
-_WITHOUT_RECORDINGS = {"recording_url": Column("recording_url", lambda _call, _setting: "", "''", "''")}
+_WITHOUT_RECORDINGS = {"recording_url": Column("recording_url", lambda _call, _context: "", "''", "''")}
 _WITHOUT_NUMBERS = _WITHOUT_RECORDINGS | {
-    "call_id": _hidden(
-        "call_id", lambda call: redaction.in_call_id(call.call_id, call.caller), _HIDDEN_ID_SQL
+    "call_id": _masked_column(
+        "call_id", lambda call: redaction.redact_call_id(call.call_id, call.caller), _MASKED_CALL_ID_SQL
     ),
-    "caller": _hidden("caller", lambda call: mask_partially(call.caller), _HALF_HIDDEN_SQL),
+    "caller": _masked_column("caller", lambda call: mask_partially(call.caller), _MASKED_CALLER_SQL),
 }
 
 
-_INSTEAD: dict[str, dict[str, Column]] = {
+_REPLACEMENTS: dict[str, dict[str, Column]] = {
     "": {},
     Export.Hides.RECORDINGS: _WITHOUT_RECORDINGS,
     Export.Hides.NUMBERS: _WITHOUT_NUMBERS,
 }
 
 
-def columns_of(hides: str) -> tuple[Column, ...]:
-    """The columns of an export that hides this (Export.Hides).
+def columns_for(hides: str) -> tuple[Column, ...]:
+    """The columns of an export that hides this (a value of Export.Hides).
 
-    An address of a recording is for who may download it, and sees whole numbers: providers write them into it.
+    Recording URLs need the right to download recordings and to see whole numbers: providers put numbers into them.
     """
-    instead = _INSTEAD[hides]
-    return tuple(instead.get(column.name, column) for column in DEFINITIONS)
+    replacements = _REPLACEMENTS[hides]
+    return tuple(replacements.get(column.name, column) for column in COLUMNS)

@@ -1,4 +1,4 @@
-"""Calls as CSV: UTF-8 with BOM, RFC 4180, header first, piece by piece."""
+"""Calls as CSV in chunks: UTF-8 with BOM, RFC 4180, header first."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -8,58 +8,58 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from calllogs.exports.columns import COLUMNS, DEFINITIONS, Column, cells
-from calllogs.exports.metadata import Tally
+from calllogs.exports.columns import COLUMN_NAMES, COLUMNS, Column, build_cells
+from calllogs.exports.metadata import RowCounter
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
 
 BOM = "\ufeff"
-ROWS_IN_A_PIECE = 1000
+ROWS_PER_CHUNK = 1000
 
 
 def chunks(
-    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...] = DEFINITIONS
+    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[Column, ...] = COLUMNS
 ) -> Iterator[bytes]:
-    """The file in whole lines; memory does not grow with its length."""
-    write = _copied if snapshot.can_copy else _written
-    lines = write(snapshot, calls, tally, columns)
-    head = (BOM + _text([COLUMNS])).encode()
-    for piece in lines:
-        yield head + piece
-        head = b""
-    if head:
-        yield head
+    """Yields the file in whole lines; memory does not grow with its length. Updates `counter`."""
+    generate = _copy_chunks if snapshot.can_copy else _python_chunks
+    lines = generate(snapshot, calls, counter, columns)
+    header = (BOM + _to_csv([COLUMN_NAMES])).encode()
+    for batch in lines:
+        yield header + batch
+        header = b""
+    if header:
+        yield header
 
 
 def message_row(text: str) -> bytes:
-    """One more line, that says so where the file had to end early."""
-    return _text([[text]]).encode()
+    """An extra last line, for a file that had to end early."""
+    return _to_csv([[text]]).encode()
 
 
-def _copied(
-    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...]
+def _copy_chunks(
+    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[Column, ...]
 ) -> Iterator[bytes]:
-    """Every line comes by itself and ends in a bare newline; one inside of a cell stays what it is."""
+    """COPY yields one line at a time, ending in LF; this makes it CRLF. Newlines inside a cell stay as they are."""
     lines = snapshot.copy(calls, (column.sql for column in columns), options="FORMAT csv")
-    while piece := list(islice(lines, ROWS_IN_A_PIECE)):
-        tally.rows += len(piece)
-        whole = b"".join(piece)
-        if whole.count(b"\n") > len(piece):
-            yield b"".join(line[:-1] + b"\r\n" for line in piece)
+    while batch := list(islice(lines, ROWS_PER_CHUNK)):
+        counter.rows += len(batch)
+        joined = b"".join(batch)
+        if joined.count(b"\n") > len(batch):
+            yield b"".join(line[:-1] + b"\r\n" for line in batch)
         else:
-            yield whole.replace(b"\n", b"\r\n")
+            yield joined.replace(b"\n", b"\r\n")
 
 
-def _written(
-    snapshot: Snapshot, calls: QuerySet[CallLog], tally: Tally, columns: tuple[Column, ...]
+def _python_chunks(
+    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[Column, ...]
 ) -> Iterator[bytes]:
-    rows = (cells(call, snapshot.setting, columns) for call in snapshot.calls(calls))
-    while piece := list(islice(rows, ROWS_IN_A_PIECE)):
-        tally.rows += len(piece)
-        yield _text(piece).encode()
+    rows = (build_cells(call, snapshot.cell_context, columns) for call in snapshot.calls(calls))
+    while batch := list(islice(rows, ROWS_PER_CHUNK)):
+        counter.rows += len(batch)
+        yield _to_csv(batch).encode()
 
 
-def _text(rows: Iterable[Iterable[Any]]) -> str:
+def _to_csv(rows: Iterable[Iterable[Any]]) -> str:
     buffer = StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerows(rows)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Where the files of exports lie: whole ones under a name that nobody guesses, half ones beside, never handed out."""
+"""The directory of export files. Complete files have unguessable names; partial ones are never served."""
 
 import os
 import secrets
@@ -10,8 +10,8 @@ from typing import IO
 
 from django.conf import settings
 
-ORPHAN_S = 24 * 3600  # so long is a file left alone that no record names: its export may still be under way
-_UNFINISHED = ".part"
+ORPHAN_S = 24 * 3600  # age at which an unreferenced file is deleted: its export may still be under way before
+_PARTIAL_SUFFIX = ".part"
 
 
 def directory() -> Path:
@@ -20,35 +20,35 @@ def directory() -> Path:
     return path
 
 
-def new_name(file_format: str) -> str:
+def generate_name(file_format: str) -> str:
     return f"{secrets.token_urlsafe(24)}.{file_format}"
 
 
-def path_of(name: str) -> Path:
+def path_for(name: str) -> Path:
     return directory() / name
 
 
 @contextmanager
-def unfinished(name: str) -> Iterator[IO[bytes]]:
-    """A file to write, readable by us alone. It takes its name when all is on the disk; on an error it is gone."""
-    half = directory() / (name + _UNFINISHED)
+def write_atomically(name: str) -> Iterator[IO[bytes]]:
+    """Opens a new file with mode 0600. It gets its name once it is synced to disk; on an error it is deleted."""
+    partial = directory() / (name + _PARTIAL_SUFFIX)
     try:
-        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        half.rename(path_of(name))
+        partial.rename(path_for(name))
     finally:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def delete(name: str) -> None:
     with suppress(OSError):
-        path_of(name).unlink(missing_ok=True)
+        path_for(name).unlink(missing_ok=True)
 
 
 def delete_orphans(known: Iterable[str]) -> None:
-    """What a killed worker left behind: files that no record names, once they are a day old."""
+    """Deletes files older than ORPHAN_S that are not in `known`, such as those of a killed worker."""
     kept = set(known)
     for path in directory().iterdir():
         if path.name not in kept and path.stat().st_mtime < time.time() - ORPHAN_S:

@@ -1,7 +1,7 @@
-"""Exports written in the background, to a file that is kept for a week.
+"""Exports written in the background, to a file that is kept for EXPORT_KEPT_DAYS.
 
-The rows decide: whoever asks may run any number of these at any time, after a crash too. A file takes its name only
-when it is whole, and a record names only such a file.
+All state is in the rows of Export, so these functions may run concurrently, repeatedly and after a crash. A file gets
+its name only when it is complete, and a record only refers to complete files.
 """
 
 import datetime as dt
@@ -17,69 +17,69 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from calllogs.exports import files, lease
-from calllogs.exports.metadata import Tally
-from calllogs.exports.render import calls_of, chunks
+from calllogs.exports.metadata import RowCounter
+from calllogs.exports.render import calls_for, chunks
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import Export
 from ivrportal.common.database_clock import database_now
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 3  # a job younger than this is left to whoever was nudged
+PICKUP_DELAY_S = 3  # the sweep leaves younger jobs to the task that was enqueued for them
 
 
-class Lost(Exception):
-    """Somebody cancelled the export, or took it over."""
+class ExportLeaseLost(Exception):
+    """The export was cancelled, or another worker took it over."""
 
 
 def run(export_id: int) -> bool:
-    """Write this export, if it is due. True if it is complete now, by us."""
+    """Writes this export if it is due. Returns True if this call completed it."""
     export = lease.claim(export_id)
     if export is None:
         return False
-    if export.tries > lease.MOST_TRIES:
+    if export.tries > lease.MAX_TRIES:
         _fail(export, _("It was begun several times and never came to its end. Try fewer days at once."))
         return False
     try:
         return _write(export)
-    except Lost:
+    except ExportLeaseLost:
         return False
     except Exception as error:
-        # Its text may hold a filter with somebody's number.
+        # Only the type: the message may contain a filter with a telephone number.
         logger.error("export %d failed: %s", export.pk, type(error).__name__)
-        _fail(export, words_for(error))
+        _fail(export, error_message_for(error))
         return False
 
 
-def run_due(*, patience_s: float = PATIENCE_S) -> int:
-    """Write everything that waits or was abandoned; how many are complete now."""
-    return sum(run(pk) for pk in _due(patience_s).order_by("id").values_list("pk", flat=True))
+def run_due(*, min_age_s: float = PICKUP_DELAY_S) -> int:
+    """Writes every waiting or abandoned job. Returns how many were completed."""
+    return sum(run(pk) for pk in _due(min_age_s).order_by("id").values_list("pk", flat=True))
 
 
-def are_due() -> bool:
-    return _due(PATIENCE_S).exists()
+def has_due() -> bool:
+    return _due(PICKUP_DELAY_S).exists()
 
 
-def _due(patience_s: float) -> QuerySet[Export]:
-    asked_by = timezone.now() - dt.timedelta(seconds=patience_s)
-    return Export.objects.due(database_now()).filter(asked_at__lte=asked_by)
+def _due(min_age_s: float) -> QuerySet[Export]:
+    requested_before = timezone.now() - dt.timedelta(seconds=min_age_s)
+    return Export.objects.due(database_now()).filter(asked_at__lte=requested_before)
 
 
 def clean_up() -> None:
-    """Delete the files whose week is over, and what killed processes left behind."""
+    """Deletes expired files and orphans, and marks exports as stopped whose process was killed."""
     now = timezone.now()
     for export in Export.objects.expired(now):
         files.delete(export.file)
         Export.objects.filter(pk=export.pk).update(file="")
-    left = Export.objects.exclude(way=Export.Way.JOB).filter(
+    abandoned = Export.objects.exclude(way=Export.Way.JOB).filter(
         state=Export.State.RUNNING, asked_at__lt=now - dt.timedelta(seconds=files.ORPHAN_S)
     )
-    left.update(state=Export.State.STOPPED, ended_at=now)
+    abandoned.update(state=Export.State.STOPPED, ended_at=now)
     files.delete_orphans(Export.objects.exclude(file="").values_list("file", flat=True))
 
 
-def words_for(error: Exception) -> str:
-    """What a person is told of it."""
+def error_message_for(error: Exception) -> str:
+    """The translated message that users see."""
     if isinstance(error, DatabaseError):
         return _("The database did not answer to the end. Try again in a few minutes.")
     if isinstance(error, OSError):
@@ -91,34 +91,34 @@ def words_for(error: Exception) -> str:
 
 
 def _write(export: Export) -> bool:
-    tally, name = Tally(), files.new_name(export.file_format)
-    with lease.renewing_lease(export, tally) as lost, Snapshot(ZoneInfo(export.zone)) as snapshot:
-        Export.objects.filter(pk=export.pk).update(rows_expected=snapshot.count(calls_of(export)))
-        with files.unfinished(name) as file:
-            for piece in chunks(export, snapshot, tally):
-                _go_on(lost)
-                file.write(piece)
-    done = lease.release(
+    counter, name = RowCounter(), files.generate_name(export.file_format)
+    with lease.renewing_lease(export, counter) as lost, Snapshot(ZoneInfo(export.zone)) as snapshot:
+        Export.objects.filter(pk=export.pk).update(rows_expected=snapshot.count(calls_for(export)))
+        with files.write_atomically(name) as file:
+            for chunk in chunks(export, snapshot, counter):
+                _raise_if_lost(lost)
+                file.write(chunk)
+    is_done = lease.release(
         export,
         state=Export.State.DONE,
-        rows=tally.rows,
+        rows=counter.rows,
         file=name,
-        bytes=files.path_of(name).stat().st_size,
+        bytes=files.path_for(name).stat().st_size,
         kept_until=timezone.now() + dt.timedelta(days=settings.EXPORT_KEPT_DAYS),
         error="",
     )
-    if not done:
+    if not is_done:
         files.delete(name)
-    return done
+    return is_done
 
 
-def _go_on(lost: threading.Event) -> None:
+def _raise_if_lost(lost: threading.Event) -> None:
     if lost.is_set():
-        raise Lost
+        raise ExportLeaseLost
 
 
-def _fail(export: Export, words: str) -> None:
+def _fail(export: Export, message: str) -> None:
     try:
-        lease.release(export, state=Export.State.FAILED, error=words)
+        lease.release(export, state=Export.State.FAILED, error=message)
     except DatabaseError:
-        return  # still silent: the lease ends, and the sweep begins again
+        return  # the database still fails: the lease expires and the sweep starts again

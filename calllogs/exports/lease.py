@@ -1,4 +1,4 @@
-"""Who writes an export: claimed, kept and given up by conditional updates, by the clock of the database."""
+"""The lease of the worker that writes an export. All changes are conditional updates on the database's clock."""
 
 import datetime as dt
 import threading
@@ -11,16 +11,16 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import F
 
-from calllogs.exports.metadata import Tally
+from calllogs.exports.metadata import RowCounter
 from calllogs.models import Export
 from ivrportal.common.database_clock import database_now
 
-BEAT_S = 1.0
-MOST_TRIES = 3  # an export that ends its worker three times will do so again
+RENEWAL_INTERVAL_S = 1.0
+MAX_TRIES = 3  # an export that killed its worker three times would do so again
 
 
 def claim(export_id: int) -> Export | None:
-    """The export, if it is due and nobody else was quicker."""
+    """Claims the export. Returns None if it is not due or another worker claimed it first."""
     now = database_now()
     token = uuid4().hex
     claimed = (
@@ -31,39 +31,39 @@ def claim(export_id: int) -> Export | None:
             rows=0,
             tries=F("tries") + 1,
             lease_token=token,
-            lease_until=now + _length(),
+            lease_until=now + _lease_duration(),
         )
     )
     return Export.objects.get(pk=export_id) if claimed else None
 
 
 def release(export: Export, **changes: Any) -> bool:
-    """Write how it ended; False, and nothing, if the lease is somebody else's by now."""
-    ended = _mine(export).update(lease_token="", lease_until=None, ended_at=database_now(), **changes)
+    """Ends the lease and saves `changes`. Returns False, without changes, if the lease was lost."""
+    ended = _held_rows(export).update(lease_token="", lease_until=None, ended_at=database_now(), **changes)
     return ended == 1
 
 
 @contextmanager
-def renewing_lease(export: Export, tally: Tally) -> Iterator[threading.Event]:
-    """Inside, the lease is renewed and the rows are told. The event says that it is lost: cancelled, or taken over.
+def renewing_lease(export: Export, counter: RowCounter) -> Iterator[threading.Event]:
+    """Renews the lease and saves the row count while the block runs. The event is set when the lease is lost.
 
-    A thread does it, with a connection of its own: nothing that the writing waits for holds it up.
+    Runs in its own thread with its own connection, so that a slow query of the export does not delay it.
     """
     ended, lost = threading.Event(), threading.Event()
 
-    def beat() -> None:
+    def renew() -> None:
         try:
-            while not ended.wait(BEAT_S) and not lost.is_set():
+            while not ended.wait(RENEWAL_INTERVAL_S) and not lost.is_set():
                 try:
-                    changes = {"rows": tally.rows, "lease_until": database_now() + _length()}
-                    if not _mine(export).update(**changes):
+                    changes = {"rows": counter.rows, "lease_until": database_now() + _lease_duration()}
+                    if not _held_rows(export).update(**changes):
                         lost.set()
                 except DatabaseError:
-                    continue  # silent for a moment: the next beat, or the end of the lease, decides
+                    continue  # try again at the next interval; the lease may expire meanwhile
         finally:
             connection.close()
 
-    thread = threading.Thread(target=beat, name=f"export {export.pk}", daemon=True)
+    thread = threading.Thread(target=renew, name=f"export {export.pk}", daemon=True)
     thread.start()
     try:
         yield lost
@@ -72,9 +72,9 @@ def renewing_lease(export: Export, tally: Tally) -> Iterator[threading.Event]:
         thread.join()
 
 
-def _mine(export: Export) -> Any:
+def _held_rows(export: Export) -> Any:
     return Export.objects.filter(pk=export.pk, state=Export.State.RUNNING, lease_token=export.lease_token)
 
 
-def _length() -> dt.timedelta:
+def _lease_duration() -> dt.timedelta:
     return dt.timedelta(seconds=settings.EXPORT_LEASE_S)

@@ -1,4 +1,4 @@
-"""What stands beside the data of an export: who, when, which calls, in which zone, and how many rows."""
+"""The metadata of an export: who, when, which calls, time zone and number of rows."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -8,48 +8,48 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from calllogs.exports.columns import moment
+from calllogs.exports.columns import format_iso
 from calllogs.models import Export
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many rows are written by now."""
+class RowCounter:
+    """The number of rows written so far; generators update it while they run."""
 
     rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ExportMetadata:
     who: str
-    asked_at: dt.datetime
-    words: str
+    requested_at: dt.datetime
+    scope_text: str
     zone: ZoneInfo
-    hides: str = ""  # in words
+    hides: str = ""  # label of Export.Hides
 
-    def lines(self, *, rows: int) -> list[tuple[str, Any]]:
-        """(what it is, its value), for the sheet "About this export"."""
+    def labelled_values(self, *, rows: int) -> list[tuple[str, Any]]:
+        """(label, value) pairs for the sheet "About this export"."""
         lines = [
             (_("Exported by"), self.who),
-            (_("Asked for at"), moment(self.asked_at, self.zone)),
-            (_("Which calls"), self.words),
+            (_("Asked for at"), format_iso(self.requested_at, self.zone)),
+            (_("Which calls"), self.scope_text),
             (_("Time zone"), self.zone.key),
             (_("Rows"), rows),
         ]
         return [*lines, (_("Left out"), self.hides)] if self.hides else lines
 
     def headers(self, *, rows: int) -> dict[str, str]:
-        """The same for a response; percent-encoded, because a header is ASCII and a name need not be."""
+        """The same as response headers, percent-encoded because headers are ASCII."""
         return {
             "X-Export-By": quote(self.who, safe=" @.+-_"),
-            "X-Export-At": moment(self.asked_at, self.zone),
-            "X-Export-Filter": quote(self.words, safe=" ,:+-_.()"),
+            "X-Export-At": format_iso(self.requested_at, self.zone),
+            "X-Export-Filter": quote(self.scope_text, safe=" ,:+-_.()"),
             "X-Export-Zone": self.zone.key,
             "X-Export-Rows": str(rows),
         }
 
 
-def facts_of(export: Export) -> Facts:
-    return Facts(
+def metadata_for(export: Export) -> ExportMetadata:
+    return ExportMetadata(
         export.who, export.asked_at, export.words, ZoneInfo(export.zone), str(export.get_hides_display())
     )

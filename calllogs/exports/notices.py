@@ -1,6 +1,6 @@
-"""A person's own exports that are under way, or that ended and were not looked at since.
+"""Notices about the user's own exports that are under way, or that ended and have not been seen.
 
-Every page asks for them once it is there, so that none has to wait for them itself.
+Every page requests them by htmx after it has loaded, so that no page waits for this query.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -10,23 +10,23 @@ from calllogs.access.visibility import visibility_for
 from calllogs.calls import visible_filter
 from calllogs.models import Export
 
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 
 
-def fragment(request: HttpRequest) -> HttpResponse:
-    """A line for each; asked for again for as long as one is under way. `but`: the page itself shows that one."""
-    but = request.GET.get("but", "")
-    news = Export.objects.news_for(request.user)
-    if but.isascii() and but.isdigit() and len(but) < 19:
-        news = news.exclude(pk=int(but))
-    exports = list(news[:MOST_SHOWN])
+def notices_view(request: HttpRequest) -> HttpResponse:
+    """One notice for each export; polled while one is under way. `?but=`: the export that the page itself shows."""
+    excluded = request.GET.get("but", "")
+    notices = Export.objects.to_notify(request.user)
+    if excluded.isascii() and excluded.isdigit() and len(excluded) < 19:
+        notices = notices.exclude(pk=int(excluded))
+    exports = list(notices[:MAX_SHOWN])
     for export in exports:
         export.words = visible_filter.for_viewer_text(
             export.words, export.query, visibility_for(request.user)
         )
     context = {
         "exports": exports,
-        "is_moving": any(export.is_under_way for export in exports),
+        "is_polling": any(export.is_under_way for export in exports),
         "query": request.GET.urlencode(),
     }
     return TemplateResponse(request, "calllogs/exports/notices.html", context)

@@ -1,4 +1,4 @@
-"""The one door to an export's bytes, whatever its format."""
+"""The content of an export in either format, generated from its record."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from django.http import QueryDict
 from calllogs.access.visibility import CallVisibility
 from calllogs.calls import filters, visible_filter
 from calllogs.exports import csv_format, xlsx_format
-from calllogs.exports.columns import columns_of
-from calllogs.exports.metadata import Tally, facts_of
+from calllogs.exports.columns import columns_for
+from calllogs.exports.metadata import RowCounter, metadata_for
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
 
@@ -19,22 +19,24 @@ CONTENT_TYPES = {
 }
 
 
-def calls_of(export: Export) -> QuerySet[CallLog]:
-    """The calls of its filter; "today" is the day on which it was asked for, however late it is written."""
-    wanted = visible_filter.visible_filter_for(filters.from_query(QueryDict(export.query)), sight_of(export))
-    return wanted.apply(CallLog.objects.all(), now=export.asked_at)
+def calls_for(export: Export) -> QuerySet[CallLog]:
+    """The calls that its filter selects. "Today" is the day of the request, even if the export runs later."""
+    call_filter = visible_filter.visible_filter_for(
+        filters.from_query(QueryDict(export.query)), export_visibility(export)
+    )
+    return call_filter.apply(CallLog.objects.all(), now=export.asked_at)
 
 
-def sight_of(export: Export) -> CallVisibility:
-    """What its person was allowed to see at the moment of asking."""
+def export_visibility(export: Export) -> CallVisibility:
+    """What the requesting user was allowed to see at the time of the request."""
     departments = None if export.departments is None else frozenset(export.departments)
     return CallVisibility(export.hides != Export.Hides.NUMBERS, departments)
 
 
-def chunks(export: Export, snapshot: Snapshot, tally: Tally) -> Iterator[bytes]:
-    """The file, piece by piece; an empty piece means that there is none yet."""
+def chunks(export: Export, snapshot: Snapshot, counter: RowCounter) -> Iterator[bytes]:
+    """Yields the file in chunks. An empty chunk means that none is ready yet. Updates `counter`."""
     if export.file_format == Export.Format.XLSX:
         return xlsx_format.chunks(
-            snapshot, calls_of(export), tally, facts_of(export), columns_of(export.hides)
+            snapshot, calls_for(export), counter, metadata_for(export), columns_for(export.hides)
         )
-    return csv_format.chunks(snapshot, calls_of(export), tally, columns_of(export.hides))
+    return csv_format.chunks(snapshot, calls_for(export), counter, columns_for(export.hides))

@@ -1,4 +1,4 @@
-"""What a person asks for: an export begun, joined, cancelled or tried again. Recorded first, then nudged."""
+"""Requests of users: start, join, cancel or retry an export. Each is recorded first, then enqueued."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,39 +13,40 @@ from calllogs.calls import visible_filter
 from calllogs.calls.filters import CallFilter
 from calllogs.exports import tasks
 from calllogs.models import Export
-from calllogs.models.export import scope_of
+from calllogs.models.export import scope_digest
 from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import COMMAND_LINE, Action
 
-DOWNLOAD = "calllogs.download_recording"
-_HIDES = ["", Export.Hides.RECORDINGS, Export.Hides.NUMBERS]  # each hides what those before it hide, and more
+DOWNLOAD_RECORDING_PERMISSION = "calllogs.download_recording"
+# Each value also hides what the previous ones hide.
+_HIDES_BY_STRICTNESS = ["", Export.Hides.RECORDINGS, Export.Hides.NUMBERS]
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """Who wants which calls, and how. Without a user it is the command line, which sees everything.
+    """Who requests which calls in which format. Without a user it is the command line, which sees everything.
 
-    `request`: where from, for the audit trail.
+    `request` is for the audit log.
     """
 
     user: Any
-    wanted: CallFilter
+    call_filter: CallFilter
     file_format: str
     request: HttpRequest | None = None
 
     @property
-    def sight(self) -> CallVisibility:
+    def visibility(self) -> CallVisibility:
         return visibility_for(self.user) if self.user else EVERYTHING
 
     @property
-    def meant(self) -> CallFilter:
-        """For queries: as far as this person may see."""
-        return visible_filter.visible_filter_for(self.wanted, self.sight)
+    def effective_filter(self) -> CallFilter:
+        """The filter for queries, limited to what the user may see."""
+        return visible_filter.visible_filter_for(self.call_filter, self.visibility)
 
-    def record(self, way: str, state: str, **more: Any) -> Export:
-        """Committed before the first byte: who exported what is known, whatever happens then."""
+    def record(self, way: str, state: str, **fields: Any) -> Export:
+        """Creates the Export and its audit entry. Must be committed before the first byte is sent."""
         now = timezone.now()
-        query, sight = self.wanted.query(), self.sight
+        query, visibility = self.call_filter.query(), self.visibility
         with transaction.atomic():
             export = Export.objects.create(
                 person=self.user,
@@ -55,11 +56,11 @@ class ExportRequest:
                 way=way,
                 zone=settings.PORTAL_TIME_ZONE,
                 query=query,
-                words=visible_filter.scope_words(self.wanted.words(now=now), sight),
-                **_limits(self),
-                scope=scope_of(self.file_format, query, **_limits(self)),
+                words=visible_filter.describe_scope(self.call_filter.describe(now=now), visibility),
+                **_current_limits(self),
+                scope=scope_digest(self.file_format, query, **_current_limits(self)),
                 state=state,
-                **more,
+                **fields,
             )
             audit_log.record(
                 Action.EXPORTED,
@@ -72,60 +73,62 @@ class ExportRequest:
         return export
 
 
-def _limits(asked: ExportRequest) -> dict[str, Any]:
-    """What the file will hold for ever of what the person may see at this moment."""
-    sight = asked.sight
+def _current_limits(export_request: ExportRequest) -> dict[str, Any]:
+    """The limits of the user at this moment, as fields of Export; the file keeps them permanently."""
+    visibility = export_request.visibility
     return {
-        "hides": hidden_from(asked.user) if asked.user else "",
-        "departments": None if sight.departments is None else sorted(sight.departments),
+        "hides": hides_for(export_request.user) if export_request.user else "",
+        "departments": None if visibility.departments is None else sorted(visibility.departments),
     }
 
 
-def hidden_from(user: Any) -> str:
-    """What the cells of this person's exports do not tell (Export.Hides)."""
+def hides_for(user: Any) -> str:
+    """What this user's exports leave out, as a value of Export.Hides."""
     if not visibility_for(user).sees_numbers:
         return Export.Hides.NUMBERS.value
-    return "" if user.has_perm(DOWNLOAD) else Export.Hides.RECORDINGS.value
+    return "" if user.has_perm(DOWNLOAD_RECORDING_PERMISSION) else Export.Hides.RECORDINGS.value
 
 
-def still_may(user: Any, export: Export) -> bool:
-    """Whether the person may see today what is in the file: rights can be taken away after it was written."""
-    sight = visibility_for(user)
-    if _HIDES.index(export.hides) < _HIDES.index(hidden_from(user)):
+def can_still_see(user: Any, export: Export) -> bool:
+    """Whether the user may still see everything in the file: rights can be withdrawn after it was written."""
+    visibility = visibility_for(user)
+    if _HIDES_BY_STRICTNESS.index(export.hides) < _HIDES_BY_STRICTNESS.index(hides_for(user)):
         return False
-    if sight.departments is None:
+    if visibility.departments is None:
         return True
-    return export.departments is not None and sight.departments.issuperset(export.departments)
+    return export.departments is not None and visibility.departments.issuperset(export.departments)
 
 
-def begin_job(asked: ExportRequest) -> tuple[Export, bool]:
-    """The job that writes this export, and whether it is new: who asks twice joins the first."""
+def start_job(export_request: ExportRequest) -> tuple[Export, bool]:
+    """Returns (job, is_new). A repeated request returns the job that is still under way."""
     try:
         with transaction.atomic():
-            export = asked.record(Export.Way.JOB, Export.State.WAITING)
+            export = export_request.record(Export.Way.JOB, Export.State.WAITING)
             transaction.on_commit(lambda: tasks.enqueue_export(export.pk), robust=True)
             return export, True
     except IntegrityError:
-        scope = scope_of(asked.file_format, asked.wanted.query(), **_limits(asked))
-        first = Export.objects.jobs().under_way().filter(person=asked.user, scope=scope).first()
-        # It may have ended in this very moment: then there is room for a new one.
-        return (first, False) if first else begin_job(asked)
+        scope = scope_digest(
+            export_request.file_format, export_request.call_filter.query(), **_current_limits(export_request)
+        )
+        first = Export.objects.jobs().under_way().filter(person=export_request.user, scope=scope).first()
+        # The first one may have ended just now; then a new one can start.
+        return (first, False) if first else start_job(export_request)
 
 
 def cancel(export: Export) -> bool:
-    """Whoever writes it notices within a second, and deletes what it has."""
+    """Returns False if it had ended. The worker notices within a second and deletes its partial file."""
     ended = Export.objects.jobs().under_way().filter(pk=export.pk)
     return ended.update(state=Export.State.CANCELLED, ended_at=timezone.now()) == 1
 
 
-def try_again(export: Export) -> Export:
-    """The same calls once more, as the words of the record name them; the one under way, if there is one."""
-    again = Export.objects.jobs().filter(
+def retry(export: Export) -> Export:
+    """Runs a failed or cancelled export again. Returns the one under way if the same scope was requested since."""
+    retryable = Export.objects.jobs().filter(
         pk=export.pk, state__in=[Export.State.FAILED, Export.State.CANCELLED]
     )
     try:
         with transaction.atomic():
-            again.update(
+            retryable.update(
                 state=Export.State.WAITING,
                 tries=0,
                 rows=0,

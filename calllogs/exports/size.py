@@ -1,4 +1,4 @@
-"""How many rows an export will have: counted as far as it is sent at once, else about."""
+"""The number of rows an export will have: counted up to the streaming limit, estimated beyond it."""
 
 from dataclasses import dataclass
 
@@ -12,19 +12,19 @@ COUNT_MS = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class RowEstimate:
     rows: int
     is_exact: bool
 
 
-def size_of(meant: Q, *, exact_up_to: int) -> Size:
+def estimate_rows(condition: Q, *, exact_up_to: int) -> RowEstimate:
     rows = 0
     try:
         with query_timeout(COUNT_MS):
-            rows = CallLog.objects.filter(meant).order_by().values("pk")[: exact_up_to + 1].count()
+            rows = CallLog.objects.filter(condition).order_by().values("pk")[: exact_up_to + 1].count()
         if rows <= exact_up_to:
-            return Size(rows, is_exact=True)
+            return RowEstimate(rows, is_exact=True)
     except QueryTimeout:
         pass
-    about = count_estimates.of_many(meant)
-    return Size(max(rows, about.number or 0), is_exact=about.is_exact)
+    estimate = count_estimates.count_frequent(condition)
+    return RowEstimate(max(rows, estimate.number or 0), is_exact=estimate.is_exact)

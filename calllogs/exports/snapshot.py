@@ -1,7 +1,7 @@
-"""One moment of the database, held for as long as an export reads it, on a connection of its own.
+"""A consistent snapshot of the database for the duration of one export.
 
-A connection of its own, because an export keeps it busy to the last row, while the export's record is written beside.
-What was counted is what is read, whatever is stored meanwhile.
+It has its own connection, because the export keeps that busy to the last row while its record is updated on another.
+The rows that were counted are the rows that are read, even if calls are stored meanwhile.
 """
 
 import json
@@ -16,27 +16,28 @@ from django.db.models import QuerySet
 from psycopg import pq
 from psycopg.errors import error_from_result
 
-from calllogs.calls.count_estimates import sql_of
-from calllogs.exports.columns import FIELDS, Call, Setting
+from calllogs.calls.count_estimates import compile_sql
+from calllogs.exports.columns import FIELDS, CallRow, CellContext
 from calllogs.models import CallLog
-from ivrportal.common.spreadsheet import safe
+from ivrportal.common.spreadsheet import escape_formula
 from settings_sync.models import Agent
 
 NEWEST_FIRST = ("-started_at", "-id")
-MANY = 50_000  # calls that are taken from the index as they come: sorted, the first would wait for the last
+# Above this many calls, rows are read in index order: with a sort, the first row would wait for the last.
+SORT_LIMIT = 50_000
 
 
 class Snapshot:
-    """Use as a context, or close it; a thread other than the one that opened it may read on."""
+    """A context manager. Another thread than the one that opened it may continue reading."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._counted = 0
-        self._own = connection.copy()
-        self._own.inc_thread_sharing()
+        self._connection = connection.copy()
+        self._connection.inc_thread_sharing()
         try:
             self._begin()
             names = self._read(Agent.objects.values_list("number", "name"))
-            self.setting = Setting(zone, {number: safe(name) for number, name in names})
+            self.cell_context = CellContext(zone, {number: escape_formula(name) for number, name in names})
         except BaseException:
             self.close()
             raise
@@ -50,63 +51,64 @@ class Snapshot:
         self.close()
 
     def close(self) -> None:
-        self._own.close()
+        self._connection.close()
 
     @property
     def can_copy(self) -> bool:
-        """PostgreSQL writes the file's rows itself; of SQLite, calls are read."""
-        return self._own.vendor == "postgresql"
+        """True on PostgreSQL, which generates the rows of the file with COPY."""
+        return self._connection.vendor == "postgresql"
 
     def count(self, calls: QuerySet[CallLog], *, at_most: int | None = None) -> int:
-        """How many they are; `at_most` if there are more."""
-        rows, parameters = sql_of(calls.order_by().values("pk")[:at_most], at=self._own)
-        with self._own.cursor() as cursor:
+        """The number of calls, but no more than `at_most`."""
+        rows, parameters = compile_sql(calls.order_by().values("pk")[:at_most], at=self._connection)
+        with self._connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({rows}) AS counted", parameters)
             (self._counted,) = cursor.fetchone()
         return self._counted
 
-    def calls(self, calls: QuerySet[CallLog]) -> Iterator[Call]:
-        """The calls, newest first, a few at a time."""
-        return map(Call._make, self._read(calls.order_by(*NEWEST_FIRST).values_list(*FIELDS)))
+    def calls(self, calls: QuerySet[CallLog]) -> Iterator[CallRow]:
+        """Yields the calls newest first, fetched in batches."""
+        return map(CallRow._make, self._read(calls.order_by(*NEWEST_FIRST).values_list(*FIELDS)))
 
     def copy(self, calls: QuerySet[CallLog], cells: Iterable[str], *, options: str) -> Iterator[bytes]:
-        """A line of bytes for each call, newest first, as PostgreSQL's COPY writes these expressions.
+        """Yields one line of bytes for each call, newest first: the SQL expressions `cells` as COPY writes them.
 
-        They may name `call` and `agent`, as those of the columns do.
+        The expressions may use `call` and `agent`, see `Column`.
         """
-        rows, parameters = sql_of(calls.order_by().values("id", *FIELDS), at=self._own)
-        chosen = (
+        rows, parameters = compile_sql(calls.order_by().values("id", *FIELDS), at=self._connection)
+        selected = (
             f"SELECT {', '.join(cells)} FROM ({rows}) AS call CROSS JOIN (SELECT %s::jsonb AS names) AS agent"
             " ORDER BY call.started_at DESC, call.id DESC"
         )
-        # The driver writes the parameters into the text: COPY itself takes none.
-        with self._own.wrap_database_errors, self._own.connection.cursor() as cursor:
-            # From here on this session tells moments in the zone; Django, which expects UTC, reads none of them.
-            cursor.execute("SELECT set_config('TimeZone', %s, true)", [self.setting.zone.key])
-            if self._counted > MANY:
+        # COPY accepts no parameters, so the driver interpolates them.
+        with self._connection.wrap_database_errors, self._connection.connection.cursor() as cursor:
+            # The session now uses the export's zone. Django expects UTC but reads no rows from it.
+            cursor.execute("SELECT set_config('TimeZone', %s, true)", [self.cell_context.zone.key])
+            if self._counted > SORT_LIMIT:
                 cursor.execute("SET LOCAL enable_sort = off")
             statement = cursor.mogrify(
-                f"COPY ({chosen}) TO STDOUT WITH ({options})", [*parameters, json.dumps(self.setting.names)]
+                f"COPY ({selected}) TO STDOUT WITH ({options})",
+                [*parameters, json.dumps(self.cell_context.names)],
             )
-            yield from _copied(self._own.connection.pgconn, statement.encode())
+            yield from _copy_rows(self._connection.connection.pgconn, statement.encode())
 
     def _begin(self) -> None:
-        with self._own.cursor() as cursor:
+        with self._connection.cursor() as cursor:
             if self.can_copy:
                 cursor.execute("SET jit = off")  # compiling would only delay the first row
                 cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             else:
-                cursor.execute("BEGIN")  # not IMMEDIATE: whoever only reads locks nobody out
+                cursor.execute("BEGIN")  # not IMMEDIATE: a reader must not block writers
 
     def _read(self, rows: Any) -> Iterator[Any]:
-        compiler = rows.query.get_compiler(connection=self._own)
+        compiler = rows.query.get_compiler(connection=self._connection)
         return compiler.results_iter(tuple_expected=True, chunked_fetch=True, chunk_size=2000)
 
 
-def _copied(pgconn: pq.abc.PGconn, statement: bytes) -> Iterator[bytes]:
-    """The rows of a COPY. Raises psycopg.Error; whoever does not read to the end closes the connection.
+def _copy_rows(pgconn: pq.abc.PGconn, statement: bytes) -> Iterator[bytes]:
+    """Yields the rows of a COPY. Raises psycopg.Error. A caller that stops early must close the connection.
 
-    From the driver's lower floor: the upper one prepares for a wait before each row, which costs more than the row.
+    Uses libpq directly: psycopg's own Copy prepares to wait before each row, which costs more than the row.
     """
     ready = select.poll()
     ready.register(pgconn.socket, select.POLLIN)
@@ -117,11 +119,11 @@ def _copied(pgconn: pq.abc.PGconn, statement: bytes) -> Iterator[bytes]:
         size, row = pgconn.get_copy_data(1)
         if size > 0:
             yield bytes(row)
-        elif size == 0:  # no whole row has come yet
+        elif size == 0:  # no complete row has arrived yet
             ready.poll()
             pgconn.consume_input()
         else:
             break
-    while (end := pgconn.get_result()) is not None:
-        if end.status != pq.ExecStatus.COMMAND_OK:
-            raise error_from_result(end)
+    while (final := pgconn.get_result()) is not None:
+        if final.status != pq.ExecStatus.COMMAND_OK:
+            raise error_from_result(final)

@@ -1,11 +1,11 @@
-"""Celery tasks that write exports. Their names are those of earlier releases: messages outlive an upgrade."""
+"""Celery tasks that write exports. Task names must not change: queued messages survive an upgrade."""
 
 from celery import shared_task
 
 from calllogs.exports import jobs
 from ivrportal.common.celery_publish import publish
 
-# An export of millions of calls takes minutes; it is watched by its lease, not by the clock of tasks.
+# An export of millions of calls takes minutes. Its lease detects a dead worker, not the task time limit.
 EXPORT_LIMIT_S = 4 * 3600
 
 
@@ -24,5 +24,5 @@ def write_due_exports() -> None:
 
 
 def enqueue_export(export_id: int) -> None:
-    """Have it written at once; without a broker the sweep writes it."""
+    """Starts the export now; without a broker the sweep starts it."""
     publish(write_export, export_id=export_id)

@@ -1,4 +1,4 @@
-"""The page that asks how to export, and the export itself: sent at once, or begun in the background."""
+"""The page to request an export, and the export itself: streamed at once or started as a background job."""
 
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -17,94 +17,94 @@ from django.views.decorators.http import require_http_methods, require_safe
 from calllogs.access.visibility import visibility_for
 from calllogs.calls import filters, visible_filter
 from calllogs.exports import notices
-from calllogs.exports.columns import COLUMNS
-from calllogs.exports.metadata import facts_of
+from calllogs.exports.columns import COLUMN_NAMES
+from calllogs.exports.metadata import metadata_for
 from calllogs.exports.render import CONTENT_TYPES
-from calllogs.exports.requests import ExportRequest, begin_job, hidden_from
-from calllogs.exports.size import size_of
+from calllogs.exports.requests import ExportRequest, hides_for, start_job
+from calllogs.exports.size import estimate_rows
 from calllogs.exports.snapshot import Snapshot
-from calllogs.exports.streaming import sent
+from calllogs.exports.streaming import stream_to_browser
 from calllogs.models import CallLog, Export
 
-MAY = "calllogs.export_calls"
+EXPORT_PERMISSION = "calllogs.export_calls"
 
 
-def urls(site: admin.AdminSite) -> list[URLPattern]:
-    def page(request: HttpRequest) -> HttpResponseBase:
-        return export(request, site)
+def get_urls(site: admin.AdminSite) -> list[URLPattern]:
+    def view(request: HttpRequest) -> HttpResponseBase:
+        return export_view(request, site)
 
     return [
         path(
             "calllogs/calllog/export/",
-            site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(page)),
+            site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(view)),
             name="calllogs_export",
         ),
         path(
             "calllogs/export/news/",
-            site.admin_view(require_safe(notices.fragment)),
+            site.admin_view(require_safe(notices.notices_view)),
             name="calllogs_export_news",
         ),
     ]
 
 
-def export(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
-    """GET asks: which calls, how many, in which format. POST exports them. The address holds the list's filter."""
-    if not request.user.has_perm(MAY):
+def export_view(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
+    """GET shows scope, size and formats. POST exports. The query string is the filter of the call list."""
+    if not request.user.has_perm(EXPORT_PERMISSION):
         raise PermissionDenied
-    wanted = filters.from_query(request.GET)
-    is_clear = request.POST.get("format") in Export.Format.values and not wanted.problems
-    if (
-        request.method == "POST" and is_clear
-    ):  # else the page says what is not: more would be exported than was meant
-        return _begin(request, ExportRequest(request.user, wanted, request.POST["format"], request))
-    now, sight = timezone.now(), visibility_for(request.user)
+    call_filter = filters.from_query(request.GET)
+    is_valid = request.POST.get("format") in Export.Format.values and not call_filter.problems
+    # With an invalid parameter the page shows the problems instead: the export would hold more than was requested.
+    if request.method == "POST" and is_valid:
+        return _start_export(
+            request, ExportRequest(request.user, call_filter, request.POST["format"], request)
+        )
+    now, visibility = timezone.now(), visibility_for(request.user)
     context = {
         **site.each_context(request),
         "title": _("Export calls"),
-        "words": visible_filter.scope_words(wanted.words(now=now), sight),
-        "query": wanted.query(),
-        "problems": [*wanted.problems, *visible_filter.visibility_notices(wanted, sight)],
-        "hides": Export(hides=hidden_from(request.user)).get_hides_display(),
-        "size": size_of(
-            visible_filter.visible_filter_for(wanted, sight).condition(now=now),
+        "scope_text": visible_filter.describe_scope(call_filter.describe(now=now), visibility),
+        "query": call_filter.query(),
+        "problems": [*call_filter.problems, *visible_filter.visibility_notices(call_filter, visibility)],
+        "hides": Export(hides=hides_for(request.user)).get_hides_display(),
+        "row_estimate": estimate_rows(
+            visible_filter.visible_filter_for(call_filter, visibility).condition(now=now),
             exact_up_to=settings.EXPORT_STREAM_ROWS,
         ),
         "stream_rows": settings.EXPORT_STREAM_ROWS,
         "kept_days": settings.EXPORT_KEPT_DAYS,
         "zone": settings.PORTAL_TIME_ZONE,
-        "columns": COLUMNS,
-        "formats": Export.Format.choices,
+        "columns": COLUMN_NAMES,
     }
     return TemplateResponse(request, "calllogs/exports/request.html", context)
 
 
-def _begin(request: HttpRequest, asked: ExportRequest) -> HttpResponseBase:
+def _start_export(request: HttpRequest, export_request: ExportRequest) -> HttpResponseBase:
     limit = settings.EXPORT_STREAM_ROWS
     snapshot = Snapshot(ZoneInfo(settings.PORTAL_TIME_ZONE))
     try:
-        calls = asked.meant.apply(CallLog.objects.all())
+        calls = export_request.effective_filter.apply(CallLog.objects.all())
         rows = snapshot.count(calls, at_most=limit + 1)
         if rows <= limit:
-            record = asked.record(Export.Way.SCREEN, Export.State.RUNNING, rows_expected=rows)
-            return _sent(record, snapshot)
+            record = export_request.record(Export.Way.SCREEN, Export.State.RUNNING, rows_expected=rows)
+            return _stream_response(record, snapshot)
     except BaseException:
         snapshot.close()
         raise
     snapshot.close()
-    return _in_background(request, asked)
+    return _start_background_job(request, export_request)
 
 
-def _sent(record: Export, snapshot: Snapshot) -> StreamingHttpResponse:
+def _stream_response(record: Export, snapshot: Snapshot) -> StreamingHttpResponse:
     assert record.rows_expected is not None
     return StreamingHttpResponse(
-        sent(record, snapshot),
+        stream_to_browser(record, snapshot),
         content_type=CONTENT_TYPES[Export.Format(record.file_format)],
-        headers=headers(record, rows=record.rows_expected),
+        headers=build_headers(record, rows=record.rows_expected),
     )
 
 
-def _in_background(request: HttpRequest, asked: ExportRequest) -> HttpResponse:
-    record, is_new = begin_job(asked)
+def _start_background_job(request: HttpRequest, export_request: ExportRequest) -> HttpResponse:
+    record, is_new = start_job(export_request)
     if not is_new:
         messages.info(
             request,
@@ -116,13 +116,13 @@ def _in_background(request: HttpRequest, asked: ExportRequest) -> HttpResponse:
     return redirect("admin:calllogs_export_change", record.pk)
 
 
-def headers(record: Export, *, rows: int) -> dict[str, str]:
-    """Of every response that hands an export out: its name, and who, when, which calls, zone and rows."""
+def build_headers(record: Export, *, rows: int) -> dict[str, str]:
+    """Headers of every response with an export: file name, user, time, filter, zone and number of rows."""
     moment = timezone.localtime(record.asked_at, ZoneInfo(record.zone))
     name = f"calls-{moment:%Y-%m-%d-%H%M}.{record.file_format}"
     return {
         "Content-Disposition": f'attachment; filename="{quote(name)}"',
         "Cache-Control": "no-store",
-        "X-Accel-Buffering": "no",  # a proxy in front passes it on as it comes
-        **facts_of(record).headers(rows=rows),
+        "X-Accel-Buffering": "no",  # nginx must not buffer the stream
+        **metadata_for(record).headers(rows=rows),
     }

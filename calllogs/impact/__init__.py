@@ -1,11 +1,11 @@
-"""What a change of hours, holidays or availability did to the missed calls.
+"""The effect of a change of hours, holidays or availability on missed calls.
 
-history  the changes as marks on a curve, each at the moment from which callers met it
-compare  the calls before a change and after it, like with like (bounds, counts, spans)
-chance   whether a difference is more than chance
-words    the finding in sentences; basis: what it rests on
+change_marks  the changes, each at the moment from which callers met it
+compare       compares the calls before and after a change on comparable days (bounds, day_counts, minute_spans)
+comparison    the result of a comparison
+significance  whether a difference is more than chance
+summary_text  the result in sentences
+explanation   which days were compared and why, or why none could be
+chart         the curve of calls with its marks
+views         the page
 """
-
-from calllogs.impact.change_marks import Mark, Marks, Standing, marks
-
-__all__ = ["Mark", "Marks", "Standing", "marks"]

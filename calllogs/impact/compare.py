@@ -1,255 +1,215 @@
-"""The calls before a change and after it, like with like.
+"""Compares the calls before and after a change on comparable days.
 
-A change that lasts is compared on the same weekdays: up to four of each before it and as many after it, the nearest
-that there are. No side reaches beyond another change of the same thing, into today, or onto the day of the change
-itself; holidays and dates with hours of their own are left out. A holiday, or hours for one date, is compared with
-the same weekday of the weeks before.
+A lasting change is compared on the same weekdays, with up to four of each before it and as many after it, the nearest
+ones. No side reaches past another change of the same setting or into today, or includes the day of the change.
+Holidays and dates with their own hours are left out. A holiday or the hours of one date are compared with the same
+weekday of the weeks before.
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from django.utils import timezone
 
+from calllogs.calls.office_hours_sql import midnight
 from calllogs.impact import bounds, day_counts, minute_spans, significance
-from calllogs.impact.change_marks import AGENT, HOURS, OTHER, Mark, Marks, Standing
+from calllogs.impact.change_marks import AGENT, HOURS, OTHER, ChangeMark, ChangeMarks, MarkStatus
+from calllogs.impact.comparison import Comparison, ComparisonProblem, ComparisonSide
 from calllogs.impact.day_counts import DayCount
-from calllogs.impact.minute_spans import Span
-from calllogs.impact.significance import Count, Judged
+from calllogs.impact.minute_spans import MinuteSpan
 from calllogs.statistics.periods import Period
 from calllogs.statistics.queries import Departments
 from settings_sync import setting_address
 from settings_sync.models import OfficeHours
 
-MOST_WEEKS = 4
-MOST_EXACT = 16  # days of which parts of hours are counted from the calls; of more, whole hours
-REACH = dt.timedelta(
-    weeks=8
-)  # so that a few holidays do not shorten the four weeks; less than `history.AROUND`
+MAX_WEEKS = 4
+MAX_EXACT_DAYS = (
+    16  # with more days, touched spans are widened to whole hours, which need no query of single calls
+)
+# More than MAX_WEEKS, so that a few holidays do not shorten a side; less than `change_marks.HISTORY_MARGIN`.
+MAX_DISTANCE = dt.timedelta(weeks=8)
 DAY = dt.timedelta(days=1)
-ALL_DAYS = tuple(range(7))
-Counts = dict[dt.date, DayCount]
-
-
-class Problem(StrEnum):
-    """Why there is nothing to compare."""
-
-    NOT_THERE = "not there"  # the provider never had it
-    TAKEN_OFF = "taken off"  # a holiday that the provider's support took off again
-    CHANGED_AGAIN = "changed again"  # later that day: `Comparison.again`
-    NOT_OVER = "not over"  # no whole day after it yet
-    NO_CALLS_BEFORE = "no calls before"
-    NO_CALLS_AFTER = "no calls after"
-    NO_LIKE_DAYS = "no like days"  # calls on both sides, but on no weekday that both have
+ALL_WEEKDAYS = tuple(range(7))
+CountsByDate = dict[dt.date, DayCount]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """Two sides go in pairs: the first day of one is like the first of the other. `touched` is empty or as long."""
+class _Surroundings:
+    """What limits a comparison. `hours_marks` are the changes of hours that callers met."""
 
-    days: tuple[dt.date, ...] = ()
-    counts: tuple[Count, ...] = ()
-    touched: tuple[Count, ...] = ()
-
-    @property
-    def whole(self) -> Count:
-        return significance.total(self.counts)
-
-    @property
-    def in_touched(self) -> Count:
-        return significance.total(self.touched)
-
-
-@dataclass(slots=True)
-class Comparison:
-    """`since` and `until` are the days of other changes of the same thing, where these are what ends a side."""
-
-    mark: Mark
-    problem: Problem | None = None
-    again: dt.datetime | None = None
-    together: int = 1  # changes of the same thing on that day, which cannot be told apart
-    weekdays: tuple[int, ...] = ()  # those of the thing, where it is not about all of them
-    spans: tuple[Span, ...] = ()
-    is_widened: bool = False  # the spans, to whole hours
-    department: str = ""
-    among: Departments = None  # those whose calls count at all, if not all
-    before: Side = field(default_factory=Side)
-    after: Side = field(default_factory=Side)
-    judged: Judged | None = None
-    judged_touched: Judged | None = None
-    since: dt.date | None = None
-    until: dt.date | None = None
-    is_young: bool = False  # the days after it are not more, because there are no more yet
-    left_out: tuple[tuple[dt.date, str], ...] = ()  # day, and HOLIDAY or OTHER
-    days: list[tuple[dt.datetime, int, int]] | None = None  # all calls of the period by the day, if counted
-    are_holidays: bool = False  # all days of a side were holidays: that was the usual thing then
-
-    @property
-    def weeks(self) -> int:
-        """How many of each weekday there are on a side, at most."""
-        kinds = [day.weekday() for day in self.before.days]
-        return max(map(kinds.count, kinds), default=0)
-
-
-def compare(mark: Mark, around: Marks, period: Period, *, among: Departments = None) -> Comparison:
-    """`around`: what `history.read` found for the period in which the mark is. At most three queries.
-
-    `among`: departments beside which no call counts; None is all calls.
-    """
-    found = Comparison(mark, among=among)
-    if mark.standing == Standing.NOT_THERE:
-        found.problem = Problem.TAKEN_OFF if mark.fate.at else Problem.NOT_THERE
-        return found
-    asked = _Asked(
-        timezone.localdate(period.now, timezone.get_default_timezone()),
-        period,
-        [other for other in around.found if other.kind == HOURS and other.standing != Standing.NOT_THERE],
-        around.special,
-    )
-    if mark.date:
-        _of_date(found, mark.date, asked)
-    else:
-        _lasting(found, asked)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
     today: dt.date
     period: Period
-    hours: list[Mark]
-    special: Mapping[dt.date, str]
+    hours_marks: list[ChangeMark]
+    special_dates: Mapping[dt.date, str]
 
 
-# --- a change that lasts ---------------------------------------------------------------------------------
+def compare_change(
+    mark: ChangeMark, loaded: ChangeMarks, period: Period, *, visible_departments: Departments = None
+) -> Comparison:
+    """Compare the calls before and after a mark, in at most three queries.
 
-
-def _lasting(found: Comparison, asked: _Asked) -> None:
-    mark, weekdays = found.mark, found.mark.weekdays or ALL_DAYS
-    reach = bounds.of_hours(mark, asked.hours) if mark.kind == HOURS else bounds.of_agents(mark)
-    found.again, found.together, found.weekdays = reach.again, reach.together, mark.weekdays
-    if reach.again:
-        found.problem = Problem.CHANGED_AGAIN
-        return
-    before = _dates(max(mark.day - REACH, (reach.since or dt.date.min) + DAY), mark.day - DAY, weekdays)[::-1]
-    ends = min(reach.until or dt.date.max, asked.today, mark.day + REACH)
-    after = _dates(mark.day + DAY, ends - DAY, weekdays)
-    if not after:
-        found.problem = Problem.NOT_OVER if ends == asked.today else Problem.CHANGED_AGAIN
-        found.again = _at_day(reach.until) if reach.until else None
-        return
-    before, after = _usual(found, before, asked.special), _usual(found, after, asked.special)
-    found.spans = _touched(mark, reach.first or mark)
-    likely = [date for pair in _pairs(before, after) for date in pair]
-    if len(likely) > MOST_EXACT:
-        wide = tuple(map(minute_spans.widened, found.spans))
-        found.spans, found.is_widened = wide, wide != found.spans
-    told = _counted(found, [*before, *after], asked.period, likely)
-    before, after = (
-        [date for date in before if told[date].whole.calls],
-        [date for date in after if told[date].whole.calls],
+    `loaded` is the result of `change_marks.load_marks` for `period`, which contains the mark. Only calls of
+    `visible_departments` are counted; None means all.
+    """
+    result = Comparison(mark, visible_departments=visible_departments)
+    if mark.status == MarkStatus.NOT_THERE:
+        result.problem = ComparisonProblem.TAKEN_OFF if mark.delivery.at else ComparisonProblem.NOT_THERE
+        return result
+    surroundings = _Surroundings(
+        today=timezone.localdate(period.now, timezone.get_default_timezone()),
+        period=period,
+        hours_marks=[
+            other for other in loaded.marks if other.kind == HOURS and other.status != MarkStatus.NOT_THERE
+        ],
+        special_dates=loaded.special_dates,
     )
-    pairs = _pairs(before, after)
+    if mark.date:
+        _compare_date(result, mark.date, surroundings)
+    else:
+        _compare_lasting_change(result, surroundings)
+    return result
+
+
+# --- a lasting change ------------------------------------------------------------------------------------
+
+
+def _compare_lasting_change(result: Comparison, surroundings: _Surroundings) -> None:
+    mark, weekdays = result.mark, result.mark.weekdays or ALL_WEEKDAYS
+    special_dates = surroundings.special_dates
+    if mark.kind == HOURS:
+        limits = bounds.bounds_for_hours(mark, surroundings.hours_marks)
+    else:
+        limits = bounds.bounds_for_agents(mark)
+    result.changed_again_at, result.changes_that_day = limits.changed_again_at, limits.changes_that_day
+    result.weekdays = mark.weekdays
+    if limits.changed_again_at:
+        result.problem = ComparisonProblem.CHANGED_AGAIN
+        return
+    earliest = max(mark.day - MAX_DISTANCE, (limits.since or dt.date.min) + DAY)
+    before = _dates_on_weekdays(earliest, mark.day - DAY, weekdays)[::-1]
+    end = min(limits.until or dt.date.max, surroundings.today, mark.day + MAX_DISTANCE)
+    after = _dates_on_weekdays(mark.day + DAY, end - DAY, weekdays)
+    if not after:
+        is_too_soon = end == surroundings.today
+        result.problem = ComparisonProblem.NOT_OVER if is_too_soon else ComparisonProblem.CHANGED_AGAIN
+        result.changed_again_at = midnight(limits.until) if limits.until else None
+        return
+    before = _without_special_dates(result, before, special_dates)
+    after = _without_special_dates(result, after, special_dates)
+    result.spans = _find_touched_spans(mark, limits.first_mark or mark)
+    likely = [date for pair in _pair_days(before, after) for date in pair]
+    if len(likely) > MAX_EXACT_DAYS:
+        widened = tuple(map(minute_spans.widen_to_hours, result.spans))
+        result.spans, result.are_spans_widened = widened, widened != result.spans
+    counts = _count_calls(result, [*before, *after], surroundings.period, likely)
+    before = [date for date in before if counts[date].whole.calls]
+    after = [date for date in after if counts[date].whole.calls]
+    pairs = _pair_days(before, after)
     if not pairs:
         if before and after:
-            found.problem = Problem.NO_LIKE_DAYS
+            result.problem = ComparisonProblem.NO_LIKE_DAYS
         else:
-            found.problem = Problem.NO_CALLS_AFTER if before else Problem.NO_CALLS_BEFORE
-        found.since, found.until = reach.since, reach.until
+            result.problem = ComparisonProblem.NO_CALLS_AFTER if before else ComparisonProblem.NO_CALLS_BEFORE
+        result.since, result.until = limits.since, limits.until
         return
     if missing := [date for pair in pairs for date in pair if date not in likely]:
-        day_counts.add_parts(told, found.spans, missing, among=found.among)
-    _judge(found, [one for one, _other in pairs], [other for _one, other in pairs], told)
-    if found.weeks < MOST_WEEKS:
-        is_short_before = len(before) <= len(after)
-        found.since = reach.since if is_short_before else None
-        found.until = None if is_short_before else reach.until
-        found.is_young = not is_short_before and reach.until is None
-    compared = {*found.before.days, *found.after.days}
-    found.left_out = tuple(
-        (date, asked.special[date])
-        for date in _dates(min(compared), max(compared), weekdays)
-        if date in asked.special and date not in compared and date != mark.day
+        day_counts.add_partial_hours(counts, result.spans, missing, departments=result.visible_departments)
+    _fill_sides(result, [one for one, _other in pairs], [other for _one, other in pairs], counts)
+    if result.weeks < MAX_WEEKS:
+        is_limited_before = len(before) <= len(after)
+        result.since = limits.since if is_limited_before else None
+        result.until = None if is_limited_before else limits.until
+        result.is_recent = not is_limited_before and limits.until is None
+    compared = {*result.before.days, *result.after.days}
+    result.left_out = tuple(
+        (date, special_dates[date])
+        for date in _dates_on_weekdays(min(compared), max(compared), weekdays)
+        if date in special_dates and date not in compared and date != mark.day
     )
 
 
-def _dates(first: dt.date, last: dt.date, weekdays: Sequence[int]) -> list[dt.date]:
+def _dates_on_weekdays(first: dt.date, last: dt.date, weekdays: Sequence[int]) -> list[dt.date]:
     days = [first + DAY * ahead for ahead in range((last - first).days + 1)]
     return [day for day in days if day.weekday() in weekdays]
 
 
-def _usual(found: Comparison, side: list[dt.date], special: Mapping[dt.date, str]) -> list[dt.date]:
-    """Without the holidays and dates with their own hours; unless nothing else is left, as on closed weekdays."""
-    usual = [date for date in side if date not in special]
-    if usual or not side:
+def _without_special_dates(
+    result: Comparison, dates: list[dt.date], special_dates: Mapping[dt.date, str]
+) -> list[dt.date]:
+    """Without special dates. If all dates are special, as on closed weekdays, they are kept."""
+    usual = [date for date in dates if date not in special_dates]
+    if usual or not dates:
         return usual
-    found.are_holidays = True
-    return side
+    result.has_only_holidays = True
+    return dates
 
 
-def _pairs(before: list[dt.date], after: list[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """The nearest days of each weekday, as many before as after, at most four."""
-    found: list[tuple[dt.date, dt.date]] = []
-    for weekday in ALL_DAYS:
-        sides = (
-            [date for date in side if date.weekday() == weekday][:MOST_WEEKS] for side in (before, after)
-        )
-        found += zip(*sides, strict=False)
-    return found
+def _pair_days(before: list[dt.date], after: list[dt.date]) -> list[tuple[dt.date, dt.date]]:
+    """The nearest days of each weekday, as many before as after, at most `MAX_WEEKS`."""
+    pairs: list[tuple[dt.date, dt.date]] = []
+    for weekday in ALL_WEEKDAYS:
+        sides = ([date for date in side if date.weekday() == weekday][:MAX_WEEKS] for side in (before, after))
+        pairs += zip(*sides, strict=False)
+    return pairs
 
 
-def _touched(mark: Mark, first: Mark) -> tuple[Span, ...]:
-    """When it made open what was closed, or the other way round; empty where that differs from weekday to weekday."""
+def _find_touched_spans(mark: ChangeMark, first_mark: ChangeMark) -> tuple[MinuteSpan, ...]:
+    """The hours that a change opened or closed; empty if they differ between weekdays.
+
+    The old hours are those before `first_mark`, the first change of that day.
+    """
     if mark.kind != HOURS:
         return ()
-    found = set()
-    was = {change.row.day: change.before for change in first.changes}
+    differences = set()
+    old_rows = {change.row.day: change.before for change in first_mark.changes}
     for change in mark.changes:
-        before = was.get(change.row.day, change.before)
+        before = old_rows.get(change.row.day, change.before)
         if before is None:
             return ()
-        now = (change.row.opens_at, change.row.closes_at)
-        found.add(minute_spans.difference((before.opens_at, before.closes_at), now))
-    return found.pop() if len(found) == 1 else ()
+        new_hours = (change.row.opens_at, change.row.closes_at)
+        differences.add(minute_spans.difference((before.opens_at, before.closes_at), new_hours))
+    return differences.pop() if len(differences) == 1 else ()
 
 
-# --- a date ----------------------------------------------------------------------------------------------
+# --- a holiday or the hours of one date ------------------------------------------------------------------
 
 
-def _of_date(found: Comparison, date: dt.date, asked: _Asked) -> None:
-    if date >= asked.today:
-        found.problem = Problem.NOT_OVER
+def _compare_date(result: Comparison, date: dt.date, surroundings: _Surroundings) -> None:
+    if date >= surroundings.today:
+        result.problem = ComparisonProblem.NOT_OVER
         return
-    found.weekdays = (date.weekday(),)
-    same = [other for other in asked.hours if date.weekday() in other.weekdays]
-    since = max((other.day for other in same if other.day <= date), default=None)
-    candidates = _dates(max(date - REACH, (since or dt.date.min) + DAY), date - DAY, found.weekdays)[::-1]
-    before = [day for day in candidates if day not in asked.special]
-    if found.mark.kind == OTHER:
-        found.spans = _touched_on(found.mark, same)
-    told = _counted(found, [*before, date], asked.period, [*before, date])
-    before = [day for day in before if told[day].whole.calls][:MOST_WEEKS]
-    if not before or not told[date].whole.calls:
-        found.problem = Problem.NO_CALLS_AFTER if before else Problem.NO_CALLS_BEFORE
-        found.since = since
+    result.weekdays = (date.weekday(),)
+    same_weekday = [other for other in surroundings.hours_marks if date.weekday() in other.weekdays]
+    since = max((other.day for other in same_weekday if other.day <= date), default=None)
+    earliest = max(date - MAX_DISTANCE, (since or dt.date.min) + DAY)
+    candidates = _dates_on_weekdays(earliest, date - DAY, result.weekdays)[::-1]
+    before = [day for day in candidates if day not in surroundings.special_dates]
+    if result.mark.kind == OTHER:
+        result.spans = _find_touched_spans_of_date(result.mark, same_weekday)
+    counts = _count_calls(result, [*before, date], surroundings.period, [*before, date])
+    before = [day for day in before if counts[day].whole.calls][:MAX_WEEKS]
+    if not before or not counts[date].whole.calls:
+        result.problem = ComparisonProblem.NO_CALLS_AFTER if before else ComparisonProblem.NO_CALLS_BEFORE
+        result.since = since
         return
-    _judge(found, before, [date], told)
-    found.since = since if len(before) < MOST_WEEKS else None
-    found.left_out = tuple(
-        (day, asked.special[day]) for day in candidates[::-1] if day in asked.special and day > min(before)
+    _fill_sides(result, before, [date], counts)
+    result.since = since if len(before) < MAX_WEEKS else None
+    result.left_out = tuple(
+        (day, surroundings.special_dates[day])
+        for day in candidates[::-1]
+        if day in surroundings.special_dates and day > min(before)
     )
 
 
-def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
-    """Against the usual hours of that weekday as they were then: no later change of them is counted."""
+def _find_touched_spans_of_date(mark: ChangeMark, same_weekday: list[ChangeMark]) -> tuple[MinuteSpan, ...]:
+    """The difference to the usual hours of that weekday on that date, without later changes of them."""
     row = mark.changes[0].row
-    later = [other for other in same if other.day > row.date]
+    later = [other for other in same_weekday if other.day > row.date]
     day = setting_address.WEEKDAYS[row.date.weekday()]
     if later:
-        first = min(later, key=lambda other: other.at)
-        usual = next(change.before for change in first.changes if change.row.day == day)
+        first_later = min(later, key=lambda other: other.at)
+        usual = next(change.before for change in first_later.changes if change.row.day == day)
     else:
         usual = OfficeHours.objects.filter(day=day).first()
     if usual is None:
@@ -257,36 +217,44 @@ def _touched_on(mark: Mark, same: list[Mark]) -> tuple[Span, ...]:
     return minute_spans.difference((usual.opens_at, usual.closes_at), (row.opens_at, row.closes_at))
 
 
-# --- both ------------------------------------------------------------------------------------------------
+# --- counting --------------------------------------------------------------------------------------------
 
 
-def _counted(found: Comparison, dates: list[dt.date], period: Period, exact: list[dt.date]) -> Counts:
-    """An agent's change concerns the calls of the agent's department, if calls carry it and it is among those seen."""
-    departments = {change.row.department for change in found.mark.changes} if found.mark.kind == AGENT else ()
+def _count_calls(
+    result: Comparison, dates: list[dt.date], period: Period, exact_dates: list[dt.date]
+) -> CountsByDate:
+    """Count the calls of the dates. A change of agents of one visible department is compared within that department."""
+    is_of_agents = result.mark.kind == AGENT
+    departments = {change.row.department for change in result.mark.changes} if is_of_agents else set()
     department = next(iter(departments)) if len(departments) == 1 else ""
-    if found.among is not None and department not in found.among:
+    if result.visible_departments is not None and department not in result.visible_departments:
         department = ""
-    told = day_counts.read(
-        dates, period, spans=found.spans, exact=exact, department=department, among=found.among
+    counted = day_counts.count_days(
+        dates,
+        period,
+        spans=result.spans,
+        exact_dates=exact_dates,
+        department=department,
+        departments=result.visible_departments,
     )
-    found.department, found.days = told.department, told.days
-    return told.dates
+    result.agent_department, result.period_days = counted.department, counted.period_days
+    return counted.by_date
 
 
-def _judge(found: Comparison, before: list[dt.date], after: list[dt.date], told: Counts) -> None:
-    found.before, found.after = _side(before, told, found.spans), _side(after, told, found.spans)
-    found.judged = significance.judge(found.before.counts, found.after.counts)
-    if found.spans:
-        found.judged_touched = significance.judge(found.before.touched, found.after.touched)
+def _fill_sides(
+    result: Comparison, before: list[dt.date], after: list[dt.date], counts: CountsByDate
+) -> None:
+    has_spans = bool(result.spans)
+    result.before = _build_side(before, counts, has_spans=has_spans)
+    result.after = _build_side(after, counts, has_spans=has_spans)
+    result.significance = significance.assess(result.before.counts, result.after.counts)
+    if has_spans:
+        result.touched_significance = significance.assess(result.before.touched, result.after.touched)
 
 
-def _side(days: list[dt.date], told: Counts, touched: Sequence[Span]) -> Side:
-    return Side(
+def _build_side(days: list[dt.date], counts: CountsByDate, *, has_spans: bool) -> ComparisonSide:
+    return ComparisonSide(
         tuple(days),
-        tuple(told[day].whole for day in days),
-        tuple(told[day].touched for day in days) if touched else (),
+        tuple(counts[day].whole for day in days),
+        tuple(counts[day].touched for day in days) if has_spans else (),
     )
-
-
-def _at_day(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), timezone.get_default_timezone())

@@ -1,4 +1,4 @@
-"""Calls and missed calls of single days, and of some hours of these days; and of a whole period by the hour."""
+"""Counts calls and missed calls of single days, of some hours of these days, and of all days of a period."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -10,141 +10,157 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from calllogs.calls.office_hours_sql import midnight
-from calllogs.impact.minute_spans import DAY, Span, edges, whole_hours
-from calllogs.impact.significance import Count as Counted
+from calllogs.impact.minute_spans import MINUTES_PER_DAY, MinuteSpan, partial_hours, whole_hours
+from calllogs.impact.significance import CallCount
 from calllogs.models import CallLog, Rollup
 from calllogs.statistics.periods import Period, day_of
 from calllogs.statistics.queries import Departments
 
 Dimension, Unit = Rollup.Dimension, Rollup.Unit
-PART = "part"  # of an hour: counted from the calls, not from the rollups
-Rows = list[
-    tuple[str, str, str, dt.datetime, int, int]
-]  # unit or PART, dimension, value, moment, calls, missed
+PARTIAL_HOUR = "part"  # counted from the calls, because the rollups have whole hours only
+# unit or PARTIAL_HOUR, dimension, value, moment, calls, missed
+CountRows = list[tuple[str, str, str, dt.datetime, int, int]]
 
 
 @dataclass(slots=True)
 class DayCount:
-    whole: Counted = field(default_factory=Counted)
-    touched: Counted = field(default_factory=Counted)
+    """The calls of a whole day, and of its touched hours."""
+
+    whole: CallCount = field(default_factory=CallCount)
+    touched: CallCount = field(default_factory=CallCount)
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedDay:
-    """`dates`: those that were asked for. `days`: all calls, at least of the period that was asked for; a day may stand
-    there more than once."""
+class PeriodCounts:
+    """`by_date` counts the requested dates, `period_days` (start, calls, missed) all calls of the period.
 
-    dates: dict[dt.date, DayCount]
-    days: list[tuple[dt.datetime, int, int]]
+    `period_days` may contain more days than the period, and a day several times. `department` is empty if `by_date`
+    counts all calls.
+    """
+
+    by_date: dict[dt.date, DayCount]
+    period_days: list[tuple[dt.datetime, int, int]]
     department: str = ""
 
 
-def read(
+def count_days(
     dates: Sequence[dt.date],
     period: Period,
     *,
-    spans: Sequence[Span] = (),
-    exact: Collection[dt.date] = (),
+    spans: Sequence[MinuteSpan] = (),
+    exact_dates: Collection[dt.date] = (),
     department: str = "",
-    among: Departments = None,
-) -> ReportedDay:
-    """In one query of the rollups, which must be level, and of the calls where a span ends within an hour.
+    departments: Departments = None,
+) -> PeriodCounts:
+    """Count with one query. The rollups must be up to date.
 
-    All calls are those of the departments `among`, if that is not None.
+    Only calls of `departments` are counted; None means all. If calls of the dates carry `department`, `DayCount.whole`
+    counts only those.
 
-    The latter only for the days `exact`: of the others, `touched` lacks what is beside the whole hours. If no call of
-    these days is of the department, all calls count, and the answer's department is empty.
+    Spans that end within an hour are counted from the calls, for `exact_dates` only. For other dates, `touched` counts
+    the whole hours of the spans alone.
     """
-    rows = _rows(dates, period, spans, exact, department, among)
-    days = [row[3:] for row in rows if row[:2] == (Unit.DAY, _whole(among))]
-    own = [row[3:] for row in rows if row[:3] == (Unit.DAY, Dimension.DEPARTMENT, department)]
-    found = {date: DayCount() for date in dates}
-    for starts_at, calls, missed in own or days:
-        day = found.get(day_of(starts_at))
+    rows = _load_rows(dates, period, spans, exact_dates, department, departments)
+    period_days = [row[3:] for row in rows if row[:2] == (Unit.DAY, _total_dimension(departments))]
+    department_days = [row[3:] for row in rows if row[:3] == (Unit.DAY, Dimension.DEPARTMENT, department)]
+    by_date = {date: DayCount() for date in dates}
+    for starts_at, calls, missed in department_days or period_days:
+        day = by_date.get(day_of(starts_at))
         if day is not None:
-            day.whole = _sum(day.whole, calls, missed)
+            day.whole = _add_calls(day.whole, calls, missed)
     hours = {hour for span in spans for hour in whole_hours(span)}
     for name, _dimension, _value, at, calls, missed in rows:
         local = timezone.localtime(at, timezone.get_default_timezone())
-        day = found.get(local.date())
-        if day is not None and (name == PART or (name == Unit.HOUR and local.hour in hours)):
-            day.touched = _sum(day.touched, calls, missed)
-    return ReportedDay(found, days, department if own else "")
+        day = by_date.get(local.date())
+        if day is not None and (name == PARTIAL_HOUR or (name == Unit.HOUR and local.hour in hours)):
+            day.touched = _add_calls(day.touched, calls, missed)
+    return PeriodCounts(by_date, period_days, department if department_days else "")
 
 
-def add_parts(
-    days: dict[dt.date, DayCount],
-    spans: Sequence[Span],
+def add_partial_hours(
+    by_date: dict[dt.date, DayCount],
+    spans: Sequence[MinuteSpan],
     dates: Sequence[dt.date],
     *,
-    among: Departments = None,
+    departments: Departments = None,
 ) -> None:
-    """Count what lies beside the whole hours for more of the days."""
-    parts = [part for span in spans for part in edges(span)]
-    for *_names, at, calls, missed in _parts(dates, parts, among):
-        day = days[day_of(at)]
-        day.touched = _sum(day.touched, calls, missed)
+    """Add the calls in partial hours of the spans to the counts of `dates`, which were not exact before."""
+    parts = [part for span in spans for part in partial_hours(span)]
+    for *_names, at, calls, missed in _count_partial_hours(dates, parts, departments):
+        day = by_date[day_of(at)]
+        day.touched = _add_calls(day.touched, calls, missed)
 
 
-def _sum(counted: Counted, calls: int, missed: int) -> Counted:
-    return Counted(counted.calls + calls, counted.missed + missed)
+def _add_calls(count: CallCount, calls: int, missed: int) -> CallCount:
+    return CallCount(count.calls + calls, count.missed + missed)
 
 
-def _rows(
+def _load_rows(
     dates: Sequence[dt.date],
     period: Period,
-    spans: Sequence[Span],
-    exact: Collection[dt.date],
+    spans: Sequence[MinuteSpan],
+    exact_dates: Collection[dt.date],
     department: str,
-    among: Departments,
-) -> Rows:
+    departments: Departments,
+) -> CountRows:
     start, end = midnight(min(dates)), midnight(max(dates) + dt.timedelta(days=1))
-    within = Q(starts_at__gte=start, starts_at__lt=end)
-    whole = Q(dimension=_whole(among))
-    if among is not None:
-        whole &= Q(value__in=among)
-    wanted = whole & Q(
+    in_dates = Q(starts_at__gte=start, starts_at__lt=end)
+    in_total = Q(dimension=_total_dimension(departments))
+    if departments is not None:
+        in_total &= Q(value__in=departments)
+    condition = in_total & Q(
         unit=Unit.DAY,
         starts_at__gte=min(start, period.start),
         starts_at__lt=max(end, period.end),
     )
-    if department and among is None:  # else it is one of them
-        wanted |= within & Q(unit=Unit.DAY, dimension=Dimension.DEPARTMENT, value=department)
+    if department and departments is None:  # otherwise the condition already includes it
+        condition |= in_dates & Q(unit=Unit.DAY, dimension=Dimension.DEPARTMENT, value=department)
     if any(whole_hours(span) for span in spans):
-        wanted |= within & whole & Q(unit=Unit.HOUR)
+        condition |= in_dates & in_total & Q(unit=Unit.HOUR)
     calls = F("answered") + F("missed") + F("dropped") + F("other")
-    rows = Rollup.objects.filter(wanted).order_by()
-    kept = rows.values_list("unit", "dimension", "value", "starts_at", calls, "missed")
-    parts = [part for span in spans for part in edges(span)]
-    return list(kept.union(_parts(exact, parts, among), all=True) if parts and exact else kept)
+    rollups = Rollup.objects.filter(condition).order_by()
+    rows = rollups.values_list("unit", "dimension", "value", "starts_at", calls, "missed")
+    parts = [part for span in spans for part in partial_hours(span)]
+    if parts and exact_dates:
+        rows = rows.union(_count_partial_hours(exact_dates, parts, departments), all=True)
+    return list(rows)
 
 
-def _whole(among: Departments) -> str:
-    """Of which dimension the rows of all calls are."""
-    return Dimension.TOTAL if among is None else Dimension.DEPARTMENT
+def _total_dimension(departments: Departments) -> str:
+    """The rollup dimension whose rows add up to all counted calls."""
+    return Dimension.TOTAL if departments is None else Dimension.DEPARTMENT
 
 
-def _parts(dates: Collection[dt.date], parts: Sequence[Span], among: Departments) -> QuerySet[Any, Any]:
-    """Of each day what lies in its parts of hours; the first call's moment stands for the day."""
-    within = Q(pk__in=[])
+def _count_partial_hours(
+    dates: Collection[dt.date], parts: Sequence[MinuteSpan], departments: Departments
+) -> QuerySet[Any, Any]:
+    """Per date, the calls within the parts. The row's moment is that of the first call."""
+    in_parts = Q(pk__in=[])
     for date in dates:
         for start, end in parts:
-            within |= Q(started_at__gte=_moment(date, start), started_at__lt=_moment(date, end))
+            in_parts |= Q(
+                started_at__gte=_moment_at_minute(date, start), started_at__lt=_moment_at_minute(date, end)
+            )
     day = TruncDate("started_at", tzinfo=timezone.get_default_timezone())
-    calls = CallLog.objects.filter(within).order_by()
-    by_day = (calls if among is None else calls.filter(department__in=among)).values(day=day)
-    return by_day.annotate(
-        name=Value(PART),
-        dimension=Value(Dimension.TOTAL.value),
-        value=Value(""),
-        at=Min("started_at"),
-        calls=Count("id"),
-        misses=Count("id", filter=Q(status=CallLog.Status.MISSED)),
-    ).values_list("name", "dimension", "value", "at", "calls", "misses")
+    calls = CallLog.objects.filter(in_parts).order_by()
+    if departments is not None:
+        calls = calls.filter(department__in=departments)
+    return (
+        calls.values(day=day)
+        .annotate(
+            name=Value(PARTIAL_HOUR),
+            dimension=Value(Dimension.TOTAL.value),
+            value=Value(""),
+            at=Min("started_at"),
+            calls=Count("id"),
+            misses=Count("id", filter=Q(status=CallLog.Status.MISSED)),
+        )
+        .values_list("name", "dimension", "value", "at", "calls", "misses")
+    )
 
 
-def _moment(date: dt.date, minute: int) -> dt.datetime:
-    if minute >= DAY:
+def _moment_at_minute(date: dt.date, minute: int) -> dt.datetime:
+    if minute >= MINUTES_PER_DAY:
         return midnight(date + dt.timedelta(days=1))
     time = dt.time(minute // 60, minute % 60)
     return dt.datetime.combine(date, time, timezone.get_default_timezone())

@@ -1,4 +1,4 @@
-"""A comparison in words that can be read off and passed on: what changed, by how much, and how sure that is."""
+"""Sentences that summarise a comparison: what changed, by how much, and whether that is significant."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from calllogs.impact import significance
-from calllogs.impact.change_marks import AGENT, HOLIDAY, Mark, Standing
-from calllogs.impact.compare import Comparison
-from calllogs.impact.minute_spans import DAY, Span
-from calllogs.impact.significance import Count, Judged, Verdict
-from settings_sync.history.change_log import ADDED, DELETED, moment_words
+from calllogs.impact.change_marks import AGENT, HOLIDAY, ChangeMark, MarkStatus
+from calllogs.impact.comparison import Comparison
+from calllogs.impact.minute_spans import MINUTES_PER_DAY, MinuteSpan
+from calllogs.impact.significance import CallCount, Significance, Verdict
+from settings_sync.history.change_log import ADDED, DELETED, format_moment
 from settings_sync.models import Agent
 
-# Whole phrases: a language may bend the weekday's name.
+# Whole phrases, because some languages inflect the weekday's name.
 MISSED_ON = (
     gettext_lazy("missed calls on Mondays"),
     gettext_lazy("missed calls on Tuesdays"),
@@ -25,11 +25,11 @@ MISSED_ON = (
     gettext_lazy("missed calls on Saturdays"),
     gettext_lazy("missed calls on Sundays"),
 )
-DAYS = (
+WEEKDAY_NAMES = (
     gettext_lazy("Mondays"), gettext_lazy("Tuesdays"), gettext_lazy("Wednesdays"), gettext_lazy("Thursdays"),
     gettext_lazy("Fridays"), gettext_lazy("Saturdays"), gettext_lazy("Sundays"),
 )  # fmt: skip
-SAME = 0.005  # a difference of less than half a point is none to speak of
+NEGLIGIBLE_DIFFERENCE = 0.005  # below half a percentage point, the sentence says “about the same”
 RULE = gettext_lazy(
     "With fewer than 30 calls on a side, nothing is said. Otherwise a difference counts as more than chance only if "
     "it is greater than what chance makes in 19 of 20 cases, both by how single calls fall and by how much like days "
@@ -41,20 +41,20 @@ RULE = gettext_lazy(
 # --- the mark --------------------------------------------------------------------------------------------
 
 
-def what(mark: Mark) -> str:
-    """`Saturday: 09:30–18:30 → 10:00–16:00`, `Asha Nair: Off`, `Founder's day: holiday on Sunday, 8 Nov 2026`."""
+def describe_mark(mark: ChangeMark) -> str:
+    """`Saturday: 09:30–18:30 → 10:00–16:00`, `Asha Nair: switched off`, `Holiday: Founder's day`."""
     if mark.kind == AGENT:
-        return _("%(title)s: %(now)s") % {"title": mark.title, "now": _switched(mark)}
+        return _("%(title)s: %(now)s") % {"title": mark.title, "now": _describe_switch(mark)}
     if mark.date:
         date = date_format(mark.date, "D j M Y")
         if mark.kind == HOLIDAY:
             return _("Holiday: %(title)s") % {"title": mark.title if mark.changes[0].row.name else date}
-        return _("Open %(now)s on %(date)s only") % {"now": mark.now, "date": date}
-    names = {"title": mark.title, "was": mark.was, "now": mark.now}
-    return _("%(title)s: %(was)s → %(now)s") % names if mark.was else _("%(title)s: %(now)s") % names
+        return _("Open %(now)s on %(date)s only") % {"now": mark.new_value, "date": date}
+    names = {"title": mark.title, "was": mark.old_value, "now": mark.new_value}
+    return _("%(title)s: %(was)s → %(now)s") % names if mark.old_value else _("%(title)s: %(now)s") % names
 
 
-def _switched(mark: Mark) -> str:
+def _describe_switch(mark: ChangeMark) -> str:
     row = mark.changes[0].row
     if row.history_type == DELETED:
         return _("deleted")
@@ -64,46 +64,50 @@ def _switched(mark: Mark) -> str:
     return _("switched on") if is_on else _("switched off")
 
 
-def standing(mark: Mark) -> str:
-    """What the mark's moment is."""
-    saved = {"saved": moment_words(mark.saved_at), "at": moment_words(mark.at)}
-    if mark.standing == Standing.NOT_THERE:
-        if mark.fate.at:
+def describe_status(mark: ChangeMark) -> str:
+    """What happened at the mark's moment: saved, or in force."""
+    times = {"saved": format_moment(mark.saved_at), "at": format_moment(mark.at)}
+    if mark.status == MarkStatus.NOT_THERE:
+        if mark.delivery.at:
             return _("Taken back before its date")
-        return _("Saved %(saved)s; never in force at the provider") % saved
-    is_later = mark.date is not None and mark.fate.at is not None and mark.fate.at < mark.at
-    if mark.standing == Standing.SAVED:
-        return _("Saved %(saved)s; the provider's answer is not known") % saved
-    if is_later and mark.fate.at is not None:
-        return _("The provider had it since %(at)s") % {"at": moment_words(mark.fate.at)}
-    return _("In force at the provider since %(at)s") % saved
+        return _("Saved %(saved)s; never in force at the provider") % times
+    is_later = mark.date is not None and mark.delivery.at is not None and mark.delivery.at < mark.at
+    if mark.status == MarkStatus.SAVED:
+        return _("Saved %(saved)s; the provider's answer is not known") % times
+    if is_later and mark.delivery.at is not None:
+        return _("The provider had it since %(at)s") % {"at": format_moment(mark.delivery.at)}
+    return _("In force at the provider since %(at)s") % times
 
 
 # --- the sentence ----------------------------------------------------------------------------------------
 
 
-def sentence(found: Comparison) -> str:
-    """The whole finding in one sentence, with the counts; empty if there is nothing to compare."""
-    if found.problem:
+def build_sentence(comparison: Comparison) -> str:
+    """The whole result with its counts; empty if there is nothing to compare."""
+    if comparison.problem:
         return ""
-    before, after = found.before.whole, found.after.whole
-    if found.mark.date:
-        return _of_date(found, before, after)
-    names = {"change": _clause(found), "what": _which(found), **_figures(before, after)}
-    return _moved(before, after) % names
+    before, after = comparison.before.total, comparison.after.total
+    if comparison.mark.date:
+        return _build_date_sentence(comparison, before, after)
+    names = {
+        "change": _build_clause(comparison),
+        "what": _name_calls(comparison),
+        **_format_sides(before, after),
+    }
+    return _sentence_template(before, after) % names
 
 
-def touched(found: Comparison) -> str:
-    """The same for the hours of the day that the change touched."""
-    if found.problem or not found.spans:
+def build_touched_sentence(comparison: Comparison) -> str:
+    """The result for the touched hours; empty if there are none."""
+    if comparison.problem or not comparison.spans:
         return ""
-    before, after = found.before.in_touched, found.after.in_touched
+    before, after = comparison.before.touched_total, comparison.after.touched_total
     if not (before.calls and after.calls):
         return _("In the hours that it touched, %(spans)s, there were no calls on one of the sides.") % {
-            "spans": spans_words(found.spans)
+            "spans": format_spans(comparison.spans)
         }
-    names = {"spans": spans_words(found.spans), **_figures(before, after)}
-    if found.mark.date:
+    names = {"spans": format_spans(comparison.spans), **_format_sides(before, after)}
+    if comparison.mark.date:
         return (
             _("In the hours that it touched, %(spans)s: %(after)s missed, before it %(before)s missed.")
             % names
@@ -111,27 +115,30 @@ def touched(found: Comparison) -> str:
     return _("In the hours that it touched, %(spans)s: from %(before)s missed to %(after)s missed.") % names
 
 
-def _moved(before: Count, after: Count) -> str:
-    if abs(after.rate - before.rate) < SAME:
+def _sentence_template(before: CallCount, after: CallCount) -> str:
+    if abs(after.rate - before.rate) < NEGLIGIBLE_DIFFERENCE:
         return _("%(change)s, %(what)s stayed about the same: %(before)s before it, %(after)s after it.")
     if after.rate < before.rate:
         return _("%(change)s, %(what)s fell from %(before)s to %(after)s.")
     return _("%(change)s, %(what)s rose from %(before)s to %(after)s.")
 
 
-def _clause(found: Comparison) -> str:
-    mark = found.mark
-    names = {"title": mark.title, "was": mark.was, "now": mark.now}
+def _build_clause(comparison: Comparison) -> str:
+    mark = comparison.mark
+    names = {"title": mark.title, "was": mark.old_value, "now": mark.new_value}
     if mark.kind == AGENT:
-        return _of_agents(mark) % names
-    if found.together > 1:
+        return _agents_clause_template(mark) % names
+    if comparison.changes_that_day > 1:
         return _("After the hours of %(title)s became %(now)s") % names
-    if not mark.was:
-        return _("After we opened %(days)s %(now)s") % {**names, "days": _days(found.weekdays)}
+    if not mark.old_value:
+        return _("After we opened %(days)s %(now)s") % {
+            **names,
+            "days": _format_weekdays(comparison.weekdays),
+        }
     return _("After the hours of %(title)s went from %(was)s to %(now)s") % names
 
 
-def _of_agents(mark: Mark) -> str:
+def _agents_clause_template(mark: ChangeMark) -> str:
     row, count = mark.changes[0].row, len(mark.changes)
     if row.history_type == DELETED:
         return _("After %(title)s left the list of agents")
@@ -142,89 +149,91 @@ def _of_agents(mark: Mark) -> str:
     return ngettext("After %(title)s was switched off", "After %(title)s were switched off", count)
 
 
-def _which(found: Comparison) -> str:
-    if len(found.weekdays) == 1:
-        return str(MISSED_ON[found.weekdays[0]])
-    if found.weekdays:
+def _name_calls(comparison: Comparison) -> str:
+    if len(comparison.weekdays) == 1:
+        return str(MISSED_ON[comparison.weekdays[0]])
+    if comparison.weekdays:
         return _("missed calls on these days")
-    if found.department:
-        return _("missed calls of %(department)s") % {"department": found.department}
+    if comparison.agent_department:
+        return _("missed calls of %(department)s") % {"department": comparison.agent_department}
     return _("missed calls")
 
 
-def _days(weekdays: Sequence[int]) -> str:
-    return str(get_text_list([str(DAYS[number]) for number in weekdays], _("and")))
+def _format_weekdays(weekdays: Sequence[int]) -> str:
+    return str(get_text_list([str(WEEKDAY_NAMES[number]) for number in weekdays], _("and")))
 
 
-def _of_date(found: Comparison, before: Count, after: Count) -> str:
-    mark, count = found.mark, len(found.before.days)
+def _build_date_sentence(comparison: Comparison, before: CallCount, after: CallCount) -> str:
+    mark, count = comparison.mark, len(comparison.before.days)
     names = {
         "date": date_format(mark.date or mark.day, "l, j F Y"),
         "title": mark.title,
-        "now": mark.now,
-        "days": _days(found.weekdays),
+        "now": mark.new_value,
+        "days": _format_weekdays(comparison.weekdays),
         "count": count,
-        **_figures(before, after),
+        **_format_sides(before, after),
     }
-    words = _("On %(date)s, a holiday, %(after)s were missed;")
+    on_date = _("On %(date)s, a holiday, %(after)s were missed;")
     if mark.kind != HOLIDAY:
-        words = _("On %(date)s, open %(now)s, %(after)s were missed;")
+        on_date = _("On %(date)s, open %(now)s, %(after)s were missed;")
     elif mark.changes[0].row.name:
-        words = _("On %(title)s, %(date)s, %(after)s were missed;")
+        on_date = _("On %(title)s, %(date)s, %(after)s were missed;")
     usual = ngettext(
         "on the weekday before it, %(before)s.", "on the %(count)d %(days)s before it, %(before)s.", count
     )
-    return f"{words % names} {usual % names}"
+    return f"{on_date % names} {usual % names}"
 
 
-def _figures(before: Count, after: Count) -> dict[str, str]:
-    one, other = _shares(before, after)
-    return {"before": _figure(before, one), "after": _figure(after, other)}
+def _format_sides(before: CallCount, after: CallCount) -> dict[str, str]:
+    share_before, share_after = _format_shares(before, after)
+    return {"before": _format_count(before, share_before), "after": _format_count(after, share_after)}
 
 
-def _figure(count: Count, share: str) -> str:
-    counts = {"share": share, "missed": _number(count.missed), "calls": _number(count.calls)}
+def _format_count(count: CallCount, share: str) -> str:
+    counts = {"share": share, "missed": _format_number(count.missed), "calls": _format_number(count.calls)}
     return _("%(share)s (%(missed)s of %(calls)s)") % counts
 
 
-def _shares(before: Count, after: Count) -> tuple[str, str]:
-    """In whole per cent, unless that would hide the difference."""
+def _format_shares(before: CallCount, after: CallCount) -> tuple[str, str]:
+    """In whole per cent, or with a decimal if the shares are close."""
     is_near = abs(before.rate - after.rate) < 0.02 and before.rate != after.rate
-    return percent(before.rate, digits=int(is_near)), percent(after.rate, digits=int(is_near))
+    return format_percent(before.rate, digits=int(is_near)), format_percent(after.rate, digits=int(is_near))
 
 
-def percent(share: float, *, digits: int = 0) -> str:
+def format_percent(share: float, *, digits: int = 0) -> str:
     return f"{number_format(round(100 * share, digits), digits)}\u00a0%"
 
 
-def _number(count: int) -> str:
+def _format_number(count: int) -> str:
     return number_format(count, 0, use_l10n=True, force_grouping=True)
 
 
-def spans_words(spans: Sequence[Span]) -> str:
-    return str(get_text_list([f"{_minute(start)}–{_minute(end)}" for start, end in spans], _("and")))
+def format_spans(spans: Sequence[MinuteSpan]) -> str:
+    return str(
+        get_text_list([f"{_format_minute(start)}–{_format_minute(end)}" for start, end in spans], _("and"))
+    )
 
 
-def _minute(minute: int) -> str:
-    minute = minute if minute < DAY else DAY - 1
+def _format_minute(minute: int) -> str:
+    minute = minute if minute < MINUTES_PER_DAY else MINUTES_PER_DAY - 1
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-# --- how sure it is --------------------------------------------------------------------------------------
+# --- significance ----------------------------------------------------------------------------------------
 
 
-def verdict(judged: Judged) -> tuple[str, str]:
-    """In words, and the colour of its badge."""
-    margin = 100 * (judged.margin or 0)
+def describe_verdict(result: Significance) -> tuple[str, str]:
+    """The verdict's text and the colour of its badge."""
+    margin = 100 * (result.margin or 0)
     digits = int(margin < 10)
     points = {"points": number_format(round(margin, digits), digits)}
-    if judged.verdict == Verdict.TOO_FEW:
+    if result.verdict == Verdict.TOO_FEW:
         return _("Too few calls to say: fewer than %(fewest)d on a side.") % {
-            "fewest": significance.FEWEST
+            "fewest": significance.MIN_CALLS
         }, "base"
-    if judged.verdict == Verdict.ONE_DAY:
+    if result.verdict == Verdict.ONE_DAY:
         return _("Too few days to say: one day can always be an odd one."), "base"
-    if judged.verdict == Verdict.MORE:
+    if result.verdict == Verdict.MORE:
         return _("More than chance: chance alone makes up to %(points)s points here.") % points, "success"
     if margin >= 100:
         return _("May be chance: so few days say little."), "warning"

@@ -1,6 +1,6 @@
-"""The effect of a change: the curve of calls with a mark for each change, and for a chosen one before and after.
+"""The page “Effect of a change”: the curve of calls with the changes, and a comparison for the chosen change.
 
-`?period=` today, 7d, 30d (the default), 90d or custom with `from` and `to`; `change` is a mark's key.
+Query parameters: `period` is today, 7d, 30d (default), 90d or custom with `from` and `to`; `change` is a mark's key.
 """
 
 import datetime as dt
@@ -22,17 +22,19 @@ from django.views.decorators.http import require_safe
 
 from calllogs.access.visibility import visibility_for
 from calllogs.calls.query_params import QueryParams
-from calllogs.impact import Mark, Standing, change_marks, chart, explanation, summary_text
-from calllogs.impact.compare import Comparison, Side, compare
+from calllogs.impact import change_marks, chart, explanation, summary_text
+from calllogs.impact.change_marks import ChangeMark, MarkStatus
+from calllogs.impact.compare import compare_change
+from calllogs.impact.comparison import Comparison, ComparisonSide
 from calllogs.statistics import aggregates
 from calllogs.statistics.periods import Period
 from settings_sync import setting_address
 from settings_sync.history import views
 
-VIEW = "calllogs.view_calllog"
-NAME = "calllogs_effect"
-USUAL = "30d"
-DAYS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
+VIEW_PERMISSION = "calllogs.view_calllog"
+URL_NAME = "calllogs_effect"
+DEFAULT_PERIOD = "30d"
+DAYS_BY_PERIOD = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
 PERIODS = {
     "today": gettext_lazy("Today"),
     "7d": gettext_lazy("7 days"),
@@ -40,14 +42,14 @@ PERIODS = {
     "90d": gettext_lazy("90 days"),
     "custom": gettext_lazy("From – to"),
 }
-LONGEST = 400  # days; the calls are not kept for longer
+MAX_DAYS = 400  # calls are not kept longer by default
 ICONS = {"hours": "schedule", "holiday": "celebration", "other": "event", "agent": "support_agent"}
-COLOURS = {Standing.IN_FORCE: "success", Standing.SAVED: "base", Standing.NOT_THERE: "warning"}
+COLOURS = {MarkStatus.IN_FORCE: "success", MarkStatus.SAVED: "base", MarkStatus.NOT_THERE: "warning"}
 
 
 @dataclass(frozen=True, slots=True)
 class ImpactParams:
-    """What the address bar says, as far as it makes sense. Days are inclusive, in the portal's zone."""
+    """The valid query parameters. Days are inclusive, in the portal's time zone. `problems` say what was ignored."""
 
     period: str
     first: dt.date
@@ -63,24 +65,23 @@ class ImpactParams:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A change in the list."""
+class ChangeRow:
+    """A change in the list. `status` and `colour` are those of its badge."""
 
-    key: str
     icon: str
-    what: str
-    who: str
-    standing: str
+    text: str
+    author: str
+    status: str
     colour: str
     link: str
     is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One day, or one side, in the table of a comparison; empty links lead nowhere."""
+class CountCell:
+    """A day or a side in the tables of a comparison. A link is empty if the list of calls cannot show these days."""
 
-    words: str
+    label: str
     calls: int
     missed: int
     share: str
@@ -88,156 +89,172 @@ class Cell:
     missed_link: str = ""
 
 
-def urls(site: admin.AdminSite) -> list[URLPattern]:
-    return [path("calllogs/effect/", site.admin_view(require_safe(page)), name=NAME)]
+def get_urls(site: admin.AdminSite) -> list[URLPattern]:
+    return [path("calllogs/effect/", site.admin_view(require_safe(impact_page)), name=URL_NAME)]
 
 
-def page(request: HttpRequest) -> HttpResponse:
-    if not request.user.has_perm(VIEW):
+def impact_page(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm(VIEW_PERMISSION):
         raise PermissionDenied
     now = timezone.now()
-    asked = asked_of(request, now)
+    params = parse_params(request, now)
     kinds = [
-        kind for kind in change_marks.MARKED if request.user.has_perm(f"settings_sync.{views.SEEN_BY[kind]}")
+        kind
+        for kind in change_marks.MARK_KINDS
+        if request.user.has_perm(f"settings_sync.{views.VIEW_PERMISSIONS[kind]}")
     ]
-    period = Period.days(asked.first, asked.last, now)
+    period = Period.days(params.first, params.last, now)
     departments = visibility_for(request.user).departments
-    with aggregates.level() as is_level:
-        whole = change_marks.read(period, kinds=kinds)
-        shown = change_marks.within(whole, period)
-        chosen = next((mark for mark in shown.found if mark.key == asked.change), None)
-        found = compare(chosen, whole, period, among=departments) if chosen else None
-        curve = chart.curve(period, shown.found, found.days if found else None, departments=departments)
+    with aggregates.refreshed_counts() as is_up_to_date:
+        loaded = change_marks.load_marks(period, kinds=kinds)
+        in_period = change_marks.marks_within(loaded, period)
+        marks = in_period.marks
+        chosen = next((mark for mark in marks if mark.key == params.change), None)
+        comparison = (
+            compare_change(chosen, loaded, period, visible_departments=departments) if chosen else None
+        )
+        counted = comparison.period_days if comparison else None
+        curve = chart.build_curve(period, marks, counted, departments=departments)
     context = {
         **admin.site.each_context(request),
         "title": _("Effect of a change"),
-        "asked": asked,
-        "periods": PERIODS.items(),
-        "quick": [
-            (words_, f"?{urlencode({'period': name})}", name == asked.period)
-            for name, words_ in PERIODS.items()
-            if name in DAYS
+        "params": params,
+        "period_links": [
+            (label, f"?{urlencode({'period': name})}", name == params.period)
+            for name, label in PERIODS.items()
+            if name in DAYS_BY_PERIOD
         ],
-        "is_level": is_level,
-        "whose": aggregates.departments_words(departments),
-        "may_see": bool(kinds),
-        "is_cut": shown.is_cut,
-        "most": change_marks.MOST_SWITCHES,
-        "days": _days(shown.found, asked),
-        "count": len(shown.found),
-        "is_gone": bool(asked.change) and chosen is None,
+        "is_up_to_date": is_up_to_date,
+        "departments": aggregates.departments_text(departments),
+        "may_see_changes": bool(kinds),
+        "is_truncated": in_period.is_truncated,
+        "most": change_marks.MAX_AGENT_SWITCHES,
+        "days": _group_by_day(marks, params),
+        "count": len(marks),
+        "is_change_missing": bool(params.change) and chosen is None,
         "curve": curve,
-        "drawn": chart.drawn(
-            curve, shown.found, lambda key: _link(asked, key), chosen=asked.change, found=found
+        "chart_data": chart.build_chart_data(
+            curve,
+            marks,
+            lambda key: _build_link(params, key),
+            chosen_key=params.change,
+            comparison=comparison,
         ),
-        "found": _found(found) if found else None,
+        "result": _build_result(comparison) if comparison else None,
     }
     return TemplateResponse(request, "calllogs/impact/impact.html", context)
 
 
-def asked_of(request: HttpRequest, now: dt.datetime) -> ImpactParams:
-    """What makes no sense is left out and told."""
-    reading = QueryParams(request.GET)
-    period = reading.one_of("period", PERIODS, _("period"))
-    first, last = reading.day("from", _("first day")), reading.day("to", _("last day"))
+def parse_params(request: HttpRequest, now: dt.datetime) -> ImpactParams:
+    """Invalid parameters are ignored and reported in `problems`."""
+    query_params = QueryParams(request.GET)
+    period = query_params.one_of("period", PERIODS, _("period"))
+    first, last = query_params.day("from", _("first day")), query_params.day("to", _("last day"))
     change = request.GET.get("change", "")[:40]
     today = timezone.localdate(now, timezone.get_default_timezone())
     if period not in ("", "custom") or not (first or last):
-        period = period if period in DAYS else USUAL
-        return ImpactParams(
-            period, today - dt.timedelta(days=DAYS[period] - 1), today, change, reading.problems
-        )
+        period = period if period in DAYS_BY_PERIOD else DEFAULT_PERIOD
+        first = today - dt.timedelta(days=DAYS_BY_PERIOD[period] - 1)
+        return ImpactParams(period, first, today, change, query_params.problems)
     last = min(last or today, today)
     first = first or last - dt.timedelta(days=29)
     if last < first:
-        reading.problem(_("The period ends before it begins, so the last day alone is shown."))
+        query_params.add_problem(_("The period ends before it begins, so the last day alone is shown."))
         first = last
-    if (last - first).days >= LONGEST:
-        reading.problem(_("That is a long time: the last %(days)d days of it are shown.") % {"days": LONGEST})
-        first = last - dt.timedelta(days=LONGEST - 1)
-    return ImpactParams("custom", first, last, change, reading.problems)
+    if (last - first).days >= MAX_DAYS:
+        query_params.add_problem(
+            _("That is a long time: the last %(days)d days of it are shown.") % {"days": MAX_DAYS}
+        )
+        first = last - dt.timedelta(days=MAX_DAYS - 1)
+    return ImpactParams("custom", first, last, change, query_params.problems)
 
 
-# --- the list --------------------------------------------------------------------------------------------
+# --- the list of changes ---------------------------------------------------------------------------------
 
 
-def _days(found: tuple[Mark, ...], asked: ImpactParams) -> list[tuple[dt.date, list[Row]]]:
-    """The newest day first, and on a day the newest change."""
-    rows = [(mark.day, _row(mark, asked)) for mark in reversed(found)]
+def _group_by_day(
+    marks: tuple[ChangeMark, ...], params: ImpactParams
+) -> list[tuple[dt.date, list[ChangeRow]]]:
+    """Newest day first, and newest change first within a day."""
+    rows = [(mark.day, _build_row(mark, params)) for mark in reversed(marks)]
     return [(day, [row for _day, row in group]) for day, group in groupby(rows, key=lambda row: row[0])]
 
 
-def _row(mark: Mark, asked: ImpactParams) -> Row:
-    return Row(
-        key=mark.key,
+def _build_row(mark: ChangeMark, params: ImpactParams) -> ChangeRow:
+    return ChangeRow(
         icon=ICONS[mark.kind],
-        what=summary_text.what(mark),
-        who=views.who(mark.changes[0].row),
-        standing=summary_text.standing(mark),
-        colour=COLOURS[mark.standing],
-        link=_link(asked, mark.key),
-        is_chosen=mark.key == asked.change,
+        text=summary_text.describe_mark(mark),
+        author=views.author_name(mark.changes[0].row),
+        status=summary_text.describe_status(mark),
+        colour=COLOURS[mark.status],
+        link=_build_link(params, mark.key),
+        is_chosen=mark.key == params.change,
     )
 
 
-def _link(asked: ImpactParams, key: str) -> str:
-    return f"?{asked.query(change=key)}#effect"
+def _build_link(params: ImpactParams, key: str) -> str:
+    return f"?{params.query(change=key)}#effect"
 
 
-# --- what came of it -------------------------------------------------------------------------------------
+# --- the comparison --------------------------------------------------------------------------------------
 
 
-def _found(found: Comparison) -> dict[str, Any]:
-    """What `effect_found.html` draws."""
-    told: dict[str, Any] = {
-        "what": summary_text.what(found.mark),
-        "standing": summary_text.standing(found.mark),
-        "colour": COLOURS[found.mark.standing],
-        "problem": explanation.problem(found),
-        "sentence": summary_text.sentence(found),
-        "touched": summary_text.touched(found),
-        "lines": explanation.lines(found),
+def _build_result(comparison: Comparison) -> dict[str, Any]:
+    """Context of `calllogs/impact/result.html`."""
+    result: dict[str, Any] = {
+        "title": summary_text.describe_mark(comparison.mark),
+        "status": summary_text.describe_status(comparison.mark),
+        "colour": COLOURS[comparison.mark.status],
+        "problem": explanation.describe_problem(comparison),
+        "sentence": summary_text.build_sentence(comparison),
+        "touched_sentence": summary_text.build_touched_sentence(comparison),
+        "explanation": explanation.build_lines(comparison),
         "rule": summary_text.RULE,
     }
-    if found.judged:
-        told["verdict"], told["verdict_colour"] = summary_text.verdict(found.judged)
-        told["sides"] = [_side(found, found.before, _("Before")), _side(found, found.after, _("After"))]
-        told["days"] = [
-            (name, [_cell(found, side, number) for number in range(len(side.days))])
-            for name, side in ((_("Before"), found.before), (_("After"), found.after))
+    if comparison.significance:
+        result["verdict"], result["verdict_colour"] = summary_text.describe_verdict(comparison.significance)
+        sides = [(_("Before"), comparison.before), (_("After"), comparison.after)]
+        result["sides"] = [_build_side_cell(comparison, side, name) for name, side in sides]
+        result["days_by_side"] = [
+            (name, [_build_day_cell(comparison, side, index) for index in range(len(side.days))])
+            for name, side in sides
         ]
-        told["is_short"] = len(found.before.days) <= 8
-    if found.judged_touched:
-        told["verdict_touched"], told["verdict_touched_colour"] = summary_text.verdict(found.judged_touched)
-    return told
+        result["has_few_days"] = len(comparison.before.days) <= 8
+    if comparison.touched_significance:
+        verdict, colour = summary_text.describe_verdict(comparison.touched_significance)
+        result["touched_verdict"], result["touched_verdict_colour"] = verdict, colour
+    return result
 
 
-def _side(found: Comparison, side: Side, name: str) -> Cell:
-    """Linked only where the list can show exactly these days: all in a row, or each of one weekday in a row."""
-    whole, link, missed_link = side.whole, "", ""
+def _build_side_cell(comparison: Comparison, side: ComparisonSide, name: str) -> CountCell:
+    """Links only to days that one list can show: consecutive days, or the same weekday of consecutive weeks."""
+    total, departments = side.total, _compared_departments(comparison)
+    link = missed_link = ""
     first, last = min(side.days), max(side.days)
     length, weekdays = (last - first).days, {day.weekday() for day in side.days}
     if len(side.days) == length + 1:
-        link, missed_link = chart.links(first, last, departments=_departments(found))
+        link, missed_link = chart.build_call_links(first, last, departments=departments)
     elif len(weekdays) == 1 and len(side.days) == length // 7 + 1:
         weekday = setting_address.WEEKDAYS[first.weekday()]
-        link, missed_link = chart.links(first, last, departments=_departments(found), weekday=weekday)
-    return Cell(name, whole.calls, whole.missed, summary_text.percent(whole.rate), link, missed_link)
+        link, missed_link = chart.build_call_links(first, last, departments=departments, weekday=weekday)
+    return CountCell(
+        name, total.calls, total.missed, summary_text.format_percent(total.rate), link, missed_link
+    )
 
 
-def _departments(found: Comparison) -> aggregates.Departments:
-    """Those whose calls are compared; None is all."""
-    return [found.department] if found.department else found.among
+def _compared_departments(comparison: Comparison) -> aggregates.Departments:
+    """The departments whose calls are compared; None means all."""
+    return [comparison.agent_department] if comparison.agent_department else comparison.visible_departments
 
 
-def _cell(found: Comparison, side: Side, number: int) -> Cell:
-    day, counted = side.days[number], side.counts[number]
-    link, missed_link = chart.links(day, day, departments=_departments(found))
-    return Cell(
+def _build_day_cell(comparison: Comparison, side: ComparisonSide, index: int) -> CountCell:
+    day, count = side.days[index], side.counts[index]
+    link, missed_link = chart.build_call_links(day, day, departments=_compared_departments(comparison))
+    return CountCell(
         date_format(day, "D j M Y"),
-        counted.calls,
-        counted.missed,
-        summary_text.percent(counted.rate) if counted.calls else "–",
+        count.calls,
+        count.missed,
+        summary_text.format_percent(count.rate) if count.calls else "–",
         link,
         missed_link,
     )

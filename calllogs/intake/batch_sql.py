@@ -1,12 +1,12 @@
-"""How a batch is written: on each database by one statement in a transaction of its own.
+"""The SQL that writes a batch: one statement in its own transaction, on each database.
 
-With every statement the driver gives the interpreter away and has to get it back from the threads that take new pushes
-in, which costs more than the statement. The rule of merging (`merging`) is in the INSERT itself, so that two processes
-that store pushes of one call at the same time cannot lose a field.
+For every statement the driver releases the interpreter lock and competes for it with the threads that receive pushes,
+which costs more than the statement itself. The merge rule (`merge`) is part of the INSERT, so two processes that store
+pushes of one call at the same time cannot lose a field.
 
-- PostgreSQL takes the rows as one JSON parameter, which costs a fraction of what as many placeholders cost, in a
-  prepared statement that writes both tables: one round trip, one commit, nothing to plan.
-- SQLite, which cannot insert twice in one statement, takes them into a temporary view whose trigger does.
+- PostgreSQL: a prepared statement writes both tables from one JSON parameter, which is far cheaper than as many
+  placeholders. One round trip, one commit, no planning.
+- SQLite cannot insert into two tables in one statement: the rows go into a temporary view whose trigger does.
 """
 
 import datetime as dt
@@ -25,100 +25,106 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from calllogs.intake.merge import MERGE, NUMBERS, TEXTS
+from calllogs.intake.merge import MERGE_SQL, NUMBER_FIELDS, TEXT_FIELDS
 
-Row = dict[str, Any]
+PushRow = dict[str, Any]
 
-ROWS_AT_ONCE = 32  # in one statement of SQLite's: its text is kept for each number of rows
+ROWS_PER_STATEMENT = 32  # SQLite only; the SQL text is cached for each number of rows
 
-_PUSH = {
+_PUSH_COLUMNS = {
     "uid": "text", "received_at": "timestamptz", "remote_addr": "text", "raw_query": "text", "outcome": "text",
     "reason": "text", "field": "text", "flags": "text",
 }  # fmt: skip
-_CALL = {
-    "call_id": "text", "started_at": "timestamptz", "status": "text", **dict.fromkeys(TEXTS, "text"),
-    **dict.fromkeys(NUMBERS, "integer"), "has_conflict": "boolean", "received_at": "timestamptz",
+_CALL_COLUMNS = {
+    "call_id": "text", "started_at": "timestamptz", "status": "text", **dict.fromkeys(TEXT_FIELDS, "text"),
+    **dict.fromkeys(NUMBER_FIELDS, "integer"), "has_conflict": "boolean", "received_at": "timestamptz",
     "told_at": "timestamptz", "updated_at": "timestamptz",
 }  # fmt: skip
-# A row is a push. The first of each call carries the call's row too, with the later ones of the batch laid over it; of
-# the later ones, `adds` says whether they added to it. `first_at` and `last_at` are the moments of the call's row as
-# it was with this push, and `updated_at` marks the batch: by these the database says what became of the push.
-COLUMNS = _PUSH | _CALL | {"first_at": "timestamptz", "last_at": "timestamptz", "adds": "boolean"}
+# A row is a push. The first row of each call also has the call's columns, with later pushes of the batch merged in. In
+# the later rows `adds` says whether the push changed the call. `first_at` and `last_at` are `received_at` and `told_at`
+# of the call as of this push, and `updated_at` identifies the batch. From these the SQL derives the push's outcome.
+COLUMNS = (
+    _PUSH_COLUMNS | _CALL_COLUMNS | {"first_at": "timestamptz", "last_at": "timestamptz", "adds": "boolean"}
+)
 
 
-def write(rows: list[Row]) -> list[int]:
-    """Write the rows; when it returns, they are committed. Raises DatabaseError.
+def write_batch(rows: list[PushRow]) -> list[int]:
+    """Write and commit the rows. Raises DatabaseError.
 
-    Gives the ids of calls that are late: their newest push is not of this batch, and the batch disagrees with it.
+    Returns the ids of late calls: their newest push is not in this batch and the batch disagrees with it.
     """
-    database = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks it up again for each of its names
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up again for each attribute
     database.ensure_connection()
     with database.wrap_database_errors:
         statement = _statements.get(database)
         if statement is None or statement.connection is not database.connection:
-            statement = _statements[database] = _KINDS[database.vendor](database.connection)
-        return statement.write(rows, is_inside=database.in_atomic_block)
+            statement = _statements[database] = _STATEMENT_BY_VENDOR[database.vendor](database.connection)
+        return statement.write(rows, in_transaction=database.in_atomic_block)
 
 
-class _Statement(Protocol):
-    """What one connection of the driver's knows. Holds nothing of Django's, whose threads may end."""
+class _BatchStatement(Protocol):
+    """The statement of one driver connection. Refers to no Django object, which would then outlive its thread."""
 
     connection: Any
 
-    def write(self, rows: list[Row], *, is_inside: bool) -> list[int]:
-        """`is_inside`: within somebody's transaction, not by one of its own."""
+    def write(self, rows: list[PushRow], *, in_transaction: bool) -> list[int]:
+        """`in_transaction`: the caller has opened a transaction. Without one, this commits."""
 
 
-_statements: WeakKeyDictionary[BaseDatabaseWrapper, _Statement] = WeakKeyDictionary()
+_statements: WeakKeyDictionary[BaseDatabaseWrapper, _BatchStatement] = WeakKeyDictionary()
 
-_CALLS = ", ".join(_CALL)
-_KEEP_CALLS = f"""INSERT INTO calllogs_calllog ({_CALLS})
+_CALL_COLUMN_LIST = ", ".join(_CALL_COLUMNS)
+_UPSERT_CALLS = f"""INSERT INTO calllogs_calllog ({_CALL_COLUMN_LIST})
     SELECT {{values}} {{source}} WHERE {{row}}.call_id IS NOT NULL AND {{row}}.adds IS NULL {{order}}
-    ON CONFLICT (call_id) DO UPDATE SET {MERGE}"""
-_BECAME = """COALESCE({row}.outcome, CASE
-    WHEN {row}.adds IS NULL AND told.updated_at = {row}.updated_at AND told.received_at = {row}.first_at THEN 'STORED'
-    WHEN told.updated_at = {row}.updated_at AND COALESCE({row}.adds, true) THEN 'MERGED'
+    ON CONFLICT (call_id) DO UPDATE SET {MERGE_SQL}"""
+_PUSH_OUTCOME = """COALESCE({row}.outcome, CASE
+    WHEN {row}.adds IS NULL AND stored.updated_at = {row}.updated_at AND stored.received_at = {row}.first_at
+        THEN 'STORED'
+    WHEN stored.updated_at = {row}.updated_at AND COALESCE({row}.adds, true) THEN 'MERGED'
     ELSE 'REPEAT' END)"""
-# A push that was not usable may come again, mended; one that became a call stays what it is.
-_KEEP_PUSHES = f"""INSERT INTO calllogs_push
+# An unusable push may be stored again after it was corrected. A push that became a call never changes.
+_UPSERT_PUSHES = f"""INSERT INTO calllogs_push
     (uid, received_at, remote_addr, raw_query, outcome, reason, field, flags, call_id)
-    SELECT {{row}}.uid, {{row}}.received_at, {{row}}.remote_addr, {{row}}.raw_query, {_BECAME},
-    {{row}}.reason, {{row}}.field, {{row}}.flags, told.id
-    FROM {{source}} LEFT JOIN {{told}} AS told ON told.call_id = {{row}}.call_id WHERE true
+    SELECT {{row}}.uid, {{row}}.received_at, {{row}}.remote_addr, {{row}}.raw_query, {_PUSH_OUTCOME},
+    {{row}}.reason, {{row}}.field, {{row}}.flags, stored.id
+    FROM {{source}} LEFT JOIN {{calls}} AS stored ON stored.call_id = {{row}}.call_id WHERE true
     ON CONFLICT (uid) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason, field = excluded.field,
     flags = excluded.flags, call_id = excluded.call_id, raw_query = excluded.raw_query
     WHERE calllogs_push.outcome = 'REJECTED'"""
-_IS_LATE = "told.call_id = {row}.call_id AND told.has_conflict AND told.told_at > {row}.last_at"
+_IS_LATE_CONDITION = (
+    "stored.call_id = {row}.call_id AND stored.has_conflict AND stored.told_at > {row}.last_at"
+)
 
 
-class _OnPostgresql:
-    """By libpq, below the cursors: Django's has each batch parsed and planned anew, which takes three times as long as
-    to execute it; the driver's own costs the interpreter as much as all the rest of storing a batch."""
+class _PostgresqlStatement:
+    """Calls libpq directly. With Django's cursor each batch is parsed and planned again, which takes three times as
+    long as executing it. The driver's cursor costs as much interpreter time as the rest of storing a batch."""
 
-    # In one order, so that two batches with the same calls wait for each other instead of locking up.
-    _CALLS_FIRST = _KEEP_CALLS.format(
-        row="batch", values=_CALLS, source="FROM batch", order="ORDER BY call_id"
+    # Ordered, so that two batches with the same calls wait for each other instead of deadlocking.
+    _UPSERT_CALLS_FIRST = _UPSERT_CALLS.format(
+        row="batch", values=_CALL_COLUMN_LIST, source="FROM batch", order="ORDER BY call_id"
     )
-    TEXT = (
+    SQL = (
         "WITH batch AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json)"
         f" AS record({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})),"
-        f" told AS ({_CALLS_FIRST} RETURNING call_id, id, received_at, told_at, updated_at, has_conflict),"
-        f" kept AS ({_KEEP_PUSHES.format(row='batch', source='batch', told='told')})"
-        f" SELECT DISTINCT told.id FROM told, batch WHERE {_IS_LATE.format(row='batch')}"
+        f" stored_calls AS ({_UPSERT_CALLS_FIRST}"
+        " RETURNING call_id, id, received_at, told_at, updated_at, has_conflict),"
+        f" stored_pushes AS ({_UPSERT_PUSHES.format(row='batch', source='batch', calls='stored_calls')})"
+        f" SELECT DISTINCT stored.id FROM stored_calls AS stored, batch WHERE {_IS_LATE_CONDITION.format(row='batch')}"
     )
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self.connection, self._server = connection, connection.pgconn
-        self._done(self._server.prepare(b"store", self.TEXT.encode()))
+        self._check_result(self._server.prepare(b"store", self.SQL.encode()))
 
-    def write(self, rows: list[Row], *, is_inside: bool) -> list[int]:
-        if is_inside:  # the driver begins a transaction with the first statement that it sends itself
+    def write(self, rows: list[PushRow], *, in_transaction: bool) -> list[int]:
+        if in_transaction:  # the driver opens the transaction with the first statement of its own
             self.connection.execute("SELECT")
-        late = self._done(self._server.exec_prepared(b"store", [orjson.dumps(rows)]))
+        late = self._check_result(self._server.exec_prepared(b"store", [orjson.dumps(rows)]))
         return [int(late.get_value(row, 0) or 0) for row in range(late.ntuples)]
 
-    def _done(self, result: PGresult) -> PGresult:
-        """The result; what went wrong is raised as the driver would."""
+    def _check_result(self, result: PGresult) -> PGresult:
+        """The result. Raises the same errors as the driver."""
         if self._server.status == ConnStatus.BAD:
             raise psycopg.OperationalError("the connection is lost")
         if result.status not in {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}:
@@ -126,53 +132,54 @@ class _OnPostgresql:
         return result
 
 
-class _OnSqlite:
-    """View, trigger and function are this connection's alone: nothing of them is in the database's file."""
+class _SqliteStatement:
+    """View, trigger and function are temporary: they exist in this connection only, not in the database file."""
 
-    VIEW = f"CREATE TEMP VIEW IF NOT EXISTS arriving AS SELECT {', '.join(f'NULL AS {name}' for name in COLUMNS)}"
-    _CALL_FIRST = _KEEP_CALLS.format(
-        row="new", values=", ".join(f"new.{name}" for name in _CALL), source="", order=""
+    VIEW = f"CREATE TEMP VIEW IF NOT EXISTS incoming_push AS SELECT {', '.join(f'NULL AS {name}' for name in COLUMNS)}"
+    _UPSERT_CALL_FIRST = _UPSERT_CALLS.format(
+        row="new", values=", ".join(f"new.{name}" for name in _CALL_COLUMNS), source="", order=""
     )
-    TRIGGER = f"""CREATE TEMP TRIGGER IF NOT EXISTS arrive INSTEAD OF INSERT ON arriving BEGIN
-        {_CALL_FIRST};
-        {_KEEP_PUSHES.format(row="new", source="(SELECT 1)", told="calllogs_calllog")};
-        SELECT note_late(told.id) FROM calllogs_calllog AS told WHERE {_IS_LATE.format(row="new")};
+    TRIGGER = f"""CREATE TEMP TRIGGER IF NOT EXISTS store_incoming_push INSTEAD OF INSERT ON incoming_push BEGIN
+        {_UPSERT_CALL_FIRST};
+        {_UPSERT_PUSHES.format(row="new", source="(SELECT 1)", calls="calllogs_calllog")};
+        SELECT record_late_call(stored.id) FROM calllogs_calllog AS stored WHERE {_IS_LATE_CONDITION.format(row="new")};
         END"""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self._late: set[int] = set()
         self._is_ready = False
-        connection.create_function("note_late", 1, self._late.add)
+        connection.create_function("record_late_call", 1, self._late.add)
 
-    def write(self, rows: list[Row], *, is_inside: bool) -> list[int]:
+    def write(self, rows: list[PushRow], *, in_transaction: bool) -> list[int]:
         if not self._is_ready:
             for text in (self.VIEW, self.TRIGGER):
                 sqlite3.Cursor(self.connection).execute(text)
-            self._is_ready = not is_inside  # a transaction that is rolled back takes them with it
+            self._is_ready = not in_transaction  # a rollback would drop them
         self._late.clear()
-        with transaction.atomic() if len(rows) > ROWS_AT_ONCE else nullcontext():
-            for first in range(0, len(rows), ROWS_AT_ONCE):
-                part = rows[first : first + ROWS_AT_ONCE]
-                # The driver's own cursor: Django's looks through the text, which is long, for its placeholders.
+        with transaction.atomic() if len(rows) > ROWS_PER_STATEMENT else nullcontext():
+            for start in range(0, len(rows), ROWS_PER_STATEMENT):
+                chunk = rows[start : start + ROWS_PER_STATEMENT]
+                # The driver's cursor: Django's would search the long SQL text for placeholders.
                 sqlite3.Cursor(self.connection).execute(
-                    self.text(len(part)), [_for_sqlite(row.get(name)) for row in part for name in COLUMNS]
+                    self.insert_sql(len(chunk)),
+                    [_to_sqlite_value(row.get(name)) for row in chunk for name in COLUMNS],
                 )
         return list(self._late)
 
     @staticmethod
-    @lru_cache(maxsize=ROWS_AT_ONCE)
-    def text(rows: int) -> str:
-        one = f"({', '.join('?' * len(COLUMNS))})"
-        return f"INSERT INTO arriving ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"
+    @lru_cache(maxsize=ROWS_PER_STATEMENT)
+    def insert_sql(rows: int) -> str:
+        placeholders = f"({', '.join('?' * len(COLUMNS))})"
+        return f"INSERT INTO incoming_push ({', '.join(COLUMNS)}) VALUES {', '.join([placeholders] * rows)}"
 
 
-_KINDS: dict[str, Callable[[Any], _Statement]] = {
-    "postgresql": _OnPostgresql,
-    "sqlite": _OnSqlite,
+_STATEMENT_BY_VENDOR: dict[str, Callable[[Any], _BatchStatement]] = {
+    "postgresql": _PostgresqlStatement,
+    "sqlite": _SqliteStatement,
 }
 
 
-def _for_sqlite(value: Any) -> Any:
-    """As Django's backend writes a moment there: in UTC, as all of ours are, and without saying so."""
+def _to_sqlite_value(value: Any) -> Any:
+    """A datetime as Django's SQLite backend stores it: in UTC (ours always are) without the offset."""
     return value.isoformat(" ").removesuffix("+00:00") if isinstance(value, dt.datetime) else value

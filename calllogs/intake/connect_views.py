@@ -1,4 +1,4 @@
-"""Connect the provider: the address to hand over, a test push, and the last pushes as they come."""
+"""The page "Connect the provider": the address to hand over, a test push, and the newest pushes."""
 
 import datetime as dt
 import ipaddress
@@ -19,13 +19,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from calllogs import sample_calls
+from calllogs import sample_calls, sample_pushes
 from calllogs.access.visibility import require_unlimited
-from calllogs.formatting import to_the_second
+from calllogs.formatting import format_moment
 from calllogs.intake import group_commit, push_auth
 from calllogs.intake.envelope import receive
-from calllogs.intake.labels import FIELD_WORDS, outcome_badge, reason_words, use_words
-from calllogs.intake.push_fields import caller_of
+from calllogs.intake.labels import FIELD_LABELS, last_use_label, reason_label, render_outcome_badge
+from calllogs.intake.push_fields import find_caller
 from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push, PushKey
 from calllogs.provider_fields import ANSWERED, SAMPLE_URL_NAMES, TABLE_NAMES
@@ -37,9 +37,9 @@ from ivrportal.common.phone import mask
 KEY_PLACEHOLDER = "YOUR-KEY"
 TEST_PREFIX = "test-"
 TEST_DEPARTMENT = "Test push"
-SHOWN = 10  # pushes in the live list
+LISTED_PUSHES = 10  # pushes in the live list
 
-# What stands in the place of each value when the provider fills the address in.
+# Example values of the address's placeholders.
 EXAMPLES = {
     "call_id": "1731050000.4711", "caller": "+919800012345", "date": "2026-11-08", "time": "10:15:00",
     "agent_number": "9800100001", "ivr_seconds": "12", "talk_seconds": "75", "status": "ANSWER",
@@ -48,8 +48,8 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-class Reply(NamedTuple):
-    """What a push is answered (views.answer says it to the provider), and what that means here."""
+class PushReply(NamedTuple):
+    """The endpoint's reply to a push, and its meaning as shown on this page."""
 
     text: str
     status: int
@@ -57,34 +57,34 @@ class Reply(NamedTuple):
     meaning: Any
 
 
-REPLIES: dict[PushResult, Reply] = {
-    PushResult.COMMITTED: Reply(
+REPLIES: dict[PushResult, PushReply] = {
+    PushResult.COMMITTED: PushReply(
         "Successful", 200, "success", gettext_lazy("The call is stored. Find it in the list of calls.")
     ),
-    PushResult.UNUSABLE: Reply(
+    PushResult.UNUSABLE: PushReply(
         "Invalid Data", 400, "warning",
         gettext_lazy("The database took it only as it came. It waits in the inbox to be tried again."),
     ),
-    PushResult.SPOOLED: Reply(
+    PushResult.SPOOLED: PushReply(
         "Accepted", 200, "warning",
         gettext_lazy("The database is silent; the push is safe on disk and comes in by itself later."),
     ),
-    PushResult.REFUSED: Reply(
+    PushResult.REFUSED: PushReply(
         "Failure", 403, "danger",
         gettext_lazy("Refused: no push key is live. Make one, and put it into the provider's address."),
     ),
-    PushResult.NOWHERE: Reply(
+    PushResult.NOT_STORED: PushReply(
         "Failure", 503, "danger",
         gettext_lazy("The portal could not keep it: database and disk are silent. Tell whoever runs the server."),
     ),
 }  # fmt: skip
 
 
-def urls(site: admin.AdminSite) -> list[URLPattern]:
-    """The page and its two parts, for the admin site."""
+def get_urls(site: admin.AdminSite) -> list[URLPattern]:
+    """The URLs of the page, the test push and the live list, for the admin site."""
 
     def plain(request: HttpRequest) -> HttpResponse:
-        return page(request, site)
+        return connect_page(request, site)
 
     def test(request: HttpRequest) -> HttpResponse:
         return test_push(request, site)
@@ -96,32 +96,32 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
     ]
 
 
-def page(
+def connect_page(
     request: HttpRequest,
     site: admin.AdminSite,
     *,
-    made: PushKey | None = None,
+    new_key: PushKey | None = None,
     key: str = "",
     result: dict[str, Any] | None = None,
 ) -> TemplateResponse:
-    """The whole page. With `made` and its `key`: this once, the address is complete."""
-    _require(request, "calllogs.view_pushkey")
+    """The whole page. `key`, the text of `new_key`, completes the address once, right after the key was made."""
+    _require_permission(request, "calllogs.view_pushkey")
     address = request.build_absolute_uri(reverse("push"))
-    live = list(PushKey.objects.live().order_by("-created_at"))
+    live_keys = list(PushKey.objects.live().order_by("-created_at"))
     context = {
         **site.each_context(request),
         "title": _("Connect the provider"),
-        "made": made,
+        "new_key": new_key,
         "key": key,
         "placeholder": KEY_PLACEHOLDER,
-        "templates": templates(address, key or KEY_PLACEHOLDER),
-        "parts": parts(),
+        "address_templates": build_address_templates(address, key or KEY_PLACEHOLDER),
+        "parameters": describe_parameters(),
         "is_https": request.is_secure(),
         "is_local": is_local(urlsplit(address).hostname or ""),
-        "keys": [(each, use_words(each)) for each in live],
+        "keys": [(live_key, last_use_label(live_key)) for live_key in live_keys],
         "from_environment": len(settings.PUSH_KEYS),
         "networks": settings.PUSH_ALLOWED_NETWORKS,
-        "pushes": _last(),
+        "pushes": _load_newest_pushes(),
         "result": result,
     }
     return TemplateResponse(request, "calllogs/intake/connect.html", context)
@@ -130,30 +130,34 @@ def page(
 # --- the address -----------------------------------------------------------------------------------------
 
 
-def templates(address: str, key: str) -> list[tuple[str, Any, str]]:
-    """(id, what it is, the address) for both sets of names of the provider's document."""
+def build_address_templates(address: str, key: str) -> list[tuple[str, Any, str]]:
+    """(id, label, address) for both sets of names in the provider's document."""
     return [
-        ("sample", _("Names of the sample address"), template_url(address, key, names=SAMPLE_URL_NAMES)),
-        ("table", _("Names of the table"), template_url(address, key, names=TABLE_NAMES)),
+        (
+            "sample",
+            _("Names of the sample address"),
+            build_template_url(address, key, names=SAMPLE_URL_NAMES),
+        ),
+        ("table", _("Names of the table"), build_template_url(address, key, names=TABLE_NAMES)),
     ]
 
 
-def template_url(address: str, key: str, *, names: dict[str, str]) -> str:
-    """The address with the key, and for each value a word in braces that the provider replaces."""
+def build_template_url(address: str, key: str, *, names: dict[str, str]) -> str:
+    """The address with the key, and for each value a placeholder in braces that the provider replaces."""
     values = "&".join(f"{name}={{{name}}}" for name in names.values())
     return f"{address}?key={quote(key, safe='')}&{values}"
 
 
-def parts() -> list[tuple[Any, str, str, str]]:
-    """What each part of the address means: (words, name in the sample address, name in the table, example)."""
+def describe_parameters() -> list[tuple[Any, str, str, str]]:
+    """The parameters of the address: (label, name in the sample address, name in the table, example)."""
     return [
-        (FIELD_WORDS[field], name, TABLE_NAMES[field], EXAMPLES[field])
+        (FIELD_LABELS[field], name, TABLE_NAMES[field], EXAMPLES[field])
         for field, name in SAMPLE_URL_NAMES.items()
     ]
 
 
 def is_local(host: str) -> bool:
-    """Can the provider not reach this host, because the name is good for this computer or this office only?"""
+    """True if the host is valid only on this computer or network, so that the provider cannot reach it."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
@@ -164,72 +168,72 @@ def is_local(host: str) -> bool:
 
 
 def test_push(request: HttpRequest, site: admin.AdminSite) -> HttpResponse:
-    """Push a lifelike call through parsing, key check, writer and database, and say what came of it.
+    """Push a sample call through key check, writer, parser and database, and show the result.
 
-    It carries no person's key, and so marks none as used. The allow-list is not asked: it is about the provider's
-    address, not about this person's.
+    It uses PORTAL_TEST_KEY, so no real key is marked as used. PUSH_ALLOWED_NETWORKS is not checked, because it is about
+    the provider's address and not the user's.
     """
-    _require(request, "calllogs.change_pushkey")
+    _require_permission(request, "calllogs.change_pushkey")
     call_id = f"{TEST_PREFIX}{uuid4().hex[:12]}"
-    push = receive(_test_query(call_id).encode(), client_address(request.META))
+    push = receive(_build_test_query(call_id).encode(), client_address(request.META))
     audit_log.record(
         Action.ADDED, request=request, what=f"Test push {call_id}"
-    )  # the writer's transaction is its own
-    kept = group_commit.submit(push, push_auth.OWN)
-    call = CallLog.objects.filter(call_id=call_id).first() if kept == PushResult.COMMITTED else None
+    )  # before the push, because the writer has its own transaction
+    push_result = group_commit.submit(push, push_auth.PORTAL_TEST_KEY)
+    call = CallLog.objects.filter(call_id=call_id).first() if push_result == PushResult.COMMITTED else None
     if call is not None and request.user.pk:
         LogEntry.objects.log_actions(request.user.pk, [call], ADDITION, _("Test push."))
-    result = {"reply": REPLIES[kept], "call_id": call_id, "call": call}
+    result = {"reply": REPLIES[push_result], "call_id": call_id, "call": call}
     if request.headers.get("X-Requested-With") == "fetch":
         return TemplateResponse(request, "calllogs/intake/connect_result.html", {"result": result})
-    return page(request, site, result=result)
+    return connect_page(request, site, result=result)
 
 
-def _test_query(call_id: str) -> str:
-    """A push in the words of the document's sample address, with an id that nobody takes for a customer's call."""
+def _build_test_query(call_id: str) -> str:
+    """The query of a sample call with the names of the sample address and the given test id."""
     now = timezone.localtime()
-    drawn = sample_calls.calls(
+    sample = sample_calls.generate_calls(
         call_id,
         50,
-        agents=sample_calls.lifelike_agents(departments=[TEST_DEPARTMENT]),
+        agents=sample_calls.generate_agents(departments=[TEST_DEPARTMENT]),
         departments=[TEST_DEPARTMENT],
         start=now - dt.timedelta(minutes=10),
         end=now,
     )
-    # The one that has the most to show: answered, if any of them is.
-    call = max(drawn, key=lambda drawn_call: drawn_call.status == ANSWERED)
-    # No recording: there is none to be heard.
+    # An answered call, if there is one: it has the most values.
+    call = max(sample, key=lambda sample_call: sample_call.status == ANSWERED)
+    # The sample recording does not exist.
     call = replace(call, call_id=call_id, recording_url="")
-    return sample_calls.wire_query(call, sender=sample_calls.SENDERS[0], zone=now.tzinfo or dt.UTC)
+    return sample_pushes.build_push_query(call, sender=sample_pushes.SENDERS[0], zone=now.tzinfo or dt.UTC)
 
 
-# --- the last pushes -------------------------------------------------------------------------------------
+# --- the newest pushes -----------------------------------------------------------------------------------
 
 
 def last_pushes(request: HttpRequest) -> TemplateResponse:
-    """The live list alone; asked for again every few seconds."""
-    _require(request, "calllogs.view_pushkey")
-    return TemplateResponse(request, "calllogs/intake/connect_pushes.html", {"pushes": _last()})
+    """The live list alone. The page polls it every few seconds."""
+    _require_permission(request, "calllogs.view_pushkey")
+    return TemplateResponse(request, "calllogs/intake/connect_pushes.html", {"pushes": _load_newest_pushes()})
 
 
-def _last() -> list[dict[str, Any]]:
+def _load_newest_pushes() -> list[dict[str, Any]]:
     newest = Push.objects.select_related("call").only(
         "received_at", "remote_addr", "raw_query", "outcome", "reason", "mends", "call__caller"
     )
     return [
         {
             "pk": push.pk,
-            "at": to_the_second(push.received_at),
-            "badge": outcome_badge(push),
-            "caller": mask(push.call.caller if push.call else caller_of(push)),
+            "at": format_moment(push.received_at),
+            "badge": render_outcome_badge(push),
+            "caller": mask(push.call.caller if push.call else find_caller(push)),
             "address": push.remote_addr,
-            "reason": reason_words(push),
+            "reason": reason_label(push),
         }
-        for push in newest[:SHOWN]
+        for push in newest[:LISTED_PUSHES]
     ]
 
 
-def _require(request: HttpRequest, permission: str) -> None:
+def _require_permission(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
     require_unlimited(request.user)

@@ -1,4 +1,4 @@
-"""A push at the door: as it came (`Received`), and what was understood of it (`Arrival`)."""
+"""One push in memory: `RawPush` is what was sent, `ParsedPush` is what the parser made of it."""
 
 import datetime as dt
 import json
@@ -14,15 +14,15 @@ from django.utils import timezone
 
 from calllogs.intake import parser
 from calllogs.intake.parser import ParsedCall
-from ivrportal.common.ids import new_id_in_time
+from ivrportal.common.ids import new_sortable_id
 
 logger = logging.getLogger(__name__)
 
-_READABLE = bytes(range(0x20, 0x7F)).decode()
+_PRINTABLE_ASCII = bytes(range(0x20, 0x7F)).decode()
 
 
 class RawPush(NamedTuple):
-    """A push as it came: `raw_query` is what was sent, without the push key, in printable ASCII."""
+    """A push as received. `raw_query` is the query or form without the push key, in printable ASCII."""
 
     uid: str
     received_at: dt.datetime
@@ -31,7 +31,7 @@ class RawPush(NamedTuple):
 
 
 class ParsedPush(NamedTuple):
-    """`call` is None where the push could not be used; then `reason` and `field` say why."""
+    """A push after parsing. If it is unusable, `call` is None and `reason` and `field` say why."""
 
     uid: str
     received_at: dt.datetime
@@ -43,36 +43,38 @@ class ParsedPush(NamedTuple):
 
 
 def receive(raw: bytes, address: str) -> RawPush:
-    """A push that comes now, with the id under which it is stored once. Who stores it reads what it says."""
-    return RawPush(new_id_in_time(), timezone.now(), address, as_text(raw))
+    """Wrap the bytes of a new push. Its `uid` makes storing it idempotent. It is parsed later, when it is stored."""
+    return RawPush(new_sortable_id(), timezone.now(), address, to_printable_ascii(raw))
 
 
-def parse_push(push: RawPush, *, mends: Mapping[str, str] | None = None) -> ParsedPush:
-    """Never raises for anything that a sender can write: what cannot be used is an arrival that says why."""
+def parse_push(push: RawPush, *, corrections: Mapping[str, str] | None = None) -> ParsedPush:
+    """Parse a push. Never raises for anything that a sender can write; an unusable push has `call=None`."""
     try:
-        call = parser.parse(as_bytes(push.raw_query), zone=_zone(settings.PORTAL_TIME_ZONE), mends=mends)
+        call = parser.parse(
+            to_bytes(push.raw_query), zone=_load_zone(settings.PORTAL_TIME_ZONE), corrections=corrections
+        )
     except parser.Rejected as error:
         return ParsedPush(*push, None, error.reason, error.field)
     except Exception as error:
-        # A mistake of ours costs this push its call, and no other push anything; it is replayed when that is mended.
+        # A bug in the parser must not affect the other pushes of the batch. This one can be replayed after the fix.
         logger.error("a push could not be read (%s)", type(error).__name__)
         return ParsedPush(*push, None, "could not be read")
     return ParsedPush(*push, call)
 
 
-def as_text(raw: bytes) -> str:
-    """The raw query in printable ASCII: any other byte is percent-encoded, which means the same to the parser."""
+def to_printable_ascii(raw: bytes) -> str:
+    """The raw query in printable ASCII. Other bytes are percent-encoded, which the parser treats the same."""
     if raw.isascii() and (text := raw.decode()).isprintable():
         return text
-    return quote_from_bytes(raw, safe=_READABLE)
+    return quote_from_bytes(raw, safe=_PRINTABLE_ASCII)
 
 
-def as_bytes(raw_query: str) -> bytes:
+def to_bytes(raw_query: str) -> bytes:
     return raw_query.encode("ascii", "replace")
 
 
 def to_spool_record(push: RawPush) -> bytes:
-    """The push for the spool; it is understood when it is drained."""
+    """Serialise a push for the spool. It is parsed when it is drained."""
     return json.dumps([push.uid, push.received_at.isoformat(), push.remote_addr, push.raw_query]).encode()
 
 
@@ -82,5 +84,5 @@ def from_spool_record(record: bytes) -> ParsedPush:
 
 
 @lru_cache(maxsize=4)
-def _zone(name: str) -> ZoneInfo:
+def _load_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)

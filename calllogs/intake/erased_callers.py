@@ -1,7 +1,7 @@
-"""What stays of an erased caller: calls under ids that nobody can read back, and a keyed digest of the number.
+"""Recognises pushes about erased callers.
 
-By both a late word of the provider about the same person is known. What comes new after the erasure is new data, and
-kept.
+An erasure leaves the calls under hashed ids and a keyed digest of the number. Both identify a late push about the same
+caller. A push received after the erasure is new data and is kept.
 """
 
 import datetime as dt
@@ -11,69 +11,69 @@ from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
-from calllogs.intake import parser
-from calllogs.intake.envelope import ParsedPush, as_bytes
+from calllogs.intake import parser, query_fields
+from calllogs.intake.envelope import ParsedPush, to_bytes
 from calllogs.models import CallLog, Erasure
-from ivrportal.audit.audit_log import digests_of
+from ivrportal.audit.audit_log import caller_digests
 
-PREFIX = "erased-"
-
-
-def id_of(call_id: str) -> str:
-    """What an erased call is called. By today's secret key; what is erased already stays as it is."""
-    return call_id if call_id.startswith(PREFIX) else _id(call_id, settings.SECRET_KEY)
+ERASED_PREFIX = "erased-"
 
 
-def erased_among(call_ids: Iterable[str]) -> set[str]:
-    """Those of the ids that are of erased calls, by today's secret key or those before it. One query."""
+def erased_call_id(call_id: str) -> str:
+    """The id of a call after its erasure, hashed with SECRET_KEY. An erased id is returned unchanged."""
+    return call_id if call_id.startswith(ERASED_PREFIX) else _hash_call_id(call_id, settings.SECRET_KEY)
+
+
+def find_erased_calls(call_ids: Iterable[str]) -> set[str]:
+    """The ids whose calls were erased, under SECRET_KEY or one of its fallbacks. One query."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    origin = {_id(call_id, secret): call_id for call_id in call_ids for secret in secrets}
-    known = CallLog.objects.filter(call_id__in=origin).values_list("call_id", flat=True)
-    return {origin[found] for found in known}
+    call_id_by_hash = {_hash_call_id(call_id, secret): call_id for call_id in call_ids for secret in secrets}
+    erased_ids = CallLog.objects.filter(call_id__in=call_id_by_hash).values_list("call_id", flat=True)
+    return {call_id_by_hash[found] for found in erased_ids}
 
 
-class Erased:
-    """The erased of this moment. Read once for a batch; without any, nothing else is asked or worked out."""
+class ErasedCallers:
+    """The callers erased so far, loaded by one query. False if there are none."""
 
     def __init__(self) -> None:
-        self._until: dict[str, dt.datetime] = {}
+        self._erased_at: dict[str, dt.datetime] = {}
         for digest, asked_at in Erasure.objects.order_by("asked_at").values_list("digest", "asked_at"):
-            self._until[digest] = asked_at
+            self._erased_at[digest] = asked_at
 
     def __bool__(self) -> bool:
-        return bool(self._until)
+        return bool(self._erased_at)
 
-    def came_before(self, number: str, received_at: dt.datetime) -> bool:
-        """Was this received before its caller was erased?"""
-        moments = (self._until.get(digest) for digest in digests_of(number))
-        return any(moment is not None and received_at <= moment for moment in moments)
+    def was_received_before_erasure(self, number: str, received_at: dt.datetime) -> bool:
+        """True if a push about this number was received before its caller was erased."""
+        erasures = (self._erased_at.get(digest) for digest in caller_digests(number))
+        return any(moment is not None and received_at <= moment for moment in erasures)
 
 
-def without_erased(arrivals: Sequence[ParsedPush]) -> list[ParsedPush]:
-    """Those that are not about an erased call, or of an erased caller and from before the erasure.
+def drop_erased(pushes: Sequence[ParsedPush]) -> list[ParsedPush]:
+    """The pushes without those about an erased call, and those received before their caller was erased.
 
-    For pushes out of the spool and the inbox. One query where nobody was ever erased, else two.
+    For pushes from the spool and the inbox. One query if no caller was ever erased, otherwise two.
     """
-    erased = Erased()
+    erased = ErasedCallers()
     if not erased:
-        return list(arrivals)
-    ids = erased_among(arrival.call.call_id for arrival in arrivals if arrival.call)
+        return list(pushes)
+    ids = find_erased_calls(push.call.call_id for push in pushes if push.call)
     return [
-        arrival
-        for arrival in arrivals
-        if not (arrival.call and arrival.call.call_id in ids)
-        and not erased.came_before(_caller_of(arrival), arrival.received_at)
+        push
+        for push in pushes
+        if not (push.call and push.call.call_id in ids)
+        and not erased.was_received_before_erasure(_find_caller(push), push.received_at)
     ]
 
 
-def _caller_of(arrival: ParsedPush) -> str:
-    """Also of one that could not be used."""
-    if arrival.call:
-        return arrival.call.caller
-    values, flags = parser.fields(as_bytes(arrival.raw_query))
-    return parser.number(values.get("caller", ""), flags)
+def _find_caller(push: ParsedPush) -> str:
+    """The caller's number, also of an unusable push."""
+    if push.call:
+        return push.call.caller
+    values, flags = query_fields.parse_fields(to_bytes(push.raw_query))
+    return parser.normalise_number(values.get("caller", ""), flags)
 
 
-def _id(call_id: str, secret: str) -> str:
+def _hash_call_id(call_id: str, secret: str) -> str:
     key = hashlib.sha256(f"erased call {secret}".encode()).digest()
-    return PREFIX + hmac.new(key, call_id.encode(), hashlib.sha256).hexdigest()[:40]
+    return ERASED_PREFIX + hmac.new(key, call_id.encode(), hashlib.sha256).hexdigest()[:40]

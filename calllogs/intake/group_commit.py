@@ -1,9 +1,9 @@
 """Group commit: many pushes, one transaction, one fsync.
 
-Requests put their arrivals on a queue and wait. One thread in each process takes whatever has gathered, commits it as
-one batch, and releases those who wait; while it commits, the next batch gathers by itself. Only this thread talks to
-the database, so a database that stalls can hold it and nobody else: a request waits for PUSH_WAIT_S at most and then
-puts its push in the spool. A push that was both spooled and, late, committed is one push: its id is the same.
+Requests put their pushes on a queue and wait. One writer thread per process takes everything on the queue, commits it
+as one batch and wakes the requests; the next batch collects meanwhile. Only this thread talks to the database, so a
+stalled database blocks no request: after PUSH_WAIT_S a request puts its push in the spool. A push that was spooled and
+also committed late is stored once, because its uid is the same.
 """
 
 import asyncio
@@ -30,72 +30,72 @@ from ivrportal.common import metrics
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 256
-PROBE_S = 0.5  # how often a silent database is asked whether it is back
-IDLE_S = 1.0
-LOOK_S = 5.0  # how often a writer that is never idle looks whether something waits in the spool
-LAST_USE_S = 60.0  # how exactly "last used" is told
+PROBE_S = 0.5  # between two checks whether a silent database answers again
+IDLE_S = 1.0  # longest wait for a push before the spool is checked
+SPOOL_CHECK_S = 5.0  # between two checks of the spool by a writer that is never idle
+LAST_USE_PRECISION_S = 60.0  # a key's `last_used_at` is written at most this often
 
 
 def submit(push: RawPush, digest: str) -> PushResult:
-    """Keep one push that carries the key of this digest; returns within PUSH_WAIT_S, and a sync of the spool."""
-    return _writer().submit(push, digest)
+    """Store one push whose key has this digest. Returns within PUSH_WAIT_S plus one sync of the spool."""
+    return _get_writer().submit(push, digest)
 
 
 async def asubmit(push: RawPush, digest: str) -> PushResult:
-    """The same for a coroutine; its loop is held by nothing."""
-    return await _writer().asubmit(push, digest)
+    """As `submit`, for a coroutine. Never blocks the event loop."""
+    return await _get_writer().asubmit(push, digest)
 
 
 def start() -> None:
-    """Start this process's writer now rather than with the first push; it drains what an earlier one left."""
-    _writer()
+    """Start this process's writer before the first push. It drains what an earlier process left in the spool."""
+    _get_writer()
 
 
 def stop() -> None:
-    """Commit what waits, and end this process's writer."""
+    """Commit the queued pushes and stop this process's writer."""
     if _current is not None and _current.pid == os.getpid():
         _current.stop()
 
 
-class Writer:
+class PushWriter:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._queue: queue.SimpleQueue[PendingPush | None] = queue.SimpleQueue()
-        self._busy_since = 0.0  # monotonic; 0 while nothing is asked of the database
+        self._busy_since = 0.0  # monotonic; 0 while no query runs
         self._is_silent = False
         self._stopping = False
         self._last_uses: dict[str, float] = {}
-        self._room: LoopWaiters | None = None  # of the loop that the server runs in this process
+        self._loop_waiters: LoopWaiters | None = None  # of the event loop last used in this process
         self._thread = threading.Thread(target=self._run, name="push-writer", daemon=True)
         self._thread.start()
 
-    # --- the requests' side ---
+    # --- in the requests' threads and loops ---
 
     def submit(self, push: RawPush, digest: str) -> PushResult:
-        if self._takes_nothing():
-            return self._aside(push, digest)
-        waiting = waiters.ThreadWaiter(push, digest)
-        self._queue.put(waiting)
-        until = time.monotonic() + settings.PUSH_WAIT_S
-        while not waiting.bell.acquire(timeout=max(0.0, self._ends(until) - time.monotonic())):
-            if self._ends(until) <= time.monotonic():
-                waiting.given_up = True
-                return self._aside(push, digest)
-        return waiting.kept
+        if self._is_unavailable():
+            return self._spool_or_reject(push, digest)
+        pending = waiters.ThreadWaiter(push, digest)
+        self._queue.put(pending)
+        deadline = time.monotonic() + settings.PUSH_WAIT_S
+        while not pending.lock.acquire(timeout=max(0.0, self._cap_deadline(deadline) - time.monotonic())):
+            if self._cap_deadline(deadline) <= time.monotonic():
+                pending.is_abandoned = True
+                return self._spool_or_reject(push, digest)
+        return pending.result
 
     async def asubmit(self, push: RawPush, digest: str) -> PushResult:
-        if not self._takes_nothing():
-            waiting = self._room_here().enter(push, digest, patience_s=settings.PUSH_WAIT_S)
-            self._queue.put(waiting)
-            if await waiting.told:
-                return waiting.kept
-        return await asyncio.to_thread(self._aside, push, digest)
+        if not self._is_unavailable():
+            pending = self._get_loop_waiters().add(push, digest, timeout_s=settings.PUSH_WAIT_S)
+            self._queue.put(pending)
+            if await pending.future:
+                return pending.result
+        return await asyncio.to_thread(self._spool_or_reject, push, digest)
 
-    def _room_here(self) -> LoopWaiters:
+    def _get_loop_waiters(self) -> LoopWaiters:
         loop = asyncio.get_running_loop()
-        if self._room is None or self._room.loop is not loop:
-            self._room = LoopWaiters(loop, self._ends)
-        return self._room
+        if self._loop_waiters is None or self._loop_waiters.loop is not loop:
+            self._loop_waiters = LoopWaiters(loop, self._cap_deadline)
+        return self._loop_waiters
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -105,58 +105,60 @@ class Writer:
         self._queue.put(None)
         self._thread.join(timeout=5)
 
-    def _takes_nothing(self) -> bool:
+    def _is_unavailable(self) -> bool:
         return self._is_silent or self._is_stalled() or self._stopping
 
-    def _ends(self, until: float) -> float:
-        """When to give up: no later than when the writer itself counts as stalled, for who comes late into a stall may
-        have waited for the server as long as those before it waited here."""
+    def _cap_deadline(self, deadline: float) -> float:
+        """A waiter's deadline: its own timeout or the moment the writer counts as stalled, whichever comes first.
+
+        A request that arrives late in a stall may already have waited in the server's own queue.
+        """
         since = self._busy_since
-        return min(until, since + settings.PUSH_WAIT_S) if since else until
+        return min(deadline, since + settings.PUSH_WAIT_S) if since else deadline
 
     def _is_stalled(self) -> bool:
         since = self._busy_since
         return since > 0 and time.monotonic() - since >= settings.PUSH_WAIT_S
 
-    def _aside(self, push: RawPush, digest: str) -> PushResult:
-        """Without the database: into the spool, if the key is known to be good."""
-        kept = self._spooled(push, push_auth.is_valid_key(digest))
-        metrics.count("ivrportal_pushes", kept)
-        return kept
+    def _spool_or_reject(self, push: RawPush, digest: str) -> PushResult:
+        """Store a push without the database: in the spool, if its key is known to be valid."""
+        result = self._spool(push, push_auth.is_valid_key(digest))
+        metrics.count("ivrportal_pushes", result)
+        return result
 
-    def _spooled(self, push: RawPush, is_live: bool | None) -> PushResult:
-        if not is_live:
-            return PushResult.REFUSED if is_live is False else PushResult.NOWHERE
+    def _spool(self, push: RawPush, is_valid: bool | None) -> PushResult:
+        if not is_valid:
+            return PushResult.REFUSED if is_valid is False else PushResult.NOT_STORED
         try:
-            replay.spool().append(to_spool_record(push))
+            replay.get_spool().append(to_spool_record(push))
         except (SpoolFull, OSError) as error:
             logger.error(
                 "a push could not be kept: the spool takes nothing (%s)",
                 type(error).__name__,
                 extra={"request_id": push.uid},
             )
-            return PushResult.NOWHERE
+            return PushResult.NOT_STORED
         return PushResult.SPOOLED
 
-    # --- the thread's side ---
+    # --- in the writer's thread ---
 
     def _run(self) -> None:
         self._recover()
-        looked_at = time.monotonic()
+        spool_checked_at = time.monotonic()
         while True:
             batch = self._gather()
             if batch is None:
                 break
             if batch:
-                self._commit([waiting for waiting in batch if not waiting.given_up])
-            # Nobody else may be there to do it: a worker on another machine drains a spool of its own.
-            if not batch or time.monotonic() - looked_at > LOOK_S:
+                self._commit([pending for pending in batch if not pending.is_abandoned])
+            # Each machine has its own spool, and perhaps no Celery worker that would drain it.
+            if not batch or time.monotonic() - spool_checked_at > SPOOL_CHECK_S:
                 self._recover_if_needed()
-                looked_at = time.monotonic()
+                spool_checked_at = time.monotonic()
         connection.close()
 
     def _gather(self) -> list[PendingPush] | None:
-        """What has gathered; empty when nothing came for a while; None: stop."""
+        """The next batch. Empty if no push came for a while; None means stop."""
         try:
             first = self._queue.get(timeout=PROBE_S if self._is_silent else IDLE_S)
         except queue.Empty:
@@ -164,103 +166,107 @@ class Writer:
         if first is None:
             return None
         batch: list[PendingPush] = []
-        waiting: PendingPush | None = first
-        while waiting is not None:
-            batch.append(waiting)
+        pending: PendingPush | None = first
+        while pending is not None:
+            batch.append(pending)
             if len(batch) >= MAX_BATCH:
                 return batch
             try:
-                waiting = self._queue.get_nowait()
+                pending = self._queue.get_nowait()
             except queue.Empty:
                 return batch
-        self._queue.put(None)  # the wish to stop comes again after the last batch
+        self._queue.put(None)  # stop after this batch
         return batch
 
     def _commit(self, batch: list[PendingPush]) -> None:
         self._busy_since = time.monotonic()
         try:
-            live = self._judge(batch)
-            good = [waiting for waiting in batch if waiting.digest in live]
-            # Read here and not by the requests, whose threads would only fight each other for the interpreter.
-            unusable = self._store([parse_push(waiting.push) for waiting in good])
-            for waiting in good:
-                waiting.kept = PushResult.UNUSABLE if waiting.push.uid in unusable else PushResult.COMMITTED
-            self._note_uses(good)
+            live = self._authenticate(batch)
+            valid = [pending for pending in batch if pending.digest in live]
+            # Parsed here, because parsing in the request threads would only compete for the interpreter.
+            unusable = self._store([parse_push(pending.push) for pending in valid])
+            for pending in valid:
+                pending.result = PushResult.UNUSABLE if pending.push.uid in unusable else PushResult.COMMITTED
+            self._record_key_uses(valid)
             if batch:
-                _count(batch)
+                _count_results(batch)
         except DatabaseError as error:
             logger.warning("the database does not answer (%s); pushes go to the spool", type(error).__name__)
             connection.close()
             self._is_silent = True
-            self._all_aside(batch)
+            self._spool_or_reject_all(batch)
         except Exception:
-            # Whatever it is, those who wait must not be told that their push is kept, and the thread must live on.
+            # After any error, no request may be told that its push is stored, and the thread must go on.
             logger.exception("a batch of pushes failed")
-            self._all_aside(batch)
+            self._spool_or_reject_all(batch)
         finally:
             self._busy_since = 0.0
-            waiters.resolve_all(batch)
+            waiters.deliver_results(batch)
 
-    def _all_aside(self, batch: list[PendingPush]) -> None:
-        """Each is kept nowhere until it is: what goes wrong with one must not vouch for the next."""
-        for waiting in batch:
-            waiting.kept = PushResult.NOWHERE
-        for waiting in batch:
-            if not waiting.given_up:
-                waiting.kept = self._aside(waiting.push, waiting.digest)
+    def _spool_or_reject_all(self, batch: list[PendingPush]) -> None:
+        """All results are reset first, so that an error in one push leaves no earlier result on the others."""
+        for pending in batch:
+            pending.result = PushResult.NOT_STORED
+        for pending in batch:
+            if not pending.is_abandoned:
+                pending.result = self._spool_or_reject(pending.push, pending.digest)
 
-    def _judge(self, batch: list[PendingPush]) -> set[str]:
-        """The digests of live keys in the batch; who carries another is refused, counted and noted."""
-        digests = {waiting.digest for waiting in batch}
+    def _authenticate(self, batch: list[PendingPush]) -> set[str]:
+        """The digests in the batch that belong to live keys. Refuses, counts and records the other pushes."""
+        digests = {pending.digest for pending in batch}
         live = {digest for digest in digests if push_auth.is_valid_key(digest)}
-        if live != digests or not push_auth.are_fresh():
-            _retry_on_new_connection(push_auth.read_keys)
+        if live != digests or not push_auth.are_keys_fresh():
+            _retry_on_new_connection(push_auth.load_keys)
             live = {digest for digest in digests if push_auth.is_valid_key(digest)}
         if live != digests:
-            for waiting in batch:
-                if waiting.digest not in live:
-                    waiting.kept = PushResult.REFUSED
-                    refused_pushes.note(waiting.push)
+            for pending in batch:
+                if pending.digest not in live:
+                    pending.result = PushResult.REFUSED
+                    refused_pushes.record(pending.push)
         return live
 
-    def _store(self, arrivals: list[ParsedPush]) -> set[str]:
-        """Commit them all; the ids of those of which no call could be made."""
-        if not arrivals:
+    def _store(self, parsed: list[ParsedPush]) -> set[str]:
+        """Commit all pushes. Returns the uids of those that could not become a call."""
+        if not parsed:
             return set()
-        unusable = {arrival.uid for arrival in arrivals if arrival.call is None}
+        unusable = {push.uid for push in parsed if push.call is None}
         try:
-            _retry_on_new_connection(lambda: store(arrivals))
+            _retry_on_new_connection(lambda: store(parsed))
         except (OperationalError, InterfaceError):
             raise
         except DatabaseError as error:
             logger.warning(
-                "a batch of %d could not be stored (%s); one by one", len(arrivals), type(error).__name__
+                "a batch of %d could not be stored (%s); one by one", len(parsed), type(error).__name__
             )
-            unusable |= store_each(arrivals)
+            unusable |= store_each(parsed)
         return unusable
 
-    def _note_uses(self, good: list[PendingPush]) -> None:
+    def _record_key_uses(self, valid: list[PendingPush]) -> None:
         now = time.monotonic()
-        used = {waiting.digest for waiting in good}
-        due = [digest for digest in used if now - self._last_uses.get(digest, -LAST_USE_S) >= LAST_USE_S]
+        used = {pending.digest for pending in valid}
+        due = [
+            digest
+            for digest in used
+            if now - self._last_uses.get(digest, -LAST_USE_PRECISION_S) >= LAST_USE_PRECISION_S
+        ]
         if due:
-            PushKey.objects.note_use(due)
+            PushKey.objects.record_use(due)
             self._last_uses |= dict.fromkeys(due, now)
 
     def _recover_if_needed(self) -> None:
         try:
-            waits = bool(replay.spool().depth().records)
+            is_spool_used = bool(replay.get_spool().depth().records)
         except OSError:
             logger.exception("the spool cannot be read")
             return
-        if self._is_silent or waits:
+        if self._is_silent or is_spool_used:
             self._recover()
 
     def _recover(self) -> None:
-        """Ask the database whether it is there; if so, bring in what was spooled."""
+        """Check whether the database answers; if so, drain the spool."""
         self._busy_since = time.monotonic()
         try:
-            _retry_on_new_connection(push_auth.read_keys)
+            _retry_on_new_connection(push_auth.load_keys)
             self._is_silent = False
             replay.drain()
         except DatabaseError:
@@ -272,18 +278,18 @@ class Writer:
             self._busy_since = 0.0
 
 
-def _count(batch: list[PendingPush]) -> None:
-    """In the metrics, once for each batch and not for each push. What was put aside counts where that is done."""
+def _count_results(batch: list[PendingPush]) -> None:
+    """Update the metrics once per batch. Pushes for the spool are counted in `_spool_or_reject`."""
     metrics.observe("ivrportal_push_batch_pushes", len(batch))
     waited = timezone.now() - batch[0].push.received_at
     metrics.observe("ivrportal_push_batch_seconds", max(0.0, waited.total_seconds()))
-    outcomes = [waiting.kept for waiting in batch]
-    for kept in set(outcomes):
-        metrics.count("ivrportal_pushes", kept, by=outcomes.count(kept))
+    results = [pending.result for pending in batch]
+    for result in set(results):
+        metrics.count("ivrportal_pushes", result, by=results.count(result))
 
 
 def _retry_on_new_connection(work: Callable[[], object]) -> None:
-    """Once more on a new connection: the old one may have died while nobody used it. All our work can be repeated."""
+    """Retry once on a new connection, as an idle one may have died. `work` must be idempotent."""
     had_connection = connection.connection is not None
     try:
         work()
@@ -294,19 +300,19 @@ def _retry_on_new_connection(work: Callable[[], object]) -> None:
         work()
 
 
-_current: Writer | None = None
-_making = threading.Lock()
+_current: PushWriter | None = None
+_writer_lock = threading.Lock()
 
 
-def _writer() -> Writer:
-    """This process's writer: made with the first use, and anew after a fork."""
+def _get_writer() -> PushWriter:
+    """This process's writer, created on first use and again after a fork."""
     global _current
     writer = _current
     if writer is not None and writer.pid == os.getpid() and writer.is_alive():
         return writer
-    with _making:
+    with _writer_lock:
         if _current is None or _current.pid != os.getpid() or not _current.is_alive():
-            _current = Writer()
+            _current = PushWriter()
         return _current
 
 

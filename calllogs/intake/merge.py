@@ -1,7 +1,7 @@
-"""How several pushes become one call: one rule, in Python for a batch and in SQL for what is in the table already.
+"""How several pushes become one call: one rule, in Python within a batch and in SQL against the stored call.
 
-A blank never overwrites; what was blank is filled; where both speak, the push that came later wins, and the call is
-marked when they disagree.
+A blank value never overwrites another and is filled by another. Where both have a value, the push received later wins;
+if the values differ, `has_conflict` is set.
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ from typing import Any
 
 from calllogs.intake.parser import ParsedCall
 
-TEXTS = (
+TEXT_FIELDS = (
     "caller",
     "agent_number",
     "raw_status",
@@ -19,10 +19,10 @@ TEXTS = (
     "recording_url",
     "call_type",
 )
-NUMBERS = ("ivr_seconds", "talk_seconds")
+NUMBER_FIELDS = ("ivr_seconds", "talk_seconds")
 
 
-def row_of(call: ParsedCall, received_at: dt.datetime, now: dt.datetime) -> dict[str, Any]:
+def build_call_row(call: ParsedCall, received_at: dt.datetime, now: dt.datetime) -> dict[str, Any]:
     row: dict[str, Any] = call._asdict()
     del row["flags"]
     row["has_conflict"] = False
@@ -32,9 +32,9 @@ def row_of(call: ParsedCall, received_at: dt.datetime, now: dt.datetime) -> dict
 
 
 def merge(known: dict[str, Any], newer: dict[str, Any]) -> bool:
-    """Lay a newer row over a known one, by the rule of the module; True if that changed it."""
+    """Merge a newer row into a known one, by the rule of this module. True if a value changed."""
     before = dict(known)
-    for name in ("started_at", *TEXTS, *NUMBERS):
+    for name in ("started_at", *TEXT_FIELDS, *NUMBER_FIELDS):
         if newer[name] in ("", None):
             continue
         if name == "raw_status":
@@ -48,40 +48,42 @@ def merge(known: dict[str, Any], newer: dict[str, Any]) -> bool:
     return changed
 
 
-def _merge_sql() -> str:
-    """The same rule as SQL, for a call that is in the table already."""
-    mine, new = "calllogs_calllog.", "excluded."
-    later = f"{new}told_at >= {mine}told_at"
+def _build_merge_sql() -> str:
+    """The same rule as the SET clause of an upsert."""
+    stored, new = "calllogs_calllog.", "excluded."
+    is_later = f"{new}told_at >= {stored}told_at"
 
-    def spoken(side: str, name: str) -> str:
-        return f"{side}{name} IS NOT NULL" if name in NUMBERS else f"{side}{name} <> ''"
+    def is_present(side: str, name: str) -> str:
+        return f"{side}{name} IS NOT NULL" if name in NUMBER_FIELDS else f"{side}{name} <> ''"
 
-    def wins(name: str) -> str:
-        return f"({spoken(new, name)} AND (NOT ({spoken(mine, name)}) OR {later}))"
+    def new_wins(name: str) -> str:
+        return f"({is_present(new, name)} AND (NOT ({is_present(stored, name)}) OR {is_later}))"
 
     assignments = [
-        f"{name} = CASE WHEN {wins(name)} THEN {new}{name} ELSE {mine}{name} END"
-        for name in (*TEXTS, *NUMBERS)
+        f"{name} = CASE WHEN {new_wins(name)} THEN {new}{name} ELSE {stored}{name} END"
+        for name in (*TEXT_FIELDS, *NUMBER_FIELDS)
     ]
-    assignments.append(f"status = CASE WHEN {wins('raw_status')} THEN {new}status ELSE {mine}status END")
-    assignments.append(f"started_at = CASE WHEN {later} THEN {new}started_at ELSE {mine}started_at END")
-    assignments.append(f"told_at = CASE WHEN {later} THEN {new}told_at ELSE {mine}told_at END")
-    both = [
-        f"({spoken(mine, name)} AND {spoken(new, name)} AND {mine}{compared} <> {new}{compared})"
-        for name in (*TEXTS, *NUMBERS)
+    assignments.append(
+        f"status = CASE WHEN {new_wins('raw_status')} THEN {new}status ELSE {stored}status END"
+    )
+    assignments.append(f"started_at = CASE WHEN {is_later} THEN {new}started_at ELSE {stored}started_at END")
+    assignments.append(f"told_at = CASE WHEN {is_later} THEN {new}told_at ELSE {stored}told_at END")
+    conflicts = [
+        f"({is_present(stored, name)} AND {is_present(new, name)} AND {stored}{compared} <> {new}{compared})"
+        for name in (*TEXT_FIELDS, *NUMBER_FIELDS)
         for compared in ["status" if name == "raw_status" else name]
     ]
-    differs = " OR ".join([*both, f"{mine}started_at <> {new}started_at"])
-    assignments.append(f"has_conflict = ({mine}has_conflict OR {new}has_conflict OR {differs})")
+    differs = " OR ".join([*conflicts, f"{stored}started_at <> {new}started_at"])
+    assignments.append(f"has_conflict = ({stored}has_conflict OR {new}has_conflict OR {differs})")
     changes = [
-        f"({wins(name)} AND ({mine}{name} IS NULL OR {new}{name} <> {mine}{name}))"
-        for name in (*TEXTS, *NUMBERS)
+        f"({new_wins(name)} AND ({stored}{name} IS NULL OR {new}{name} <> {stored}{name}))"
+        for name in (*TEXT_FIELDS, *NUMBER_FIELDS)
     ]
-    changes.append(f"({later} AND {mine}started_at <> {new}started_at)")
+    changes.append(f"({is_later} AND {stored}started_at <> {new}started_at)")
     assignments.append(
-        f"updated_at = CASE WHEN {' OR '.join(changes)} THEN {new}updated_at ELSE {mine}updated_at END"
+        f"updated_at = CASE WHEN {' OR '.join(changes)} THEN {new}updated_at ELSE {stored}updated_at END"
     )
     return ", ".join(assignments)
 
 
-MERGE = _merge_sql()
+MERGE_SQL = _build_merge_sql()

@@ -1,4 +1,4 @@
-"""What was understood of a push, field by field: for the page on which a person mends it."""
+"""The parsed fields of a push one by one, for the page on which a user corrects it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,44 +9,44 @@ from django.conf import settings
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
-from calllogs.formatting import clock_text
-from calllogs.intake import parser
-from calllogs.intake.envelope import as_bytes
-from calllogs.intake.labels import FIELD_WORDS, REASON_WORDS
+from calllogs.formatting import format_duration
+from calllogs.intake import parser, query_fields
+from calllogs.intake.envelope import to_bytes
+from calllogs.intake.labels import FIELD_LABELS, REASON_LABELS
 from calllogs.models import CallLog, Push
-from calllogs.provider_fields import BLANKS, FIELD_NAMES, FIELD_OF_KEY, OTHER, STATUSES, normal_key
+from calllogs.provider_fields import BLANKS, FIELD_BY_NAME, FIELD_NAMES, OTHER, STATUSES, normalise_name
 from ivrportal.common.phone import format_national
 
 
 @dataclass(frozen=True)
-class Field:
-    """One line of the page. `value` is what counts now: what came, or what a person put in its place."""
+class PushField:
+    """One row of the page. `value` is the current value: as received, or as corrected by a user."""
 
-    name: str  # ours
-    words: str
-    sent_as: str  # the name it came under; empty if it did not come
+    name: str  # our field name
+    label: str
+    sent_as: str  # the parameter name in the push; empty if it was not sent
     received: str
     value: str
     meaning: str
     problem: str
 
     @property
-    def is_mended(self) -> bool:
+    def is_corrected(self) -> bool:
         return self.value != self.received
 
 
-def fields_of(push: Push) -> list[Field]:
-    raw = as_bytes(push.raw_query)
-    received, _flags = parser.fields(raw)
+def build_push_fields(push: Push) -> list[PushField]:
+    raw = to_bytes(push.raw_query)
+    received, _flags = query_fields.parse_fields(raw)
     values = received | (push.mends or {})
-    names = _names(raw)
+    names = _find_sent_names(raw)
     found = []
     for name in FIELD_NAMES:
-        meaning, problem = _understood(name, values)
+        meaning, problem = _interpret(name, values)
         found.append(
-            Field(
+            PushField(
                 name=name,
-                words=str(FIELD_WORDS[name]),
+                label=str(FIELD_LABELS[name]),
                 sent_as=names.get(name, ""),
                 received=received.get(name, ""),
                 value=values.get(name, ""),
@@ -57,31 +57,31 @@ def fields_of(push: Push) -> list[Field]:
     return found
 
 
-def caller_of(push: Push) -> str:
-    """The caller's number as the push tells it, spelled as that of a call; empty if it tells none."""
-    values, flags = parser.fields(as_bytes(push.raw_query))
+def find_caller(push: Push) -> str:
+    """The caller's number in the push, normalised as in `CallLog.caller`; empty if there is none."""
+    values, flags = query_fields.parse_fields(to_bytes(push.raw_query))
     caller = (values | (push.mends or {})).get("caller", "")
-    return "" if parser.is_placeholder(caller) else parser.number(caller, flags)
+    return "" if parser.is_placeholder(caller) else parser.normalise_number(caller, flags)
 
 
-def unknown_parameters(push: Push) -> list[tuple[str, str]]:
-    """What was sent under names that we do not know: a value that is missing may be among them."""
-    url = parser.fields(as_bytes(push.raw_query))[0].get("recording_url", "")
+def find_unknown_parameters(push: Push) -> list[tuple[str, str]]:
+    """`(name, value)` of the parameters with unknown names. A missing value may be among them."""
+    url = query_fields.parse_fields(to_bytes(push.raw_query))[0].get("recording_url", "")
     found = []
     for piece in push.raw_query.split("&"):
         key, equals, value = piece.partition("=")
-        if equals and _field(key) is None and piece not in url:
+        if equals and _field_for_name(key) is None and piece not in url:
             found.append((unquote_plus(key), unquote_plus(value)))
     return found
 
 
-def _names(raw: bytes) -> dict[str, str]:
-    """`{our field: the name it came under}`; of several, the first that brought a value."""
+def _find_sent_names(raw: bytes) -> dict[str, str]:
+    """`{our field: parameter name}`; if several were sent, the first with a value."""
     names: dict[str, str] = {}
     with_value: set[str] = set()
     for piece in raw.decode("ascii", "replace").split("&"):
         key, _equals, value = piece.partition("=")
-        field = _field(key)
+        field = _field_for_name(key)
         if field is None or field in with_value:
             continue
         if unquote_plus(value).strip().casefold() not in BLANKS:
@@ -91,63 +91,65 @@ def _names(raw: bytes) -> dict[str, str]:
     return names
 
 
-def _field(key: str) -> str | None:
-    return FIELD_OF_KEY.get(normal_key(unquote_plus(key)))
+def _field_for_name(key: str) -> str | None:
+    return FIELD_BY_NAME.get(normalise_name(unquote_plus(key)))
 
 
 # --- one value -------------------------------------------------------------------------------------------
 
 
-def _understood(name: str, values: dict[str, str]) -> tuple[str, str]:
-    """(meaning, problem) of one field by itself, so that all that is wrong is seen at once."""
+def _interpret(name: str, values: dict[str, str]) -> tuple[str, str]:
+    """(meaning, problem) of one field. Each field is checked alone, so that all problems are shown at once."""
     value = values.get(name, "")
     if parser.is_placeholder(value):
-        return "", str(REASON_WORDS["template not filled in"])
+        return "", str(REASON_LABELS["template not filled in"])
     try:
-        return _meaning(name, value, values), ""
+        return _describe_value(name, value, values), ""
     except parser.Rejected as error:
-        return "", str(REASON_WORDS.get(error.reason, error.reason))
+        return "", str(REASON_LABELS.get(error.reason, error.reason))
 
 
-def _meaning(name: str, value: str, values: dict[str, str]) -> str:
-    """Raises Rejected."""
+def _describe_value(name: str, value: str, values: dict[str, str]) -> str:
+    """What the parser makes of a value, as display text. Raises Rejected."""
     if name == "date":
-        return _date(value)
+        return _describe_date(value)
     if name == "time":
-        return _time(value, date=values.get("date", ""))
+        return _describe_time(value, date=values.get("date", ""))
     if name == "call_id":
-        return _call_id(value, caller=values.get("caller", ""))
+        return _describe_call_id(value, caller=values.get("caller", ""))
     if not value:
         return ""
     if name in {"caller", "agent_number", "virtual_number"}:
-        return format_national(parser.number(value, []))
+        return format_national(parser.normalise_number(value, []))
     if name in {"ivr_seconds", "talk_seconds"}:
-        seconds = parser.seconds(value, [])
-        return _("Not a duration: left empty") if seconds is None else clock_text(seconds)
+        seconds = parser.parse_seconds(value, [])
+        return _("Not a duration: left empty") if seconds is None else format_duration(seconds)
     if name == "status":
-        status = STATUSES.get(normal_key(value).upper().replace("-", ""), OTHER)
+        status = STATUSES.get(normalise_name(value).upper().replace("-", ""), OTHER)
         return str(CallLog.Status(status).label)
     return value
 
 
-def _date(value: str) -> str:
-    moment = parser.moment(value, "00:00", zone=_zone())
-    return date_format(moment.astimezone(_zone()), "l, j F Y")
+def _describe_date(value: str) -> str:
+    moment = parser.parse_moment(value, "00:00", zone=_portal_zone())
+    return date_format(moment.astimezone(_portal_zone()), "l, j F Y")
 
 
-def _time(value: str, *, date: str) -> str:
+def _describe_time(value: str, *, date: str) -> str:
     if not value:
         try:
-            parser.moment(date, "", zone=_zone())
+            parser.parse_moment(date, "", zone=_portal_zone())
         except parser.Rejected as error:
-            if error.field != "time":  # the date is wrong, and says so at its own line
+            if error.field != "time":  # the date is invalid, which its own row shows
                 raise parser.Rejected("no time", "time") from error
             raise
         return _("Came with the date")
-    return time_format(parser.moment("2000-01-01", value, zone=_zone()).astimezone(_zone()), "H:i:s")
+    return time_format(
+        parser.parse_moment("2000-01-01", value, zone=_portal_zone()).astimezone(_portal_zone()), "H:i:s"
+    )
 
 
-def _call_id(value: str, *, caller: str) -> str:
+def _describe_call_id(value: str, *, caller: str) -> str:
     if len(value) > parser.MAX_ID:
         raise parser.Rejected("the call's id is too long", "call_id")
     if value:
@@ -157,5 +159,5 @@ def _call_id(value: str, *, caller: str) -> str:
     return _("Made from caller and time")
 
 
-def _zone() -> Any:
+def _portal_zone() -> Any:
     return ZoneInfo(settings.PORTAL_TIME_ZONE)

@@ -1,4 +1,4 @@
-"""The keys that a push must carry: made, shown once, rotated and revoked."""
+"""Push keys in the admin: make (and show once), rotate, revoke."""
 
 import datetime as dt
 from typing import Any
@@ -22,19 +22,20 @@ from django.views.decorators.http import require_http_methods
 
 from calllogs.access.admin_mixins import WholeOfficeAdminMixin
 from calllogs.intake import connect_views
-from calllogs.intake.labels import use_words
+from calllogs.intake.labels import last_use_label
 from calllogs.models import PushKey
 from ivrportal.audit import model_admin
 from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_theme
 
-RECENT = dt.timedelta(days=1)
+RECENT_USE = dt.timedelta(days=1)
 
 
-def rotation() -> dict[str, Any] | None:
-    """Where a change of keys stands: `{old, new, step}`; None unless exactly two keys are live.
+def find_rotation() -> dict[str, Any] | None:
+    """The progress of a key rotation; None unless exactly two keys are live.
 
-    step: "hand_over" while the provider has not used the new key, "wait" while it still uses the old one, "revoke".
+    `{old, new, step, old_use, new_use}`. `step` is "hand_over" until the provider has used the new key, "wait" while it
+    still uses the old one, then "revoke".
     """
     live = list(PushKey.objects.live().order_by("created_at")[:3])
     if len(live) != 2:
@@ -42,18 +43,24 @@ def rotation() -> dict[str, Any] | None:
     old, new = live
     if new.last_used_at is None:
         step = "hand_over"
-    elif old.last_used_at and old.last_used_at > timezone.now() - RECENT:
+    elif old.last_used_at and old.last_used_at > timezone.now() - RECENT_USE:
         step = "wait"
     else:
         step = "revoke"
-    return {"old": old, "new": new, "step": step, "old_use": use_words(old), "new_use": use_words(new)}
+    return {
+        "old": old,
+        "new": new,
+        "step": step,
+        "old_use": last_use_label(old),
+        "new_use": last_use_label(new),
+    }
 
 
 @admin.register(PushKey)
 class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
     list_before_template = "calllogs/intake/push_key_list_intro.html"
     change_form_before_template = "calllogs/intake/push_key_intro.html"
-    list_display = ["shown_name", "standing", "use", "created_at", "steps"]
+    list_display = ["name_link", "state", "last_use", "created_at", "steps"]
     list_display_links = None
     ordering = [F("revoked_at").desc(nulls_first=True), "-created_at"]
     fields = ["name"]
@@ -61,37 +68,37 @@ class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
     audited_addition = Action.KEY_MADE
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Revoked keys stay listed: who pushed with what, and when, is asked later."""
+        """Revoked keys stay listed as a record of when each key was used."""
         return False
 
     # --- the list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        context = {"rotation": rotation(), "from_environment": len(settings.PUSH_KEYS)}
+        context = {"rotation": find_rotation(), "from_environment": len(settings.PUSH_KEYS)}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         may_change = self.has_change_permission(request)
-        return [each for each in super().get_list_display(request) if each != "steps" or may_change]
+        return [column for column in super().get_list_display(request) if column != "steps" or may_change]
 
     @admin_theme.display(description=gettext_lazy("Name"), ordering="name")
-    def shown_name(self, key: PushKey) -> str:
-        look = "in-link" if key.revoked_at is None else "in-link in-muted"
+    def name_link(self, key: PushKey) -> str:
+        css_class = "in-link" if key.revoked_at is None else "in-link in-muted"
         address = reverse("admin:calllogs_pushkey_change", args=[key.pk])
-        return format_html('<a href="{}" class="{}">{}</a>', address, look, key.name)
+        return format_html('<a href="{}" class="{}">{}</a>', address, css_class, key.name)
 
     @admin_theme.display(description=gettext_lazy("State"))
-    def standing(self, key: PushKey) -> str:
+    def state(self, key: PushKey) -> str:
         if key.revoked_at is None:
-            look = {"words": _("Live"), "colour": "success", "icon": "check"}
+            context = {"label": _("Live"), "colour": "success", "icon": "check"}
         else:
-            words = _("Revoked %(ago)s") % {"ago": naturaltime(key.revoked_at)}
-            look = {"words": words, "colour": "base", "icon": "block"}
-        return render_to_string("components/badge.html", look)
+            label = _("Revoked %(ago)s") % {"ago": naturaltime(key.revoked_at)}
+            context = {"label": label, "colour": "base", "icon": "block"}
+        return render_to_string("components/badge.html", context)
 
     @admin_theme.display(description=gettext_lazy("Last use"), ordering="last_used_at")
-    def use(self, key: PushKey) -> str:
-        return use_words(key)
+    def last_use(self, key: PushKey) -> str:
+        return last_use_label(key)
 
     @admin_theme.display(description=gettext_lazy("What to do"))
     def steps(self, key: PushKey) -> str:
@@ -105,8 +112,8 @@ class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
     # --- making ---
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A key in another's place is proposed under its name and this month's."""
-        old = _key_of(request.GET.get("in_place_of", ""))
+        """The replacement of a key is proposed with the old name and the current month."""
+        old = _find_live_key(request.GET.get("in_place_of", ""))
         return {"name": f"{old.name}, {timezone.localdate():%B %Y}"[:100]} if old else {}
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
@@ -114,7 +121,7 @@ class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
         if kwargs.get("add"):
             context |= {
                 "title": _("Make a push key"),
-                "in_place_of": _key_of(request.GET.get("in_place_of", "")),
+                "in_place_of": _find_live_key(request.GET.get("in_place_of", "")),
             }
         return super().render_change_form(request, context, **kwargs)
 
@@ -123,14 +130,14 @@ class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
             obj.save(update_fields=["name"])
             return
         obj.text = PushKey.make(obj.name)  # type: ignore[attr-defined]
-        made = PushKey.objects.get(name=obj.name)
-        obj.pk, obj.digest, obj.created_at = made.pk, made.digest, made.created_at
+        stored_key = PushKey.objects.get(name=obj.name)
+        obj.pk, obj.digest, obj.created_at = stored_key.pk, stored_key.digest, stored_key.created_at
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The page that shows the key is the answer itself: so the key is kept in no session and no message."""
-        return connect_views.page(request, self.admin_site, made=obj, key=obj.text)
+        """Show the key in the response itself, so that no session and no message contains it."""
+        return connect_views.connect_page(request, self.admin_site, new_key=obj, key=obj.text)
 
     # --- revoking ---
 
@@ -139,7 +146,7 @@ class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
         return [path("<int:pk>/revoke/", revoke, name="calllogs_pushkey_revoke"), *super().get_urls()]
 
     def revoke(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask, then revoke. From then on pushes with this key are refused."""
+        """Confirm, then revoke. Pushes with this key are refused from then on."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         key = get_object_or_404(PushKey, pk=pk)
@@ -157,15 +164,15 @@ class PushKeyAdmin(WholeOfficeAdminMixin, model_admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": _("Revoke the key “%(name)s”?") % {"name": key.name},
             "key": key,
-            "use": use_words(key),
-            "is_used": key.last_used_at is not None and key.last_used_at > timezone.now() - RECENT,
+            "use": last_use_label(key),
+            "is_used": key.last_used_at is not None and key.last_used_at > timezone.now() - RECENT_USE,
             "others": list(PushKey.objects.live().exclude(pk=pk)),
             "from_environment": len(settings.PUSH_KEYS),
         }
         return TemplateResponse(request, "calllogs/intake/push_key_revoke.html", context)
 
 
-def _key_of(pk: str) -> PushKey | None:
+def _find_live_key(pk: str) -> PushKey | None:
     return (
         PushKey.objects.live().filter(pk=pk).first()
         if pk.isascii() and pk.isdigit() and len(pk) < 19

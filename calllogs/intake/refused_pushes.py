@@ -1,4 +1,4 @@
-"""What strangers leave at the door: a count, and a short, capped record for the inbox."""
+"""Refused pushes: a count for each day and address, and a capped number of shortened records for the inbox."""
 
 from django.db import transaction
 from django.db.models import F
@@ -7,37 +7,40 @@ from django.utils import timezone
 from calllogs.intake.envelope import RawPush
 from calllogs.models import Push, RefusedPushCount
 
-LONGEST = 2048  # characters of what came
-A_DAY_AND_ADDRESS = 1_000
-IN_ALL = 10_000
-ADDRESSES_A_DAY = 10_000  # beyond this, whoever changes addresses is counted under none
+MAX_QUERY_LENGTH = 2048  # characters of `raw_query` that are kept
+MAX_PER_DAY_AND_ADDRESS = 1_000
+MAX_RECORDS = 10_000
+MAX_ADDRESSES_PER_DAY = 10_000  # beyond this, new addresses are counted together under ""
 
 
-def note(push: RawPush) -> None:
-    """Count a push that was refused, and keep its beginning while there is room."""
+def record(push: RawPush) -> None:
+    """Count a refused push, and keep its beginning unless a cap is reached."""
     with transaction.atomic():
-        count = _count(push.remote_addr)
-        if count > A_DAY_AND_ADDRESS or Push.objects.filter(outcome=Push.Outcome.REFUSED).count() >= IN_ALL:
+        count = _increment_count(push.remote_addr)
+        if (
+            count > MAX_PER_DAY_AND_ADDRESS
+            or Push.objects.filter(outcome=Push.Outcome.REFUSED).count() >= MAX_RECORDS
+        ):
             return
         Push.objects.create(
             uid=push.uid,
             received_at=push.received_at,
             remote_addr=push.remote_addr,
-            raw_query=push.raw_query[:LONGEST],
+            raw_query=push.raw_query[:MAX_QUERY_LENGTH],
             outcome=Push.Outcome.REFUSED,
             reason="no live key, or an address that is not allowed",
         )
 
 
-def _count(address: str) -> int:
+def _increment_count(address: str) -> int:
     today = timezone.localdate()
-    here = RefusedPushCount.objects.filter(date=today, remote_addr=address)
-    if not here.exists() and RefusedPushCount.objects.filter(date=today).count() >= ADDRESSES_A_DAY:
+    rows = RefusedPushCount.objects.filter(date=today, remote_addr=address)
+    if not rows.exists() and RefusedPushCount.objects.filter(date=today).count() >= MAX_ADDRESSES_PER_DAY:
         address = ""
-        here = RefusedPushCount.objects.filter(date=today, remote_addr=address)
-    if not here.update(count=F("count") + 1):
+        rows = RefusedPushCount.objects.filter(date=today, remote_addr=address)
+    if not rows.update(count=F("count") + 1):
         RefusedPushCount.objects.bulk_create(
             [RefusedPushCount(date=today, remote_addr=address)], ignore_conflicts=True
         )
-        here.update(count=F("count") + 1)
-    return here.values_list("count", flat=True).get()
+        rows.update(count=F("count") + 1)
+    return rows.values_list("count", flat=True).get()

@@ -1,4 +1,4 @@
-"""Pushes that wait, brought in: from the spool when the database is back, from the inbox when they can be used."""
+"""Stores pushes later: from the spool when the database answers again, from the inbox when they can be parsed."""
 
 import functools
 import logging
@@ -9,72 +9,72 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from calllogs.intake.envelope import from_spool_record, parse_push
-from calllogs.intake.erased_callers import without_erased
+from calllogs.intake.erased_callers import drop_erased
 from calllogs.intake.spool import Drained, Spool
-from calllogs.intake.storage import as_received, store, store_each
+from calllogs.intake.storage import store, store_each, to_raw_push
 from calllogs.models import CallLog, Push, invalidation
 
 logger = logging.getLogger(__name__)
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 
-def spool() -> Spool:
-    return _spool(Path(settings.VAR_DIR) / "spool", os.getpid())
+def get_spool() -> Spool:
+    return _open_spool(Path(settings.VAR_DIR) / "spool", os.getpid())
 
 
 @functools.lru_cache(maxsize=4)
-def _spool(directory: Path, _pid: int) -> Spool:
+def _open_spool(directory: Path, _pid: int) -> Spool:
     return Spool(directory)
 
 
 def drain() -> Drained:
-    """Store what is in the spool, of whatever process. Any number of times, by any number of drainers.
+    """Store the pushes in the spool, from all processes. Idempotent, and safe to run concurrently.
 
-    Raises DatabaseError, with the rest still in the spool.
+    Raises DatabaseError; the pushes that are not stored stay in the spool.
     """
-    drained = spool().drain(_store_records, batch=AT_ONCE)
+    drained = get_spool().drain(_store_records, batch=BATCH_SIZE)
     if drained.handled or drained.set_aside:
         logger.warning("%d pushes came out of the spool, %d were damaged", drained.handled, drained.set_aside)
     return drained
 
 
 def _store_records(records: list[bytes]) -> None:
-    """Many in one transaction: pushes that come meanwhile are spooled too, so it must empty faster than it fills."""
-    arrivals = without_erased([from_spool_record(record) for record in records])
+    """Store many in one transaction: new pushes may be spooled meanwhile, so the drain has to be faster."""
+    pushes = drop_erased([from_spool_record(record) for record in records])
     try:
-        store(arrivals)
+        store(pushes)
     except (OperationalError, InterfaceError):
         raise
     except DatabaseError:
-        store_each(arrivals)
+        store_each(pushes)
 
 
 def replay(*, reason: str = "", ids: list[int] | None = None) -> tuple[int, int]:
-    """Try again the pushes that were not usable, as the parser is now and as they were mended: (usable, still not).
+    """Parse the unusable pushes again, with their corrections. Returns the counts (usable, still unusable).
 
-    What is about somebody who was erased meanwhile goes, and counts as neither.
+    Pushes about callers who were erased meanwhile are deleted and counted as neither.
     """
-    waiting = Push.objects.filter(outcome=Push.Outcome.REJECTED).order_by("id")
+    rejected = Push.objects.filter(outcome=Push.Outcome.REJECTED).order_by("id")
     if reason:
-        waiting = waiting.filter(reason=reason)
+        rejected = rejected.filter(reason=reason)
     if ids is not None:
-        waiting = waiting.filter(pk__in=ids)
+        rejected = rejected.filter(pk__in=ids)
     usable = unusable = 0
-    for push in waiting.iterator(chunk_size=AT_ONCE):
-        arrival = parse_push(as_received(push), mends=push.mends)
-        if not without_erased([arrival]):
+    for push in rejected.iterator(chunk_size=BATCH_SIZE):
+        parsed = parse_push(to_raw_push(push), corrections=push.mends)
+        if not drop_erased([parsed]):
             push.delete()
             continue
-        told = arrival.call
-        if told is None:
+        call = parsed.call
+        if call is None:
             unusable += 1
-            store_each([arrival])
+            store_each([parsed])
             continue
         usable += 1
-        known = CallLog.objects.filter(call_id=told.call_id).values_list("caller", "started_at")
-        before = list(known)
-        store_each([arrival])
-        # An old push keeps its id, and so is no news to whoever reads pushes by id.
-        callers, moments = zip((told.caller, told.started_at), *before, strict=True)
+        stored = CallLog.objects.filter(call_id=call.call_id).values_list("caller", "started_at")
+        values_before = list(stored)
+        store_each([parsed])
+        # The push keeps its old id, so readers of the change feed do not see it as new.
+        callers, moments = zip((call.caller, call.started_at), *values_before, strict=True)
         invalidation.mark_stale(callers=callers, moments=moments)
     return usable, unusable

@@ -1,7 +1,7 @@
-"""Those who wait until their push is kept: a thread with a bell, or a coroutine of an event loop.
+"""Requests that wait until their push is stored: threads that wait on a lock, coroutines that wait on a future.
 
-A loop is told once for a whole batch, because waking it costs as much as all the rest of a push; and one timer watches
-over all who wait there, because a timer for each would cost nearly as much again.
+The writer wakes an event loop once per batch, because waking it costs as much as the rest of a push. One timer per loop
+enforces the timeouts of all its coroutines, because a timer for each would cost nearly as much again.
 """
 
 import asyncio
@@ -15,109 +15,109 @@ from calllogs.intake.envelope import RawPush
 
 
 class PushResult(StrEnum):
-    COMMITTED = "committed"  # on the database's disk
-    UNUSABLE = "unusable"  # there too, but only as it came: no call could be made of it
-    SPOOLED = "spooled"  # on our own
+    COMMITTED = "committed"  # in the database
+    UNUSABLE = "unusable"  # in the database as received, without a call
+    SPOOLED = "spooled"  # synced to the spool
     REFUSED = "refused"  # no live key
-    NOWHERE = "nowhere"
+    NOT_STORED = "nowhere"
 
 
 class PendingPush:
-    """One push, and what became of it. `given_up`: who brought it has put it elsewhere meanwhile."""
+    """One push and its result. `is_abandoned`: the request timed out and no longer waits for the writer."""
 
-    __slots__ = ("digest", "given_up", "kept", "push")
+    __slots__ = ("digest", "is_abandoned", "push", "result")
 
     def __init__(self, push: RawPush, digest: str) -> None:
         self.push, self.digest = push, digest
-        self.kept, self.given_up = PushResult.NOWHERE, False
+        self.result, self.is_abandoned = PushResult.NOT_STORED, False
 
 
 class ThreadWaiter(PendingPush):
-    """A bare lock is its bell: an Event would cost as much as the rest of the way here."""
+    """Waits on a bare lock: an Event would cost as much as the rest of the work here."""
 
-    __slots__ = ("bell",)
+    __slots__ = ("lock",)
 
     def __init__(self, push: RawPush, digest: str) -> None:
         super().__init__(push, digest)
-        self.bell = threading.Lock()
-        self.bell.acquire()
+        self.lock = threading.Lock()
+        self.lock.acquire()
 
 
 class AsyncWaiter(PendingPush):
-    """`told` has the result True once the push is kept, and False if its patience ended before."""
+    """`future` resolves to True when the result is set, and to False if the deadline passed first."""
 
-    __slots__ = ("room", "told", "until")
+    __slots__ = ("deadline", "future", "loop_waiters")
 
-    def __init__(self, push: RawPush, digest: str, room: "LoopWaiters", until: float) -> None:
+    def __init__(self, push: RawPush, digest: str, loop_waiters: "LoopWaiters", deadline: float) -> None:
         super().__init__(push, digest)
-        self.room, self.until = room, until
-        self.told: asyncio.Future[bool] = room.loop.create_future()
+        self.loop_waiters, self.deadline = loop_waiters, deadline
+        self.future: asyncio.Future[bool] = loop_waiters.loop.create_future()
 
 
 class LoopWaiters:
-    """All the coroutines of one loop that wait for one writer. Used in the loop's thread, but for `tell`.
+    """The coroutines of one event loop that wait for one writer. Only `resolve` may be called from another thread.
 
-    `ends`: until when one may wait whose own patience ends at that moment (both monotonic); never later than that.
+    `cap_deadline` maps a waiter's own deadline to the effective one, which is never later (both monotonic).
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ends: Callable[[float], float]) -> None:
-        self.loop, self._ends = loop, ends
-        self._line: deque[AsyncWaiter] = (
+    def __init__(self, loop: asyncio.AbstractEventLoop, cap_deadline: Callable[[float], float]) -> None:
+        self.loop, self._cap_deadline = loop, cap_deadline
+        self._waiting: deque[AsyncWaiter] = (
             deque()
-        )  # in the order of their coming, so that the first has the least patience
+        )  # in order of arrival, so the first has the earliest deadline
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self, push: RawPush, digest: str, *, patience_s: float) -> AsyncWaiter:
-        waiting = AsyncWaiter(push, digest, self, time.monotonic() + patience_s)
-        self._line.append(waiting)
+    def add(self, push: RawPush, digest: str, *, timeout_s: float) -> AsyncWaiter:
+        pending = AsyncWaiter(push, digest, self, time.monotonic() + timeout_s)
+        self._waiting.append(pending)
         if self._timer is None:
-            self._look_again()
-        return waiting
+            self._start_timer()
+        return pending
 
-    def tell(self, batch: list[AsyncWaiter]) -> None:
-        """From the writer's thread: these are kept."""
+    def resolve(self, batch: list[AsyncWaiter]) -> None:
+        """Wake the coroutines of a batch. Called from the writer's thread."""
         try:
-            self.loop.call_soon_threadsafe(self._told, batch)
+            self.loop.call_soon_threadsafe(self._resolve_in_loop, batch)
         except RuntimeError:
-            # The loop is closed: the server has ended, and those who waited with it.
+            # The loop is closed: the server has stopped, and nobody waits any more.
             return
 
-    def _told(self, batch: list[AsyncWaiter]) -> None:
-        for waiting in batch:
-            if not waiting.told.done():
-                waiting.told.set_result(True)
-        self._leave()
+    def _resolve_in_loop(self, batch: list[AsyncWaiter]) -> None:
+        for pending in batch:
+            if not pending.future.done():
+                pending.future.set_result(True)
+        self._drop_resolved()
 
-    def _leave(self) -> None:
-        while self._line and self._line[0].told.done():
-            self._line.popleft()
+    def _drop_resolved(self) -> None:
+        while self._waiting and self._waiting[0].future.done():
+            self._waiting.popleft()
 
-    def _look(self) -> None:
-        """Send away whose patience has ended."""
+    def _expire(self) -> None:
+        """Time out the waiters whose deadline has passed."""
         self._timer = None
-        self._leave()
+        self._drop_resolved()
         now = time.monotonic()
-        while self._line and self._ends(self._line[0].until) <= now:
-            waiting = self._line.popleft()
-            if not waiting.told.done():
-                waiting.given_up = True
-                waiting.told.set_result(False)
-        if self._line:
-            self._look_again()
+        while self._waiting and self._cap_deadline(self._waiting[0].deadline) <= now:
+            pending = self._waiting.popleft()
+            if not pending.future.done():
+                pending.is_abandoned = True
+                pending.future.set_result(False)
+        if self._waiting:
+            self._start_timer()
 
-    def _look_again(self) -> None:
-        # What ends the patience of the first can only come later while nobody looks: one timer is enough.
-        wait_s = self._ends(self._line[0].until) - time.monotonic()
-        self._timer = self.loop.call_later(max(0.0, wait_s), self._look)
+    def _start_timer(self) -> None:
+        # One timer is enough: the first waiter's deadline can only move later before the timer fires.
+        wait_s = self._cap_deadline(self._waiting[0].deadline) - time.monotonic()
+        self._timer = self.loop.call_later(max(0.0, wait_s), self._expire)
 
 
-def resolve_all(batch: Iterable[PendingPush]) -> None:
-    """All of them know now what became of their push."""
-    rooms: dict[LoopWaiters, list[AsyncWaiter]] = defaultdict(list)
-    for waiting in batch:
-        if isinstance(waiting, AsyncWaiter):
-            rooms[waiting.room].append(waiting)
-        elif isinstance(waiting, ThreadWaiter):
-            waiting.bell.release()
-    for room, those in rooms.items():
-        room.tell(those)
+def deliver_results(batch: Iterable[PendingPush]) -> None:
+    """Wake all requests of a batch. Their results have been set."""
+    by_loop: dict[LoopWaiters, list[AsyncWaiter]] = defaultdict(list)
+    for pending in batch:
+        if isinstance(pending, AsyncWaiter):
+            by_loop[pending.loop_waiters].append(pending)
+        elif isinstance(pending, ThreadWaiter):
+            pending.lock.release()
+    for loop_waiters, waiting in by_loop.items():
+        loop_waiters.resolve(waiting)

@@ -1,4 +1,4 @@
-"""What needs a person: opened and closed by machines, acknowledged by people."""
+"""Alarms, their recipients and the heartbeat of their evaluation."""
 
 import datetime as dt
 from typing import Any
@@ -11,19 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
-    def on(self) -> "AlarmQuerySet":
-        """What is the matter at this moment, the latest first."""
+    def open(self) -> "AlarmQuerySet":
+        """Alarms that are not closed, newest first."""
         return self.filter(closed_at=None).order_by("-opened_at", "-id")
 
     def to_mail(self, now: dt.datetime) -> "AlarmQuerySet":
-        """On, not quiet, and not mailed yet; or mailed before a quiet time that is over by now."""
+        """Open alarms, not snoozed now, that were not mailed yet or were last mailed before a snooze that has ended."""
         is_new = Q(mailed_at=None)
         was_quiet = Q(quiet_until__isnull=False, mailed_at__lt=F("quiet_until"))
-        return self.on().filter(Q(quiet_until=None) | Q(quiet_until__lte=now)).filter(is_new | was_quiet)
+        return self.open().filter(Q(quiet_until=None) | Q(quiet_until__lte=now)).filter(is_new | was_quiet)
 
 
 class Alarm(models.Model):
-    """One thing that is, or was, the matter. `words` is a sentence without a telephone number: it is mailed."""
+    """A condition that needs, or needed, attention. `words`, its text, is mailed and holds no telephone number."""
 
     class Kind(models.TextChoices):
         SILENCE = "SILENCE", _("No calls come")
@@ -61,29 +61,29 @@ class Alarm(models.Model):
         verbose_name_plural = _("alarms")
         ordering = ["-opened_at", "-id"]
         constraints = [
-            # So two workers that look at the same moment open one.
+            # Workers that evaluate the rules at the same moment open only one.
             models.UniqueConstraint(
                 fields=["kind"], condition=Q(closed_at=None), name="one_open_alarm_of_a_kind"
             )
         ]
         indexes = [
-            # read by the page of past alarms, by the question whether one comes again, and by retention
+            # read by the list of past alarms, by the search for a kind's latest alarm, and by retention
             models.Index(fields=["-opened_at", "-id"], name="alarm_newest"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {timezone.localtime(self.opened_at):%d %b %Y, %H:%M}"
 
-    def told(self, *, is_limited: bool) -> str:
-        """The sentence for a person; who sees some departments only is told no figure of calls of the others."""
-        return str(WITHOUT_FIGURES.get(self.kind, self.words)) if is_limited else self.words
+    def text_for(self, *, is_limited: bool) -> str:
+        """The text for a user. Users limited to departments get it without figures of the whole office."""
+        return str(TEXT_WITHOUT_FIGURES.get(self.kind, self.words)) if is_limited else self.words
 
     def is_quiet(self, now: dt.datetime) -> bool:
         return self.quiet_until is not None and self.quiet_until > now
 
 
-# Look of a kind beside its words: (badge colour, icon, name of the page where something can be done about it).
-ALARM_LOOK: dict[str, tuple[str, str, str]] = {
+# By kind: (badge colour, icon, URL name of the page where the cause can be corrected, or empty).
+ALARM_STYLE: dict[str, tuple[str, str, str]] = {
     Alarm.Kind.SILENCE: ("danger", "phone_disabled", "connect"),
     Alarm.Kind.NOBODY: ("danger", "person_off", "settings_sync_agent_changelist"),
     Alarm.Kind.BREAKER: ("danger", "cloud_off", "settings_sync_providersetting_changelist"),
@@ -97,8 +97,9 @@ ALARM_LOOK: dict[str, tuple[str, str, str]] = {
 }
 
 
-# Where the sentence counts calls or pushes of the whole office, or names reports about it. Settings are everybody's.
-WITHOUT_FIGURES: dict[str, Any] = {
+# Texts for department-limited users, of the kinds that count calls or pushes of the whole office or name its reports.
+# Other kinds concern settings, which every user may know.
+TEXT_WITHOUT_FIGURES: dict[str, Any] = {
     Alarm.Kind.SILENCE: _("No call has come for longer than is likely at this time of the week."),
     Alarm.Kind.SPOOL: _(
         "Pushes of the provider wait on the disk of the server and do not get into the database."
@@ -112,7 +113,7 @@ WITHOUT_FIGURES: dict[str, Any] = {
 
 
 class AlarmRecipient(models.Model):
-    """Somebody to whom alarms are mailed."""
+    """A user who gets alarms by mail."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     added_by = models.CharField(max_length=150, blank=True)
@@ -128,7 +129,7 @@ class AlarmRecipient(models.Model):
 
 
 class AlarmHeartbeat(models.Model):
-    """When somebody last looked for alarms. One row: who watches must not stop unseen."""
+    """When the alarm rules were last evaluated. A single row; an old time shows that the background worker stopped."""
 
     ONLY = 1
 

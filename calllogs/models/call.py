@@ -1,11 +1,11 @@
-"""One telephone call, put together from the pushes that told of it."""
+"""One telephone call, assembled from its pushes."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from calllogs import provider_fields
 
-# 1 for calls with a recording, 0 for others: written so that an index can hold it, and a query ask for either.
+# 1 for calls with a recording, 0 for others: an expression that can be indexed and filtered.
 HAS_RECORDING = models.Case(
     models.When(recording_url="", then=0), default=1, output_field=models.PositiveSmallIntegerField()
 )
@@ -46,20 +46,20 @@ class CallLog(models.Model):
             ("erase_caller", _("Can erase a caller everywhere")),
         ]
         constraints = [
-            # A constraint, not a unique field: on PostgreSQL that brings a second index, which every push would pay.
+            # A constraint, because a unique CharField gets a second index on PostgreSQL, which slows pushes.
             models.UniqueConstraint(fields=["call_id"], name="one_call_for_an_id")
         ]
         indexes = [
             # read by the list and the export: newest first
             models.Index(fields=["-started_at", "-id"], name="call_newest"),
-            # read by the search for a caller or for the beginning of a number, and by a call's page: what else did
-            # this caller do? PostgreSQL compares byte by byte there, or it could not look for a beginning.
+            # read by the search for a number or its beginning, and by a call's page for the caller's other calls; the
+            # pattern operator class lets PostgreSQL use the index for prefix searches
             models.Index(
                 fields=["caller", "-started_at"],
                 opclasses=["varchar_pattern_ops", "timestamptz_ops"],
                 name="call_caller",
             ),
-            # read by the list where several filters together leave little: few different values, so it is small
+            # read by the list for combined filters with few matches; it has few distinct values, so it is small
             models.Index(
                 "status",
                 "agent_number",
@@ -71,16 +71,16 @@ class CallLog(models.Model):
             ),
             # read by the list's filter for long and short talks
             models.Index(fields=["status", "talk_seconds"], name="call_talk"),
-            # One more lies on PostgreSQL only (migration 0002): call_last_digits, on the caller's number read
-            # backwards; read by the search for its last digits.
+            # PostgreSQL has one more (migration 0002): call_last_digits, on the reversed number; read by the search for
+            # last digits.
         ]
 
     def __str__(self) -> str:
         return self.call_id
 
 
-# Look of a status beside its words: (badge colour of the theme, icon).
-STATUS_LOOK: dict[str, tuple[str, str]] = {
+# Badge of each status: (colour of the theme, icon).
+STATUS_BADGE: dict[str, tuple[str, str]] = {
     CallLog.Status.ANSWERED: ("success", "call"),
     CallLog.Status.MISSED: ("danger", "call_missed"),
     CallLog.Status.DROPPED: ("warning", "call_end"),

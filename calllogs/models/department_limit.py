@@ -1,4 +1,4 @@
-"""Which departments a person is limited to."""
+"""The departments that a user is limited to."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DepartmentLimit(models.Model):
-    """One department that a person may see. A person without a row sees all; one with rows sees only these."""
+    """One department that a user may see. A user without rows sees all; a user with rows sees only these."""
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="department_limits"

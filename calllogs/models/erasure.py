@@ -1,4 +1,4 @@
-"""People whose number was erased everywhere, and how far each erasure is."""
+"""Erasures of callers' numbers, and the progress of each."""
 
 import datetime as dt
 
@@ -16,16 +16,16 @@ class ErasureQuerySet(models.QuerySet["Erasure"]):
         return self.filter(state__in=Erasure.UNDER_WAY)
 
     def due(self, now: dt.datetime) -> "ErasureQuerySet":
-        """Those that somebody should take up: nobody has yet, or who had is silent for longer than the lease."""
+        """Erasures without a worker: not claimed, or the lease has expired."""
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
         return self.under_way().filter(free)
 
 
 class Erasure(models.Model):
-    """One erasure. The row is the truth: whoever takes it up goes on where the last one was cut off.
+    """One erasure. All state is in the row, so another worker can continue where the last one stopped.
 
-    `number` stands here only while it is under way; what stays is `digest`, keyed, by which a late word of the provider
-    about this person is known. `counts` are `{what: how many}`, of what is gone so far.
+    `number` is cleared at the end; the keyed `digest` stays, to recognise late pushes about this caller. `counts` are
+    `{name: count}` of what was removed so far.
     """
 
     class State(models.TextChoices):
@@ -59,9 +59,9 @@ class Erasure(models.Model):
         verbose_name = _("erasure")
         verbose_name_plural = _("erasures")
         ordering = ["-asked_at", "-id"]
-        default_permissions = ()  # who may erase sees them: calllogs.erase_caller
+        default_permissions = ()  # calllogs.erase_caller covers viewing too
         constraints = [
-            # Who asks twice at once joins the first.
+            # Two simultaneous requests for the same number share one erasure.
             models.UniqueConstraint(
                 fields=["digest"], condition=Q(state="RUNNING"), name="one_erasure_of_a_number_under_way"
             )
@@ -81,15 +81,15 @@ class Erasure(models.Model):
         return self.state in self.UNDER_WAY
 
 
-# Look of a state beside its words: (badge colour, icon).
-ERASURE_LOOK: dict[str, tuple[str, str]] = {
+# Badge of a state: (colour, icon).
+ERASURE_STATE_STYLE: dict[str, tuple[str, str]] = {
     Erasure.State.RUNNING: ("info", "progress_activity"),
     Erasure.State.DONE: ("success", "check"),
 }
 
 
 class ErasureProgress(FeedProgress):
-    """How far what came was looked through for words about people who are erased."""
+    """The position in the change feed up to which late pushes of erased callers were processed."""
 
     class Meta:
         verbose_name = _("progress of the watch over the erased")

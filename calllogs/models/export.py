@@ -1,4 +1,4 @@
-"""Who exported which calls, when, and what became of it."""
+"""Exports: who exported which calls, when, and how it ended."""
 
 import datetime as dt
 import hashlib
@@ -12,8 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-def scope_of(file_format: str, query: str, *, hides: str = "", departments: list[str] | None = None) -> str:
-    """A short name of what an export holds: two with the same one are the same export."""
+def scope_digest(
+    file_format: str, query: str, *, hides: str = "", departments: list[str] | None = None
+) -> str:
+    """Digest of an export's format, filter and limits. Exports with the same digest have the same scope."""
     limits = json.dumps([hides, departments]) if hides or departments is not None else ""
     return hashlib.sha256(f"{file_format}?{query}{limits}".encode()).hexdigest()
 
@@ -26,21 +28,21 @@ class ExportQuerySet(models.QuerySet["Export"]):
         return self.filter(way=Export.Way.JOB)
 
     def due(self, now: dt.datetime) -> "ExportQuerySet":
-        """Jobs that somebody should take up: nobody has yet, or who had is silent for longer than the lease."""
+        """Jobs to start: waiting ones, and running ones whose lease has expired."""
         abandoned = Q(state=Export.State.RUNNING, lease_until__lt=now)
         return self.jobs().filter(Q(state=Export.State.WAITING) | abandoned)
 
-    def news_for(self, user: Any) -> "ExportQuerySet":
-        """Jobs of this person that are under way, or that ended and were not looked at since."""
-        told = Q(state__in=[Export.State.DONE, Export.State.FAILED], seen_at__isnull=True)
-        return self.jobs().filter(Q(state__in=Export.UNDER_WAY) | told, person=user)
+    def to_notify(self, user: Any) -> "ExportQuerySet":
+        """Jobs of this user that are under way, or that ended and have not been seen."""
+        unseen = Q(state__in=[Export.State.DONE, Export.State.FAILED], seen_at__isnull=True)
+        return self.jobs().filter(Q(state__in=Export.UNDER_WAY) | unseen, person=user)
 
     def expired(self, now: dt.datetime) -> "ExportQuerySet":
         return self.exclude(file="").filter(kept_until__lt=now)
 
 
 class Export(models.Model):
-    """One export. It is recorded before its first byte; `rows` is how many were written so far, or in the end."""
+    """One export, recorded before its first byte. `rows`: written so far, or in total once it has ended."""
 
     class Format(models.TextChoices):
         CSV = "csv", _("CSV")
@@ -74,7 +76,7 @@ class Export(models.Model):
     query = models.TextField(blank=True, help_text="The filter, as the list's address has it.")
     words = models.TextField(_("which calls"))
     scope = models.CharField(max_length=64, help_text="Digest of format, filter and limits.")
-    # What the person was allowed to see when asking, whenever it is written.
+    # What the user was allowed to see at the time of the request.
     hides = models.CharField(
         max_length=20, blank=True, db_default="", choices=Hides, help_text="What its cells do not tell."
     )
@@ -105,7 +107,7 @@ class Export(models.Model):
         ordering = ["-asked_at", "-id"]
         permissions = [("export_calls", "Can export calls")]
         constraints = [
-            # Who asks twice at once joins the first: two requests cannot both make a job.
+            # Two simultaneous requests for the same scope share one job.
             models.UniqueConstraint(
                 fields=["person", "scope"],
                 condition=Q(way="JOB", state__in=["WAITING", "RUNNING"]),
@@ -132,19 +134,19 @@ class Export(models.Model):
 
     @property
     def percent(self) -> int | None:
-        """How far it is; None as long as nobody has counted. All rows written is not yet a whole file."""
+        """Progress, at most 99 because the file is not complete with its last row; None before the rows are counted."""
         if self.rows_expected is None:
             return None
         return min(99, 100 * self.rows // max(1, self.rows_expected))
 
     @property
     def can_be_downloaded(self) -> bool:
-        """Only a whole file has a name here, and only until it is deleted."""
+        """`file` is set only while a complete file exists."""
         return self.state == self.State.DONE and bool(self.file)
 
 
-# Look of a state beside its words: (badge colour, icon).
-STATE_LOOK: dict[str, tuple[str, str]] = {
+# Badge of a state: (colour, icon).
+EXPORT_STATE_STYLE: dict[str, tuple[str, str]] = {
     Export.State.WAITING: ("info", "hourglass_empty"),
     Export.State.RUNNING: ("info", "progress_activity"),
     Export.State.DONE: ("success", "check"),

@@ -1,13 +1,12 @@
-"""How far a copy of something about calls is level with them (`calllogs.change_feed`)."""
+"""How far a derived table has read the change feed of calls (`calllogs.change_feed`)."""
 
 from django.db import models
 
 
 class FeedProgress(models.Model):
-    """One row for each kind of copy; who writes the copy holds it locked.
+    """Abstract: one row per derived table, locked by the process that updates the table.
 
-    `gaps`: ids of pushes below `push_id` that were not there yet, as `[first, last, noticed]`: a transaction that
-    began earlier may commit later.
+    `gaps`: ids of pushes below `push_id` that were not committed when it was read, as `[first, last, noticed_at]`.
     """
 
     ONLY = 1

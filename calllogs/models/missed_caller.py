@@ -1,7 +1,7 @@
-"""The missed-call desk: who waits for a call back, who does it, and how it ended.
+"""The callback queue: callers who wait for a callback, claims on them, and what users did.
 
-The truth is the calls and the entries here. `MissedCaller` is worked out from both (`calllogs.callbacks`), and can be
-thrown away and made again at any time.
+The calls and the entries are the source data. `MissedCaller` rows are derived from both (`calllogs.callbacks`) and can
+be deleted and rebuilt at any time.
 """
 
 from django.conf import settings
@@ -22,8 +22,8 @@ class MissReason(models.TextChoices):
     OTHER = "OTHER", _("Other")
 
 
-# Look of a reason beside its words: (badge colour, icon).
-WHY_LOOK: dict[str, tuple[str, str]] = {
+# Badge of each reason: (colour, icon).
+MISS_REASON_STYLE: dict[str, tuple[str, str]] = {
     MissReason.OLD_HOURS: ("danger", "sync_problem"),
     MissReason.HOLIDAY: ("base", "celebration"),
     MissReason.CLOSED: ("base", "bedtime"),
@@ -34,13 +34,16 @@ WHY_LOOK: dict[str, tuple[str, str]] = {
 
 
 class MissedCaller(models.Model):
-    """One open row for each caller who did not get through and has not since. Written by `calllogs.callbacks` alone."""
+    """One open row for each caller who did not get through and has not been reached since.
+
+    Only `calllogs.callbacks` writes it. `misses`: the number of calls since the last answered or closed call.
+    """
 
     caller = models.CharField(_("caller"), max_length=40, unique=True)
     misses = models.PositiveIntegerField(_("calls"))
     first_at = models.DateTimeField(_("waiting since"))
     last_at = models.DateTimeField(_("last call"))
-    # What follows is of the last call. No foreign key: a call may be deleted without asking here.
+    # The following fields describe the last call. No foreign key, so that deleting a call does not involve this table.
     last_call = models.BigIntegerField()
     department = models.CharField(_("department"), max_length=100, blank=True)
     virtual_number = models.CharField(_("virtual number"), max_length=40, blank=True)
@@ -57,11 +60,11 @@ class MissedCaller(models.Model):
         verbose_name_plural = _("missed callers")
         ordering = ["first_at", "id"]
         indexes = [
-            # read by the desk: the longest waiting first
+            # read by the queue's pages: longest waiting first
             models.Index(fields=["is_old", "first_at", "id"], name="missed_longest"),
-            # read by the desk's filters, which count by these three, and by the count in the navigation
+            # read by the queue's filters, which count by these three fields, and by the count in the navigation
             models.Index(fields=["is_old", "department", "virtual_number", "why"], name="missed_filters"),
-            # read by the task that tells the old from the waiting
+            # read by the task that marks callers as old
             models.Index(fields=["last_at"], name="missed_aging", condition=models.Q(is_old=False)),
         ]
 
@@ -70,7 +73,10 @@ class MissedCaller(models.Model):
 
 
 class CallbackEntry(models.Model):
-    """What a person did at the desk; only ever added to. A closing holds up to `until`, unless it is undone."""
+    """What a user did in the callback queue; append-only.
+
+    An entry with `until` closes the caller's calls up to that time, unless another entry undoes it.
+    """
 
     class Kind(models.TextChoices):
         CLAIMED = "CLAIMED", _("Took it")
@@ -81,7 +87,7 @@ class CallbackEntry(models.Model):
         REOPENED = "REOPENED", _("Opened again")
 
     caller = models.CharField(_("caller"), max_length=40)
-    # Of the open row. Empty where nobody noted it: then only who sees all departments sees the entry.
+    # Department of the open row. If empty, only users who see all departments see the entry.
     department = models.CharField(_("department"), max_length=100, blank=True, db_default="")
     kind = models.CharField(_("what"), max_length=11, choices=Kind)
     person = models.ForeignKey(
@@ -93,7 +99,7 @@ class CallbackEntry(models.Model):
     until = models.DateTimeField(
         null=True, blank=True, help_text="A closing: the last call that the person saw."
     )
-    # What was closed, for the list of what is done.
+    # Values of the closed row, for the list of done callers.
     misses = models.PositiveIntegerField(_("calls"), null=True, blank=True)
     first_at = models.DateTimeField(_("waiting since"), null=True, blank=True)
     undoes = models.OneToOneField(
@@ -108,11 +114,11 @@ class CallbackEntry(models.Model):
         indexes = [
             # read by a caller's page
             models.Index(fields=["caller", "-id"], name="desk_caller"),
-            # read by the derivation: up to when is this caller closed?
+            # read by `derive`: the time up to which a caller is closed
             models.Index(
                 fields=["caller", "-until"], name="desk_closings", condition=models.Q(until__isnull=False)
             ),
-            # read by the list of what is done, newest first
+            # read by the list of done callers, newest first
             models.Index(fields=["-id"], name="desk_done", condition=models.Q(until__isnull=False)),
             # read by retention
             models.Index(fields=["at"], name="desk_oldest"),
@@ -123,7 +129,7 @@ class CallbackEntry(models.Model):
 
 
 class CallbackClaim(models.Model):
-    """Who calls this caller back at this moment. One row for each caller, so that two clicks have one winner."""
+    """The user who is calling this caller back. One row per caller, so that of two simultaneous claims one succeeds."""
 
     caller = models.CharField(max_length=40, unique=True)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -140,7 +146,7 @@ class CallbackClaim(models.Model):
 
 
 class MissedRecheck(models.Model):
-    """Callers to look at again, noted by what changes calls in another way than by a new push."""
+    """Callers to recompute. Added by code that changes calls in another way than by a new push."""
 
     caller = models.CharField(max_length=40)
 
@@ -153,10 +159,10 @@ class MissedRecheck(models.Model):
 
 
 class MissedHistory(models.Model):
-    """How many callers waited when an hour of the portal's clocks began, so that today can be compared with then.
+    """How many callers waited at the start of an hour of the portal's time zone, for comparisons with earlier periods.
 
-    Written by `calllogs.callbacks.hourly_counts` alone: a row for each department, and always one for no department,
-    so that an hour at which nobody waited is told from one that nobody looked at.
+    Only `calllogs.callbacks.hourly_counts` writes it: one row for each department, and always one for no department, so
+    that an hour without waiting callers differs from an hour that was not counted.
     """
 
     pk = models.CompositePrimaryKey("hour", "department")
@@ -173,7 +179,7 @@ class MissedHistory(models.Model):
 
 
 class MissedProgress(FeedProgress):
-    """How far the open rows are level with calls and pushes."""
+    """Up to which call and push the open rows are up to date."""
 
     class Meta:
         verbose_name = _("progress of the desk")

@@ -1,4 +1,4 @@
-"""What people write about a call: notes and tags, each with its author."""
+"""Notes and tags that users add to a call, each with its author."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ LONGEST_NOTE, LONGEST_TAG = 2000, 40
 
 
 class AuthoredModel(models.Model):
-    """By whom and when. The name stays when the account goes."""
+    """Author and time. The name is kept when the account is deleted."""
 
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -42,13 +42,13 @@ class CallNote(AuthoredModel):
 
 class CallTagQuerySet(models.QuerySet["CallTag"]):
     def suggestions(self, beginning: str, *, most: int) -> list[str]:
-        """Words that begin so, among the newest tags; the newest first."""
+        """Up to `most` tags that start with `beginning`, newest first, from the newest 500 matches."""
         newest = self.filter(word__istartswith=beginning).order_by("-id").values_list("word", flat=True)
         return list({word.casefold(): word for word in reversed(newest[:500])}.values())[::-1][:most]
 
 
 class CallTag(AuthoredModel):
-    """A free word."""
+    """A free-text tag; unique per call, ignoring case."""
 
     call = models.ForeignKey("calllogs.CallLog", verbose_name=_("call"), on_delete=models.CASCADE)
     word = models.CharField(_("tag"), max_length=LONGEST_TAG)
@@ -65,6 +65,6 @@ class CallTag(AuthoredModel):
         return self.word
 
 
-def by(user: Any) -> dict[str, Any]:
-    """Whose remark it is, for `create`."""
+def author_fields(user: Any) -> dict[str, Any]:
+    """The author fields for `create`."""
     return {"author": user, "author_name": user.get_username()[:150]}

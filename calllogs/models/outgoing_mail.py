@@ -1,4 +1,4 @@
-"""Mails that wait to be sent, and what became of them."""
+"""Outgoing mails and their delivery status."""
 
 from django.conf import settings
 from django.db import models
@@ -7,10 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OutgoingMail(models.Model):
-    """One mail to one person, about an alarm or a run of a report. Holds no telephone number.
+    """One mail to one user about an alarm or a run of a report. It holds no telephone number.
 
-    `next_at` is when it is tried next, and while somebody tries, when that attempt counts as lost. `attempts` tells one
-    attempt from another: a result is written only by the attempt that is still the newest.
+    `next_at` is the time of the next attempt. During an attempt, it is the time at which that attempt counts as lost.
+    `attempts` identifies an attempt: a result is stored only if no newer attempt has begun.
     """
 
     class State(models.TextChoices):
@@ -47,7 +47,7 @@ class OutgoingMail(models.Model):
             )
         ]
         indexes = [
-            # read by the task that sends: what is due?
+            # read by the task that sends due mails
             models.Index(fields=["next_at"], name="letter_due", condition=Q(state="WAITING")),
             # read by retention
             models.Index(fields=["made_at"], name="letter_oldest"),

@@ -1,4 +1,4 @@
-"""What came in, as it came."""
+"""Pushes as received, and daily counts of refused pushes."""
 
 from django.db import models
 from django.utils import timezone
@@ -7,13 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 class PushQuerySet(models.QuerySet["Push"]):
     def last_age_s(self) -> float | None:
-        """Seconds since the newest push that we took; None if there never was one."""
+        """Seconds since the newest push that was not refused; None if there is none."""
         newest = self.exclude(outcome=Push.Outcome.REFUSED).aggregate(at=models.Max("received_at"))["at"]
         return round((timezone.now() - newest).total_seconds(), 1) if newest else None
 
 
 class Push(models.Model):
-    """One message of the provider. `raw_query` is what it sent, without the push key, in ASCII."""
+    """One request of the provider. `raw_query` is the query or form without the push key, in printable ASCII."""
 
     class Outcome(models.TextChoices):
         STORED = "STORED", _("New call")
@@ -37,8 +37,8 @@ class Push(models.Model):
         help_text=_("Values that a person put in the place of what came."),
     )
     mended_by = models.CharField(_("corrected by"), max_length=150, blank=True, db_default="")
-    # Without a constraint in the database: checking it locks the call's row once more for each push. The statement that
-    # stores a push takes the call from the row that it has just written, and `retention` is the one that deletes calls.
+    # No database constraint: checking it would lock the call's row again for each push. The statement that stores a
+    # push writes the call first, and only retention and erasure delete calls.
     call = models.ForeignKey(
         "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True,
         db_constraint=False,
@@ -55,9 +55,9 @@ class Push(models.Model):
         indexes = [
             # read by the inbox, newest first, and by retention
             models.Index(fields=["-received_at", "-id"], name="push_newest"),
-            # read by the inbox's rejects and by replay
+            # read by the inbox's filter for unusable pushes and by replay
             models.Index(fields=["reason"], name="push_rejected", condition=models.Q(outcome="REJECTED")),
-            # read by the cap on what strangers leave here
+            # read by the cap on records of refused pushes
             models.Index(fields=["id"], name="push_refused", condition=models.Q(outcome="REFUSED")),
         ]
 
@@ -65,8 +65,8 @@ class Push(models.Model):
         return f"{timezone.localtime(self.received_at):%d %b %Y, %H:%M:%S}"
 
 
-# Look of an outcome beside its words: (badge colour, icon).
-OUTCOME_LOOK: dict[str, tuple[str, str]] = {
+# Badge of an outcome: (colour, icon).
+OUTCOME_STYLE: dict[str, tuple[str, str]] = {
     Push.Outcome.STORED: ("success", "check"),
     Push.Outcome.MERGED: ("info", "call_merge"),
     Push.Outcome.REPEAT: ("base", "repeat"),
@@ -76,7 +76,7 @@ OUTCOME_LOOK: dict[str, tuple[str, str]] = {
 
 
 class RefusedPushCount(models.Model):
-    """How many pushes with a wrong key, or from an address that is not allowed, came from an address in a day."""
+    """Refused pushes (wrong key or network not allowed) of one address on one day."""
 
     date = models.DateField()
     remote_addr = models.CharField(_("from"), max_length=45, blank=True)

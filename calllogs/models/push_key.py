@@ -1,4 +1,4 @@
-"""The keys that a push must carry."""
+"""Push keys: the secrets that pushes carry in their query."""
 
 import hashlib
 import secrets
@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-def digest_of(key: str) -> str:
+def hash_push_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -16,12 +16,12 @@ class PushKeyQuerySet(models.QuerySet["PushKey"]):
     def live(self) -> "PushKeyQuerySet":
         return self.filter(revoked_at__isnull=True)
 
-    def note_use(self, digests: list[str]) -> None:
+    def record_use(self, digests: list[str]) -> None:
         self.filter(digest__in=digests).update(last_used_at=timezone.now())
 
 
 class PushKey(models.Model):
-    """A key is shown once, when it is made; what is kept is its digest."""
+    """A push key. Only its digest is stored; the key itself is shown once, when it is made."""
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     digest = models.CharField(max_length=64, unique=True)
@@ -41,7 +41,7 @@ class PushKey(models.Model):
 
     @classmethod
     def make(cls, name: str, *, key: str = "") -> str:
-        """Make a key; returns its text, which nobody can read again."""
+        """Create a key and return its text, which cannot be recovered later."""
         key = key or secrets.token_urlsafe(24)
-        cls.objects.create(name=name, digest=digest_of(key))
+        cls.objects.create(name=name, digest=hash_push_key(key))
         return key

@@ -1,4 +1,4 @@
-"""Our own copies of recordings, how far the search for new ones has come, and who listened to what."""
+"""Our own copies of recordings, the cursor of the scan for new ones, and who listened to which call."""
 
 import datetime as dt
 from typing import Any
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Recording(models.Model):
-    """The copy of one call's recording, or what became of the wish to have one. No row: nobody looked yet."""
+    """The copy of a call's recording, or why there is none. No row: the scan has not reached the call."""
 
     class State(models.TextChoices):
         WAITING = "WAITING", _("Waiting to be fetched")
@@ -18,7 +18,7 @@ class Recording(models.Model):
         GIVEN_UP = "GIVEN_UP", _("Could not be fetched")
         EXPIRED = "EXPIRED", _("Deleted after its time")
 
-    # Null once the call is deleted: the file outlives the row until the sweep has deleted it too.
+    # Null once the call is deleted: the row stays until the sweep has deleted the file.
     call = models.OneToOneField(
         "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True
     )
@@ -42,11 +42,11 @@ class Recording(models.Model):
             ("download_recording", _("Can download recordings")),
         ]
         indexes = [
-            # read by the sweep: what is due
+            # read by the sweep: due rows
             models.Index(fields=["next_try_at"], name="recording_due", condition=models.Q(state="WAITING")),
             # read by retention: the oldest copies
             models.Index(fields=["fetched_at"], name="recording_kept", condition=models.Q(state="KEPT")),
-            # read by retention: copies whose call is gone
+            # read by retention: copies whose call was deleted
             models.Index(fields=["id"], name="recording_orphan", condition=models.Q(call__isnull=True)),
         ]
 
@@ -55,13 +55,13 @@ class Recording(models.Model):
 
 
 class ArchiveCursor(models.Model):
-    """How far the search for new recordings has come: one row, moved by conditional updates."""
+    """The position of the scan for new recordings: one row, moved by conditional updates."""
 
     started_at = models.DateTimeField(help_text="Start of the last call that was looked at.")
     call_pk = models.BigIntegerField(default=0)
 
     class Meta:
-        db_table = "calllogs_walk"  # its name in earlier releases
+        db_table = "calllogs_walk"  # the table's name in earlier releases
         verbose_name = _("search for recordings")
         verbose_name_plural = _("search for recordings")
 
@@ -69,33 +69,33 @@ class ArchiveCursor(models.Model):
         return f"{self.started_at:%d %b %Y, %H:%M:%S}"
 
 
-# Requests of one opened page that come within this time of each other are one play.
-PLAY_PAUSE = dt.timedelta(hours=1)
-_NOTED_EVERY = dt.timedelta(seconds=15)
+# Requests of one opened page with less than this time between them are one play.
+PLAY_GAP = dt.timedelta(hours=1)
+_UPDATE_INTERVAL = dt.timedelta(seconds=15)
 
 
 class ListeningQuerySet(models.QuerySet["Listening"]):
-    def note(self, call: Any, *, user: Any, play: str) -> bool:
-        """That a byte of this call goes to this person, now; is it the first of a play?
+    def record_play(self, call: Any, *, user: Any, play: str) -> bool:
+        """Records that the user receives bytes of this call now. Returns True for the first request of a play.
 
-        Committed when it returns, outside a transaction.
+        Outside of a transaction it is committed on return.
         """
         now = timezone.now()
         known = self.filter(call=call, user=user, play=play).order_by("-series").first()
-        if known is None or known.last_at < now - PLAY_PAUSE:
+        if known is None or known.last_at < now - PLAY_GAP:
             return self.get_or_create(
                 call=call, user=user, play=play, series=known.series + 1 if known else 0,
                 defaults={
                     "user_name": user.get_username()[:150], "call_uid": call.call_id, "at": now, "last_at": now,
                 },
             )[1]  # fmt: skip
-        if known.last_at < now - _NOTED_EVERY:
+        if known.last_at < now - _UPDATE_INTERVAL:
             self.filter(pk=known.pk).update(last_at=now)
         return False
 
 
 class Listening(models.Model):
-    """That a person listened to a call. One row for each play, however many requests its player makes."""
+    """A user listened to a call. One row for each play, however many requests the player makes."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -108,7 +108,7 @@ class Listening(models.Model):
     call = models.ForeignKey(
         "calllogs.CallLog", verbose_name=_("call"), on_delete=models.SET_NULL, null=True, blank=True
     )
-    # The call's own id, which stays when the call is deleted after its days.
+    # The call's id; it stays when retention deletes the call.
     call_uid = models.CharField(_("call id"), max_length=128)
     play = models.CharField(max_length=32, blank=True, help_text="Of one opened page.")
     series = models.PositiveIntegerField(default=0, help_text="Counts the plays of one opened page.")
@@ -122,11 +122,11 @@ class Listening(models.Model):
         verbose_name_plural = _("who listened")
         ordering = ["-at", "-id"]
         constraints = [
-            # Requests that a player makes at the same time share one row.
+            # Simultaneous requests of a player share one row.
             models.UniqueConstraint(fields=["call", "user", "play", "series"], name="one_row_for_a_play")
         ]
         indexes = [
-            # read by the list of who listened
+            # read by the list of listenings
             models.Index(fields=["-at", "-id"], name="listening_newest"),
         ]
 

@@ -1,4 +1,4 @@
-"""Calls counted by the hour and by the day. Copies of what the calls say, written by `calllogs.statistics` alone."""
+"""Calls counted by hour and by day. Derived from the calls; only `calllogs.statistics` writes it."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,11 +7,11 @@ from calllogs.models.feed_progress import FeedProgress
 
 
 class Rollup(models.Model):
-    """The calls of one hour or day of the portal's zone: all of them, or those with one value of a dimension.
+    """The calls of one hour or day of the portal's time zone: all calls, or those with one value of a dimension.
 
-    `starts_at` is the moment at which the hour began, so that an hour that the clocks strike twice is two hours. Days
-    are sums of hours, kept because ninety of them are read 24 times as fast. No row stands for no calls. Seconds are
-    sums over the calls that told them; talk is that of answered calls.
+    `starts_at` is the time at which the hour began, so an hour that the clocks repeat counts as two hours. Day rows are
+    sums of hour rows; reading ninety days from them is 24 times as fast. Hours and days without calls have no row.
+    Seconds are sums over the calls that reported them; talk seconds include answered calls only.
     """
 
     class Unit(models.TextChoices):
@@ -25,7 +25,7 @@ class Rollup(models.Model):
         VIRTUAL_NUMBER = "virtual_number", _("Virtual number")
         CIRCLE = "circle", _("Circle")
 
-    # The key is read by every report: the days of one dimension, or its hours.
+    # The key's index is read by every report: the days or the hours of one dimension.
     pk = models.CompositePrimaryKey("unit", "dimension", "starts_at", "value")
     unit = models.CharField(max_length=4, choices=Unit)
     dimension = models.CharField(max_length=14, choices=Dimension)
@@ -44,7 +44,7 @@ class Rollup(models.Model):
         verbose_name = _("hour's count")
         verbose_name_plural = _("hours' counts")
         indexes = [
-            # read by whoever counts an hour or a day again, and by retention
+            # read by the recount of an hour or day, and by retention
             models.Index(fields=["unit", "starts_at"], name="rollup_moment"),
         ]
 
@@ -53,7 +53,7 @@ class Rollup(models.Model):
 
 
 class RollupRecheck(models.Model):
-    """Moments whose hours are to be counted again, noted by what changes calls in another way than by a new push."""
+    """Times whose hours must be counted again. Added by code that changes calls in another way than by a new push."""
 
     at = models.DateTimeField()
 
@@ -66,7 +66,7 @@ class RollupRecheck(models.Model):
 
 
 class RollupProgress(FeedProgress):
-    """How far the hours are level with the calls, and of which zone they are."""
+    """Up to which call and push the counts are up to date, and the time zone of their hours."""
 
     zone = models.CharField(max_length=64, blank=True)
 

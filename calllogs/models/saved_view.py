@@ -1,4 +1,4 @@
-"""Views of the call list that people keep."""
+"""Saved views of the call list."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
-    def seen_by(self, user: Any) -> "SavedViewQuerySet":
-        """One's own, and what others share; one's own first."""
+    def visible_to(self, user: Any) -> "SavedViewQuerySet":
+        """The user's own views and the views shared by others."""
         return self.filter(Q(owner=user) | Q(shared=True)).select_related("owner")
 
 
 class SavedView(models.Model):
-    """A name for a filter with its columns. `query` is the address's query string, so a view can be sent as well."""
+    """A named filter with its columns. `query` is the query string of the call list's URL."""
 
     name = models.CharField(_("name"), max_length=60)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("owner"),
-        # What a person shared stays with those who use it, when that person is gone.
+        # A shared view outlives its owner's account, because others use it.
         on_delete=models.SET_NULL,
         null=True,
         blank=True,

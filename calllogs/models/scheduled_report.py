@@ -1,4 +1,4 @@
-"""Summaries that are mailed to people, and each time that this was done."""
+"""Reports that are mailed on a schedule, and their runs."""
 
 import datetime as dt
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Report(models.Model):
-    """What is mailed to whom, and when. Days and times are those of the portal's zone."""
+    """A scheduled report: its content, recipients and schedule. Days and times are in the portal's time zone."""
 
     class Rhythm(models.TextChoices):
         DAILY = "DAILY", _("Every day, about the day before")
@@ -70,7 +70,10 @@ class Report(models.Model):
 
 
 class ReportRun(models.Model):
-    """A report about one period, written once to each of its people. `again` counts how often somebody asked for it."""
+    """A report generated for one period, with one mail per recipient.
+
+    `again` is 0 for the first run of a period and rises with each repetition that a user requests.
+    """
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="runs")
     first = models.DateField(_("first day"))
@@ -87,13 +90,13 @@ class ReportRun(models.Model):
         verbose_name_plural = _("sendings of a report")
         ordering = ["-made_at", "-id"]
         constraints = [
-            # So two workers that find it due at the same moment write it once.
+            # Workers that find a report due at the same moment generate it only once.
             models.UniqueConstraint(
                 fields=["report", "first", "again"], name="one_run_for_a_report_and_period"
             )
         ]
         indexes = [
-            # read by the screen: the newest runs of a report
+            # read by the report's page and the list of reports: the latest runs of a report
             models.Index(fields=["report", "-made_at", "-id"], name="run_newest"),
         ]
 

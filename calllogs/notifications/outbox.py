@@ -1,8 +1,8 @@
-"""The way out for mails: letters are rows, written with what they are about, and sent by whoever comes next.
+"""The outbox: mails are stored as rows in the transaction of what they are about, and sent by any worker.
 
-At least once: a worker that dies between the mail server's yes and our note of it leaves a letter that is sent again
-after LEASE. Both copies have the same Message-ID, so that mail programs which care show one. What a mail server says
-may hold addresses: of its errors only the kind is kept.
+Delivery is at least once. A worker that dies after the mail server accepted a mail, but before the result is stored,
+leaves a mail that is sent again after `LEASE`. Both copies have the same Message-ID, so mail clients can show one.
+Replies of mail servers may contain addresses, so only the kind of an error is stored.
 """
 
 import datetime as dt
@@ -25,47 +25,47 @@ from calllogs.models import Alarm, OutgoingMail, ReportRun
 
 logger = logging.getLogger(__name__)
 
-VIEW = "calllogs.view_calllog"
-LEASE = dt.timedelta(minutes=3)  # longer than any attempt: the task that tries is ended after one minute
-WAITS = tuple(
-    dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180)
-)  # after the first try, the second, …
-MOST_TRIES = len(WAITS) + 1
-FILES = "django.core.mail.backends.filebased.EmailBackend"
+VIEW_CALLS_PERMISSION = "calllogs.view_calllog"
+LEASE = dt.timedelta(minutes=3)  # longer than any attempt: Celery ends the task within one minute
+RETRY_DELAYS = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
+MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
+FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class MailContent:
     subject: str
     text: str
     html: str = ""
 
 
 def is_set_up() -> bool:
-    """Whether mails can go anywhere."""
+    """Whether mail delivery is configured."""
     return bool(settings.MAIL_IS_SET_UP)
 
 
-def folder() -> str:
-    """Where mails are laid instead of being sent, as in the demo; empty if they are sent."""
-    return str(settings.EMAIL_FILE_PATH) if settings.EMAIL_BACKEND == FILES else ""
+def mail_folder() -> str:
+    """The folder where mails are stored as files instead of being sent, as in the demo; empty if they are sent."""
+    return str(settings.EMAIL_FILE_PATH) if settings.EMAIL_BACKEND == FILE_BACKEND else ""
 
 
-def address(path: str) -> str:
-    """The whole address of a page, for a mail."""
+def build_absolute_url(path: str) -> str:
+    """The absolute URL of a page, for links in mails."""
     return f"{settings.PORTAL_URL}{path}"
 
 
-def readers() -> QuerySet[User]:
-    """Who can be written to: active, with an e-mail address, and allowed to see calls."""
-    found: QuerySet[User] = User.objects.with_perm(VIEW, backend="django.contrib.auth.backends.ModelBackend")
-    return found.filter(is_staff=True).exclude(email="").order_by("username")
+def eligible_recipients() -> QuerySet[User]:
+    """Users to whom mails may be sent: active staff with an e-mail address and the permission to see calls."""
+    users: QuerySet[User] = User.objects.with_perm(
+        VIEW_CALLS_PERMISSION, backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return users.filter(is_staff=True).exclude(email="").order_by("username")
 
 
-def write(
-    people: Iterable[User], content: Content, *, alarm: Alarm | None = None, run: ReportRun | None = None
+def queue_mails(
+    users: Iterable[User], content: MailContent, *, alarm: Alarm | None = None, run: ReportRun | None = None
 ) -> None:
-    """A letter for each; the caller's transaction decides whether they come to be."""
+    """Store one mail per user, in the caller's transaction."""
     now = timezone.now()
     OutgoingMail.objects.bulk_create(
         OutgoingMail(
@@ -78,106 +78,110 @@ def write(
             made_at=now,
             next_at=now,
         )
-        for user in people
+        for user in users
     )
 
 
-def drop(letters: QuerySet[OutgoingMail]) -> None:
-    """What nobody needs any more is not sent, unless somebody is at it."""
-    letters.filter(state=OutgoingMail.State.WAITING).update(state=OutgoingMail.State.DROPPED, next_at=None)
+def drop_waiting(mails: QuerySet[OutgoingMail]) -> None:
+    """Cancel those of the mails that are still waiting. An attempt in progress is not stopped."""
+    mails.filter(state=OutgoingMail.State.WAITING).update(state=OutgoingMail.State.DROPPED, next_at=None)
 
 
 def send_due(*, budget_s: float) -> int:
-    """Send what is due, the oldest first; how many were sent. Ends when the mail server cannot be reached."""
-    until, sent = time.monotonic() + budget_s, 0
+    """Send the mails that are due, oldest first. Returns how many were sent.
+
+    Starts no mail after `budget_s`, and stops after a temporary error.
+    """
+    deadline, sent = time.monotonic() + budget_s, 0
     due = OutgoingMail.objects.filter(state=OutgoingMail.State.WAITING, next_at__lte=timezone.now())
-    for letter in due.select_related("user").order_by("next_at", "id")[:200]:
-        if time.monotonic() > until:
+    for mail in due.select_related("user").order_by("next_at", "id")[:200]:
+        if time.monotonic() > deadline:
             break
-        if not _claim(letter):
+        if not _claim(mail):
             continue
         try:
-            problem, is_final = _refusal(letter), True
+            problem, is_permanent = _reason_not_to_send(mail), True
             if not problem:
-                _send(letter)
+                _send_mail(mail)
         except Exception as error:  # whatever a mail server, a socket or a file system raises
-            problem, is_final = words_for(error), _is_final(error)
+            problem, is_permanent = describe_error(error), _is_permanent(error)
             logger.warning(
-                "letter %d was not sent (%s), attempt %d", letter.pk, type(error).__name__, letter.attempts
+                "mail %d was not sent (%s), attempt %d", mail.pk, type(error).__name__, mail.attempts
             )
-        _note(letter, problem, is_final=is_final)
+        _record_result(mail, problem, is_permanent=is_permanent)
         sent += not problem
-        if problem and not is_final:
-            break  # the others would wait for the same server; they are still due
+        if problem and not is_permanent:
+            break  # the other mails would wait for the same server; they stay due
     return sent
 
 
-def _claim(letter: OutgoingMail) -> bool:
-    """One attempt of one worker. Until LEASE is over nobody else tries."""
-    mine = OutgoingMail.objects.filter(
-        pk=letter.pk, state=OutgoingMail.State.WAITING, attempts=letter.attempts
+def _claim(mail: OutgoingMail) -> bool:
+    """Begin an attempt. False if another worker has claimed the mail; otherwise it is ours until `LEASE` is over."""
+    unclaimed = OutgoingMail.objects.filter(
+        pk=mail.pk, state=OutgoingMail.State.WAITING, attempts=mail.attempts
     )
-    letter.attempts += 1
-    return bool(mine.update(attempts=letter.attempts, next_at=timezone.now() + LEASE))
+    mail.attempts += 1
+    return bool(unclaimed.update(attempts=mail.attempts, next_at=timezone.now() + LEASE))
 
 
-def _note(letter: OutgoingMail, problem: str, *, is_final: bool) -> None:
+def _record_result(mail: OutgoingMail, problem: str, *, is_permanent: bool) -> None:
+    """Store the result of an attempt, unless a newer attempt has begun."""
     now = timezone.now()
-    mine = OutgoingMail.objects.filter(pk=letter.pk, attempts=letter.attempts)
+    claimed = OutgoingMail.objects.filter(pk=mail.pk, attempts=mail.attempts)
     if not problem:
-        mine.update(state=OutgoingMail.State.SENT, sent_at=now, next_at=None, problem="")
-    elif is_final or letter.attempts >= MOST_TRIES:
-        mine.filter(state=OutgoingMail.State.WAITING).update(
+        claimed.update(state=OutgoingMail.State.SENT, sent_at=now, next_at=None, problem="")
+    elif is_permanent or mail.attempts >= MAX_ATTEMPTS:
+        claimed.filter(state=OutgoingMail.State.WAITING).update(
             state=OutgoingMail.State.FAILED, next_at=None, problem=problem[:200]
         )
     else:
-        wait = WAITS[letter.attempts - 1]
-        mine.filter(state=OutgoingMail.State.WAITING).update(next_at=now + wait, problem=problem[:200])
+        delay = RETRY_DELAYS[mail.attempts - 1]
+        claimed.filter(state=OutgoingMail.State.WAITING).update(next_at=now + delay, problem=problem[:200])
 
 
-def _refusal(letter: OutgoingMail) -> str:
-    """Why it must not be sent, whatever the mail server would say; empty if it may."""
-    if letter.attempts > MOST_TRIES:
+def _reason_not_to_send(mail: OutgoingMail) -> str:
+    """Why the mail must not be sent; empty if it may be sent."""
+    if mail.attempts > MAX_ATTEMPTS:
         return _("It was begun several times and never came to its end.")
     if not is_set_up():
         return _("E-mail is not set up.")
-    user = letter.user
-    if not user.is_active or not user.has_perm(VIEW):
+    user = mail.user
+    if not user.is_active or not user.has_perm(VIEW_CALLS_PERMISSION):
         return _("This person may not see calls any more.")
     return "" if user.email else _("This person has no e-mail address.")
 
 
-def _send(letter: OutgoingMail) -> None:
+def _send_mail(mail: OutgoingMail) -> None:
     host = urlsplit(settings.PORTAL_URL).hostname or "localhost"
-    mail = EmailMultiAlternatives(
-        letter.subject,
-        letter.text,
-        to=[letter.user.email],
-        # The same for each attempt; and no automatic answers, please.
-        headers={"Message-ID": f"<letter-{letter.pk}@{host}>", "Auto-Submitted": "auto-generated"},
+    message = EmailMultiAlternatives(
+        mail.subject,
+        mail.text,
+        to=[mail.user.email],
+        # The same Message-ID for each attempt. Auto-Submitted suppresses automatic replies.
+        headers={"Message-ID": f"<letter-{mail.pk}@{host}>", "Auto-Submitted": "auto-generated"},
         connection=get_connection(),
     )
-    if letter.html:
-        mail.attach_alternative(letter.html, "text/html")
-    mail.send()
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    message.send()
 
 
-def _is_final(error: Exception) -> bool:
-    """Whether the mail server will say the same to the next attempt: it refuses this one person for good."""
+def _is_permanent(error: Exception) -> bool:
+    """Whether the mail server refuses this recipient permanently, so another attempt is useless."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(500 <= code < 600 for code, _text in error.recipients.values())
     return False
 
 
-def words_for(error: Exception) -> str:
-    """What a person is told of it; no address, no text of the server."""
+def describe_error(error: Exception) -> str:
+    """The error as a text for users, without addresses and without the server's reply."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return _("The mail server does not take mail for this address.")
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return _("The mail server refuses our user name or password.")
     if isinstance(error, smtplib.SMTPResponseException):
         return _("The mail server refused it with code %(code)d.") % {"code": error.smtp_code}
-    # A time-out reaches us as a lost connection; the task's own limit ends a server that drips.
+    # smtplib reports a time-out as a lost connection. The task's soft limit ends an exchange that is too slow.
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError | SoftTimeLimitExceeded):
         return _("The mail server did not answer in time, or hung up.")
     if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""Celery tasks that send mails. Their names are those of earlier releases: messages outlive an upgrade."""
+"""Celery tasks that send mails. Task names stay those of earlier releases, because messages outlive an upgrade."""
 
 from celery import shared_task
 
@@ -7,11 +7,11 @@ from ivrportal.common.celery_publish import publish
 
 
 def enqueue_mails() -> None:
-    """Have what waits sent at once; without a broker the next look does."""
+    """Send waiting mails now. Without a broker, the next periodic run sends them."""
     publish(send_mails)
 
 
 @shared_task(name="calllogs.tasks.send_mails", soft_time_limit=50, time_limit=55)
 def send_mails() -> None:
-    """Every few seconds, and when somebody waits for it. Ends before the lease of its last letter does."""
+    """Runs every few seconds and on request. The time limit ends before `outbox.LEASE` of the last mail."""
     outbox.send_due(budget_s=30)

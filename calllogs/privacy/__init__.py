@@ -1,6 +1,6 @@
-"""A person's number removed from every table and file.
+"""Privacy: erasing a caller's number from every table and file, retention, and the report of who saw a number.
 
-The calls stay, as calls of nobody: the office's counts do not change. `people` takes the number off the calls and the
-desk, `tables` looks through everything else that the database holds, `files` through the disk, `jobs` leads through all
-of it in small pieces, and `watch` looks at what comes afterwards.
+An erasure keeps the calls without their caller, so that statistics do not change. `anonymise` handles calls and the
+callback queue, `table_scan` every other table, and `file_erasure` the files. `erasure_jobs` runs all of it in small
+pieces, and `late_pushes` handles pushes that arrive afterwards.
 """

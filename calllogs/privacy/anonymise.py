@@ -1,4 +1,4 @@
-"""The calls of one caller become calls of nobody, and the desk forgets whom it was to call back."""
+"""Removes a caller from calls and from the callback queue. The calls stay without a caller."""
 
 from collections import Counter
 from datetime import datetime
@@ -21,48 +21,48 @@ from calllogs.models import (
     Recording,
 )
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 
 
-def calls_of(number: str, asked_at: datetime) -> Q:
-    """Not what the same person did after asking: that is new."""
+def erasable_calls(number: str, asked_at: datetime) -> Q:
+    """The calls to erase: those received up to the request. Later calls of the same number are kept."""
     return Q(caller=number, received_at__lte=asked_at)
 
 
-def forget_calls(number: str, asked_at: datetime, *, most: int = AT_ONCE) -> Counter[str]:
-    """Take the number, the recording and what was said about it off some calls; empty when there are none left.
+def anonymise_calls(number: str, asked_at: datetime, *, limit: int = BATCH_SIZE) -> Counter[str]:
+    """Anonymises up to `limit` calls of this caller. Returns an empty Counter when none are left.
 
-    In the caller's transaction. The files of recordings go with the next sweep: their rows are of no call any more.
+    Must run in a transaction. The next sweep deletes the recording files, because their rows have no call any more.
     """
-    calls = CallLog.objects.filter(calls_of(number, asked_at)).order_by("pk")
-    some = list(calls.select_for_update().values_list("pk", "call_id")[:most])
-    return forget(some) if some else Counter()
+    calls = CallLog.objects.filter(erasable_calls(number, asked_at)).order_by("pk")
+    batch = list(calls.select_for_update().values_list("pk", "call_id")[:limit])
+    return anonymise_batch(batch) if batch else Counter()
 
 
-def forget(some: list[tuple[int, str]]) -> Counter[str]:
-    """The same for these calls: `(key, call id)`."""
-    ids = [pk for pk, _ in some]
-    gone = Counter(
+def anonymise_batch(batch: list[tuple[int, str]]) -> Counter[str]:
+    """Anonymises these calls, `(pk, call_id)`: removes number, pushes, notes and recording. Returns {name: count}."""
+    ids = [pk for pk, _ in batch]
+    counts = Counter(
         calls=len(ids),
         pushes=Push.objects.filter(call__in=ids).delete()[0],
         notes=CallNote.objects.filter(call__in=ids).delete()[0]
         + CallTag.objects.filter(call__in=ids).delete()[0],
         recordings=Recording.objects.filter(call__in=ids).update(call=None),
     )
-    # That somebody listened stays on record, by the new name of the call.
-    new_ids = {pk: erased_callers.id_of(call_id) for pk, call_id in some}
-    heard = list(Listening.objects.filter(call__in=ids).only("pk", "call_id"))
-    for listening in heard:
+    # Listenings are kept under the new id of the call.
+    new_ids = {pk: erased_callers.erased_call_id(call_id) for pk, call_id in batch}
+    listenings = list(Listening.objects.filter(call__in=ids).only("pk", "call_id"))
+    for listening in listenings:
         listening.call_uid = new_ids[listening.call_id or 0]
-    Listening.objects.bulk_update(heard, ["call_uid"], batch_size=100)
+    Listening.objects.bulk_update(listenings, ["call_uid"], batch_size=100)
     calls = [CallLog(pk=pk, call_id=new_id, updated_at=timezone.now()) for pk, new_id in new_ids.items()]
     CallLog.objects.filter(pk__in=ids).update(caller="", recording_url="")
     CallLog.objects.bulk_update(calls, ["call_id", "updated_at"], batch_size=100)
-    return gone
+    return counts
 
 
-def forget_in_callback_queue(number: str) -> Counter[str]:
-    """In the caller's transaction, which keeps out whoever works the desk's rows out at this moment."""
+def delete_from_callback_queue(number: str) -> Counter[str]:
+    """Must run in a transaction: it locks MissedProgress, so that the queue is not recomputed at the same time."""
     list(MissedProgress.objects.select_for_update())
     rows = MissedCaller.objects.filter(caller=number).delete()[0]
     MissedRecheck.objects.filter(caller=number).delete()

@@ -1,4 +1,4 @@
-"""What a person asks for: a caller erased. Recorded first, hidden with the same commit, then nudged."""
+"""Requests to erase a caller: recorded and hidden in one transaction, then enqueued."""
 
 from typing import Any
 
@@ -9,26 +9,26 @@ from django.utils.translation import gettext as _
 
 from calllogs.models import CallbackEntry, CallLog, Erasure, Export, Push, Recording, Rollup
 from calllogs.privacy import erasure_jobs, tasks
-from calllogs.privacy.number_patterns import pattern_of
+from calllogs.privacy.number_patterns import build_pattern
 from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import COMMAND_LINE
 from ivrportal.common.phone import mask, to_e164
 from settings_sync.models import Agent
 
 
-class Refused(Exception):
-    """Why this number is not erased; a sentence for a person, without the number."""
+class ErasureRefused(Exception):
+    """The message for the user why this number is not erased. It does not contain the number."""
 
 
-def number_of(text: str) -> str:
-    """The number as calls have it. Raises Refused."""
+def clean_number(text: str) -> str:
+    """The number as stored in calls. Raises ErasureRefused."""
     number = to_e164(text) or "".join(text.split())
     try:
-        pattern_of(number)
+        build_pattern(number)
     except ValueError:
-        raise Refused(_("This is not a whole telephone number. Write all its digits.")) from None
+        raise ErasureRefused(_("This is not a whole telephone number. Write all its digits.")) from None
     if Agent.objects.filter(number=number).exists():
-        raise Refused(
+        raise ErasureRefused(
             _(
                 "This is the number of an agent, which is a setting. Delete the agent first, then erase the number."
             )
@@ -36,16 +36,16 @@ def number_of(text: str) -> str:
     if Rollup.objects.filter(
         unit=Rollup.Unit.DAY, dimension=Rollup.Dimension.VIRTUAL_NUMBER, value=number
     ).exists():
-        raise Refused(_("This is a number of the office, on which people call. It is no caller's."))
-    if User.objects.filter(username__regex=pattern_of(number)).exists():
-        raise Refused(
+        raise ErasureRefused(_("This is a number of the office, on which people call. It is no caller's."))
+    if User.objects.filter(username__regex=build_pattern(number)).exists():
+        raise ErasureRefused(
             _("Somebody signs in with this number as user name. Give that login another name first.")
         )
     return number
 
 
-def what_would_go(number: str) -> dict[str, int]:
-    """For the person who is about to ask: what can be counted at once."""
+def count_affected(number: str) -> dict[str, int]:
+    """What an erasure would remove, for the confirmation page: {name: count}, as far as it can be counted quickly."""
     calls = CallLog.objects.filter(caller=number)
     return {
         "calls": calls.count(),
@@ -60,14 +60,14 @@ def what_would_go(number: str) -> dict[str, int]:
     }
 
 
-def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bool]:
-    """The erasure of this number, and whether it is new: who asks twice joins the first. Raises Refused."""
-    number = number_of(number)
+def request_erasure(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bool]:
+    """Returns (erasure, is_new). A repeated request returns the one under way. Raises ErasureRefused."""
+    number = clean_number(number)
     user: Any = request.user if request else None
     try:
         with transaction.atomic():
             who = user.get_username() if user else COMMAND_LINE
-            erasure = erasure_jobs.begin(number, user=user, who=who)
+            erasure = erasure_jobs.start(number, user=user, who=who)
             audit_log.record(
                 audit_log.Action.ERASED,
                 request=request,
@@ -80,6 +80,6 @@ def ask(number: str, *, request: HttpRequest | None = None) -> tuple[Erasure, bo
             transaction.on_commit(lambda: tasks.enqueue_erasure(erasure.pk), robust=True)
             return erasure, True
     except IntegrityError:
-        first = Erasure.objects.under_way().filter(digest__in=audit_log.digests_of(number)).first()
-        # It may have ended in this very moment: then there is room for a new one.
-        return (first, False) if first else ask(number, request=request)
+        first = Erasure.objects.under_way().filter(digest__in=audit_log.caller_digests(number)).first()
+        # The first one may have ended just now; then a new one can start.
+        return (first, False) if first else request_erasure(number, request=request)

@@ -1,6 +1,7 @@
-"""What comes after an erasure: a late repeat of an erased call, or a push that was on its way, brings no number back.
+"""Pushes that arrive after an erasure: a late repeat of an erased call, or one that was being delivered.
 
-Off the push path: a push costs nothing here. Whoever watches reads what came since (`changes_since`), within seconds.
+They must not bring the number back. A periodic task reads the change feed within seconds, so handling a push costs
+nothing extra.
 """
 
 import logging
@@ -16,38 +17,40 @@ logger = logging.getLogger(__name__)
 
 
 def process_late_pushes() -> bool:
-    """Look through what came since; True if there may be more. Nothing where nobody was ever erased."""
-    if not Erasure.objects.exists() or change_feed.pending(ErasureProgress, None) is None:
+    """Processes new calls from the change feed. Returns True if there may be more. Does nothing without erasures."""
+    if not Erasure.objects.exists() or change_feed.find_pending(ErasureProgress, None) is None:
         return False
     with transaction.atomic():
         progress = change_feed.lock_progress(ErasureProgress)
         if progress is None:
             return False
-        ids, is_more = change_feed.read(progress, "call_id", most=change_feed.AT_ONCE)
-        _forget_again(ids)
-        progress.save(update_fields=change_feed.READ)
+        ids, is_more = change_feed.read_changes(progress, "call_id", most=change_feed.BATCH_SIZE)
+        _erase_late_calls(ids)
+        progress.save(update_fields=change_feed.READ_FIELDS)
     return is_more
 
 
-def _forget_again(ids: set[str]) -> None:
-    """What repeats an erased call goes whole: the first of its id stands for it. What was on its way is forgotten."""
-    known, repeated = erased_callers.Erased(), erased_callers.erased_among(ids)
+def _erase_late_calls(ids: set[str]) -> None:
+    """Deletes repeats of erased calls, whose anonymised row stays, and anonymises calls received before the erasure."""
+    erased, repeated = erased_callers.ErasedCallers(), erased_callers.find_erased_calls(ids)
     calls = CallLog.objects.filter(call_id__in=ids).only(
         "pk", "call_id", "caller", "started_at", "received_at"
     )
-    again = [call for call in calls if call.call_id in repeated]
+    repeats = [call for call in calls if call.call_id in repeated]
     late = [
         call
         for call in calls
-        if call.call_id not in repeated and call.caller and known.came_before(call.caller, call.received_at)
+        if call.call_id not in repeated
+        and call.caller
+        and erased.was_received_before_erasure(call.caller, call.received_at)
     ]
-    if again:
-        Push.objects.filter(call__in=again).delete()
-        CallLog.objects.filter(pk__in=[call.pk for call in again]).delete()
+    if repeats:
+        Push.objects.filter(call__in=repeats).delete()
+        CallLog.objects.filter(pk__in=[call.pk for call in repeats]).delete()
     if late:
-        anonymise.forget([(call.pk, call.call_id) for call in late])
-    if back := [*again, *late]:
+        anonymise.anonymise_batch([(call.pk, call.call_id) for call in late])
+    if affected := [*repeats, *late]:
         invalidation.mark_stale(
-            callers=[call.caller for call in back], moments=[call.started_at for call in back]
+            callers=[call.caller for call in affected], moments=[call.started_at for call in affected]
         )
-        logger.warning("%d calls of erased callers came again, and were forgotten", len(back))
+        logger.warning("%d calls of erased callers arrived again and were erased", len(affected))

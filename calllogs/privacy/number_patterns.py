@@ -1,6 +1,6 @@
-"""A telephone number in every spelling that a text, an address or a push can give it. Plain Python.
+"""Regular expressions for a telephone number in every notation that a text, a URL or a push can have. Plain Python.
 
-Written so that Python's expressions and PostgreSQL's read it alike.
+The patterns mean the same in Python and in PostgreSQL.
 """
 
 import re
@@ -8,31 +8,33 @@ import re
 import phonenumbers
 
 ERASED = "[erased]"
-FEWEST = 7  # digits; what has fewer is no person's number, and would be found in anything
-# What people and encodings put between digits.
-_BETWEEN = "(?:[ ().+/_-]|\u00a0|\u2011|%(?:20|28|29|2[bBdDeEfF])|%[cC]2%[aA]0|%[eE]2%80%91){0,3}"
+MIN_DIGITS = 7  # a shorter number is not a person's and would match anywhere
+# What people and encodings put between digits, including percent-encoded characters.
+_SEPARATORS = "(?:[ ().+/_-]|\u00a0|\u2011|%(?:20|28|29|2[bBdDeEfF])|%[cC]2%[aA]0|%[eE]2%80%91){0,3}"
 
 
-def pattern_of(number: str) -> str:
-    """For a number as calls have it. Raises ValueError for what is too short to be searched for."""
-    country, digits = _parts(number)
-    if len(digits) < FEWEST:
+def build_pattern(number: str) -> str:
+    """The pattern of a number as stored in calls. Raises ValueError if it is too short to search for."""
+    country, digits = _split_country_code(number)
+    if len(digits) < MIN_DIGITS:
         raise ValueError("too short")
-    before = f"(?:(?:[+]|%2[bB]|00)?{_spelled(country)}{_BETWEEN}|0{_BETWEEN})?" if country else ""
-    return before + _spelled(digits)
+    prefix = (
+        f"(?:(?:[+]|%2[bB]|00)?{_digits_pattern(country)}{_SEPARATORS}|0{_SEPARATORS})?" if country else ""
+    )
+    return prefix + _digits_pattern(digits)
 
 
-def without(text: str, pattern: str) -> str:
-    """The text with a word in the place of the number; empty if it was nothing else."""
+def redact(text: str, pattern: str) -> str:
+    """Replaces the number by ERASED; returns an empty string if the text is only the number."""
     return "" if re.fullmatch(pattern, text) else re.sub(pattern, ERASED, text)
 
 
-def is_in(text: str, pattern: str) -> bool:
+def has_match(text: str, pattern: str) -> bool:
     return re.search(pattern, text) is not None
 
 
-def _parts(number: str) -> tuple[str, str]:
-    """The country's code and what people write without it; for what is no such number, its digits."""
+def _split_country_code(number: str) -> tuple[str, str]:
+    """(country code, national number); ("", digits) if it cannot be parsed."""
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
@@ -40,5 +42,5 @@ def _parts(number: str) -> tuple[str, str]:
     return str(parsed.country_code), phonenumbers.national_significant_number(parsed)
 
 
-def _spelled(digits: str) -> str:
-    return _BETWEEN.join(f"(?:%3)?{digit}" for digit in digits)
+def _digits_pattern(digits: str) -> str:
+    return _SEPARATORS.join(f"(?:%3)?{digit}" for digit in digits)

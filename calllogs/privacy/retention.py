@@ -1,4 +1,4 @@
-"""What is too old is deleted, a little at a time, so that nobody waits behind it."""
+"""Deletes old rows in small batches, so that no lock is held for long."""
 
 import datetime as dt
 import time
@@ -30,13 +30,13 @@ from calllogs.models import (
 )
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, OtherHours, Shift
 
-AT_ONCE = 1000
-LOCK_ENDED = dt.timedelta(days=1)  # longer by far than anybody who failed to sign in has to wait
-KNOWN_PLACE = dt.timedelta(days=31)  # from where somebody signed in: it is asked for thirty days back
+BATCH_SIZE = 1000
+FAILED_LOGINS_KEPT = dt.timedelta(days=1)  # much longer than any lockout after failed logins
+LOGINS_KEPT = dt.timedelta(days=31)  # known addresses of users: looked up thirty days back
 
 
 def delete_old(*, budget_s: float) -> int:
-    """Delete pushes and calls beyond their days, oldest first, until done or out of time; how many rows."""
+    """Deletes rows older than their retention, oldest first, until done or out of time. Returns the number of rows."""
     until = time.monotonic() + budget_s
     now = timezone.now()
     pushes = now - dt.timedelta(days=settings.PUSH_RETENTION_DAYS)
@@ -54,26 +54,32 @@ def delete_old(*, budget_s: float) -> int:
         (ReportRun.objects.filter(made_at__lt=calls), "made_at"),
         (RefusedPushCount.objects.filter(date__lt=timezone.localdate(pushes)), "date"),
         (Session.objects.filter(expire_date__lt=now), "expire_date"),
-        (AccessAttempt.objects.filter(attempt_time__lt=now - LOCK_ENDED), "attempt_time"),
-        (AccessLog.objects.filter(attempt_time__lt=now - KNOWN_PLACE), "attempt_time"),
-        # A view that nobody can open any more: its owner is gone, and it was never shared.
+        (AccessAttempt.objects.filter(attempt_time__lt=now - FAILED_LOGINS_KEPT), "attempt_time"),
+        (AccessLog.objects.filter(attempt_time__lt=now - LOGINS_KEPT), "attempt_time"),
+        # Views that nobody can open: the owner was deleted and the view was never shared.
         (SavedView.objects.filter(owner__isnull=True, shared=False), "pk"),
         (Erasure.objects.filter(ended_at__lt=calls), "ended_at"),
-        *_deeds(now - dt.timedelta(days=settings.DEED_RETENTION_DAYS)),
+        *_old_activity(now - dt.timedelta(days=settings.ACTIVITY_RETENTION_DAYS)),
     ]
     count = sum(_delete(rows, order, until) for rows, order in old)
-    # Who still waits for calls that are gone, and what is counted of them, is worked out anew.
-    shorter = MissedCaller.objects.filter(first_at__lt=calls).values_list("caller", flat=True)[:AT_ONCE]
+    # Missed callers and hourly counts that include deleted calls are recomputed.
+    affected_callers = MissedCaller.objects.filter(first_at__lt=calls).values_list("caller", flat=True)[
+        :BATCH_SIZE
+    ]
     hours = Rollup.objects.filter(
         unit=Rollup.Unit.HOUR, dimension=Rollup.Dimension.TOTAL, starts_at__lt=calls
     )
-    invalidation.mark_stale(callers=shorter, moments=hours.values_list("starts_at", flat=True)[:AT_ONCE])
+    invalidation.mark_stale(
+        callers=affected_callers, moments=hours.values_list("starts_at", flat=True)[:BATCH_SIZE]
+    )
     return count
 
 
-def _deeds(before: dt.datetime) -> list[tuple[QuerySet, str]]:
-    """What people and machines did. Of a setting's history and attempts the last one before that day stays: what was in
-    force then is read off it. The audit trail is only ever added to.
+def _old_activity(before: dt.datetime) -> list[tuple[QuerySet, str]]:
+    """Records of activity: listenings, exports, history and attempts. The audit log is never deleted.
+
+    For each setting the last history row and the last attempt of each outcome before the limit stay, because they
+    show what was in force at that time.
     """
     old: list[tuple[QuerySet, str]] = [
         (Listening.objects.filter(last_at__lt=before), "last_at"),
@@ -95,12 +101,12 @@ def _deeds(before: dt.datetime) -> list[tuple[QuerySet, str]]:
 def _delete(rows: QuerySet, order: str, until: float) -> int:
     count = 0
     while time.monotonic() < until:
-        ids = list(rows.order_by(order).values_list("pk", flat=True)[:AT_ONCE])
+        ids = list(rows.order_by(order).values_list("pk", flat=True)[:BATCH_SIZE])
         if not ids:
             break
         with transaction.atomic():
             rows.model._default_manager.filter(pk__in=ids).delete()
-            if rows.model is CallLog:  # a push that came in between has waited for us, or we for it
+            if rows.model is CallLog:  # a push stored meanwhile may refer to one of these calls
                 Push.objects.filter(call__in=ids).update(call=None)
         count += len(ids)
     return count

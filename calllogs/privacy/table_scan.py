@@ -1,7 +1,7 @@
-"""Every table that the database has, looked through for a number. A new table is looked through without being named.
+"""Searches every table of the database for a number. New tables are included automatically.
 
-Pushes that hold the number are deleted, rows that are made anew from the calls too; of everything else the number is
-taken out of the texts, and the row stays.
+Pushes with the number are deleted, and so are rows that can be recomputed from the calls. In all other rows the number
+is redacted in the texts and the row stays.
 """
 
 from collections import Counter
@@ -31,145 +31,151 @@ from calllogs.models import (
     Rollup,
     invalidation,
 )
-from calllogs.models.export import scope_of
-from calllogs.privacy.number_patterns import is_in, without
+from calllogs.models.export import scope_digest
+from calllogs.privacy.number_patterns import has_match, redact
 from ivrportal.audit.models import AuditEntry
 
-AT_ONCE = 5000  # rows that one piece looks at
-# The audit trail is only ever added to, and holds keyed digests; the erasure itself forgets its number at its end.
-LEFT_ALONE: set[type[models.Model]] = {AuditEntry, Erasure}
-# Made anew from the calls, or worth nothing without their number.
-DELETED: set[type[models.Model]] = {Push, MissedCaller, MissedRecheck, CallbackClaim, Rollup}
-# Texts that are no words: to change one would lock a person out.
-KEPT_FIELDS = {(User, "username"), (User, "password")}
-# When a row came, where a person who is erased may have come again since.
-CAME_AT: dict[type[models.Model], str] = {Push: "received_at", CallLog: "received_at", CallbackEntry: "at"}
-NEW_AGAIN: set[type[models.Model]] = {MissedCaller, MissedRecheck, CallbackClaim}
-_COUNTED_AS: dict[type[models.Model], str] = {
+BATCH_SIZE = 5000  # rows that one piece searches
+# The audit log is append-only and contains keyed digests. The erasure removes its own number at its end.
+EXEMPT_MODELS: set[type[models.Model]] = {AuditEntry, Erasure}
+# Recomputed from the calls, or useless without the number.
+DELETED_MODELS: set[type[models.Model]] = {Push, MissedCaller, MissedRecheck, CallbackClaim, Rollup}
+# Changing these would lock a user out.
+EXEMPT_FIELDS = {(User, "username"), (User, "password")}
+# The arrival time of tables where an erased caller may have new rows since; those are kept.
+ARRIVAL_FIELDS: dict[type[models.Model], str] = {
+    Push: "received_at",
+    CallLog: "received_at",
+    CallbackEntry: "at",
+}
+DERIVED_MODELS: set[type[models.Model]] = {MissedCaller, MissedRecheck, CallbackClaim}
+_COUNT_NAMES: dict[type[models.Model], str] = {
     CallLog: "calls", Push: "pushes", CallNote: "notes", CallTag: "notes", CallbackEntry: "desk", MissedCaller: "desk",
     CallbackClaim: "desk", MissedRecheck: "", Rollup: "",
 }  # fmt: skip
 
 
-def all_tables() -> list[type[models.Model]]:
-    """In one order, the ones that refer to others first."""
+def list_models() -> list[type[models.Model]]:
+    """The models to search in a stable order, CallLog last."""
     found = [
         model
         for model in apps.get_models(include_auto_created=True)
-        if model._meta.managed and not model._meta.proxy and model not in LEFT_ALONE and texts_of(model)
+        if model._meta.managed and not model._meta.proxy and model not in EXEMPT_MODELS and text_fields(model)
     ]
     return sorted(found, key=lambda model: (model is CallLog, model._meta.label))
 
 
-def texts_of(model: type[models.Model]) -> list[str]:
-    """The fields that can hold words, JSON among them."""
-    kinds = (models.CharField, models.TextField, models.JSONField)
+def text_fields(model: type[models.Model]) -> list[str]:
+    """The names of the fields that can contain text, including JSON fields."""
+    field_types = (models.CharField, models.TextField, models.JSONField)
     return [
         field.attname
         for field in model._meta.concrete_fields
-        if isinstance(field, kinds) and not field.is_relation and (model, field.name) not in KEPT_FIELDS
+        if isinstance(field, field_types)
+        and not field.is_relation
+        and (model, field.name) not in EXEMPT_FIELDS
     ]
 
 
-def look_through(
+def scan_batch(
     model: type[models.Model], after: Any, *, number: str, pattern: str, asked_at: datetime
 ) -> tuple[Any, Counter[str]]:
-    """Some rows of a table, from that key on: the key up to which it is done now (None: all), and what is gone.
+    """Searches one batch of rows after the key `after`. Returns the last key (None: complete) and the counts.
 
-    In the caller's transaction.
+    Must run in a transaction.
     """
     if model is Session:
         return None, _end_sessions(pattern)
     if isinstance(model._meta.pk, models.CompositePrimaryKey):
-        every = model._base_manager.all()
-        some = _with(every, model, number=number, pattern=pattern, asked_at=asked_at)
-        return None, _gone(model, some.delete()[0])
+        all_rows = model._base_manager.all()
+        matching = _filter_matching(all_rows, model, number=number, pattern=pattern, asked_at=asked_at)
+        return None, _count_removed(model, matching.delete()[0])
     rows = model._base_manager.order_by("pk")
     rows = rows.filter(pk__gt=after) if after is not None else rows
-    last = rows.values_list("pk", flat=True)[AT_ONCE - 1 : AT_ONCE].first()
-    some = rows.filter(pk__lte=last) if last is not None else rows
-    some = _with(some, model, number=number, pattern=pattern, asked_at=asked_at)
-    if model in DELETED:
-        return last, _gone(model, some.delete()[0])
-    found = list(some.select_for_update())
+    last = rows.values_list("pk", flat=True)[BATCH_SIZE - 1 : BATCH_SIZE].first()
+    matching = rows.filter(pk__lte=last) if last is not None else rows
+    matching = _filter_matching(matching, model, number=number, pattern=pattern, asked_at=asked_at)
+    if model in DELETED_MODELS:
+        return last, _count_removed(model, matching.delete()[0])
+    found = list(matching.select_for_update())
     for row in found:
-        _take_out(row, pattern)
-    return last, _gone(model, len(found))
+        _redact_row(row, pattern)
+    return last, _count_removed(model, len(found))
 
 
-def _with(
+def _filter_matching(
     rows: models.QuerySet, model: type[models.Model], *, number: str, pattern: str, asked_at: datetime
 ) -> models.QuerySet:
-    """Those that hold the number, in a text or in a JSON value."""
-    if model in NEW_AGAIN and CallLog.objects.filter(caller=number).exists():
-        return rows.none()  # the person has rung since, and is to be called back
-    if model in CAME_AT:
-        rows = rows.filter(Q((f"{CAME_AT[model]}__lte", asked_at)))
+    """The rows with the number in a text or in a JSON value."""
+    if model in DERIVED_MODELS and CallLog.objects.filter(caller=number).exists():
+        return rows.none()  # the caller has called since and must stay in the callback queue
+    if model in ARRIVAL_FIELDS:
+        rows = rows.filter(Q((f"{ARRIVAL_FIELDS[model]}__lte", asked_at)))
     if model is CallLog:
-        rows = rows.exclude(caller=number)  # those are forgotten whole, by `people`
-    wanted = Q()
-    for name in texts_of(model):
+        rows = rows.exclude(caller=number)  # `anonymise` handles these
+    condition = Q()
+    for name in text_fields(model):
         if isinstance(model._meta.get_field(name), models.JSONField):
-            rows = rows.alias(**{f"{name}_words": Cast(name, TextField())})
-            name = f"{name}_words"
-        wanted |= Q((f"{name}__regex", pattern))
-    return rows.filter(wanted)
+            rows = rows.alias(**{f"{name}_text": Cast(name, TextField())})
+            name = f"{name}_text"
+        condition |= Q((f"{name}__regex", pattern))
+    return rows.filter(condition)
 
 
-def _take_out(row: models.Model, pattern: str) -> None:
-    """Write the row without the number. One that becomes equal to another by this is of no use any more."""
+def _redact_row(row: models.Model, pattern: str) -> None:
+    """Saves the row without the number. Deletes it if that makes it a duplicate of another row."""
     changes: dict[str, Any] = {}
-    for name in texts_of(type(row)):
+    for name in text_fields(type(row)):
         value = getattr(row, name)
-        new = _cleaned(value, pattern)
+        new = _redact_value(value, pattern)
         if new != value:
             field: Any = row._meta.get_field(name)
             changes[name] = new[: field.max_length] if isinstance(new, str) and field.max_length else new
     if isinstance(row, CallLog):
-        _note(row, changes)
+        _redact_call(row, changes)
     if isinstance(row, Export) and "query" in changes:
-        changes["scope"] = scope_of(row.file_format, changes["query"])
+        changes["scope"] = scope_digest(row.file_format, changes["query"])
     if isinstance(row, LogEntry) and changes.get("object_repr") == "":
         changes["object_repr"] = "–"
-    same = type(row)._base_manager.filter(pk=row.pk)
+    stored = type(row)._base_manager.filter(pk=row.pk)
     try:
         with transaction.atomic():
-            same.update(**changes)
+            stored.update(**changes)
     except IntegrityError:
-        same.delete()
+        stored.delete()
 
 
-def _note(call: CallLog, changes: dict[str, Any]) -> None:
-    """A call of somebody else that names the number: as an agent's, in its id, in its recording's address."""
+def _redact_call(call: CallLog, changes: dict[str, Any]) -> None:
+    """A call of another caller with the number as its agent's, in its id, or in its recording URL."""
     if "recording_url" in changes:
         changes["recording_url"] = ""
     if "call_id" in changes:
-        changes["call_id"] = erased_callers.id_of(call.call_id)
+        changes["call_id"] = erased_callers.erased_call_id(call.call_id)
     invalidation.mark_stale(callers=[changes.get("caller", call.caller)], moments=[call.started_at])
 
 
-def _cleaned(value: Any, pattern: str) -> Any:
+def _redact_value(value: Any, pattern: str) -> Any:
     if isinstance(value, str):
-        return without(value, pattern)
+        return redact(value, pattern)
     if isinstance(value, dict):
-        return {_cleaned(key, pattern): _cleaned(item, pattern) for key, item in value.items()}
+        return {_redact_value(key, pattern): _redact_value(item, pattern) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item, pattern) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and is_in(str(value), pattern):
+        return [_redact_value(item, pattern) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and has_match(str(value), pattern):
         return 0
     return value
 
 
 def _end_sessions(pattern: str) -> Counter[str]:
-    """A session is packed, so it is opened; whose holds the number signs in again."""
+    """Session data is encoded, so each session is decoded. Users whose session has the number must log in again."""
     ended = [
         session.pk
         for session in Session.objects.iterator(chunk_size=500)
-        if is_in(str(session.get_decoded()), pattern)
+        if has_match(str(session.get_decoded()), pattern)
     ]
     return Counter(other=Session.objects.filter(pk__in=ended).delete()[0])
 
 
-def _gone(model: type[models.Model], count: int) -> Counter[str]:
-    name = _COUNTED_AS.get(model, "other")
+def _count_removed(model: type[models.Model], count: int) -> Counter[str]:
+    name = _COUNT_NAMES.get(model, "other")
     return Counter({name: count}) if name and count else Counter()

@@ -1,1 +1,1 @@
-"""Recordings: fetched with care from wherever the provider keeps them, kept here if wished, served in ranges."""
+"""Recordings: fetched safely from the provider's URLs, optionally archived here, and served in byte ranges."""

@@ -1,4 +1,4 @@
-"""A recording, played through the portal; and who listened."""
+"""Views that play and download a recording, and the admin list of who listened."""
 
 import secrets
 from typing import Any
@@ -23,19 +23,19 @@ from calllogs.access.history_mixin import MaskedHistoryMixin
 from calllogs.access.visibility import CallVisibility, visibility_for
 from calllogs.models import CallLog, Listening, Recording
 from calllogs.recordings import archive, playback
-from calllogs.recordings.audio_types import ENDINGS
-from calllogs.recordings.cache import digest_of
+from calllogs.recordings.audio_types import FILE_EXTENSIONS
+from calllogs.recordings.cache import hash_url
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
-from calllogs.recordings.http_ranges import ByteRange, wish_of
-from calllogs.recordings.messages import words_of
+from calllogs.recordings.http_ranges import ByteRange, parse_range
+from calllogs.recordings.messages import message_for
 from ivrportal.audit import audit_log, model_admin
 from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins, admin_theme, pagination
 
-LISTEN, DOWNLOAD = "calllogs.listen_recording", "calllogs.download_recording"
-_PLAY_LENGTH = 32
-_AT_ONCE = 64 * 1024
-# A recording is a person's voice: no browser and no proxy keeps it. And whatever it is, it is never run as a page.
+LISTEN_PERMISSION, DOWNLOAD_PERMISSION = "calllogs.listen_recording", "calllogs.download_recording"
+_MAX_PLAY_LENGTH = 32
+_CHUNK_BYTES = 64 * 1024
+# A recording is personal data: no browser or proxy may store it. The response must never be rendered as a page.
 _HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, no-store",
@@ -45,74 +45,78 @@ _HEADERS = {
 }
 
 
-def context(call: CallLog, user: Any) -> dict[str, Any]:
-    """What the player of a call's page needs; without a query if `recording` came with the call."""
+def player_context(call: CallLog, user: Any) -> dict[str, Any]:
+    """Template context of the player on a call's page. Runs no query if `recording` was selected with the call."""
     if not call.recording_url:
-        return {"kind": "none", "words": _("No recording came with this call.")}
+        return {"kind": "none", "text": _("No recording came with this call.")}
     address = reverse("admin:calllogs_recording", args=[call.pk])
-    download = f"{address}?download=1" if user.has_perm(DOWNLOAD) else ""
-    if not user.has_perm(LISTEN):
-        words = _("There is a recording. Listening to it is for supervisors.")
-        return {"kind": "none", "words": words, "download": download}
+    download = f"{address}?download=1" if user.has_perm(DOWNLOAD_PERMISSION) else ""
+    if not user.has_perm(LISTEN_PERMISSION):
+        text = _("There is a recording. Listening to it is for supervisors.")
+        return {"kind": "none", "text": text, "download": download}
     return {
         "kind": "player",
         "download": download,
         "src": f"{address}?play={secrets.token_hex(8)}",
-        "look": reverse("admin:calllogs_recording_look", args=[call.pk]),
+        "check_url": reverse("admin:calllogs_recording_look", args=[call.pk]),
         "seconds": call.talk_seconds or 0,
-        "words": _kept_words(call),
+        "text": _copy_status_text(call),
         "speeds": ["0.75", "1", "1.25", "1.5", "2"],
     }
 
 
-def _kept_words(call: CallLog) -> str:
+def _copy_status_text(call: CallLog) -> str:
     recording: Recording | None = getattr(call, "recording", None)
     if recording is None:
         return ""
-    if archive.is_current(recording, digest_of(call.recording_url)) and recording.fetched_at:
+    if archive.is_current(recording, hash_url(call.recording_url)) and recording.fetched_at:
         date = date_format(timezone.localtime(archive.kept_until(recording.fetched_at)), "j M Y")
         return _("A copy is kept here until %(date)s.") % {"date": date}
     if recording.state == Recording.State.GIVEN_UP and recording.error:
-        return _("No copy could be made. %(why)s") % {"why": words_of(recording.error)}
+        return _("No copy could be made. %(why)s") % {"why": message_for(recording.error)}
     return ""
 
 
 @require_GET
-def look(request: HttpRequest, call: CallLog) -> JsonResponse:
-    """Is there something to play? Asked before the player starts, so that the answer is a sentence."""
-    _must_be_allowed(request)
+def check_view(request: HttpRequest, call: CallLog) -> JsonResponse:
+    """Whether the recording can be played. The player calls it first, to show a message instead of a media error."""
+    _require_listen_permission(request)
     try:
-        _piece(call, ByteRange(0, None))
+        _read_range(call, ByteRange(0, None))
     except NotAvailable as error:
-        return _json({"words": words_of(error.cause)})
+        return _json({"words": message_for(error.cause)})
     except OutOfRange:
-        return _json({"words": words_of(Cause.EMPTY)})
+        return _json({"words": message_for(Cause.EMPTY)})
     return _json({"is_ready": True})
 
 
 @require_safe
-def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
-    """The sound, or the range of it that a player asks for; `?play=` is the same for all requests of one page.
+def recording_view(request: HttpRequest, call: CallLog) -> HttpResponseBase:
+    """The audio, or the range of it that the player requests. `?play=` identifies the page that the player is on.
 
-    That this person listens is committed before the first byte goes out. `?download=1` is another right, and gives
-    the whole as a file to keep.
+    The listening is committed before the first byte is sent. `?download=1` sends the whole file as an attachment and
+    needs a permission of its own.
     """
     if "download" in request.GET:
-        return _download(request, call)
-    _must_be_allowed(request)
-    wish = wish_of(request.headers.get("Range", "")) if request.method == "GET" else None
+        return _download_response(request, call)
+    _require_listen_permission(request)
+    byte_range = parse_range(request.headers.get("Range", "")) if request.method == "GET" else None
     try:
-        response = _whole(request, call) if wish is None else _part(request, call, wish)
+        response = (
+            _whole_response(request, call)
+            if byte_range is None
+            else _range_response(request, call, byte_range)
+        )
     except NotAvailable as error:
-        return _none(error)
+        return _not_available_response(error)
     except OutOfRange as error:
         headers = {**_HEADERS, "Content-Range": f"bytes */{error.total}"}
         return HttpResponse(status=416, content_type="text/plain; charset=utf-8", headers=headers)
     if request.method == "GET":
         name = request.GET.get("play", "")
-        is_name = len(name) <= _PLAY_LENGTH and name.isascii() and name.isalnum()
+        is_valid_name = len(name) <= _MAX_PLAY_LENGTH and name.isascii() and name.isalnum()
         with transaction.atomic():
-            if Listening.objects.note(call, user=request.user, play=name if is_name else ""):
+            if Listening.objects.record_play(call, user=request.user, play=name if is_valid_name else ""):
                 audit_log.record(
                     Action.LISTENED,
                     request=request,
@@ -123,16 +127,16 @@ def recording(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     return response
 
 
-def _download(request: HttpRequest, call: CallLog) -> HttpResponseBase:
-    """Its name tells of no number, for it lies around in people's folders. Recorded before the first byte."""
-    if not request.user.has_perm(DOWNLOAD):
+def _download_response(request: HttpRequest, call: CallLog) -> HttpResponseBase:
+    """The file as an attachment, recorded before the first byte. Its name contains no telephone number."""
+    if not request.user.has_perm(DOWNLOAD_PERMISSION):
         raise PermissionDenied
     try:
-        response = _whole(request, call)
+        response = _whole_response(request, call)
     except NotAvailable as error:
-        return _none(error)
-    ending = ENDINGS.get(response.headers["Content-Type"], "")
-    name = f"call-{timezone.localtime(call.started_at):%Y-%m-%d-%H%M}-{call.pk}{ending}"
+        return _not_available_response(error)
+    extension = FILE_EXTENSIONS.get(response.headers["Content-Type"], "")
+    name = f"call-{timezone.localtime(call.started_at):%Y-%m-%d-%H%M}-{call.pk}{extension}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     del response["Accept-Ranges"]
     if request.method == "GET":
@@ -147,41 +151,43 @@ def _download(request: HttpRequest, call: CallLog) -> HttpResponseBase:
     return response
 
 
-def _none(error: NotAvailable) -> HttpResponse:
-    words = words_of(error.cause)
-    return HttpResponse(words, status=404, content_type="text/plain; charset=utf-8", headers=_HEADERS)
+def _not_available_response(error: NotAvailable) -> HttpResponse:
+    text = message_for(error.cause)
+    return HttpResponse(text, status=404, content_type="text/plain; charset=utf-8", headers=_HEADERS)
 
 
-def _part(request: HttpRequest, call: CallLog, wish: ByteRange) -> HttpResponseBase:
-    piece = _piece(call, wish)
+def _range_response(request: HttpRequest, call: CallLog, byte_range: ByteRange) -> HttpResponseBase:
+    part = _read_range(call, byte_range)
     if_range = request.headers.get("If-Range", "")
-    if if_range and if_range != piece.tag:
-        return _whole(request, call)  # what the player has is of another sound
+    if if_range and if_range != part.etag:
+        return _whole_response(request, call)  # the player has parts of another recording
     return HttpResponse(
-        piece.data,
+        part.data,
         status=206,
-        content_type=piece.kind,
+        content_type=part.content_type,
         headers={
-            **_HEADERS, "ETag": piece.tag, "Content-Length": str(len(piece.data)),
-            "Content-Range": f"bytes {piece.first}-{piece.last}/{piece.total}",
+            **_HEADERS, "ETag": part.etag, "Content-Length": str(len(part.data)),
+            "Content-Range": f"bytes {part.first}-{part.last}/{part.total}",
         },
     )  # fmt: skip
 
 
-def _whole(request: HttpRequest, call: CallLog) -> HttpResponseBase:
-    whole = playback.whole(_known(call))
-    headers = {**_HEADERS, "ETag": whole.tag, "Content-Length": str(whole.total)}
+def _whole_response(request: HttpRequest, call: CallLog) -> HttpResponseBase:
+    opened = playback.open_recording(_require_recording(call))
+    headers = {**_HEADERS, "ETag": opened.etag, "Content-Length": str(opened.total)}
     if request.method == "HEAD":
-        whole.file.close()
-        return HttpResponse(content_type=whole.kind, headers=headers)
-    return StreamingHttpResponse(FileWrapper(whole.file, _AT_ONCE), content_type=whole.kind, headers=headers)
+        opened.file.close()
+        return HttpResponse(content_type=opened.content_type, headers=headers)
+    return StreamingHttpResponse(
+        FileWrapper(opened.file, _CHUNK_BYTES), content_type=opened.content_type, headers=headers
+    )
 
 
-def _piece(call: CallLog, wish: ByteRange) -> playback.Piece:
-    return playback.piece(_known(call), wish)
+def _read_range(call: CallLog, byte_range: ByteRange) -> playback.RecordingRange:
+    return playback.read_range(_require_recording(call), byte_range)
 
 
-def _known(call: CallLog) -> CallLog:
+def _require_recording(call: CallLog) -> CallLog:
     if not call.recording_url:
         raise NotAvailable(Cause.GONE)
     return call
@@ -191,12 +197,12 @@ def _json(data: dict[str, Any]) -> JsonResponse:
     return JsonResponse(data, headers={"Cache-Control": "no-store"})
 
 
-def _must_be_allowed(request: HttpRequest) -> None:
-    if not request.user.has_perm(LISTEN):
+def _require_listen_permission(request: HttpRequest) -> None:
+    if not request.user.has_perm(LISTEN_PERMISSION):
         raise PermissionDenied
 
 
-# --- who listened ------------------------------------------------------------------------------------------
+# --- list of listenings ------------------------------------------------------------------------------------
 
 
 @admin.register(Listening)
@@ -213,7 +219,7 @@ class ListeningAdmin(MaskedHistoryMixin, admin_mixins.ReadOnlyAdminMixin, model_
     paginator = pagination.CappedPaginator
 
     def change_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The list tells all; a page of its own would be named after the call's id."""
+        """No detail page: the list shows everything, and the page title would contain the call's id."""
         raise Http404
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Listening]:
@@ -224,34 +230,34 @@ class ListeningAdmin(MaskedHistoryMixin, admin_mixins.ReadOnlyAdminMixin, model_
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Listening], search_term: str
     ) -> tuple[QuerySet[Listening], bool]:
-        """By an id that the person sees whole only: in another one, trying would find the caller's number."""
+        """Matches a call id only if the user may see it unredacted: otherwise guesses would reveal the number in it."""
         found, has_duplicates = super().get_search_results(request, queryset, search_term)
-        sight = visibility_for(request.user)
-        if search_term and not sight.sees_numbers:
-            one = Listening.objects.select_related("call").filter(call_uid=search_term.strip()).first()
-            if one is not None and _uid(one, sight) != one.call_uid:
+        visibility = visibility_for(request.user)
+        if search_term and not visibility.sees_numbers:
+            match = Listening.objects.select_related("call").filter(call_uid=search_term.strip()).first()
+            if match is not None and _visible_call_id(match, visibility) != match.call_uid:
                 found = found.filter(user_name__iexact=search_term.strip())
         return found, has_duplicates
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """The last column differs from person to person."""
+        """Adds the column of the call, which depends on the user's visibility."""
 
         @admin_theme.display(description=gettext_lazy("Call"))
-        def shown_call(listening: Listening) -> str:
-            words = Truncator(_uid(listening, visibility_for(request.user))).chars(40)
+        def call_link(listening: Listening) -> str:
+            text = Truncator(_visible_call_id(listening, visibility_for(request.user))).chars(40)
             if listening.call_id is None:
-                return words
+                return text
             address = reverse("admin:calllogs_calllog_change", args=[listening.call_id])
-            return format_html('<a href="{}" class="in-link">{}</a>', address, words)
+            return format_html('<a href="{}" class="in-link">{}</a>', address, text)
 
-        return [*self.list_display, shown_call]
+        return [*self.list_display, call_link]
 
 
-def _uid(listening: Listening, sight: CallVisibility) -> str:
-    """The call's own id, as far as this person may read it. Of a call that is deleted nobody knows the caller."""
+def _visible_call_id(listening: Listening, visibility: CallVisibility) -> str:
+    """The call's id, redacted for this user. The caller of a deleted call is unknown."""
     call = listening.call
     return (
-        sight.text(sight.call_id(listening.call_uid, ""))
+        visibility.text(visibility.call_id(listening.call_uid, ""))
         if call is None
-        else sight.call_id(listening.call_uid, call.caller)
+        else visibility.call_id(listening.call_uid, call.caller)
     )

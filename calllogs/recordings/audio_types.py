@@ -1,12 +1,12 @@
-"""Is it a sound, and which? Plain Python."""
+"""Detects whether data is audio, and of which type. Plain Python."""
 
 import re
 
 from calllogs.recordings.errors import Cause, NotAvailable
 
-ENOUGH = 64  # bytes of the beginning that tell what it is
+SNIFF_BYTES = 64  # bytes at the start that are enough to detect the type
 
-_BEGINNINGS = (
+_SIGNATURES = (
     (re.compile(rb"ID3|\xff[\xe2\xe3\xf2-\xf7\xfa-\xff]"), "audio/mpeg"),
     (re.compile(rb"RI(?:FF|FX)....WAVE", re.DOTALL), "audio/wav"),
     (re.compile(rb"OggS"), "audio/ogg"),
@@ -18,34 +18,34 @@ _BEGINNINGS = (
     (re.compile(rb"FORM....AIF[FC]", re.DOTALL), "audio/aiff"),
     (re.compile(rb"\.snd"), "audio/basic"),
 )
-# Of a file, by the media type; others get none.
-ENDINGS = {
+# File name extension by media type; other types get none.
+FILE_EXTENSIONS = {
     "audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg", "audio/flac": ".flac", "audio/aac": ".aac",
     "audio/mp4": ".m4a", "audio/amr": ".amr", "audio/webm": ".webm", "audio/aiff": ".aiff", "audio/basic": ".au",
 }  # fmt: skip
 _TYPE = re.compile(r"audio/[a-z0-9][a-z0-9.+-]{0,60}")
-# What servers say that do not know; then the bytes must tell.
-_UNKNOWN = {
+# Types of servers that do not know better; then the content decides.
+_GENERIC_TYPES = {
     "", "application/octet-stream", "binary/octet-stream", "application/force-download",
     "application/x-download", "application/ogg", "application/mp4", "video/mp4", "video/webm", "video/ogg",
 }  # fmt: skip
-_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")  # HTML, XML: no sound begins so
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<")  # HTML or XML: no audio file starts like this
 
 
-def kind_of(declared: str, beginning: bytes | None) -> str:
-    """The media type to play it as; "" if only the beginning could tell and it is not known (None).
+def detect_content_type(declared: str, beginning: bytes | None) -> str:
+    """The media type; "" if only the content can decide and `beginning` is None.
 
-    Raises NotAvailable if it is no sound, whatever it is called.
+    Raises NotAvailable if it is not audio, whatever the server declares.
     """
     declared = declared.partition(";")[0].strip().lower()
     is_declared = _TYPE.fullmatch(declared) is not None
-    if not is_declared and declared not in _UNKNOWN:
+    if not is_declared and declared not in _GENERIC_TYPES:
         raise NotAvailable(Cause.NOT_SOUND)
     if beginning is None:
         return declared if is_declared else ""
-    for pattern, kind in _BEGINNINGS:
+    for pattern, content_type in _SIGNATURES:
         if pattern.match(beginning):
-            return kind
+            return content_type
     if not is_declared or _MARKUP.match(beginning):
         raise NotAvailable(Cause.NOT_SOUND)
     return declared

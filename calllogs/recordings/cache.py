@@ -1,4 +1,4 @@
-"""What was fetched lately, on disk for an hour: a player asks for one sound many times."""
+"""Recently fetched recordings, on disk for an hour: a player requests the same recording many times."""
 
 import hashlib
 import os
@@ -14,77 +14,77 @@ from typing import BinaryIO
 from django.conf import settings
 
 KEPT_S = 3600
-_LOST_S = 600  # a file that is still being written after so long was left by a process that died
-_WRITING = ".part"
+_ABANDONED_S = 600  # a partial file older than this was left by a killed process
+_PARTIAL_SUFFIX = ".part"
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
-    """A whole sound on this disk."""
+class LocalRecording:
+    """A complete recording on this disk. `total` is its size in bytes."""
 
     path: Path
     total: int
-    kind: str
+    content_type: str
 
 
-def digest_of(url: str) -> str:
-    """By this an address is known where the address itself must not stand."""
+def hash_url(url: str) -> str:
+    """Identifies a URL where the URL itself must not be stored, because it may contain a token."""
     return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def find(digest: str) -> Local | None:
+def find(digest: str) -> LocalRecording | None:
     for path in _directory().glob(f"{digest}-*"):
-        with suppress(OSError):  # pruned meanwhile
+        with suppress(OSError):  # another process has pruned it
             os.utime(path)
-            kind = path.name.partition("-")[2].replace("_", "/", 1)
-            return Local(path, path.stat().st_size, kind)
+            content_type = path.name.partition("-")[2].replace("_", "/", 1)
+            return LocalRecording(path, path.stat().st_size, content_type)
     return None
 
 
 @contextmanager
-def writing() -> Iterator[BinaryIO]:
-    """A file to fetch into; gone at the end unless it was kept."""
-    with tempfile.NamedTemporaryFile(dir=_directory(), suffix=_WRITING, delete=False) as file:
+def temporary_file() -> Iterator[BinaryIO]:
+    """A file to fetch into. It is deleted at the end unless `store` has moved it."""
+    with tempfile.NamedTemporaryFile(dir=_directory(), suffix=_PARTIAL_SUFFIX, delete=False) as file:
         try:
-            yield file  # type: ignore[misc]  # it is a binary file in all but its declared type
+            yield file  # type: ignore[misc]  # a BinaryIO in all but its declared type
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(file.name)
 
 
-def keep(file: BinaryIO, digest: str, kind: str) -> Local:
-    """Give a whole file its place; whoever kept the same a moment ago is overwritten by the same."""
+def store(file: BinaryIO, digest: str, content_type: str) -> LocalRecording:
+    """Moves a complete file into the cache. Replaces an identical one that another process stored meanwhile."""
     file.flush()
-    path = _directory() / f"{digest}-{re.sub(r'[^a-z0-9.+/-]', '', kind).replace('/', '_', 1)}"
+    path = _directory() / f"{digest}-{re.sub(r'[^a-z0-9.+/-]', '', content_type).replace('/', '_', 1)}"
     total = os.fstat(file.fileno()).st_size
     os.replace(file.name, path)
     prune()
-    return Local(path, total, kind)
+    return LocalRecording(path, total, content_type)
 
 
 def prune() -> None:
-    """Delete what was not asked for in an hour, and the oldest of what is too much; the newest stays."""
-    room = settings.RECORDING_CACHE_MB * 1024 * 1024
+    """Deletes files unused for KEPT_S and the oldest beyond RECORDING_CACHE_MB. The newest file always stays."""
+    bytes_left = settings.RECORDING_CACHE_MB * 1024 * 1024
     now = time.time()
     found = []
     for path in _directory().iterdir():
         with suppress(OSError):
             found.append((path.stat().st_mtime, path.stat().st_size, path))
-    newest = max((each for each in found if each[2].suffix != _WRITING), default=(0, 0, None))[2]
+    newest = max((entry for entry in found if entry[2].suffix != _PARTIAL_SUFFIX), default=(0, 0, None))[2]
     for at, size, path in sorted(found, reverse=True):
-        if path.suffix == _WRITING:
-            is_old = now - at > _LOST_S
+        if path.suffix == _PARTIAL_SUFFIX:
+            is_old = now - at > _ABANDONED_S
         else:
-            is_old = now - at > KEPT_S or (room < size and path != newest)
-            room -= size
+            is_old = now - at > KEPT_S or (bytes_left < size and path != newest)
+            bytes_left -= size
         if is_old:
             path.unlink(missing_ok=True)
 
 
-def forget() -> None:
-    """Delete all that is whole: whose voice it is, only the address told."""
+def clear() -> None:
+    """Deletes every complete file: it is not known which callers they belong to."""
     for path in _directory().iterdir():
-        if path.suffix != _WRITING:
+        if path.suffix != _PARTIAL_SUFFIX:
             path.unlink(missing_ok=True)
 
 

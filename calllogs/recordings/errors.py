@@ -1,4 +1,4 @@
-"""Why a recording cannot be played. Plain Python; the words for people are in `words`."""
+"""Why a recording cannot be played. Plain Python; the messages for users are in `messages`."""
 
 from enum import StrEnum
 
@@ -23,7 +23,7 @@ class Cause(StrEnum):
 
 
 class NotAvailable(Exception):
-    """No sound came. Carries a cause and, by promise P9, neither an address nor another exception."""
+    """The recording is not available. By guarantee P9 it carries neither a URL nor another exception."""
 
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.value)
@@ -31,7 +31,7 @@ class NotAvailable(Exception):
 
 
 class OutOfRange(Exception):
-    """The part asked for begins beyond the end; `total` is the size in bytes."""
+    """The requested range starts beyond the end. `total` is the size in bytes."""
 
     def __init__(self, total: int) -> None:
         super().__init__(f"{total} bytes in all")

@@ -1,4 +1,4 @@
-"""Why a recording cannot be played or kept, in words for people."""
+"""The messages for users why a recording cannot be played or stored."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from calllogs.recordings.errors import Cause
 
-WORDS: dict[Cause, Any] = {
+MESSAGES: dict[Cause, Any] = {
     Cause.NO_ADDRESS: _("What the provider sent is not a web address that the portal may open."),
     Cause.INNER: _(
         "The recording's address points to an address inside a private network, which the portal does not open."
@@ -30,6 +30,6 @@ WORDS: dict[Cause, Any] = {
 }  # fmt: skip
 
 
-def words_of(cause: str) -> str:
-    """Also for a cause that a later version may have written."""
-    return str(WORDS[Cause(cause)] if cause in set(Cause) else _("It is not known why."))
+def message_for(cause: str) -> str:
+    """Accepts unknown causes too, which a later version may have stored."""
+    return str(MESSAGES[Cause(cause)] if cause in set(Cause) else _("It is not known why."))

@@ -1,6 +1,8 @@
-"""Reports by mail.
+"""Scheduled reports by mail.
 
-days     which days a report is about, and when it is due
-compose  what it says: figures, tables and bars, as text and as HTML
-write    makes what is due, or what a person asks for: a run, and a letter for each of its people
+due_dates  which days a report is about, and when it is due
+compose    the mail: figures, tables and bars, as text and as HTML
+generate   generates due and requested reports: a run, and one mail per recipient
+labels     reports and runs as texts for the screens
+admin      the screens
 """

@@ -1,6 +1,6 @@
-"""The counts of some hours, worked out from the calls, and how they differ from the rows that are kept.
+"""Counts of some hours computed from the calls, and their differences from the stored rows.
 
-The one definition of what is counted; the rows are a copy of its answer. Days are worked out from the rows of hours.
+This is the only definition of what is counted; the rows are a copy of its result. Day rows are computed from hour rows.
 """
 
 import datetime as dt
@@ -11,11 +11,11 @@ import orjson
 from django.db import connection
 
 from calllogs.models import Rollup
-from calllogs.statistics.hour_spans import Span
+from calllogs.statistics.hour_spans import TimeSpan
 
 Dimension = Rollup.Dimension
 Unit = Rollup.Unit
-FIELD_OF = {
+DIMENSION_FIELDS = {
     Dimension.AGENT: "agent_number",
     Dimension.DEPARTMENT: "department",
     Dimension.VIRTUAL_NUMBER: "virtual_number",
@@ -31,56 +31,56 @@ COUNTS = {
     "talk_seconds": "COALESCE(sum(CASE WHEN status = 'ANSWERED' THEN talk_seconds END), 0)",
     "talk_calls": "count(CASE WHEN status = 'ANSWERED' THEN talk_seconds END)",
 }
-KEY = ("dimension", "starts_at", "value")  # and the unit
-COLUMNS = (*KEY, *COUNTS)
+KEY_COLUMNS = ("dimension", "starts_at", "value")  # and the unit
+COLUMNS = (*KEY_COLUMNS, *COUNTS)
 
 
-class Difference(NamedTuple):
-    """`row` is what should be kept; if `is_gone`, its counts are what is kept and should not be."""
+class CountDifference(NamedTuple):
+    """`row` holds the correct counts; if `is_gone`, it is a stored row that should not exist."""
 
     is_gone: bool
     row: Rollup
 
 
-def differences(unit: Unit, spans: Sequence[Span]) -> list[Difference]:
-    """What is kept of these hours or days and what it should be, where it differs. Locks nothing."""
+def find_differences(unit: Unit, spans: Sequence[TimeSpan]) -> list[CountDifference]:
+    """Where the stored rows of these hours or days differ from the computed ones. Takes no locks."""
     if not spans:
         return []
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            edges = orjson.dumps([[_text(edge) for edge in span] for span in spans]).decode()
+            edges = orjson.dumps([[_to_sqlite_text(edge) for edge in span] for span in spans]).decode()
             cursor.execute(_SQLITE[unit], [edges])
         else:
             cursor.execute(_POSTGRESQL[unit], [[span.first for span in spans], [span.next for span in spans]])
-        return [_difference(unit, row) for row in cursor.fetchall()]
+        return [_build_difference(unit, row) for row in cursor.fetchall()]
 
 
-def _difference(unit: Unit, row: tuple[Any, ...]) -> Difference:
+def _build_difference(unit: Unit, row: tuple[Any, ...]) -> CountDifference:
     is_gone, dimension, starts_at, *rest = row
-    values = zip(COLUMNS, (dimension, _moment(starts_at), *rest), strict=True)
-    return Difference(bool(is_gone), Rollup(unit=unit, **dict(values)))
+    values = zip(COLUMNS, (dimension, _to_utc(starts_at), *rest), strict=True)
+    return CountDifference(bool(is_gone), Rollup(unit=unit, **dict(values)))
 
 
-def _moment(value: Any) -> dt.datetime:
-    """SQLite gives text, or what its driver makes of it: a moment in UTC that does not say so."""
+def _to_utc(value: Any) -> dt.datetime:
+    """SQLite returns text, or a naive datetime in UTC converted by its driver."""
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _text(moment: dt.datetime) -> str:
-    """As Django's backend writes a moment on SQLite."""
+def _to_sqlite_text(moment: dt.datetime) -> str:
+    """The format in which Django stores a datetime on SQLite."""
     return moment.isoformat(" ").removesuffix("+00:00")
 
 
-# --- statements ------------------------------------------------------------------------------------------
+# --- SQL statements ---------------------------------------------------------------------------------------
 
-_FIELDS = ", ".join(FIELD_OF.values())
+_FIELDS = ", ".join(DIMENSION_FIELDS.values())
 _SUMS = ", ".join(f"CAST({sql} AS bigint) AS {name}" for name, sql in COUNTS.items())
 _NAMES = ", ".join(COLUMNS)
-_SAME_KEY = " AND ".join(f"fresh.{name} = had.{name}" for name in KEY)
-_DIFFER = f"""
-SELECT 0, changed.* FROM (SELECT {_NAMES} FROM fresh EXCEPT SELECT {_NAMES} FROM had) AS changed
-UNION ALL SELECT 1, had.* FROM had WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE {_SAME_KEY})"""
+_SAME_KEY = " AND ".join(f"fresh.{name} = existing.{name}" for name in KEY_COLUMNS)
+_SELECT_DIFFERENCES = f"""
+SELECT 0, changed.* FROM (SELECT {_NAMES} FROM fresh EXCEPT SELECT {_NAMES} FROM existing) AS changed
+UNION ALL SELECT 1, existing.* FROM existing WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE {_SAME_KEY})"""
 
 
 _SPANS = {
@@ -90,22 +90,26 @@ _SPANS = {
 
 
 def _statement(vendor: str, unit: Unit, fresh: str) -> str:
-    had = f"""
+    existing = f"""
     SELECT {_NAMES} FROM span CROSS JOIN calllogs_rollup
     WHERE unit = '{unit.value}' AND starts_at >= span.first AND starts_at < span.next"""
-    return f"WITH span AS MATERIALIZED ({_SPANS[vendor]}), {fresh}, had AS MATERIALIZED ({had}\n){_DIFFER}"
+    tables = f"span AS MATERIALIZED ({_SPANS[vendor]}), {fresh}, existing AS MATERIALIZED ({existing}\n)"
+    return f"WITH {tables}{_SELECT_DIFFERENCES}"
 
 
-def _bits(field: str) -> int:
-    """What `grouping` of all fields says where one of them is grouped by: a bit for each that is not."""
-    fields = list(FIELD_OF.values())
+def _grouping_value(field: str) -> int:
+    """The value of `grouping()` over all fields when grouped by one of them: a bit for each field not grouped by."""
+    fields = list(DIMENSION_FIELDS.values())
     return (1 << len(fields)) - 1 - (1 << (len(fields) - 1 - fields.index(field)))
 
 
 def _hours_on_postgresql() -> str:
-    # Each hour is gathered by itself, by the index on the moment, and counted for all dimensions in one go. OFFSET 0
-    # keeps the planner from reading all calls instead.
-    names = " ".join(f"WHEN {_bits(field)} THEN '{dimension.value}'" for dimension, field in FIELD_OF.items())
+    # Reads each hour separately by the index on started_at and counts all dimensions in one pass. OFFSET 0 keeps the
+    # planner from reading all calls instead.
+    names = " ".join(
+        f"WHEN {_grouping_value(field)} THEN '{dimension.value}'"
+        for dimension, field in DIMENSION_FIELDS.items()
+    )
     return f"""fresh AS MATERIALIZED (
     SELECT counted.dimension, span.first AS starts_at, counted.value, {", ".join(COUNTS)}
     FROM span CROSS JOIN LATERAL (
@@ -113,22 +117,25 @@ def _hours_on_postgresql() -> str:
             COALESCE({_FIELDS}, '') AS value, {_SUMS}
         FROM (SELECT {_FIELDS}, status, ivr_seconds, talk_seconds FROM calllogs_calllog
             WHERE started_at >= span.first AND started_at < span.next OFFSET 0) AS call
-        GROUP BY GROUPING SETS ((), {", ".join(f"({field})" for field in FIELD_OF.values())})
+        GROUP BY GROUPING SETS ((), {", ".join(f"({field})" for field in DIMENSION_FIELDS.values())})
     ) AS counted WHERE answered + missed + dropped + other > 0
 )"""
 
 
 def _hours_on_sqlite() -> str:
-    def counted(dimension: str, field: str) -> str:
+    def select(dimension: str, field: str) -> str:
         return (
             f"SELECT '{dimension}' AS dimension, starts_at, {field} AS value, {_SUMS} FROM call GROUP BY 2, 3"
         )
 
-    kinds = [(Dimension.TOTAL.value, "''"), *((key.value, field) for key, field in FIELD_OF.items())]
+    columns = [
+        (Dimension.TOTAL.value, "''"),
+        *((key.value, field) for key, field in DIMENSION_FIELDS.items()),
+    ]
     return f"""call AS MATERIALIZED (
     SELECT span.first AS starts_at, {_FIELDS}, status, ivr_seconds, talk_seconds
     FROM span CROSS JOIN calllogs_calllog ON started_at >= span.first AND started_at < span.next
-), fresh AS MATERIALIZED ({" UNION ALL ".join(counted(*kind) for kind in kinds)})"""
+), fresh AS MATERIALIZED ({" UNION ALL ".join(select(*column) for column in columns)})"""
 
 
 _SUMS_OF_HOURS = ", ".join(f"CAST(sum({name}) AS bigint) AS {name}" for name in COUNTS)

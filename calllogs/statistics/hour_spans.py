@@ -1,8 +1,8 @@
-"""The hours and days of the portal's clocks, as moments.
+"""The hours and days of the portal's time zone, as UTC datetimes.
 
-Not UTC's: India's day begins at 18:30 UTC, and a report is about days as people live them. An hour is named by the
-moment at which it began. One that the clocks strike twice is two hours; where clocks are moved by half an hour, the
-hour in question is longer or shorter. So midnight is always an edge, and no call is in two hours or in none.
+Reports use local days: India's day begins at 18:30 UTC. An hour is identified by the time at which it began. An hour
+that the clocks repeat counts as two hours. Where clocks are moved by half an hour, that hour is longer or shorter. So
+midnight is always the start of an hour, and each call belongs to exactly one hour.
 """
 
 import datetime as dt
@@ -17,59 +17,59 @@ HOUR = dt.timedelta(hours=1)
 _STEP = dt.timedelta(minutes=15)
 
 
-class Span(NamedTuple):
-    """From `first`, before `next`."""
+class TimeSpan(NamedTuple):
+    """From `first` (inclusive) to `next` (exclusive)."""
 
     first: dt.datetime
     next: dt.datetime
 
 
-def start_of(moment: dt.datetime) -> dt.datetime:
-    """When the hour began in which the moment lies, in UTC: the last time that a clock struck."""
+def hour_start(moment: dt.datetime) -> dt.datetime:
+    """The start of the hour that contains the moment, in UTC."""
     zone, start = timezone.get_default_timezone(), moment.astimezone(dt.UTC)
     while True:
         local = start.astimezone(zone)
         since = dt.timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
         if not since:
             return start
-        start -= since  # again, if the clocks were moved meanwhile, and not by a whole hour
+        start -= since  # repeated if the clocks were moved in between by a fraction of an hour
 
 
-def after(start: dt.datetime) -> dt.datetime:
-    """When the hour ends that begins then."""
+def hour_end(start: dt.datetime) -> dt.datetime:
+    """The end of the hour that begins at `start`."""
     later = start + HOUR
-    while (following := start_of(later)) <= start:
+    while (following := hour_start(later)) <= start:
         later += _STEP
     return following
 
 
-def between(start: dt.datetime, end: dt.datetime) -> Iterator[Span]:
-    """The hours from `start`, with which one must begin, to those that begin before `end`."""
-    start = start.astimezone(dt.UTC)  # moments in a gap of the clocks equal no others
+def hours_between(start: dt.datetime, end: dt.datetime) -> Iterator[TimeSpan]:
+    """The hours that begin at or after `start` and before `end`. `start` must be the start of an hour."""
+    start = start.astimezone(dt.UTC)  # local times skipped by the clocks do not compare equal to others
     while start < end:
-        following = after(start)
-        yield Span(start, following)
+        following = hour_end(start)
+        yield TimeSpan(start, following)
         start = following
 
 
-def of(starts: set[dt.datetime]) -> list[Span]:
-    """The hours that begin at these moments, newest first."""
-    return [Span(start, after(start)) for start in sorted(starts, reverse=True)]
+def hours_starting_at(starts: set[dt.datetime]) -> list[TimeSpan]:
+    """The hours that begin at these times, latest first."""
+    return [TimeSpan(start, hour_end(start)) for start in sorted(starts, reverse=True)]
 
 
 def day_start(moment: dt.datetime) -> dt.datetime:
-    """The midnight before, or at it, in UTC."""
+    """The last midnight at or before the moment, in UTC."""
     day = timezone.localtime(moment, timezone.get_default_timezone()).date()
     return midnight(day).astimezone(dt.UTC)
 
 
-def days_after(start: dt.datetime, number: int) -> dt.datetime:
-    """The midnight so many days after the midnight `start`, or before it."""
+def midnight_after(start: dt.datetime, number: int) -> dt.datetime:
+    """The midnight `number` days after the midnight `start`, in UTC; `number` may be negative."""
     day = timezone.localtime(start, timezone.get_default_timezone()).date() + dt.timedelta(days=number)
     return midnight(day).astimezone(dt.UTC)
 
 
-def days_of(some: Iterable[Span]) -> list[Span]:
-    """The whole days in which these hours lie."""
-    starts = sorted({day_start(hour.first) for hour in some})
-    return [Span(start, days_after(start, 1)) for start in starts]
+def days_containing(hours: Iterable[TimeSpan]) -> list[TimeSpan]:
+    """The whole days that contain these hours, in order."""
+    starts = sorted({day_start(hour.first) for hour in hours})
+    return [TimeSpan(start, midnight_after(start, 1)) for start in starts]

@@ -1,4 +1,4 @@
-"""Stretches of time that are reported on, and what each is compared with."""
+"""The periods of reports, and the periods they are compared with."""
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from calllogs.calls.office_hours_sql import midnight
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start`, before `end`; aware moments. Days are days of the portal's zone."""
+    """From `start` (inclusive) to `end` (exclusive); aware datetimes. Days are days of the portal's time zone."""
 
     start: dt.datetime
     end: dt.datetime
@@ -22,13 +22,13 @@ class Period:
 
     @classmethod
     def last(cls, days: int, now: dt.datetime | None = None) -> "Period":
-        """So many days, today among them."""
+        """The last `days` days, including today."""
         today = day_of(now or timezone.now())
         return cls.days(today - dt.timedelta(days=days - 1), today, now)
 
     @classmethod
     def days(cls, first: dt.date, last: dt.date, now: dt.datetime | None = None) -> "Period":
-        """From the first day to the last, both whole."""
+        """From the first to the last day, both inclusive."""
         return cls(_midnight(first), _midnight(last + dt.timedelta(days=1)), now or timezone.now())
 
     @property
@@ -37,19 +37,19 @@ class Period:
 
     @property
     def last_day(self) -> dt.date:
-        """The day in which the period ends."""
+        """The last day that overlaps the period."""
         return day_of(self.end - dt.timedelta(microseconds=1))
 
     @property
     def is_of_days(self) -> bool:
-        """Whether it is whole days, as the list of calls has them."""
+        """Whether the period begins and ends at midnight, as filters of the call list do."""
         return all(moment == _midnight(day_of(moment)) for moment in (self.start, self.end))
 
     def before(self) -> "Period":
-        """What to compare with: as long, and just before.
+        """The period to compare with: as long as this one, and immediately before it.
 
-        Whole days go with whole days. While the last of them is not over, the same day before it goes to the same time
-        of the clock: a morning is compared with a morning.
+        Whole days are compared with whole days. While the last day is not over, the previous period ends at the same
+        time of its last day, so that a morning is compared with a morning.
         """
         if not self.is_of_days:
             return replace(self, start=self.start - (self.end - self.start), end=self.start)
@@ -57,22 +57,22 @@ class Period:
         return replace(self, start=_earlier(self.start, length), end=_earlier(self.so_far().end, length))
 
     def so_far(self) -> "Period":
-        """What of it is over by now."""
+        """The part of the period up to now."""
         return replace(self, end=self.now) if self.start < self.now < self.end else self
 
 
 def day_of(moment: dt.datetime) -> dt.date:
-    """The day of the portal's zone in which the moment lies."""
+    """The day in the portal's time zone that contains the moment."""
     return timezone.localtime(moment, timezone.get_default_timezone()).date()
 
 
 def _earlier(moment: dt.datetime, length: dt.timedelta) -> dt.datetime:
-    """The same time of the clock, so many days before."""
+    """The same local time, `length` days earlier."""
     zone = timezone.get_default_timezone()
     local = timezone.localtime(moment, zone)
     return (local.replace(tzinfo=None) - length).replace(tzinfo=zone).astimezone(dt.UTC)
 
 
 def _midnight(day: dt.date) -> dt.datetime:
-    """In UTC: a moment that the clocks leave out equals no other in its own zone."""
+    """In UTC, because a local time skipped by the clocks does not compare equal to others in its own zone."""
     return midnight(day).astimezone(dt.UTC)

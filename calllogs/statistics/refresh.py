@@ -1,9 +1,9 @@
-"""The kept counts brought level with the calls, off the push path.
+"""Updates the stored counts from the calls, outside the push request.
 
-Whoever refreshes reads what came since the last time (`changes_since`) and counts the hours of those calls anew, whole;
-so an hour may be counted too often, never wrongly. A call that moved to another hour has pushes that disagree, and all
-the hours that they name are counted. What changes calls in another way leaves the moment in `RollupRecheck`. And
-whatever slips through all of this is found by `rebuild`, which compares everything.
+A refresh reads the calls that changed since the last one (`change_feed`) and counts their hours again. An
+hour may be counted more often than needed, but never wrongly. A call that moved to another hour has conflicting pushes,
+and all hours that they name are counted. Code that changes calls in another way than by a new push adds their time to
+`RollupRecheck`. `rebuild` compares all hours and repairs any that were missed.
 """
 
 import datetime as dt
@@ -15,143 +15,146 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calllogs import change_feed
-from calllogs.change_feed import AT_ONCE, Pending
+from calllogs.change_feed import BATCH_SIZE, PendingChanges
 from calllogs.models import CallLog, Rollup, RollupProgress, RollupRecheck
 from calllogs.statistics import hour_spans
-from calllogs.statistics.counting import COUNTS, KEY, Difference, Unit, differences
-from calllogs.statistics.hour_spans import Span
+from calllogs.statistics.counting import COUNTS, KEY_COLUMNS, CountDifference, Unit, find_differences
+from calllogs.statistics.hour_spans import TimeSpan
 
 HOURS_AT_ONCE = 48
 CHUNK_DAYS = 7
-BUILD_AT_ONCE = 20_000  # calls; more are a worker's work
+REBUILD_LIMIT = 20_000  # calls; with more, a worker builds the counts
 
 
-def pending() -> Pending | None:
-    """What there is to count; None if the counts are level. One query."""
-    return change_feed.pending(RollupProgress, RollupRecheck)
+def load_pending() -> PendingChanges | None:
+    """What has changed since the last refresh; None if the counts are up to date. One query."""
+    return change_feed.find_pending(RollupProgress, RollupRecheck)
 
 
-def refresh_for_page(*, old_s: float = 0) -> bool:
-    """For a page that is about to read the counts: level now, or is there more than a page may wait for?
+def refresh_for_page(*, max_age_s: float = 0) -> bool:
+    """Refresh before a page reads the counts; False if they do not include all calls yet.
 
-    A worker that looked less than `old_s` ago is trusted to look again: then the last seconds may be missing.
+    Skipped if a worker refreshed less than `max_age_s` ago: then the last seconds may be missing.
     """
     try:
-        waits = pending()
-        if waits is None:
+        pending = load_pending()
+        if pending is None:
             return True
-        if not waits.is_new:
-            since = timezone.now() - dt.timedelta(seconds=old_s)
-            return (waits.read_at is not None and waits.read_at > since) or not refresh()
-        if waits.calls > BUILD_AT_ONCE:
+        if not pending.is_new:
+            since = timezone.now() - dt.timedelta(seconds=max_age_s)
+            return (pending.read_at is not None and pending.read_at > since) or not refresh()
+        if pending.calls > REBUILD_LIMIT:
             return False
         rebuild()
         return not refresh()
-    except OperationalError:  # the database is busy: the counts of a moment ago are better than none
+    except OperationalError:  # the database is busy: show the stored counts
         return False
 
 
-def refresh(*, most: int = AT_ONCE, most_hours: int = HOURS_AT_ONCE) -> bool:
-    """Read what came since and count its hours, the newest first; True if there may be more.
+def refresh(*, most: int = BATCH_SIZE, most_hours: int = HOURS_AT_ONCE) -> bool:
+    """Count the hours of changed calls, at most `most_hours` and the latest first; True if there may be more.
 
-    Nothing if somebody else is at it.
+    Reads up to `most` rechecks, pushes and calls each. Does nothing and returns False if another process holds the lock
+    or the counts were never built.
     """
     with transaction.atomic():
         progress = change_feed.lock_progress(RollupProgress)
         if progress is None:
             return False
-        notes = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
-        noted = {pk: hour_spans.start_of(at) for pk, at in notes}
-        moments, is_more = change_feed.read(progress, "started_at", most=most)
-        found = {hour_spans.start_of(moment) for moment in moments} | set(noted.values())
-        now = set(sorted(found, reverse=True)[:most_hours])
-        later = found - now
-        settle(hour_spans.of(now))
-        done = [pk for pk, start in noted.items() if start in now]
+        rechecks = list(RollupRecheck.objects.order_by("-at").values_list("pk", "at")[:most])
+        recheck_hours = {pk: hour_spans.hour_start(at) for pk, at in rechecks}
+        moments, is_more = change_feed.read_changes(progress, "started_at", most=most)
+        found = {hour_spans.hour_start(moment) for moment in moments} | set(recheck_hours.values())
+        selected = set(sorted(found, reverse=True)[:most_hours])
+        later = found - selected
+        recompute(hour_spans.hours_starting_at(selected))
+        done = [pk for pk, start in recheck_hours.items() if start in selected]
         if done:
             RollupRecheck.objects.filter(pk__in=done).delete()
-        RollupRecheck.objects.bulk_create([RollupRecheck(at=start) for start in later - set(noted.values())])
-        progress.save(update_fields=change_feed.READ)
-    return is_more or bool(later) or len(notes) >= most
+        RollupRecheck.objects.bulk_create(
+            [RollupRecheck(at=start) for start in later - set(recheck_hours.values())]
+        )
+        progress.save(update_fields=change_feed.READ_FIELDS)
+    return is_more or bool(later) or len(rechecks) >= most
 
 
-def settle(some: Sequence[Span]) -> int:
-    """Count these hours, and sum up their days; how many rows changed. The progress must be locked."""
-    changed = _write(differences(Unit.HOUR, some))
-    return changed + _write(differences(Unit.DAY, hour_spans.days_of(some)))
+def recompute(hours: Sequence[TimeSpan]) -> int:
+    """Count these hours and sum their days; returns how many rows changed. Needs the progress lock."""
+    changed = _apply_differences(find_differences(Unit.HOUR, hours))
+    return changed + _apply_differences(find_differences(Unit.DAY, hour_spans.days_containing(hours)))
 
 
-def _write(found: list[Difference]) -> int:
-    gone = [difference.row.pk for difference in found if difference.is_gone]
+def _apply_differences(found: list[CountDifference]) -> int:
+    obsolete = [difference.row.pk for difference in found if difference.is_gone]
     changed = [difference.row for difference in found if not difference.is_gone]
-    for start in range(0, len(gone), AT_ONCE):
-        Rollup.objects.filter(pk__in=gone[start : start + AT_ONCE]).delete()
+    for start in range(0, len(obsolete), BATCH_SIZE):
+        Rollup.objects.filter(pk__in=obsolete[start : start + BATCH_SIZE]).delete()
     if changed:
         Rollup.objects.bulk_create(
             changed,
             update_conflicts=True,
-            unique_fields=["unit", *KEY],
+            unique_fields=["unit", *KEY_COLUMNS],
             update_fields=list(COUNTS),
-            batch_size=AT_ONCE,
+            batch_size=BATCH_SIZE,
         )
     return len(found)
 
 
-# --- the whole --------------------------------------------------------------------------------------------
+# --- rebuild ---------------------------------------------------------------------------------------------
 
 
-def is_of_another_zone() -> bool:
-    """Whether the portal's zone was changed since the hours were counted."""
+def has_zone_changed() -> bool:
+    """Whether the portal's time zone was changed since the hours were counted."""
     zones = RollupProgress.objects.filter(pk=RollupProgress.ONLY, built_at__isnull=False)
     return zones.exclude(zone=settings.TIME_ZONE).exists()
 
 
 def rebuild() -> int | None:
-    """Compare all rows with the calls, and mend; how many differed. None if somebody else is at it.
+    """Compare all rows with the calls and repair them; returns how many differed, None if one is already running.
 
-    The newest days first. Nothing is locked while the calls are read; hours that seem to differ are then counted once
-    more. What came meanwhile is read again by the next refresh.
+    Starts with the latest days. No lock is held while the calls are read. Hours that seem to differ are then counted
+    again under the lock. The next refresh reads the changes that arrive meanwhile.
     """
-    return change_feed.build(RollupProgress, _rebuild)
+    return change_feed.run_exclusively(RollupProgress, _rebuild)
 
 
-def _rebuild(mine: QuerySet[RollupProgress], now: dt.datetime) -> int:
-    was_built = mine.filter(built_at__isnull=False, zone=settings.TIME_ZONE).exists()
-    seen = change_feed.newest()
-    mended = 0
-    for chunk in _chunks():
-        some = chunk
+def _rebuild(progress_rows: QuerySet[RollupProgress], now: dt.datetime) -> int:
+    was_built = progress_rows.filter(built_at__isnull=False, zone=settings.TIME_ZONE).exists()
+    newest = change_feed.newest_ids()
+    repaired = 0
+    for chunk in _iterate_chunks():
+        hours = chunk
         if was_built:
-            some = _differing(chunk)
-            while some and refresh():
-                pass  # what came while the calls were read is no difference
-        for start in range(0, len(some), HOURS_AT_ONCE):
+            hours = _find_differing_hours(chunk)
+            while hours and refresh():
+                pass  # changes that arrived while the calls were read do not count as repaired
+        for start in range(0, len(hours), HOURS_AT_ONCE):
             with transaction.atomic():
-                mine.select_for_update().get()
-                mended += settle(some[start : start + HOURS_AT_ONCE])
+                progress_rows.select_for_update().get()
+                repaired += recompute(hours[start : start + HOURS_AT_ONCE])
     with transaction.atomic():
-        progress = mine.select_for_update().get()
+        progress = progress_rows.select_for_update().get()
         if not was_built:
-            change_feed.set_cursor(progress, seen)
+            change_feed.set_cursor(progress, newest)
         progress.built_at, progress.zone = now, settings.TIME_ZONE
-        progress.repaired += mended if was_built else 0
+        progress.repaired += repaired if was_built else 0
         progress.save(update_fields=["push_id", "call_id", "gaps", "built_at", "zone", "repaired"])
-    return mended
+    return repaired
 
 
-def _differing(chunk: Sequence[Span]) -> list[Span]:
-    """The hours of whole days that differ from the calls, and all those of days that differ from their hours."""
-    starts = {hour_spans.start_of(found.row.starts_at) for found in differences(Unit.HOUR, chunk)}
+def _find_differing_hours(chunk: Sequence[TimeSpan]) -> list[TimeSpan]:
+    """The hours of the chunk that differ from the calls, and all hours of days that differ from their hours."""
+    starts = {hour_spans.hour_start(found.row.starts_at) for found in find_differences(Unit.HOUR, chunk)}
     days = {
         hour_spans.day_start(found.row.starts_at)
-        for found in differences(Unit.DAY, hour_spans.days_of(chunk))
+        for found in find_differences(Unit.DAY, hour_spans.days_containing(chunk))
     }
     starts |= {hour.first for hour in chunk if hour_spans.day_start(hour.first) in days}
-    return hour_spans.of(starts)
+    return hour_spans.hours_starting_at(starts)
 
 
-def _chunks() -> Iterator[list[Span]]:
-    """All hours that have calls or rows, some days at once, from the newest back; what lies between is skipped."""
+def _iterate_chunks() -> Iterator[list[TimeSpan]]:
+    """All hours with calls or rows, CHUNK_DAYS days at a time, latest first. Longer gaps are skipped."""
     edge = dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=2)
     while True:
         call = CallLog.objects.filter(started_at__lt=edge).order_by("-started_at", "-id")
@@ -162,6 +165,6 @@ def _chunks() -> Iterator[list[Span]]:
         ]
         if not ends:
             return
-        end = min(edge, hour_spans.days_after(hour_spans.day_start(max(ends)), 1))
-        edge = hour_spans.days_after(end, -CHUNK_DAYS)
-        yield list(hour_spans.between(edge, end))[::-1]
+        end = min(edge, hour_spans.midnight_after(hour_spans.day_start(max(ends)), 1))
+        edge = hour_spans.midnight_after(end, -CHUNK_DAYS)
+        yield list(hour_spans.hours_between(edge, end))[::-1]

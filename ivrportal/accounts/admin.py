@@ -1,4 +1,4 @@
-"""The people who use the portal, and their roles, for an administrator who is no engineer."""
+"""The admin of users and roles, made for administrators who are not engineers."""
 
 from typing import Any
 
@@ -28,33 +28,33 @@ from ivrportal.audit import model_admin
 from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins, admin_theme
 
-# What the form itself puts on record, with its old and new values.
-RIGHTS = {"roles", "departments", "is_active", "is_superuser"}
+# Changes of these fields are recorded in the audit log by the form itself (`RolesForm.save_roles`).
+FIELDS_AUDITED_BY_FORM = {"roles", "departments", "is_active", "is_superuser"}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
-admin.site.unregister(TOTPDevice)  # its screen shows the secrets; ours is the person's
+admin.site.unregister(TOTPDevice)  # its admin would show the secrets
 
-NAMES = ("username", "first_name", "last_name", "email")
-MAY = (gettext_lazy("What the person may do"), {"fields": ("roles", "departments")})
+NAME_FIELDS = ("username", "first_name", "last_name", "email")
+ACCESS_TITLE = gettext_lazy("What the person may do")
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc]  # the house's own knows more
+class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc]  # both define log_change
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
     change_password_form = admin_theme.AdminPasswordChangeForm
-    list_display = ["username", "shown_name", "shown_roles", "shown_factor", "is_active", "last_login"]
+    list_display = ["username", "full_name", "role_names", "second_factor_status", "is_active", "last_login"]
     list_filter = ["is_active", "groups"]
     filter_horizontal = []
     actions = None
     readonly_fields = [
-        "shown_roles",
-        "shown_departments",
-        "shown_factor",
-        "lock",
-        "new_password",
+        "role_names",
+        "department_names",
+        "second_factor_status",
+        "lock_status",
+        "password_link",
         "last_login",
     ]
 
@@ -66,28 +66,31 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
     # --- who may do what ---
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and role_rules.may_manage(request.user, obj)
+        return super().has_change_permission(request, obj) and role_rules.can_manage(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever left is switched off, not deleted, if anything of theirs is to stay readable; never oneself."""
+        """False for the user's own account and for the last administrator's."""
         if not super().has_delete_permission(request, obj) or obj is None:
             return bool(super().has_delete_permission(request, obj))
-        is_kept = obj.pk == request.user.pk or not role_rules.administrators().exclude(pk=obj.pk).exists()
-        return not is_kept and role_rules.may_manage(request.user, obj)
+        is_own, others = obj.pk == request.user.pk, role_rules.administrators().exclude(pk=obj.pk)
+        return not is_own and others.exists() and role_rules.can_manage(request.user, obj)
 
     # --- the form ---
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        may = ("roles", "departments", *(["is_superuser"] if request.user.is_superuser else []))
+        access = ("roles", "departments", *(["is_superuser"] if request.user.is_superuser else []))
         if obj is None:
-            named = (None, {"fields": (*NAMES, "password1", "password2")})
-            return (named, (MAY[0], {"fields": may}))
+            names = (None, {"fields": (*NAME_FIELDS, "password1", "password2")})
+            return (names, (ACCESS_TITLE, {"fields": access}))
         if not self.has_change_permission(request, obj):
-            may = ("shown_roles", "shown_departments")
+            access = ("role_names", "department_names")
         return (
-            (None, {"fields": (*NAMES, "is_active")}),
-            (MAY[0], {"fields": may}),
-            (_("Signing in"), {"fields": ("shown_factor", "lock", "new_password", "last_login")}),
+            (None, {"fields": (*NAME_FIELDS, "is_active")}),
+            (ACCESS_TITLE, {"fields": access}),
+            (
+                _("Signing in"),
+                {"fields": ("second_factor_status", "lock_status", "password_link", "last_login")},
+            ),
         )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -96,40 +99,40 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        obj.is_staff = True  # everybody here uses the portal
+        obj.is_staff = True  # every user needs the admin, which is the whole portal
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        form.keep_roles(request)
+        form.save_roles(request)
 
-    # --- what is shown ---
+    # --- columns and read-only fields ---
 
     @admin_theme.display(description=gettext_lazy("Name"), ordering="last_name")
-    def shown_name(self, person: User) -> str:
+    def full_name(self, person: User) -> str:
         return person.get_full_name() or "–"
 
     @admin_theme.display(description=gettext_lazy("Roles"))
-    def shown_roles(self, person: User) -> str:
+    def role_names(self, person: User) -> str:
         names = [_("Superuser")] if person.is_superuser else []
-        return ", ".join([*names, *(_(name) for name in roles.of(person))]) or "–"
+        return ", ".join([*names, *(_(name) for name in roles.roles_of(person))]) or "–"
 
     @admin_theme.display(description=gettext_lazy("Only these departments"))
-    def shown_departments(self, person: User) -> str:
+    def department_names(self, person: User) -> str:
         return ", ".join(limit.department for limit in person.department_limits.all()) or _("All")
 
     @admin_theme.display(description=gettext_lazy("Second factor"))
-    def shown_factor(self, person: Any) -> str:
+    def second_factor_status(self, person: Any) -> str:
         has_phone = person.has_phone
-        look = {
-            "words": _("Set up") if has_phone else _("None"),
+        badge_context = {
+            "label": _("Set up") if has_phone else _("None"),
             "colour": "success" if has_phone else "base",
             "icon": "phonelink_lock" if has_phone else "",
         }
-        badge = render_to_string("components/badge.html", look)
-        if not has_phone or not getattr(person, "is_on_its_page", False):
+        badge = render_to_string("components/badge.html", badge_context)
+        if not has_phone or not getattr(person, "is_on_change_page", False):
             return badge
-        left = second_factor.codes_left(person)
+        left = second_factor.count_codes_left(person)
         codes = ngettext("%(n)d recovery code is left", "%(n)d recovery codes are left", left) % {"n": left}
         address = reverse("admin:auth_user_reset_factor", args=[person.pk])
         return format_html(
@@ -137,29 +140,29 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
         )
 
     @admin_theme.display(description=gettext_lazy("Lock"))
-    def lock(self, person: User) -> str:
-        mine = [lock for lock in login_throttle.locks() if lock.username == person.get_username()]
-        if not mine:
+    def lock_status(self, person: User) -> str:
+        locks = [lock for lock in login_throttle.current_locks() if lock.username == person.get_username()]
+        if not locks:
             return _("Not locked")
-        until = date_format(timezone.localtime(mine[0].until), "H:i")
-        where = mine[0].address or _("new addresses")
-        said = _("Locked until %(until)s from %(where)s") % {"until": until, "where": where}
+        until = date_format(timezone.localtime(locks[0].until), "H:i")
+        where = locks[0].address or _("new addresses")
+        text = _("Locked until %(until)s from %(where)s") % {"until": until, "where": where}
         return format_html(
-            '{} · <a class="in-link" href="{}">{}</a>', said, reverse("admin:locks"), _("Lift it")
+            '{} · <a class="in-link" href="{}">{}</a>', text, reverse("admin:locks"), _("Lift it")
         )
 
     @admin_theme.display(description=gettext_lazy("Password"))
-    def new_password(self, person: User) -> str:
+    def password_link(self, person: User) -> str:
         address = reverse("admin:auth_user_password_change", args=[person.pk])
         return format_html('<a class="in-link" href="{}">{}</a>', address, _("Set a new password"))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         person: Any = super().get_object(request, object_id, from_field)
         if person is not None:
-            person.is_on_its_page = True
+            person.is_on_change_page = True
         return person
 
-    # --- the second factor of somebody else ---
+    # --- reset of another user's second factor ---
 
     def get_urls(self) -> list[URLPattern]:
         reset = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.reset_factor))
@@ -169,7 +172,7 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
         ]
 
     def reset_factor(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask, then remove phone and recovery codes: who lost both gets in with the password and sets up anew."""
+        """Confirm, then remove phone and recovery codes. The user sets up a new phone at the next login."""
         person = get_object_or_404(User, pk=pk)
         if not self.has_change_permission(request, person):
             raise PermissionDenied
@@ -195,14 +198,14 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
         }
         return TemplateResponse(request, "accounts/confirm.html", context)
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any, **facts: Any) -> LogEntry:
-        """In the trail by what was changed: the password, or something else. Roles and limits are on record already."""
+    def log_change(self, request: HttpRequest, obj: Any, message: Any, **details: Any) -> LogEntry:
+        """Adds no audit entry if the form has recorded all changes already. A password change has its own action."""
         changes = getattr(request, "audit_changes", None) or {}
-        others = {name: pair for name, pair in changes.items() if name not in RIGHTS}
+        others = {name: pair for name, pair in changes.items() if name not in FIELDS_AUDITED_BY_FORM}
         if changes and not others:
             return super(model_admin.ModelAdmin, self).log_change(request, obj, message)
         action = Action.PASSWORD if "password" in others else None
-        return super().log_change(request, obj, message, **{"action": action, "changes": others, **facts})
+        return super().log_change(request, obj, message, **{"action": action, "changes": others, **details})
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         with transaction.atomic():
@@ -211,10 +214,10 @@ class UserAdmin(DjangoUserAdmin, model_admin.ModelAdmin):  # type: ignore[misc] 
 
 @admin.register(Group)
 class GroupAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
-    """The roles are kept by the portal itself, so this is for reading."""
+    """The roles, read-only, because the portal keeps the groups equal to `roles.PERMISSIONS`."""
 
-    list_display = ["name", "purpose", "count"]
-    fields = readonly_fields = ["name", "purpose", "may", "people"]
+    list_display = ["name", "purpose", "user_count"]
+    fields = readonly_fields = ["name", "purpose", "permission_table", "users"]
     search_fields = ["name"]
     ordering = ["name"]
 
@@ -223,16 +226,17 @@ class GroupAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
 
     @admin_theme.display(description=gettext_lazy("What it is for"))
     def purpose(self, group: Group) -> str:
-        return str(roles.WORDS.get(group.name, "–"))
+        return str(roles.DESCRIPTIONS.get(group.name, "–"))
 
     @admin_theme.display(description=gettext_lazy("People"))
-    def count(self, group: Group) -> int:
+    def user_count(self, group: Group) -> int:
         return len(group.user_set.all())
 
     @admin_theme.display(description=gettext_lazy("What it allows"))
-    def may(self, group: Group) -> str:
-        return render_to_string("accounts/role_permissions.html", {"may": permission_labels.allowed(group)})
+    def permission_table(self, group: Group) -> str:
+        permissions = permission_labels.labels_by_model(group)
+        return render_to_string("accounts/role_permissions.html", {"permissions": permissions})
 
     @admin_theme.display(description=gettext_lazy("People"))
-    def people(self, group: Group) -> str:
+    def users(self, group: Group) -> str:
         return ", ".join(sorted(person.get_username() for person in group.user_set.all())) or "–"

@@ -1,4 +1,4 @@
-"""Who is locked out at this moment, and lifting it."""
+"""The page of current lockouts, and the action that lifts one."""
 
 from typing import Any
 
@@ -15,31 +15,31 @@ from ivrportal.accounts import login_throttle
 from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import Action
 
-MAY = "auth.change_user"
+PERMISSION = "auth.change_user"
 
 
-def urls(site: admin.AdminSite) -> list[URLPattern]:
+def get_urls(site: admin.AdminSite) -> list[URLPattern]:
     return [
-        path("locks/", site.admin_view(require_safe(page)), name="locks"),
-        path("locks/lift/", site.admin_view(require_POST(lift)), name="locks_lift"),
+        path("locks/", site.admin_view(require_safe(lockouts_page)), name="locks"),
+        path("locks/lift/", site.admin_view(require_POST(lift_lock)), name="locks_lift"),
     ]
 
 
-def page(request: HttpRequest) -> HttpResponse:
-    _require(request)
+def lockouts_page(request: HttpRequest) -> HttpResponse:
+    _require_permission(request)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Locks"),
-        "locks": login_throttle.locks(),
+        "locks": login_throttle.current_locks(),
     }
     return TemplateResponse(request, "accounts/lockouts.html", context)
 
 
-def lift(request: HttpRequest) -> HttpResponse:
-    """POST `username`, `address` or both: as the lock has them."""
-    _require(request)
+def lift_lock(request: HttpRequest) -> HttpResponse:
+    """POST `username`, `address` or both, as in the lock."""
+    _require_permission(request)
     username, address = request.POST.get("username", "")[:150], request.POST.get("address", "")[:45]
-    if login_throttle.lift(username=username, address=address):
+    if login_throttle.lift_lock(username=username, address=address):
         what = f"lifted: {username or 'every account'} from {address or 'every address'}"
         audit_log.record(Action.LOCKED, request=request, what=what)
         messages.success(request, _("The lock is lifted: signing in can be tried again at once."))
@@ -48,6 +48,6 @@ def lift(request: HttpRequest) -> HttpResponse:
     return redirect("admin:locks")
 
 
-def _require(request: HttpRequest) -> None:
-    if not request.user.has_perm(MAY):
+def _require_permission(request: HttpRequest) -> None:
+    if not request.user.has_perm(PERMISSION):
         raise PermissionDenied

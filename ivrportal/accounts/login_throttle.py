@@ -1,10 +1,11 @@
-"""Who fails too often waits: counted by django-axes for each account and address, with limits of our own.
+"""Login throttling: django-axes counts failures, wrong passwords and wrong codes alike. The limits are ours.
 
-- One account from one address: AXES_FAILURE_LIMIT failures (wrong passwords and wrong codes alike).
-- One address, whatever the accounts: a whole office may sit behind it, so the limit is higher.
-- One account, whatever the addresses: then only those wait from which it was never used lately, and the owner gets in.
+- One account from one address: AXES_FAILURE_LIMIT failures.
+- One address, any account: ADDRESS_LIMIT, which is higher because a whole office may share the address.
+- One account, any address: ACCOUNT_LIMIT. It locks only addresses that the account has not used lately, so the owner
+  can still log in.
 
-Every lock ends by itself (AXES_COOLOFF_TIME after the last failure that counted): tries during a lock do not count.
+A lock ends AXES_COOLOFF_TIME after the last counted failure; attempts during a lock are not counted.
 """
 
 import datetime as dt
@@ -30,12 +31,12 @@ from ivrportal.common.network import client_address
 
 ADDRESS_LIMIT = 40
 ACCOUNT_LIMIT = 20
-KNOWN_FOR = dt.timedelta(days=30)
+KNOWN_ADDRESS_PERIOD = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """`username` or `address` is empty where the lock holds for all of them."""
+    """An empty `username` or `address` means every account or every address."""
 
     username: str
     address: str
@@ -44,34 +45,34 @@ class Lock:
 
 
 class Handler(AxesDatabaseHandler):
-    """axes' own, with a limit for each way of counting; it knows one limit for all."""
+    """The handler of axes with a separate limit for each way of counting; axes supports only one limit."""
 
     def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
-        """As many as would be of one account from one address."""
+        """The highest of the three counts, scaled to AXES_FAILURE_LIMIT."""
         username, address = get_client_username(request, credentials), request.axes_ip_address
-        recent = AccessAttempt.objects.filter(attempt_time__gte=threshold())
-        found = [
-            _count(recent.filter(username=username, ip_address=address)),
-            _count(recent.filter(ip_address=address)) * settings.AXES_FAILURE_LIMIT // ADDRESS_LIMIT,
+        recent = AccessAttempt.objects.filter(attempt_time__gte=counting_since())
+        counts = [
+            _count_failures(recent.filter(username=username, ip_address=address)),
+            _count_failures(recent.filter(ip_address=address)) * settings.AXES_FAILURE_LIMIT // ADDRESS_LIMIT,
         ]
-        of_account = _count(recent.filter(username=username))
-        if of_account >= ACCOUNT_LIMIT and not is_known(username, address):
-            found.append(of_account * settings.AXES_FAILURE_LIMIT // ACCOUNT_LIMIT)
-        return max(found)
+        of_account = _count_failures(recent.filter(username=username))
+        if of_account >= ACCOUNT_LIMIT and not is_known_address(username, address):
+            counts.append(of_account * settings.AXES_FAILURE_LIMIT // ACCOUNT_LIMIT)
+        return max(counts)
 
-    def user_logged_in(self, sender: Any, request: Any, user: Any, **told: Any) -> None:
-        super().user_logged_in(sender, request, user, **told)
-        AccessLog.objects.filter(attempt_time__lt=timezone.now() - KNOWN_FOR).delete()
+    def user_logged_in(self, sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+        super().user_logged_in(sender, request, user, **kwargs)
+        AccessLog.objects.filter(attempt_time__lt=timezone.now() - KNOWN_ADDRESS_PERIOD).delete()
 
     def reset_user_attempts(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
-        """Only this account at this address: a sign-in of one's own must not wash an address clean."""
+        """Only this account from this address: an attacker's own login must not clear the address's other failures."""
         username = get_client_username(request, credentials)
-        mine = AccessAttempt.objects.filter(username=username, ip_address=request.axes_ip_address)
-        return int(mine.delete()[0])
+        attempts = AccessAttempt.objects.filter(username=username, ip_address=request.axes_ip_address)
+        return int(attempts.delete()[0])
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """The client's, judged by TRUSTED_PROXIES from the right; None if it is no address that a database takes."""
+    """The client's address, with TRUSTED_PROXIES considered. None if it is not a valid IP address."""
     address = client_address(request.META).partition("%")[0]
     try:
         return str(ipaddress.ip_address(address))
@@ -79,39 +80,39 @@ def address_of(request: HttpRequest) -> str | None:
         return None
 
 
-def is_known(username: str | None, address: str | None) -> bool:
-    """Did this account sign in from there lately?"""
-    since = timezone.now() - KNOWN_FOR
+def is_known_address(username: str | None, address: str | None) -> bool:
+    """True if this account has logged in from this address within KNOWN_ADDRESS_PERIOD."""
+    since = timezone.now() - KNOWN_ADDRESS_PERIOD
     return bool(
         address
         and AccessLog.objects.filter(username=username, ip_address=address, attempt_time__gte=since).exists()
     )
 
 
-def may_try(request: HttpRequest, username: str) -> bool:
-    """For what axes does not ask itself: the second step."""
+def is_login_allowed(request: HttpRequest, username: str) -> bool:
+    """For the second step, which axes does not check."""
     return bool(AxesProxyHandler.is_allowed(request, {"username": username}))
 
 
-def note_failure(request: HttpRequest, username: str) -> None:
-    """A wrong code counts as a wrong password does; the answer of the view is replaced if it was one too many."""
+def record_failure(request: HttpRequest, username: str) -> None:
+    """Count a wrong code like a wrong password. AxesMiddleware replaces the response if the limit is reached."""
     user_login_failed.send(sender=__name__, credentials={"username": username}, request=request)
 
 
-def refuse(request: HttpRequest, username: str) -> HttpResponse:
+def locked_response(request: HttpRequest, username: str) -> HttpResponse:
     return locked_page(request, None, {"username": username})
 
 
-def note_lock(request: HttpRequest, username: str, **_told: Any) -> None:
-    """On record once, when it begins: axes tells of every further try as well."""
+def record_lock(request: HttpRequest, username: str, **_: Any) -> None:
+    """Record a lock once, when it begins. Axes sends the signal for every further attempt too."""
     if getattr(request, "axes_failures_since_start", None) is not None:
         audit_log.record(Action.LOCKED, request=request, person=username or "")
 
 
 def locked_page(request: HttpRequest, _response: Any, credentials: dict[str, Any] | None) -> HttpResponse:
-    from django.contrib import admin  # late: its site is ours, and asks for this very module
+    from django.contrib import admin  # late: our admin site imports this module
 
-    until = _until(get_client_username(request, credentials), address_of(request))
+    until = _locked_until(get_client_username(request, credentials), address_of(request))
     seconds = max(1, int((until - timezone.now()).total_seconds()))
     context = {
         **admin.site.each_context(request),
@@ -128,46 +129,46 @@ def locked_page(request: HttpRequest, _response: Any, credentials: dict[str, Any
 # --- for the screen --------------------------------------------------------------------------------------
 
 
-def locks() -> list[Lock]:
-    """What is locked at this moment, the newest first: three queries."""
-    recent = AccessAttempt.objects.filter(attempt_time__gte=threshold())
-    counted = [
+def current_locks() -> list[Lock]:
+    """The current locks, newest first. Three queries."""
+    recent = AccessAttempt.objects.filter(attempt_time__gte=counting_since())
+    limits = [
         (("username", "ip_address"), settings.AXES_FAILURE_LIMIT),
         (("ip_address",), ADDRESS_LIMIT),
         (("username",), ACCOUNT_LIMIT),
     ]
-    found = [
+    locks = [
         Lock(
             row.get("username") or "",
             row.get("ip_address") or "",
             row["failures"],
             row["last"] + settings.AXES_COOLOFF_TIME,
         )
-        for fields, limit in counted
+        for fields, limit in limits
         for row in recent.order_by()
         .values(*fields)
         .annotate(failures=Sum("failures_since_start"), last=Max("attempt_time"))
         .filter(failures__gte=limit)
     ]
-    return sorted(found, key=lambda lock: lock.until, reverse=True)
+    return sorted(locks, key=lambda lock: lock.until, reverse=True)
 
 
-def lift(*, username: str = "", address: str = "") -> int:
-    """Forget the failures of this account, of this address, or of both together; how many rows they were."""
-    wanted = {name: value for name, value in (("username", username), ("ip_address", address)) if value}
-    return int(AccessAttempt.objects.filter(**wanted).delete()[0]) if wanted else 0
+def lift_lock(*, username: str = "", address: str = "") -> int:
+    """Delete the failures of this account, this address, or this account from this address. Returns the row count."""
+    criteria = {name: value for name, value in (("username", username), ("ip_address", address)) if value}
+    return int(AccessAttempt.objects.filter(**criteria).delete()[0]) if criteria else 0
 
 
-def threshold() -> dt.datetime:
+def counting_since() -> dt.datetime:
     return timezone.now() - settings.AXES_COOLOFF_TIME
 
 
-def _count(attempts: QuerySet[AccessAttempt]) -> int:
+def _count_failures(attempts: QuerySet[AccessAttempt]) -> int:
     return attempts.aggregate(n=Sum("failures_since_start"))["n"] or 0
 
 
-def _until(username: str | None, address: str | None) -> dt.datetime:
-    recent = AccessAttempt.objects.filter(attempt_time__gte=threshold())
+def _locked_until(username: str | None, address: str | None) -> dt.datetime:
+    recent = AccessAttempt.objects.filter(attempt_time__gte=counting_since())
     last = (recent.filter(username=username) | recent.filter(ip_address=address)).aggregate(
         last=Max("attempt_time")
     )["last"]

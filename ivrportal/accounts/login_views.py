@@ -1,4 +1,4 @@
-"""The way in: the password, and the page after it that asks for the code."""
+"""Login: the password step and the second-factor step."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ from ivrportal.accounts import login_throttle, pending_login, second_factor
 from ivrportal.common import admin_theme
 
 FEW_CODES = 3
-STEP, SET_UP, LOGIN = "admin:second_step", "admin:second_factor", "admin:login"
+SECOND_STEP, SET_UP, LOGIN = "admin:second_step", "admin:second_factor", "admin:login"  # URL names
 
 
-class SignIn(LoginView):
-    """Django's own, but whoever owes a code is not signed in yet."""
+class PasswordStepView(LoginView):
+    """Django's LoginView, except that a user with a second factor is not logged in yet."""
 
     authentication_form = admin_theme.AuthenticationForm
     template_name = "admin/login.html"
@@ -32,9 +32,9 @@ class SignIn(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         has_phone = second_factor.device_of(user) is not None
-        if has_phone or second_factor.is_required_of(user):
-            pending_login.begin(self.request, user, to=self.get_success_url())
-            return redirect(STEP if has_phone else SET_UP)
+        if has_phone or second_factor.is_required_for(user):
+            pending_login.begin(self.request, user, target=self.get_success_url())
+            return redirect(SECOND_STEP if has_phone else SET_UP)
         login(self.request, user)
         return HttpResponseRedirect(self.get_success_url())
 
@@ -56,14 +56,14 @@ class CodeForm(forms.Form):
             self.fields["code"].widget.attrs["autocomplete"] = "off"
 
 
-def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
-    """The login page; who has given the password already goes on to the next step."""
+def password_step(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
+    """The login page. A user who has already entered the password is redirected to the next step."""
     if request.method == "GET":
         if site.has_permission(request):
             return redirect("admin:index")
-        person = pending_login.person_of(request)
+        person = pending_login.pending_user(request)
         if person is not None:
-            return redirect(STEP if second_factor.device_of(person) else SET_UP)
+            return redirect(SECOND_STEP if second_factor.device_of(person) else SET_UP)
     context = {
         **site.each_context(request),
         "title": _("Sign in"),
@@ -72,14 +72,14 @@ def sign_in(request: HttpRequest, site: admin.AdminSite) -> HttpResponseBase:
         "username": request.user.get_username(),
     }
     request.current_app = site.name
-    return SignIn.as_view(extra_context=context)(request)
+    return PasswordStepView.as_view(extra_context=context)(request)
 
 
 @never_cache
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "POST"])
 def second_step(request: HttpRequest) -> HttpResponse:
-    person = pending_login.person_of(request)
+    person = pending_login.pending_user(request)
     if person is None:
         return redirect(LOGIN)
     device = second_factor.device_of(person)
@@ -89,13 +89,13 @@ def second_step(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None, is_recovery=is_recovery)
     if request.method == "POST" and form.is_valid():
         name = person.get_username()
-        if not login_throttle.may_try(request, name):
-            return login_throttle.refuse(request, name)
-        how = second_factor.accept(person, form.cleaned_data["code"])
-        if how:
-            return _let_in(request, person, how, device=device.pk)
-        login_throttle.note_failure(request, name)
-        form.add_error("code", _wrong(is_recovery))
+        if not login_throttle.is_login_allowed(request, name):
+            return login_throttle.locked_response(request, name)
+        method = second_factor.verify_code(person, form.cleaned_data["code"])
+        if method:
+            return _complete_login(request, person, method, device=device.pk)
+        login_throttle.record_failure(request, name)
+        form.add_error("code", _wrong_code_message(is_recovery))
     context = {
         **admin.site.each_context(request),
         "title": _("Second step"),
@@ -107,28 +107,28 @@ def second_step(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def start_again(request: HttpRequest) -> HttpResponse:
-    """Away from the second step, to sign in as somebody else."""
+def restart_login(request: HttpRequest) -> HttpResponse:
+    """Leave the second step, to log in as another user."""
     if not request.user.is_authenticated:
-        pending_login.forget(request)
+        pending_login.cancel(request)
     return redirect(LOGIN)
 
 
-def _let_in(request: HttpRequest, person: Any, how: str, *, device: int) -> HttpResponse:
-    to = pending_login.finish(request, person, device=device)
-    if how == second_factor.RECOVERY:
-        left = second_factor.note_recovery(request, person)
-        words = ngettext(
+def _complete_login(request: HttpRequest, person: Any, method: str, *, device: int) -> HttpResponse:
+    target = pending_login.finish(request, person, device=device)
+    if method == second_factor.RECOVERY:
+        left = second_factor.record_recovery(request, person)
+        text = ngettext(
             "You signed in with a recovery code; %(n)d is left.",
             "You signed in with a recovery code; %(n)d are left.",
             left,
         )
-        say = messages.warning if left <= FEW_CODES else messages.info
-        say(request, words % {"n": left})
-    return HttpResponseRedirect(to)
+        add_message = messages.warning if left <= FEW_CODES else messages.info
+        add_message(request, text % {"n": left})
+    return HttpResponseRedirect(target)
 
 
-def _wrong(is_recovery: bool) -> str:
+def _wrong_code_message(is_recovery: bool) -> str:
     if is_recovery:
         return _("This is not one of your recovery codes, or it was used before.")
     return _("This code is wrong or was used before. Each works once: wait for the next one in your app.")

@@ -1,6 +1,6 @@
-"""What a password must be: long, and not what everybody tries first. In the spirit of NIST SP 800-63B.
+"""Password hashing and validation, following NIST SP 800-63B.
 
-No composition rules and no expiry: both make people choose worse ones. Spaces and every script are welcome.
+There are no composition rules and no expiry, because both lead to weaker passwords. Spaces and all scripts are allowed.
 """
 
 import re
@@ -13,44 +13,44 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-LONGEST = 128
-LEFT_AT_LEAST = 8  # signs beside names that everybody knows
-FEWEST_SIGNS = 5  # different ones
-ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
-OUR_NAMES = {"ivrportal", "portal", "ivr", "password", "passwort", "admin"}
+MAX_LENGTH = 128
+MIN_REMAINING_LENGTH = 8  # characters left after well-known names are removed
+MIN_DISTINCT_CHARACTERS = 5
+KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
+SITE_NAMES = {"ivrportal", "portal", "ivr", "password", "passwort", "admin"}
 
 
-def same_signs(password: str) -> str:
-    """One spelling of signs that look alike (NFKC): two keyboards write the same é differently."""
+def normalise(password: str) -> str:
+    """NFKC normalisation, because two keyboards may encode the same é differently."""
     return unicodedata.normalize("NFKC", password)
 
 
 class NfkcPBKDF2Hasher(PBKDF2PasswordHasher):
-    """Django's own, over the one spelling. What it wrote before is still read: plain letters are spelt one way."""
+    """Django's hasher applied to the normalised password. Older hashes stay valid: NFKC does not change ASCII."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        return super().encode(same_signs(password), salt, iterations)
+        return super().encode(normalise(password), salt, iterations)
 
 
 class MaximumLengthValidator:
     def validate(self, password: str, user: Any = None) -> None:
-        if len(same_signs(password)) > LONGEST:
+        if len(normalise(password)) > MAX_LENGTH:
             raise ValidationError(self.get_help_text(), code="password_too_long")
 
     def get_help_text(self) -> str:
         return _("Your password can have up to %(n)d signs, spaces and every script included.") % {
-            "n": LONGEST
+            "n": MAX_LENGTH
         }
 
 
 class KeyboardSequenceValidator:
-    """Refuses what repeats or runs along the alphabet, the digits or the keyboard."""
+    """Rejects repetitions, and sequences of the alphabet, the digits or the keyboard."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        signs = same_signs(password).casefold()
-        steps = list(pairwise(signs))
-        rows = sum(_is_row(one, next_one) for one, next_one in steps)
-        if len(set(signs)) < FEWEST_SIGNS or rows * 3 >= len(steps) * 2:
+        characters = normalise(password).casefold()
+        pairs = list(pairwise(characters))
+        neighbours = sum(_is_neighbour(one, next_one) for one, next_one in pairs)
+        if len(set(characters)) < MIN_DISTINCT_CHARACTERS or neighbours * 3 >= len(pairs) * 2:
             raise ValidationError(
                 _("This password repeats or follows a row of the keyboard."), code="password_is_a_row"
             )
@@ -60,13 +60,13 @@ class KeyboardSequenceValidator:
 
 
 class SiteNameValidator:
-    """Refuses a password that is little more than the name of the portal, of its host or of the person."""
+    """Rejects a password that is little more than the name of the portal, its host or the user."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        left = _letters(password)
-        for name in sorted(OUR_NAMES | _host_names() | _names_of(user), key=len, reverse=True):
-            left = left.replace(name, "")
-        if len(left) < LEFT_AT_LEAST:
+        remainder = _letters_and_digits(password)
+        for name in sorted(SITE_NAMES | _host_names() | _user_names(user), key=len, reverse=True):
+            remainder = remainder.replace(name, "")
+        if len(remainder) < MIN_REMAINING_LENGTH:
             raise ValidationError(
                 _("Beside names that everybody knows, this password has too few signs of its own."),
                 code="password_is_our_name",
@@ -76,14 +76,14 @@ class SiteNameValidator:
         return _("Your password must be more than the name of the portal, the office or yourself.")
 
 
-def _is_row(one: str, next_one: str) -> bool:
+def _is_neighbour(one: str, next_one: str) -> bool:
     if abs(ord(one) - ord(next_one)) <= 1:
         return True
-    return any(one + next_one in row or next_one + one in row for row in ROWS)
+    return any(one + next_one in row or next_one + one in row for row in KEYBOARD_ROWS)
 
 
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", same_signs(text).casefold())
+def _letters_and_digits(text: str) -> str:
+    return re.sub(r"[\W_]+", "", normalise(text).casefold())
 
 
 def _host_names() -> set[str]:
@@ -91,6 +91,11 @@ def _host_names() -> set[str]:
     return {word for word in words if len(word) > 3}
 
 
-def _names_of(user: Any) -> set[str]:
+def _user_names(user: Any) -> set[str]:
     texts = [str(getattr(user, field, "")) for field in ("username", "first_name", "last_name", "email")]
-    return {name for text in texts for word in re.split(r"[\s@.]+", text) if len(name := _letters(word)) > 2}
+    return {
+        name
+        for text in texts
+        for word in re.split(r"[\s@.]+", text)
+        if len(name := _letters_and_digits(word)) > 2
+    }

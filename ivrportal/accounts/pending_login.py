@@ -1,4 +1,4 @@
-"""Who has given the right password and owes a code yet. Kept in the session, for ten minutes."""
+"""A login between the password step and the second-factor step. It is kept in the session for ten minutes."""
 
 import time
 from typing import Any
@@ -10,54 +10,54 @@ from django.utils.crypto import constant_time_compare
 
 from ivrportal.accounts import session_limits
 
-LASTS_S = 600
+LIFETIME_S = 600
 _KEY, _SECRET = "pending_sign_in", "pending_key"
 
 
-def begin(request: HttpRequest, user: Any, *, to: str) -> None:
-    """`to`: the page that was asked for, already checked to be ours."""
-    request.session.flush()  # a new key, and nothing left of who sat here before
+def begin(request: HttpRequest, user: Any, *, target: str) -> None:
+    """`target` is the URL to redirect to after login, already checked to be on this site."""
+    request.session.flush()  # a new session key, without data of a previous user
     request.session[_KEY] = {
         "person": user.pk,
         "backend": user.backend,
         "password": user.get_session_auth_hash(),
         "at": time.time(),
-        "to": to,
+        "to": target,
     }
-    request.session.set_expiry(LASTS_S)
+    request.session.set_expiry(LIFETIME_S)
 
 
-def person_of(request: HttpRequest) -> User | None:
-    """None too if the ten minutes are over, or if the password or the account was changed meanwhile."""
-    kept = request.session.get(_KEY)
-    if not kept or time.time() - kept["at"] > LASTS_S:
+def pending_user(request: HttpRequest) -> User | None:
+    """None if there is no pending login, it has expired, or the password or account has changed since."""
+    pending = request.session.get(_KEY)
+    if not pending or time.time() - pending["at"] > LIFETIME_S:
         return None
-    person = User.objects.filter(pk=kept["person"], is_active=True, is_staff=True).first()
-    if person is None or not constant_time_compare(kept["password"], person.get_session_auth_hash()):
+    person = User.objects.filter(pk=pending["person"], is_active=True, is_staff=True).first()
+    if person is None or not constant_time_compare(pending["password"], person.get_session_auth_hash()):
         return None
     return person
 
 
 def finish(request: HttpRequest, person: User, *, device: int) -> str:
-    """Sign the person in, under a new session key; returns the page that was asked for."""
-    kept = request.session.pop(_KEY)
+    """Log the user in under a new session key. Returns the URL to redirect to."""
+    pending = request.session.pop(_KEY)
     request.session.pop(_SECRET, None)
-    login(request, person, backend=kept["backend"])
-    session_limits.note_factor(request, device)
-    return str(kept["to"])
+    login(request, person, backend=pending["backend"])
+    session_limits.set_device(request, device)
+    return str(pending["to"])
 
 
-def forget(request: HttpRequest) -> None:
+def cancel(request: HttpRequest) -> None:
     request.session.flush()
 
 
-# The key of a phone that is being set up. In the session, not in the database's devices: so nobody who opened the page
-# before the owner, with the owner's password, has seen the key that the owner confirms.
+# The key of a phone during set-up is kept in the session, not in TOTPDevice. Otherwise someone who knows the password
+# could open the page first and see the key that the owner confirms later.
 
 
-def key_of(request: HttpRequest, make: Any) -> str:
+def get_or_create_key(request: HttpRequest, generate: Any) -> str:
     if _SECRET not in request.session:
-        request.session[_SECRET] = make()
+        request.session[_SECRET] = generate()
     return str(request.session[_SECRET])
 
 

@@ -1,4 +1,4 @@
-"""What a role allows, in words."""
+"""Display labels of a role's permissions."""
 
 from django.contrib.auth.models import Group
 from django.utils.text import capfirst
@@ -13,20 +13,22 @@ VERBS = {
 }
 
 
-def allowed(group: Group) -> list[tuple[str, str]]:
-    """`(what, what may be done with it)`, by name: one query."""
+def labels_by_model(group: Group) -> list[tuple[str, str]]:
+    """`(plural model name, "see, change, …")`, sorted by name. One query."""
     found: dict[str, list[tuple[int, str]]] = {}
     permissions = group.permissions.select_related("content_type").order_by("content_type_id", "pk")
     for permission in permissions:
         model = permission.content_type.model_class()
-        if model is None:  # of a table that is gone
+        if model is None:  # the model no longer exists
             continue
         verb, _rest = permission.codename.split("_", 1)
         is_plain = permission.codename == f"{verb}_{model._meta.model_name}" and verb in VERBS
-        place, done = (
+        position, label = (
             (list(VERBS).index(verb), str(VERBS[verb]))
             if is_plain
             else (len(VERBS), _(permission.name).removeprefix("Can "))
         )
-        found.setdefault(str(capfirst(model._meta.verbose_name_plural)), []).append((place, done))
-    return sorted((what, ", ".join(done for _place, done in sorted(may))) for what, may in found.items())
+        found.setdefault(str(capfirst(model._meta.verbose_name_plural)), []).append((position, label))
+    return sorted(
+        (name, ", ".join(label for _position, label in sorted(labels))) for name, labels in found.items()
+    )

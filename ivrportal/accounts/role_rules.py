@@ -1,4 +1,4 @@
-"""Who may change whom: nobody gives what they do not have, and somebody is always left to give it."""
+"""Rules for managing users: editors grant only what they have themselves, and one administrator always remains."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from calllogs.access.visibility import visibility_for
 from ivrportal.accounts import roles
 
 
-def may_manage(editor: Any, person: User | None) -> bool:
-    """Does the editor have every right that the person has, and see what the person sees?"""
+def can_manage(editor: Any, person: User | None) -> bool:
+    """True if the editor has every permission and all the visibility of the person."""
     if editor.is_superuser or person is None:
         return True
     if person.is_superuser:
@@ -21,17 +21,17 @@ def may_manage(editor: Any, person: User | None) -> bool:
     return bool(person.get_all_permissions() <= editor.get_all_permissions())
 
 
-def givable_roles(editor: Any) -> list[str]:
-    """The roles of which the editor has every permission."""
+def assignable_roles(editor: Any) -> list[str]:
+    """The roles whose permissions the editor has."""
     if editor.is_superuser:
         return list(roles.PERMISSIONS)
-    mine = editor.get_all_permissions()
+    own_permissions = editor.get_all_permissions()
     groups = Group.objects.filter(name__in=roles.PERMISSIONS).prefetch_related("permissions__content_type")
     needed = {
         group.name: {f"{each.content_type.app_label}.{each.codename}" for each in group.permissions.all()}
         for group in groups
     }
-    return [name for name in roles.PERMISSIONS if name in needed and needed[name] <= mine]
+    return [name for name in roles.PERMISSIONS if name in needed and needed[name] <= own_permissions]
 
 
 def administrators() -> QuerySet[User]:
@@ -41,7 +41,7 @@ def administrators() -> QuerySet[User]:
 
 
 def is_last_administrator(person: User) -> bool:
-    """For use in a transaction: two who take the role from each other at the same moment take turns here."""
+    """Call in a transaction. It locks the group's row, so that two administrators cannot remove each other at once."""
     Group.objects.select_for_update().filter(name=roles.ADMINISTRATORS).first()
     others = administrators().exclude(pk=person.pk)
     return administrators().filter(pk=person.pk).exists() and not others.exists()

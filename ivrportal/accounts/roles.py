@@ -1,6 +1,6 @@
-"""Who may do what: four groups, kept equal to this table at each start of the demo and after `manage.py migrate`.
+"""The four roles and their permissions. `sync_groups` updates the groups after `migrate` and at each start of the demo.
 
-What has an underscore is a permission's whole name; the others are verbs, for `view_agent` and its like.
+A word with an underscore is a whole permission codename; other words are verbs, as in `view_agent`.
 """
 
 from django.contrib.auth.models import Group, Permission, User
@@ -12,16 +12,14 @@ OFFICE_MANAGERS, SUPERVISORS, AUDITORS, ADMINISTRATORS = (
     "Auditors",
     "Administrators",
 )
-# Roles that see personal data of callers: a second factor can be required of them.
-SEE_PERSONAL_DATA = (SUPERVISORS, AUDITORS, ADMINISTRATORS)
 
-# alarm, change: to acknowledge it; alarmrecipient, change: to choose to whom alarms are mailed
+# alarm, change: acknowledge it; alarmrecipient, change: choose who gets alarms by mail
 _WATCHING = {"alarm": "view change", "alarmrecipient": "view change", "report": "view add change delete"}
 _OFFICE_READ = dict.fromkeys(
     ["agent", "shift", "holiday", "calendarfeed", "officehours", "otherhours", "providersetting"], "view"
 )
 
-# group: {app: {model: verbs}}; "*" are all permissions of the app
+# group: {app: {model: verbs}}; "*" means all permissions of the app
 PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
     OFFICE_MANAGERS: {
         "settings_sync": {
@@ -31,7 +29,7 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
             "calendarfeed": "view add change",
             "officehours": "view add change",
             "otherhours": "view add change delete",
-            # change: send now, send everything again, close
+            # change: send now, send all again, close
             "providersetting": "view change stop_sending",
             "attempt": "view",
         },
@@ -41,18 +39,18 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
     SUPERVISORS: {
         "calllogs": {
             "calllog": "view see_numbers",
-            "push": "view change replay_push",  # change: to mend
-            "export": "view export_calls",  # who exported what; and to export
+            "push": "view change replay_push",  # change: correct it
+            "export": "view export_calls",  # view: see all users' exports; export_calls: export
             "callnote": "view add",
             "calltag": "view add",
             "recording": "listen_recording download_recording",
             "listening": "view",
-            "missedcaller": "view change",  # change: to take, close and open again
+            "missedcaller": "view change",  # change: claim, close and reopen
         }
         | _WATCHING,
         "settings_sync": _OFFICE_READ,
     },
-    # They see what was done by whom, and of callers no more than they need: no whole numbers, no recordings.
+    # They see all activity, but no whole numbers and no recordings.
     AUDITORS: {
         "calllogs": {
             "calllog": "view see_who_saw",
@@ -72,8 +70,8 @@ PERMISSIONS: dict[str, dict[str, dict[str, str]]] = {
 }
 
 
-# What the role is for, as a person who gives it reads it.
-WORDS = {
+# Shown to administrators who assign the role.
+DESCRIPTIONS = {
     OFFICE_MANAGERS: _(
         "Switches agents, holidays and office hours, sees that the provider has them; sees calls with hidden numbers."
     ),
@@ -85,14 +83,14 @@ WORDS = {
 }
 
 
-def of(person: User) -> list[str]:
-    """The names of the person's roles among the four, in their order."""
+def roles_of(person: User) -> list[str]:
+    """The names of the person's roles, in the order of PERMISSIONS."""
     names = {group.name for group in person.groups.all()}
     return [name for name in PERMISSIONS if name in names]
 
 
 def sync_groups() -> None:
-    """Make the groups, and give each exactly the permissions of the table."""
+    """Create the groups and set their permissions to exactly those of PERMISSIONS."""
     known = list(Permission.objects.select_related("content_type"))
     for name, apps in PERMISSIONS.items():
         group = Group.objects.get_or_create(name=name)[0]

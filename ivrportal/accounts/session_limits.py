@@ -1,11 +1,11 @@
-"""How long a session lasts, and that it ends when its second factor is gone.
+"""Limits of a session's length, and its end when the second factor changes.
 
-- 12 hours after signing in it ends, whatever is done (SESSION_COOKIE_AGE, from the sign-in on).
-- SESSION_IDLE_MINUTES without a click end it. What an open page asks by itself is no click: it keeps nothing alive.
-- The wall board goes on until the 12 hours are over: it hangs on a wall, nobody clicks there, its numbers are hidden.
-- Once a minute a session is compared with what its person owes: a phone that was reset, or a role that asks for one.
+- A session ends SESSION_COOKIE_AGE (12 hours) after login.
+- It ends after SESSION_IDLE_MINUTES without a click. Polling by an open page is no click.
+- The wall board is exempt from the idle limit: nobody clicks there, and it shows masked numbers only.
+- Once a minute the session is checked against the user's second factor, which may have been reset or become required.
 
-All of it is kept in the session itself, so a request asks the database nothing that it did not ask anyway.
+All times are kept in the session, so that most requests need no extra query.
 """
 
 import datetime as dt
@@ -23,10 +23,10 @@ from django.utils.translation import gettext as _
 from ivrportal.accounts import second_factor
 
 SEEN, CHECKED, FACTOR = "seen_at", "checked_at", "factor"
-STEP_S = 60  # a session is written at most this often
+WRITE_INTERVAL_S = 60  # a session is written and checked at most this often
 BOARD = "board"
-# What open pages ask for by themselves. A name that is missing here counts as a click: the session lives longer.
-BY_ITSELF = {
+# URL names that open pages poll. A request to any other page counts as a click and extends the session.
+POLLING_URL_NAMES = {
     BOARD,
     "provider_live",
     "calllogs_export_news",
@@ -38,15 +38,15 @@ BY_ITSELF = {
 }
 
 
-def begin(request: HttpRequest, **_: Any) -> None:
-    """When somebody has signed in, whatever the way."""
+def start(request: HttpRequest, **_: Any) -> None:
+    """Runs after every login."""
     now = time.time()
     request.session.update({SEEN: now, CHECKED: now, FACTOR: 0})
     request.session.set_expiry(timezone.now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE))
 
 
-def note_factor(request: HttpRequest, device: int) -> None:
-    """`device`: by which the person was let in, or which was set up just now; 0 is none."""
+def set_device(request: HttpRequest, device: int) -> None:
+    """`device` is the primary key of the phone used at login or just set up; 0 is none."""
     request.session.update({FACTOR: device, CHECKED: time.time()})
 
 
@@ -58,32 +58,30 @@ class SessionLimits:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_: Any) -> None:
-        """A session that is over is ended here; the view then meets a stranger, and treats him so."""
-        has_cookie = (
-            settings.SESSION_COOKIE_NAME in request.COOKIES
-        )  # machines have none: nothing is read for them
+        """Ends a session that is over, so that the view sees an anonymous user."""
+        has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES  # machines have none: load no session
         if not has_cookie or SESSION_KEY not in request.session:
             return
         now = time.time()
-        name, is_asked_by_page = _asked(request)
+        name, is_polling = _url_name_and_polling(request)
         is_idle = _is_idle(request, now)
         if is_idle and name != BOARD:
-            _end(request, _too_long())
+            _end_session(request, _idle_message())
             return
-        if now - request.session.get(CHECKED, 0) >= STEP_S:
-            if why := _owes(request):
-                _end(request, why)
+        if now - request.session.get(CHECKED, 0) >= WRITE_INTERVAL_S:
+            if reason := _reason_to_end(request):
+                _end_session(request, reason)
                 return
             request.session[CHECKED] = now
-        if not is_idle and not is_asked_by_page and now - request.session.get(SEEN, 0) >= STEP_S:
+        if not is_idle and not is_polling and now - request.session.get(SEEN, 0) >= WRITE_INTERVAL_S:
             request.session[SEEN] = now
 
 
-def _asked(request: HttpRequest) -> tuple[str, bool]:
+def _url_name_and_polling(request: HttpRequest) -> tuple[str, bool]:
     match = request.resolver_match
     name = (match.url_name if match else "") or ""
     is_whole_page = request.headers.get("Sec-Fetch-Mode") == "navigate"
-    return name, name in BY_ITSELF and request.method == "GET" and not is_whole_page
+    return name, name in POLLING_URL_NAMES and request.method == "GET" and not is_whole_page
 
 
 def _is_idle(request: HttpRequest, now: float) -> bool:
@@ -91,8 +89,8 @@ def _is_idle(request: HttpRequest, now: float) -> bool:
     return 0 < limit <= now - request.session.get(SEEN, now)
 
 
-def _owes(request: HttpRequest) -> str:
-    """Why the session must end, in words; empty if it may go on. One or two queries."""
+def _reason_to_end(request: HttpRequest) -> str:
+    """The message why the session must end; empty if it may continue. One or two queries."""
     person: Any = request.user
     if not person.is_authenticated:
         return ""
@@ -103,17 +101,17 @@ def _owes(request: HttpRequest) -> str:
         return _("Your second factor has changed: please sign in again.")
     if request.session.get(FACTOR):
         return _("Your second factor was removed: please sign in again.")
-    if second_factor.is_required_of(person):
+    if second_factor.is_required_for(person):
         return _("Your role asks for a second factor: please sign in again to set it up.")
     return ""
 
 
-def _too_long() -> str:
+def _idle_message() -> str:
     return _("You were signed out after %(n)d minutes without a click.") % {
         "n": settings.SESSION_IDLE_MINUTES
     }
 
 
-def _end(request: HttpRequest, why: str) -> None:
+def _end_session(request: HttpRequest, reason: str) -> None:
     logout(request)
-    messages.info(request, why)
+    messages.info(request, reason)

@@ -1,4 +1,4 @@
-"""The audit trail: who did or saw what, newest first. Quick at millions of entries: it never counts them all."""
+"""The admin of the audit log, newest entries first. It never counts all entries, because there may be millions."""
 
 import datetime as dt
 from typing import Any
@@ -18,12 +18,12 @@ from ivrportal.audit.audit_log import COMMAND_LINE, SYSTEM, Action
 from ivrportal.audit.models import AuditEntry
 from ivrportal.common import admin_mixins, admin_theme, pagination
 
-MOST_FOUND = 1000  # by a search, newest first; an export has all
-MOST_PEOPLE = 200  # to choose from; others are found by the search
-# Entries that come at once are numbered in another order than their moments have, by a few.
-DISORDER = 1000
+MAX_RESULTS = 1000  # of a search, newest first; an export contains all
+MAX_PEOPLE = 200  # in the filter; other users are found by the search
+# Entries written at the same time may be numbered in a slightly different order than their times.
+NUMBER_DISORDER = 1000
 
-# Colour of a deed's badge, where it is not the usual one.
+# Badge colours of actions; the others use "base".
 COLOURS: dict[str, str] = {
     Action.SIGN_IN_FAILED: "warning",
     Action.LOCKED: "danger",
@@ -43,29 +43,31 @@ COLOURS: dict[str, str] = {
 
 
 class PersonFilter(admin.SimpleListFilter):
-    """The people are those who can sign in: to ask the trail for its own would be to read all of it."""
+    """Lists the users of the user table, because a list of distinct persons would read the whole audit log."""
 
     title = _("who")
     parameter_name = "person"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         names = get_user_model().objects.order_by("username").values_list("username", flat=True)
-        return [(name, name) for name in (*names[:MOST_PEOPLE], COMMAND_LINE, SYSTEM)]
+        return [(name, name) for name in (*names[:MAX_PEOPLE], COMMAND_LINE, SYSTEM)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(person=self.value()) if self.value() else queryset
 
 
 class DaysFilter(admin_theme.RangeDateFilter):
-    """Whole days of the portal's zone. Days become numbers, so that the trail is read in its own order."""
+    """Whole days in the portal's time zone. Also filters by entry number, so that the query follows the primary key."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         first, last = (self._day(f"{self.parameter_name}_{end}") for end in ("from", "to"))
         if first is not None:
-            queryset = queryset.filter(at__gte=first, number__gte=_number_at(first) - DISORDER)
+            queryset = queryset.filter(
+                at__gte=first, number__gte=_first_number_since(first) - NUMBER_DISORDER
+            )
         if last is not None:
             end = last + dt.timedelta(days=1)
-            queryset = queryset.filter(at__lt=end, number__lte=_number_at(end) + DISORDER)
+            queryset = queryset.filter(at__lt=end, number__lte=_first_number_since(end) + NUMBER_DISORDER)
         return queryset
 
     def _day(self, name: str) -> dt.datetime | None:
@@ -76,8 +78,8 @@ class DaysFilter(admin_theme.RangeDateFilter):
         return dt.datetime.combine(day, dt.time(), timezone.get_current_timezone())
 
 
-def _number_at(moment: dt.datetime) -> int:
-    """Of the first entry from then on; that of the last one if there is none."""
+def _first_number_since(moment: dt.datetime) -> int:
+    """The number of the first entry since `moment`, or of the last entry if there is none."""
     numbers = AuditEntry.objects.filter(at__gte=moment).order_by("at").values_list("number", flat=True)
     return numbers.first() or AuditEntry.objects.last_number()
 
@@ -86,7 +88,7 @@ def _number_at(moment: dt.datetime) -> int:
 class AuditEntryAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     list_before_template = "audit/list_intro.html"
     change_form_template = "audit/entry.html"
-    list_display = ["moment", "person", "shown_action", "shown_what", "shown_count", "address"]
+    list_display = ["moment", "person", "action_badge", "scope", "formatted_count", "address"]
     list_filter = [PersonFilter, ("action", admin_theme.ChoicesDropdownFilter), ("at", DaysFilter)]
     list_filter_submit = True
     list_fullwidth = True
@@ -109,23 +111,23 @@ class AuditEntryAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet, bool]:
-        """Two searches, each by its own way: as one, all entries would be read in the hope of an early find."""
+        """Runs two searches, each with its own index. A combined query would scan all entries."""
         text = search_term.strip()
         if not text:
             return queryset, False
         newest_first = queryset.order_by("-number")
         found: set[int] = set()
-        for entries in (newest_first.named(text), newest_first.told(text)):
-            found.update(entries.values_list("number", flat=True)[:MOST_FOUND])
-        return queryset.filter(number__in=sorted(found)[-MOST_FOUND:]), False
+        for entries in (newest_first.by_person_or_subject(text), newest_first.with_scope(text)):
+            found.update(entries.values_list("number", flat=True)[:MAX_RESULTS])
+        return queryset.filter(number__in=sorted(found)[-MAX_RESULTS:]), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         verified = AuditEntry.objects.filter(action=Action.VERIFIED).first()
         context = {
             "verified": verified,
-            "may_export": request.user.has_perm(export.EXPORT),
+            "may_export": request.user.has_perm(export.EXPORT_PERMISSION),
             "query": request.GET.urlencode(),
-            "most": MOST_FOUND if request.GET.get("q") else pagination.CappedPaginator.most,
+            "max_listed": MAX_RESULTS if request.GET.get("q") else pagination.CappedPaginator.max_count,
             "title": _("Audit trail"),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
@@ -135,16 +137,16 @@ class AuditEntryAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
         return f"{timezone.localtime(entry.at):%d %b %Y, %H:%M:%S}"
 
     @admin_theme.display(description=_("What"))
-    def shown_action(self, entry: AuditEntry) -> str:
-        look = {"words": entry.get_action_display(), "colour": COLOURS.get(entry.action, "base")}
-        return render_to_string("components/badge.html", look)
+    def action_badge(self, entry: AuditEntry) -> str:
+        badge = {"label": entry.get_action_display(), "colour": COLOURS.get(entry.action, "base")}
+        return render_to_string("components/badge.html", badge)
 
     @admin_theme.display(description=_("Scope"))
-    def shown_what(self, entry: AuditEntry) -> str:
+    def scope(self, entry: AuditEntry) -> str:
         return entry.what or entry.subject or "–"
 
     @admin_theme.display(description=_("How many"))
-    def shown_count(self, entry: AuditEntry) -> str:
+    def formatted_count(self, entry: AuditEntry) -> str:
         return "–" if entry.count is None else intcomma(entry.count)
 
     # --- one entry ---
@@ -156,7 +158,7 @@ class AuditEntryAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
             "subtitle": None,
             "entry": entry,
             "at": self.moment(entry),
-            "badge": self.shown_action(entry),
+            "badge": self.action_badge(entry),
             "rows": [(pretty_name(name), old, new) for name, (old, new) in entry.changes.items()],
         }
         return super().render_change_form(request, context, **kwargs)

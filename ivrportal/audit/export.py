@@ -1,4 +1,4 @@
-"""The audit trail as CSV, as its list is filtered. That it was taken out is an entry before its first byte."""
+"""CSV export of the audit log, filtered like its list. The export is recorded before its first byte is sent."""
 
 import csv
 import datetime as dt
@@ -18,10 +18,10 @@ from django.views.decorators.http import require_POST
 from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import Action
 from ivrportal.audit.models import AuditEntry
-from ivrportal.common.spreadsheet import safe
+from ivrportal.common.spreadsheet import escape_formula
 
-EXPORT = "settings_sync.export_auditentry"
-ROWS_IN_A_PIECE = 5000
+EXPORT_PERMISSION = "settings_sync.export_auditentry"
+CHUNK_ROWS = 5000
 BOM = "\ufeff"
 COLUMNS = (
     "number", "at", "person", "action", "scope", "about", "count", "from", "changes", "digest",
@@ -33,18 +33,19 @@ FIELDS = (
 
 @require_POST
 def export(request: HttpRequest, model_admin: Any) -> HttpResponseBase:
-    """What the list's query finds, newest first."""
-    if not (model_admin.has_view_permission(request) and request.user.has_perm(EXPORT)):
+    """All entries that the list's filters and search find, newest first."""
+    if not (model_admin.has_view_permission(request) and request.user.has_perm(EXPORT_PERMISSION)):
         raise PermissionDenied
     try:
-        listed = model_admin.get_changelist_instance(request)
+        changelist = model_admin.get_changelist_instance(request)
     except IncorrectLookupParameters:
         return redirect("admin:settings_sync_auditentry_changelist")
-    text, listed.query = listed.query.strip(), ""  # all that is found, not only what the list shows of it
-    entries = listed.get_queryset(request)
+    # The changelist's own search is limited to MAX_RESULTS, so it is replaced here.
+    text, changelist.query = changelist.query.strip(), ""
+    entries = changelist.get_queryset(request)
     if text:
-        entries = entries.named(text) | entries.told(text)
-    # Without what comes meanwhile.
+        entries = entries.by_person_or_subject(text) | entries.with_scope(text)
+    # Leaves out entries that are added during the export.
     entries = entries.order_by("-number").filter(number__lte=AuditEntry.objects.last_number())
     filters = ", ".join(f"{name}={value}" for name, value in request.GET.items() if value)
     audit_log.record(
@@ -52,24 +53,24 @@ def export(request: HttpRequest, model_admin: Any) -> HttpResponseBase:
     )
     name = f"audit-trail-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
     return StreamingHttpResponse(
-        _pieces(entries),
+        _chunks(entries),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "Cache-Control": "private, no-store",
-            "X-Accel-Buffering": "no",  # a proxy in front passes it on as it comes
+            "X-Accel-Buffering": "no",  # the proxy in front must not buffer the stream
         },
     )
 
 
-def _pieces(entries: QuerySet[AuditEntry]) -> Iterator[bytes]:
-    """Page by page from the last number on: no cursor is held, and memory does not grow."""
-    yield (BOM + _text([list(COLUMNS)])).encode()
+def _chunks(entries: QuerySet[AuditEntry]) -> Iterator[bytes]:
+    """Read in chunks by number, so that no database cursor stays open and memory does not grow."""
+    yield (BOM + _csv_text([list(COLUMNS)])).encode()
     rows, zone = entries.values_list(*FIELDS), timezone.get_current_timezone()
-    page = list(rows[:ROWS_IN_A_PIECE])
-    while page:
-        yield _text([_cells(row, zone) for row in page]).encode()
-        page = list(rows.filter(number__lt=page[-1][0])[:ROWS_IN_A_PIECE])
+    chunk = list(rows[:CHUNK_ROWS])
+    while chunk:
+        yield _csv_text([_cells(row, zone) for row in chunk]).encode()
+        chunk = list(rows.filter(number__lt=chunk[-1][0])[:CHUNK_ROWS])
 
 
 def _cells(row: tuple[Any, ...], zone: dt.tzinfo) -> list[str | int]:
@@ -77,9 +78,9 @@ def _cells(row: tuple[Any, ...], zone: dt.tzinfo) -> list[str | int]:
     return [
         number,
         at.astimezone(zone).isoformat(timespec="seconds"),
-        safe(person),
+        escape_formula(person),
         action,
-        safe(what),
+        escape_formula(what),
         subject,
         "" if count is None else count,
         address,
@@ -88,7 +89,7 @@ def _cells(row: tuple[Any, ...], zone: dt.tzinfo) -> list[str | int]:
     ]
 
 
-def _text(rows: list[list[Any]]) -> str:
+def _csv_text(rows: list[list[Any]]) -> str:
     buffer = StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerows(rows)
     return buffer.getvalue()

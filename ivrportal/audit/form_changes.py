@@ -1,4 +1,4 @@
-"""What a form changed, field by field: the old and new values that the audit trail keeps."""
+"""The old and new values of a form's changed fields, for the audit log."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,20 +11,20 @@ from ivrportal.audit.audit_log import HIDDEN
 
 Changes = dict[str, list[Any]]
 
-# Never kept, whatever form shows them.
+# Values of these fields are never stored.
 _SECRETS = {"password", "digest", "token", "secret", "key"}
 
 
-def of_form(form: Any, formsets: Iterable[Any] | None = None, *, is_new: bool = False) -> Changes:
-    """`{field: [old, new]}` of a valid form that was changed, and of the inline forms below it."""
-    found = _of_fields(form, is_new=is_new)
+def changes_of_form(form: Any, formsets: Iterable[Any] | None = None, *, is_new: bool = False) -> Changes:
+    """`{field: [old, new]}` of a valid form and its inline formsets."""
+    found = _changes_of_fields(form, is_new=is_new)
     for formset in formsets or ():
-        found |= _of_formset(formset)
+        found |= _changes_of_formset(formset)
     return found
 
 
-def of_deletion(records: list[Model]) -> Changes:
-    """What is lost: the values of one record, the names of several."""
+def changes_of_deletion(records: list[Model]) -> Changes:
+    """The field values of one deleted record; the names of several."""
     if len(records) != 1:
         return {f"{record._meta.verbose_name} {record.pk}": [str(record), None] for record in records}
     found: Changes = {}
@@ -35,22 +35,22 @@ def of_deletion(records: list[Model]) -> Changes:
     return found
 
 
-def _of_fields(form: Any, *, is_new: bool) -> Changes:
+def _changes_of_fields(form: Any, *, is_new: bool) -> Changes:
     found: Changes = {}
     for name in form.changed_data:
-        field = form.fields.get(name)  # a form of a password calls its two fields one
+        field = form.fields.get(name)  # None: password forms report their two fields under one name
         if field is None or name in _SECRETS or isinstance(field.widget, PasswordInput):
             found[name] = [None if is_new else HIDDEN, HIDDEN]
             continue
         old, new = form.initial.get(name), form.cleaned_data.get(name)
-        pair = [None if is_new else _shown(field, old), _shown(field, new)]
+        pair = [None if is_new else _display_value(field, old), _display_value(field, new)]
         if pair[0] != pair[1]:
             found[name] = pair
     return found
 
 
-def _shown(field: Any, value: Any) -> Any:
-    """As a person names it; a list in one line. An old value of a choice of records is a key."""
+def _display_value(field: Any, value: Any) -> Any:
+    """The value as users know it, lists on one line. The old value of a ModelChoiceField is a primary key."""
     if value in (None, ""):
         return None
     if isinstance(field, ModelMultipleChoiceField):
@@ -63,13 +63,13 @@ def _shown(field: Any, value: Any) -> Any:
     return value
 
 
-def _of_formset(formset: Any) -> Changes:
+def _changes_of_formset(formset: Any) -> Changes:
     kind = str(formset.model._meta.verbose_name)
     found: Changes = {f"{kind} {record}": [None, "+"] for record in formset.new_objects}
     found |= {f"{kind} {record}": ["+", None] for record in formset.deleted_objects}
     changed = {id(record) for record, _fields in formset.changed_objects}
     for form in formset.initial_forms:
         if id(form.instance) in changed:
-            for name, pair in _of_fields(form, is_new=False).items():
+            for name, pair in _changes_of_fields(form, is_new=False).items():
                 found[f"{kind} {form.instance.pk} {name}"] = pair
     return found

@@ -1,4 +1,4 @@
-"""The audit trail: what a person did or saw, from where, and when. Written by `ivrportal.audit.audit_log` alone."""
+"""The audit log's model: who did or saw what, when and from where. Only `ivrportal.audit.audit_log` writes it."""
 
 from django.db import connection, models
 from django.db.models import Q
@@ -6,27 +6,27 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-SEARCHED = 200_000  # entries whose scope a search reads: more would take seconds
+SEARCH_WINDOW = 200_000  # newest entries whose scope is searched; more would take seconds
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def last_number(self) -> int:
         return self.order_by("-number").values_list("number", flat=True).first() or 0
 
-    def named(self, text: str) -> "AuditQuerySet":
-        """Of this person, or about this record. By an index."""
+    def by_person_or_subject(self, text: str) -> "AuditQuerySet":
+        """Entries of this person or about this record. Uses an index."""
         return self.filter(Q(person=text) | Q(subject=text))
 
-    def told(self, text: str) -> "AuditQuerySet":
-        """With these words in their scope, among the newest of the whole trail."""
+    def with_scope(self, text: str) -> "AuditQuerySet":
+        """Entries whose scope contains the text, among the newest SEARCH_WINDOW of the whole log."""
         newest = AuditEntry.objects.last_number()
-        return self.filter(number__gt=newest - SEARCHED, what__icontains=text)
+        return self.filter(number__gt=newest - SEARCH_WINDOW, what__icontains=text)
 
     def about_caller(self, digests: list[str]) -> "AuditQuerySet":
-        """Entries about a caller, by the keyed digests of the number (`audit.digests_of`)."""
+        """Entries about a caller, by the keyed digests of the number (`audit_log.caller_digests`)."""
         found = Q()
         for digest in digests:
-            if connection.vendor == "sqlite":  # it cannot look into a list with an index
+            if connection.vendor == "sqlite":  # SQLite's JSONField has no contains lookup
                 found |= Q(pk__in=RawSQL(_OF_CALLER_ON_SQLITE, [digest]))  # noqa: S611  (a constant)
             else:
                 found |= Q(callers__contains=[digest])
@@ -38,10 +38,10 @@ _OF_CALLER_ON_SQLITE = """SELECT entry.number FROM settings_sync_auditentry AS e
 
 
 class AuditEntry(models.Model):
-    """One thing that one person did or saw. Only ever added to; `digest` chains it to the entry before.
+    """One thing that a person did or saw. Append-only; `digest` chains it to the previous entry.
 
-    It names its person by value, because a login may be deleted. It holds no whole number of a caller: `callers` are
-    keyed digests, so that “who saw this number?” has an answer, also after the number is erased.
+    The person's name is copied, because a user may be deleted. `callers` holds keyed digests of callers' numbers, so
+    that “who saw this number?” can be answered even after the number was erased.
     """
 
     class Action(models.TextChoices):
@@ -92,7 +92,7 @@ class AuditEntry(models.Model):
     objects = AuditQuerySet.as_manager()
 
     class Meta:
-        # The table was made by migrations of settings_sync, and stays with them.
+        # The migrations of settings_sync created the table.
         app_label = "settings_sync"
         verbose_name = _("entry of the audit trail")
         verbose_name_plural = _("entries of the audit trail")
@@ -100,13 +100,13 @@ class AuditEntry(models.Model):
         default_permissions = ("view",)
         permissions = [("export_auditentry", _("Can export the audit trail"))]
         indexes = [
-            # read by the screen's filters: one person, one kind of deed, one record
+            # Read by the screen's filters for a person, an action, a record.
             models.Index(fields=["person", "-number"], name="audit_person"),
             models.Index(fields=["action", "-number"], name="audit_action"),
             models.Index(fields=["subject", "-number"], name="audit_subject"),
-            # read by the screen's filter for days
+            # Read by the screen's filter for days.
             models.Index(fields=["at"], name="audit_moment"),
-            # One more lies on PostgreSQL only (migration 0004): audit_callers, read by “who saw this number?”.
+            # PostgreSQL has one more (migration 0004): audit_callers, read by “who saw this number?”.
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Mixins of admin screens that need nothing of the theme."""
+"""Admin mixins that do not depend on the theme."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 
 class ReadOnlyAdminMixin:
-    """What machines write, people only read."""
+    """For records that only the portal writes."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

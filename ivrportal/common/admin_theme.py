@@ -1,4 +1,4 @@
-"""The one door to the admin's theme: nothing else imports it, so that it can be changed in one place."""
+"""The only module that imports the admin theme, so that the theme can be replaced in one place."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class TimeWidget(TimeInput):
-    """The browser's own time field: right for keyboard and thumb, and always 24 hours on the way to us."""
+    """The browser's native time field. It always submits 24-hour times."""
 
     input_type = "time"
 
@@ -57,7 +57,7 @@ class TimeWidget(TimeInput):
 
 
 class DateWidget(DateInput):
-    """The browser's own date field: its calendar opens by keyboard and thumb, and what reaches us is always ISO."""
+    """The browser's native date field. It always submits ISO dates."""
 
     input_type = "date"
 

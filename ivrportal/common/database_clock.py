@@ -1,4 +1,4 @@
-"""The database's clock: the one clock that all workers share, however wrong their own are."""
+"""The database's clock, which all workers share whatever their own clocks say."""
 
 import datetime as dt
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def database_now() -> dt.datetime:
-    """The moment at the database, aware, in UTC."""
+    """The database's current time, aware, in UTC."""
     on_sqlite = connection.vendor == "sqlite"
     sql = "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')" if on_sqlite else "SELECT clock_timestamp()"
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Ids that may stand in log lines: letters only, because ten digits in a row are masked there as somebody's number."""
+"""Ids for log lines. They are letters only, because the log masks runs of digits as telephone numbers."""
 
 import os
 import time
@@ -8,15 +8,15 @@ _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")  # keeps the or
 
 
 def new_id() -> str:
-    """Thirty-two letters, by chance."""
-    return in_letters(uuid.uuid4().hex)
+    """32 random letters."""
+    return to_letters(uuid.uuid4().hex)
 
 
-def in_letters(given: str) -> str:
-    """An id of somebody else's, such as Celery's of a task, in letters."""
+def to_letters(given: str) -> str:
+    """A hexadecimal id from elsewhere, such as Celery's task id, in letters."""
     return given.translate(_LETTERS)
 
 
-def new_id_in_time() -> str:
-    """Thirty-two letters, the moment first: neighbours in time are neighbours in an index."""
-    return in_letters(f"{time.time_ns() // 1000:016x}{os.urandom(8).hex()}")
+def new_sortable_id() -> str:
+    """32 letters that begin with the time, so that ids made at about the same time are close in an index."""
+    return to_letters(f"{time.time_ns() // 1000:016x}{os.urandom(8).hex()}")

@@ -1,7 +1,7 @@
-"""What the processes of this machine count, for `/metrics`: in memory, and every WRITE_S in a small file of each.
+"""Counters and histograms for `/metrics`: each process counts in memory and writes a small file every WRITE_S seconds.
 
-`prometheus_client` has a way for several processes, but it writes through mapped memory: on a full disk the kernel
-ends the process with SIGBUS, and a push is worth more than its count. Here a file that cannot be written costs nothing.
+`prometheus_client`'s multiprocess mode is not used: it writes through mapped memory, so on a full disk the kernel kills
+the process with SIGBUS, and pushes would be lost. Here a failed write loses no count.
 """
 
 import atexit
@@ -30,7 +30,7 @@ _ATTEMPTS = ("confirmed", "refused", "not_sent", "unknown", "throttled", "accoun
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A counter; with `buckets` a histogram, which has one more without an end. `known` labels are shown from 0."""
+    """A counter, or a histogram if it has `buckets`; +Inf is added. `known` label values are exported from 0."""
 
     help: str
     labels: tuple[str, ...] = ()
@@ -59,120 +59,120 @@ METERS = {
 }
 
 
-class _Mine:
-    """What this process has counted."""
+class _ProcessCounts:
+    """The counts of this process, and its file."""
 
     def __init__(self) -> None:
         self.counts: Counts = {name: {} for name in METERS}
         self.lock = threading.Lock()
-        self.is_new = threading.Event()
+        self.has_changes = threading.Event()
         self.writer: threading.Thread | None = None
-        self.directory, self.name, self.fd = Path(), "", -1  # without a name: there is no file yet
-        self.is_troubled = False
+        self.directory, self.name, self.fd = Path(), "", -1  # an empty name: no file yet
+        self.has_warned = False
 
 
-_mine = _Mine()
+_process = _ProcessCounts()
 
 
 def count(name: str, *labels: str, by: int = 1) -> None:
-    mine = _mine
-    with mine.lock:
-        mine.counts[name].setdefault(labels, [0.0])[0] += by
-    _wake(mine)
+    process = _process
+    with process.lock:
+        process.counts[name].setdefault(labels, [0.0])[0] += by
+    _schedule_write(process)
 
 
 def observe(name: str, value: float, *labels: str) -> None:
-    mine, buckets = _mine, METERS[name].buckets
-    with mine.lock:
-        seen = mine.counts[name].get(labels)
-        if seen is None:
-            seen = mine.counts[name][labels] = [0.0] * (len(buckets) + 2)
-        seen[bisect_left(buckets, value)] += 1
-        seen[-1] += value
-    _wake(mine)
+    process, buckets = _process, METERS[name].buckets
+    with process.lock:
+        numbers = process.counts[name].get(labels)
+        if numbers is None:
+            numbers = process.counts[name][labels] = [0.0] * (len(buckets) + 2)
+        numbers[bisect_left(buckets, value)] += 1
+        numbers[-1] += value
+    _schedule_write(process)
 
 
 def total() -> Counts:
-    """What the processes of this machine have counted: ours as of now, that of the others as of WRITE_S ago.
+    """The counts of all processes of this machine; those of other processes are up to WRITE_S old.
 
-    A counter's numbers are one; a histogram's are its buckets, each by itself, and the sum of all that it saw.
+    A counter has one number. A histogram has one number per bucket, not cumulated, and the sum of its observations.
     """
-    found = _copied(_mine)
+    counts = _copy_counts(_process)
     try:
-        metrics_files.add(found, metrics_files.of_others(_directory(), _mine.name))
+        metrics_files.add_counts(counts, metrics_files.counts_of_others(_directory(), _process.name))
     except OSError as error:
-        _complain(_mine, error)
-    return found
+        _warn_once(_process, error)
+    return counts
 
 
 def write() -> None:
-    """Leave what this process has counted where the others find it. Never raises for a disk."""
-    mine = _mine
+    """Write the counts of this process for the others to read. Logs an OSError instead of raising it."""
+    process = _process
     try:
-        if not mine.name:
-            mine.directory = _directory()
-            mine.name, mine.fd = metrics_files.enter(mine.directory)
-        metrics_files.write(mine.directory, mine.name, _copied(mine))
-        mine.is_troubled = False
+        if not process.name:
+            process.directory = _directory()
+            process.name, process.fd = metrics_files.register_process(process.directory)
+        metrics_files.write_counts(process.directory, process.name, _copy_counts(process))
+        process.has_warned = False
     except OSError as error:
         if isinstance(error, FileNotFoundError):
-            mine.name = ""  # somebody has deleted the directory, and with it all that we had written
-        _complain(mine, error)
+            process.name = ""  # the directory was deleted: register again
+        _warn_once(process, error)
 
 
-def _wake(mine: _Mine) -> None:
-    if not mine.is_new.is_set():
-        mine.is_new.set()
-    if mine.writer is None:
-        with mine.lock:
-            if mine.writer is None:
-                mine.writer = threading.Thread(
-                    target=_write_for_ever, name="meters", daemon=True, args=(mine,)
+def _schedule_write(process: _ProcessCounts) -> None:
+    if not process.has_changes.is_set():
+        process.has_changes.set()
+    if process.writer is None:
+        with process.lock:
+            if process.writer is None:
+                process.writer = threading.Thread(
+                    target=_write_loop, name="meters", daemon=True, args=(process,)
                 )
-                with suppress(RuntimeError):  # the process is ending, and writes once more when it does
-                    mine.writer.start()
+                with suppress(RuntimeError):  # the interpreter is shutting down; _write_at_exit follows
+                    process.writer.start()
 
 
-def _write_for_ever(mine: _Mine) -> None:
+def _write_loop(process: _ProcessCounts) -> None:
     while True:
-        mine.is_new.wait()
+        process.has_changes.wait()
         time.sleep(WRITE_S)
-        mine.is_new.clear()
+        process.has_changes.clear()
         write()
 
 
-def _copied(mine: _Mine) -> Counts:
-    with mine.lock:
+def _copy_counts(process: _ProcessCounts) -> Counts:
+    with process.lock:
         return {
             name: {labels: list(numbers) for labels, numbers in series.items()}
-            for name, series in mine.counts.items()
+            for name, series in process.counts.items()
         }
 
 
-def _complain(mine: _Mine, error: OSError) -> None:
-    if not mine.is_troubled:
+def _warn_once(process: _ProcessCounts, error: OSError) -> None:
+    if not process.has_warned:
         logger.warning("what is counted for /metrics cannot be shared (%s)", type(error).__name__)
-    mine.is_troubled = True
+    process.has_warned = True
 
 
 def _directory() -> Path:
     return Path(settings.VAR_DIR) / "meters"
 
 
-def _begin_anew() -> None:
-    """A forked child has counted nothing, and is somebody else."""
-    global _mine
-    before, _mine = _mine, _Mine()
+def _reset_after_fork() -> None:
+    """A forked child starts with counts and a file of its own."""
+    global _process
+    before, _process = _process, _ProcessCounts()
     if before.fd >= 0:
         with suppress(OSError):
             os.close(before.fd)
 
 
-def _leave() -> None:
-    if _mine.is_new.is_set():
-        _mine.is_troubled = True  # nobody listens any more
+def _write_at_exit() -> None:
+    if _process.has_changes.is_set():
+        _process.has_warned = True  # logging may be shut down already
         write()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
-atexit.register(_leave)
+os.register_at_fork(after_in_child=_reset_after_fork)
+atexit.register(_write_at_exit)

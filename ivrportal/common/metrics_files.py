@@ -1,13 +1,13 @@
-"""Where the processes of a machine leave what they have counted, and how it outlives them. Plain Python.
+"""Files in which the processes of a machine share their counts, and which keep the counts of ended processes.
 
-Files of the directory, mode 0600; `<id>` is a random word, because two containers may have the same process number:
+Plain Python. All files have mode 0600. `<id>` is random, because two containers may have the same process id:
 
-    <id>.live      empty; its process holds `flock` on it for as long as it lives
-    <id>.json      what that process has counted, replaced in one step
-    ended.json     what the processes that are gone had counted, and which they were
-    folding.lock   held by whoever takes a new id, or adds those that are gone to `ended.json`
+    <id>.live      empty; its process holds `flock` on it as long as it runs
+    <id>.json      the counts of that process, replaced atomically
+    ended.json     the summed counts of ended processes, and the ids added last
+    folding.lock   held while an id is taken or ended processes are added to `ended.json`
 
-So counts never go back when a process ends, which a scraper would take for a new beginning.
+So a counter never decreases when a process ends; a scraper would take that for a reset.
 """
 
 import fcntl
@@ -21,41 +21,41 @@ from pathlib import Path
 # `{meter: {labels: numbers}}`
 Counts = dict[str, dict[tuple[str, ...], list[float]]]
 
-LIVE, KEPT, ENDED = ".live", ".json", "ended.json"
+LIVE, COUNTS, ENDED = ".live", ".json", "ended.json"
 
 
-def enter(directory: Path) -> tuple[str, int]:
-    """A new id, and the descriptor that says that its process lives. Raises OSError."""
+def register_process(directory: Path) -> tuple[str, int]:
+    """A new id, and the descriptor that holds its lock. Raises OSError."""
     name = secrets.token_hex(8)
-    with _folding(directory):
+    with _lock(directory):
         fd = os.open(directory / (name + LIVE), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _fold(directory)
+        _fold_ended(directory)
     return name, fd
 
 
-def write(directory: Path, name: str, counts: Counts) -> None:
-    """Leave what this id's process has counted so far. Raises OSError; then what was there before stays."""
-    _replace(directory / (name + KEPT), {"counts": _packed(counts)})
+def write_counts(directory: Path, name: str, counts: Counts) -> None:
+    """Replace the counts of this id. Raises OSError; then the previous file stays."""
+    _replace(directory / (name + COUNTS), {"counts": _to_json(counts)})
 
 
-def of_others(directory: Path, mine: str) -> Counts:
-    """What all other processes have counted, those that are gone too. Raises OSError."""
-    with _folding(directory):
-        _fold(directory)
-        total = _read(directory / ENDED)[0]
-        for path in directory.glob("*" + KEPT):
+def counts_of_others(directory: Path, mine: str) -> Counts:
+    """The summed counts of all other processes, ended ones included. Raises OSError."""
+    with _lock(directory):
+        _fold_ended(directory)
+        total = _read_counts(directory / ENDED)[0]
+        for path in directory.glob("*" + COUNTS):
             if path.name != ENDED and path.stem != mine:
-                add(total, _read(path)[0])
+                add_counts(total, _read_counts(path)[0])
     return total
 
 
-def add(total: Counts, more: Counts) -> None:
+def add_counts(total: Counts, more: Counts) -> None:
     for meter, series in more.items():
         into = total.setdefault(meter, {})
         for labels, numbers in series.items():
             before = into.get(labels, [])
-            # Of different lengths after an upgrade with other buckets: the new ones begin anew.
+            # Lengths differ after an upgrade that changed the buckets; then the newer numbers replace the sum.
             into[labels] = (
                 [a + b for a, b in zip(before, numbers, strict=True)]
                 if len(before) == len(numbers)
@@ -63,22 +63,22 @@ def add(total: Counts, more: Counts) -> None:
             )
 
 
-def _fold(directory: Path) -> None:
-    """Add the counts of those that are gone to `ended.json`, then delete their files."""
-    gone = [path.stem for path in directory.glob("*" + LIVE) if _is_gone(path)]
+def _fold_ended(directory: Path) -> None:
+    """Add the counts of ended processes to `ended.json`, then delete their files."""
+    gone = [path.stem for path in directory.glob("*" + LIVE) if _has_ended(path)]
     if not gone:
         return
-    total, added = _read(directory / ENDED)
+    total, added = _read_counts(directory / ENDED)
     for name in gone:
-        if name not in added:  # else we were killed between adding and deleting
-            add(total, _read(directory / (name + KEPT))[0])
-    _replace(directory / ENDED, {"counts": _packed(total), "who": gone})
+        if name not in added:  # else an earlier run was killed between adding and deleting
+            add_counts(total, _read_counts(directory / (name + COUNTS))[0])
+    _replace(directory / ENDED, {"counts": _to_json(total), "who": gone})
     for name in gone:
-        (directory / (name + KEPT)).unlink(missing_ok=True)
+        (directory / (name + COUNTS)).unlink(missing_ok=True)
         (directory / (name + LIVE)).unlink(missing_ok=True)
 
 
-def _is_gone(path: Path) -> bool:
+def _has_ended(path: Path) -> bool:
     fd = os.open(path, os.O_WRONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,7 +90,7 @@ def _is_gone(path: Path) -> bool:
 
 
 @contextmanager
-def _folding(directory: Path) -> Iterator[None]:
+def _lock(directory: Path) -> Iterator[None]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = os.open(directory / "folding.lock", os.O_WRONLY | os.O_CREAT, 0o600)
     try:
@@ -100,8 +100,8 @@ def _folding(directory: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _read(path: Path) -> tuple[Counts, list[str]]:
-    """Counts, and whose they are; nothing of a file that is not there or makes no sense."""
+def _read_counts(path: Path) -> tuple[Counts, list[str]]:
+    """Counts and process ids; both empty if the file is missing or invalid."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         counts = {
@@ -113,7 +113,7 @@ def _read(path: Path) -> tuple[Counts, list[str]]:
         return {}, []
 
 
-def _packed(counts: Counts) -> dict[str, list[list[object]]]:
+def _to_json(counts: Counts) -> dict[str, list[list[object]]]:
     return {
         meter: [[labels, numbers] for labels, numbers in series.items()] for meter, series in counts.items()
     }

@@ -1,4 +1,4 @@
-"""Addresses of clients: which one a request came from, and whether it lies in a network."""
+"""A request's client address, and whether an address is in a network."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def is_in_networks(address: str, cidrs: Sequence[str]) -> bool:
-    """Is the address in one of these networks? What is no address is in none."""
+    """True if the address is in one of these networks. An invalid address is in none."""
     return _is_in(address, _networks(tuple(cidrs)))
 
 

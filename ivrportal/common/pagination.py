@@ -1,4 +1,4 @@
-"""A paginator for lists of millions of rows."""
+"""A paginator for lists with millions of rows."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from django.utils.functional import cached_property
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than it lists: nobody pages further, and counting millions of rows would take seconds."""
+    """Lists and counts `max_count` rows at most, because counting millions of rows would take seconds."""
 
-    most = 10_000
+    max_count = 10_000
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return rows.order_by()[: self.most].count()
+        return rows.order_by()[: self.max_count].count()

@@ -1,19 +1,19 @@
-"""Telephone numbers in one spelling: E.164 where they can be, as received where they cannot."""
+"""Telephone numbers: conversion to E.164, formatting and masking."""
 
 import re
 from functools import lru_cache
 
 import phonenumbers
 
-# India's numbering plan: ten digits that begin with 6 to 9 are a mobile. phonenumbers knows the series that
-# were in use when it was made, and new ones are opened every year; the plan's rule does not age.
+# In India's numbering plan, ten digits that begin with 6 to 9 are a mobile number. phonenumbers knows only the series
+# in use at its release, and new series are opened every year.
 _INDIAN_MOBILE = re.compile(r"(?:\+91|0091|91|0)?([6-9][0-9]{9})")
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2011]+")
 
 
-@lru_cache(maxsize=4096)  # agents and the office's numbers come again and again; callers hardly do
+@lru_cache(maxsize=4096)  # for agents' and virtual numbers, which recur
 def to_e164(text: str, *, region: str = "IN") -> str | None:
-    """`+919812345678` for any usual spelling of a valid number; None for what is no telephone number."""
+    """`+919812345678` for any usual spelling of a valid number; None for anything else."""
     compact = _SEPARATORS.sub("", text)
     if not compact.isascii():
         return None
@@ -31,23 +31,23 @@ def to_e164(text: str, *, region: str = "IN") -> str | None:
 
 
 def national(number: str) -> str:
-    """The number without its country code, as the provider's document writes agents: `9812345678`."""
+    """The number without India's country code, as the provider's API document writes agents: `9812345678`."""
     return number.removeprefix("+91")
 
 
 def format_national(number: str) -> str:
-    """`98123 45678` for an Indian mobile, the number itself for anything else."""
+    """`98123 45678` for an Indian number of ten digits, the number unchanged for anything else."""
     digits = number.removeprefix("+91")
     return f"{digits[:5]} {digits[5:]}" if len(digits) == 10 and number.startswith("+91") else number
 
 
 def mask(number: str) -> str:
-    """For logs and messages: the last two digits only."""
+    """Keeps the last two digits only, for logs and messages."""
     return "••••" + number[-2:] if number else ""
 
 
-# A run of nine or more digits is a telephone number to us; an id that looks like one is no loss in a log. So are two
-# fives however they are kept apart, and digits that are percent-encoded one by one.
+# Matches nine or more digits, plain or percent-encoded one by one, and two separated groups of five. It may mask an id
+# that looks like a number, which does no harm in a log.
 _NUMBER = re.compile(
     r"(?:\+|%2B)?(?:91(?:[ +\-\u00a0]|%20))?\d{5}(?:[ +\-\u00a0]|%20|%C2%A0)\d{5}(?!\d)"
     r"|(?:\+|%2B)?\d{9,}"
@@ -57,7 +57,7 @@ _NUMBER = re.compile(
 
 
 def mask_numbers(text: str) -> str:
-    """The text without whole numbers. Their last two digits stay, so that two lines about one caller can be matched."""
+    """Mask the numbers in a text. Their last two digits stay, so that lines about one caller can be matched."""
     return _NUMBER.sub(lambda match: mask(_digits(match[0])), text)
 
 
@@ -66,7 +66,7 @@ def _digits(number: str) -> str:
 
 
 def mask_partially(number: str) -> str:
-    """`98••• ••210`: for people who may not see whole numbers. Of a short number only the last two digits stay."""
+    """`98••• ••210`, for users who may not see whole numbers. A short number keeps its last two digits at most."""
     digits = number.removeprefix("+91")
     if len(digits) == 10 and number.startswith("+91"):
         return f"{digits[:2]}••• ••{digits[-3:]}"

@@ -1,4 +1,4 @@
-"""A limit on how long the database may work for a page."""
+"""A limit on the time that the database spends on a query."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError, connection
 
-_STEPS = 20_000  # of SQLite's machine, between two looks at the clock: about a millisecond
+_PROGRESS_STEPS = 20_000  # SQLite instructions between two checks of the clock: about a millisecond
 _CANCELED = "57014"
 
 
@@ -15,37 +15,39 @@ Result = TypeVar("Result")
 
 
 class QueryTimeout(Exception):
-    """The database was stopped; nothing is known of what it had found."""
+    """The query was cancelled because it took too long."""
 
 
 @contextmanager
 def query_timeout(milliseconds: int) -> Iterator[None]:
-    """Stop each query inside after so long. Raises TookTooLong; any other failure passes through.
+    """Cancel each query inside that takes longer. Raises QueryTimeout; other errors pass through.
 
-    Inside a transaction there is no limit on PostgreSQL: what is stopped would spoil it.
+    Inside a transaction there is no limit on PostgreSQL, because a cancelled query would abort the transaction.
     """
     limited = _on_sqlite(milliseconds) if connection.vendor == "sqlite" else _on_postgresql(milliseconds)
     try:
         with limited:
             yield
     except OperationalError as error:
-        if _is_stop(error):
+        if _is_cancellation(error):
             raise QueryTimeout from None
         raise
 
 
 def retry_if_cancelled(read: Callable[[], Result]) -> Result:
-    """What `read` gives, which only reads. A stop that PostgreSQL sends in the very moment in which a query ends by
-    itself hits the next one; then everything is read once more."""
+    """Call `read`, which only reads, and call it again if its query was cancelled.
+
+    If a query ends just when PostgreSQL's timeout fires, the cancellation hits the next query.
+    """
     try:
         return read()
     except OperationalError as error:
-        if not _is_stop(error):
+        if not _is_cancellation(error):
             raise
         return read()
 
 
-def _is_stop(error: OperationalError) -> bool:
+def _is_cancellation(error: OperationalError) -> bool:
     return getattr(error.__cause__, "sqlstate", "") == _CANCELED or str(error) == "interrupted"
 
 
@@ -54,8 +56,8 @@ def _on_postgresql(milliseconds: int) -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    # The settings travel in front of each query, as one message and so as one transaction: no way there and back, and
-    # nothing to undo. Compiling a query would take longer than we let it run; sorting some calls needs room.
+    # The settings are sent with each query, as one message and so as one transaction: this needs no extra round trip
+    # and nothing to undo. jit is off because compiling would take longer than the limit; sorting calls needs work_mem.
     settings = {"statement_timeout": milliseconds, "jit": "off", "work_mem": "'64MB'"}
     prefix = "".join(f"SET LOCAL {name} = {value}; " for name, value in settings.items())
 
@@ -73,7 +75,7 @@ def _on_postgresql(milliseconds: int) -> Iterator[None]:
 def _on_sqlite(milliseconds: int) -> Iterator[None]:
     connection.ensure_connection()
     raw, until = connection.connection, time.monotonic() + milliseconds / 1000
-    raw.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    raw.set_progress_handler(lambda: time.monotonic() > until, _PROGRESS_STEPS)
     try:
         yield
     finally:

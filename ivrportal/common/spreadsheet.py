@@ -1,15 +1,15 @@
-"""A text as a cell of a file that people open in a spreadsheet."""
+"""Texts in the cells of exported files, which people open in spreadsheets."""
 
-# A spreadsheet runs a cell that begins so, some in the wide signs of East Asia too.
-RUNS_AS_FORMULA = "=+-@\t\r\n＝＋－＠"
+# Spreadsheets run a cell as a formula if it begins with one of these; some accept the full-width characters too.
+FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
 DIGITS = "0123456789"
 
 
-def safe(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it as a formula."""
-    return "'" + text if text[:1] and text[0] in RUNS_AS_FORMULA and not _is_number(text) else text
+def escape_formula(text: str) -> str:
+    """The text, prefixed with an apostrophe if a spreadsheet would run it as a formula."""
+    return "'" + text if text[:1] and text[0] in FORMULA_STARTS and not _is_e164(text) else text
 
 
-def _is_number(text: str) -> bool:
-    """A plus and digits, as E.164 is: that stays as it is."""
+def _is_e164(text: str) -> bool:
+    """A plus sign and digits. It stays unchanged."""
     return text.rstrip(DIGITS) == "+"

@@ -1,7 +1,7 @@
-"""The embedded broker: a real Valkey server out of a wheel, on the loopback interface, behind a password.
+"""The embedded broker: a Valkey server from a wheel, on the loopback interface, with a password.
 
-It holds nudges only: what is lost with it is found again by a sweep. It keeps them on disk all the same, synced every
-second, so that a restart costs nothing.
+Its Celery messages may be lost without harm, because the sweep finds due rows again. It syncs them to disk every second
+all the same, so that a restart causes no delay.
 """
 
 import contextlib
@@ -34,19 +34,19 @@ class Broker:
 
     @property
     def command(self) -> list[str]:
-        """What runs it in the foreground. No secret: other users of the machine can read command lines."""
+        """Runs it in the foreground. Contains no secret, because other users of the machine can read command lines."""
         return [str(get_binary_path()), str(self.directory / "valkey.conf")]
 
 
 def prepare_broker(directory: Path) -> Broker:
-    """Choose port and password, those of the last start if the port is still free, and write both files.
+    """Choose a port and a password and write both files. Reuses those of the previous start if the port is free.
 
-    `url` is what settings.py reads when REDIS_URL is unset; `valkey.conf` is the server's. Both, and the directory,
-    are for our own user only.
+    The settings read `url` when REDIS_URL is unset; the server reads `valkey.conf`. Only our own user can read the
+    files and the directory.
     """
     directory = directory.resolve()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    port, password = _last_start(directory / "url")
+    port, password = _previous_start(directory / "url")
     if not port or not is_free(port):
         port = free_port()
     broker = Broker(directory, port, password or secrets.token_urlsafe(24))
@@ -55,8 +55,8 @@ def prepare_broker(directory: Path) -> Broker:
     return broker
 
 
-def answers(url: str) -> bool:
-    """Does a broker answer at `url`? Takes half a second at most for each of connecting and asking."""
+def is_answering(url: str) -> bool:
+    """True if a broker answers at `url`. Connecting and pinging take half a second each at most."""
     client = redis.Redis.from_url(
         url, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
@@ -67,14 +67,14 @@ def answers(url: str) -> bool:
             return False
 
 
-class NoAddress(Exception):
-    """The machine or container has no IPv4 loopback address; the text says so in one line."""
+class NoLoopbackAddress(Exception):
+    """The machine or container has no IPv4 loopback address. The text says so in one line."""
 
 
 def is_free(port: int) -> bool:
     """True if a server can listen on this port of the loopback interface.
 
-    Raises PermissionError where we may not, and NoAddress where the loopback interface has no IPv4 address.
+    Raises PermissionError for a port that we may not use, and NoLoopbackAddress.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
@@ -84,7 +84,7 @@ def is_free(port: int) -> bool:
             raise
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise NoAddress(
+                raise NoLoopbackAddress(
                     f"This machine has no address {HOST}: the demo needs IPv4 on the loopback interface."
                 ) from None
             return False
@@ -98,8 +98,8 @@ def free_port() -> int:
     return port
 
 
-def _last_start(url_file: Path) -> tuple[int, str]:
-    """Port and password of the last start; 0 and "" if there was none, or if its file is torn."""
+def _previous_start(url_file: Path) -> tuple[int, str]:
+    """Port and password of the previous start; 0 and "" if there was none or its file is damaged."""
     try:
         parts = urlsplit(url_file.read_text(encoding="utf-8").strip())
         return parts.port or 0, parts.password or ""
@@ -115,9 +115,9 @@ def _configuration(broker: Broker) -> str:
         f"requirepass {broker.password}",
         "protected-mode yes",
         "daemonize no",
-        "set-proc-title no",  # it would overwrite the environment that says whose process this is
+        "set-proc-title no",  # it would overwrite the environment, by which tests find their processes
         f'dir "{directory}"',
-        'logfile "log"',  # within dir; its greeting would drown the other parts' lines
+        'logfile "log"',  # in dir; on standard output its banner would hide the lines of the other parts
         "loglevel warning",
         "appendonly yes",
         "appendfsync everysec",
@@ -128,7 +128,7 @@ def _configuration(broker: Broker) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replace the file in one step: whoever reads it sees the old text or the new one, never half of it."""
+    """Replace the file atomically, so that a reader never sees half of it."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)

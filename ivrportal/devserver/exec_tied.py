@@ -1,11 +1,12 @@
-"""Run as a script: become another program that ends when the process that started it ends.
+"""A script that execs a command which ends when the process that started it ends.
 
     python -I -S exec_tied.py PARENT_PID SIGNAL USER_ID COMMAND [ARGUMENT…]
 
-Linux delivers SIGNAL when the starting thread is gone, even after `kill -9`; elsewhere nothing is tied. USER_ID
-is a number to change to before, or `-`. A program of its own, because code between fork and exec in a process with
-threads can hang, and because the tie must be made after the change of user, which undoes it. Imports nothing of ours:
-it costs 20 ms, not a start of Django.
+On Linux the command gets SIGNAL when the thread that started it ends, even after `kill -9`; elsewhere the script only
+execs. USER_ID is the numeric user to switch to first, or `-`.
+
+It is a separate program for two reasons: code between fork and exec can hang in a process with threads, and switching
+the user clears the parent-death signal. It imports none of our modules, so it starts in 20 ms, without Django.
 """
 
 import os
@@ -17,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 def main(parent_pid: int, death_signal: int, user_id: str, command: list[str]) -> None:
     libc = None
     if sys.platform.startswith("linux"):
-        import ctypes  # now: the other user may not be able to read our Python
+        import ctypes  # before the switch: the other user may not be able to read our Python
 
         libc = ctypes.CDLL(None)
     if user_id != "-":
@@ -27,7 +28,7 @@ def main(parent_pid: int, death_signal: int, user_id: str, command: list[str]) -
     if libc is not None:
         if libc.prctl(PR_SET_PDEATHSIG, death_signal) != 0:
             sys.exit("the kernel refuses the parent-death signal")
-        if os.getppid() != parent_pid:  # gone before the tie was made
+        if os.getppid() != parent_pid:  # the parent ended before prctl
             sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606  (the commands are our own)
 

@@ -1,4 +1,4 @@
-"""How the web server is started: one line, for the demo, the fault runs and the benchmarks. `deploy/` says the same."""
+"""The web server's command line, for the demo, the fault runs and the benchmarks. `deploy/` uses the same options."""
 
 import sys
 from collections.abc import Sequence
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from ivrportal.devserver.embedded_broker import HOST
 
 PORTAL = "ivrportal.asgi:application"
-# The longest request line that we promise is 16 KiB; headers share this buffer. The server answers 414 beyond 64 KiB.
+# We accept request lines of up to 16 KiB; headers share this buffer. Beyond 64 KiB the server replies 414.
 REQUEST_HEAD_BYTES = 64 * 1024
-# No lifespan: the portal starts with its import.
+# Without lifespan events: importing the application is all of its start-up.
 ASGI = ("asginl",)
 
 
 def web_server(
     application: str, port: int, *, workers: int, interface: Sequence[str] = ASGI, more: Sequence[str] = ()
 ) -> list[str]:
-    """Granian's command. `interface`: its name, and options that it alone has."""
+    """Granian's command. `interface` is the interface's name, followed by options that only it has."""
     return [
         *(sys.executable, "-m", "granian", "--interface", *interface, "--http", "1", "--no-ws"),
-        # No access log: it would hold the push key.
+        # No access log: it would contain the push key.
         *("--host", HOST, "--port", str(port), "--no-access-log", "--log-level", "warning"),
         *("--workers", str(workers), "--http1-buffer-size", str(REQUEST_HEAD_BYTES)),
-        # A worker that is told to stop while it still starts would never hear of it.
+        # A worker misses a stop signal that arrives while it is starting, so it is killed after 8 s.
         *("--workers-kill-timeout", "8", *more, application),
     ]

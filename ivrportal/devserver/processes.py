@@ -1,4 +1,4 @@
-"""Processes that never outlive us: each in a session of its own, tied to the thread that started it."""
+"""Child processes that end with us: each has its own session and gets a signal when the starting thread ends."""
 
 import contextlib
 import os
@@ -21,10 +21,10 @@ def start_tied(
     death_signal: signal.Signals = signal.SIGTERM,
     user_id: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command`; it gets `death_signal` when the calling thread ends: call from the main thread.
+    """Start `command`. It gets `death_signal` when the calling thread ends, so call this from the main thread.
 
-    `output` takes both its standard output and its errors; it reads nothing. The process leads its own session and
-    group, so that a Ctrl-C at the terminal reaches only us.
+    `output` receives its standard output and standard error; its standard input is empty. The process leads its own
+    session and group, so that a Ctrl-C at the terminal reaches only us.
     """
     user = "-" if user_id is None else str(user_id)
     tie = [sys.executable, "-I", "-S", str(_TIED), str(os.getpid()), str(int(death_signal)), user]
@@ -40,19 +40,19 @@ def start_tied(
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End at once whatever is left of the process's group, its leader or its orphans."""
+    """Kill what is left of the process's group: its leader or orphaned children."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nobody left; macOS says the latter of zombies
+    except (ProcessLookupError, PermissionError):  # the group is empty; macOS raises the latter for zombies
         return
 
 
-def end(
-    process: subprocess.Popen[bytes], *, within_s: float, polite: signal.Signals = signal.SIGTERM
+def stop_process(
+    process: subprocess.Popen[bytes], *, within_s: float, first_signal: signal.Signals = signal.SIGTERM
 ) -> None:
-    """Ask once, wait, then kill the group. Returns when the process is gone."""
+    """Send `first_signal`, wait for `within_s`, then kill the group. Returns when the process has ended."""
     if process.poll() is None:
-        process.send_signal(polite)
+        process.send_signal(first_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(within_s)
     kill_group(process)

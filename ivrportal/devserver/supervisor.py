@@ -1,6 +1,6 @@
-"""Several programs under one parent: started, prefixed, started again when they die, and stopped together.
+"""A supervisor of several programs: it starts them, prefixes their output, restarts them, and stops them together.
 
-Knows nothing of the portal: `ivrportal.devserver.demo` says which parts there are.
+It knows nothing of the portal; `ivrportal.devserver.demo` defines the parts.
 """
 
 import contextlib
@@ -16,35 +16,34 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO
 
-from ivrportal.devserver.processes import end, kill_group, start_tied
+from ivrportal.devserver.processes import kill_group, start_tied, stop_process
 
 POLL_S = 0.1
-POLITE_S = (
-    6.0  # for the parts that use others; then those that serve them get SERVERS_S: 10 s in all is promised
-)
-SERVERS_S = 2.0
+# The portal stops within 10 s: first the parts that use others, then the parts that serve them.
+CLIENTS_GRACE_S = 6.0
+SERVERS_GRACE_S = 2.0
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.5, 30.0
-STEADY_S = 30.0  # having run for so long, a part's earlier deaths are forgotten
-STILL_WAITING_S = 30.0
-SAME_WISH_S = 0.5
-LONGEST_LINE = 64 * 1024
+STEADY_S = 30.0  # after so long without an exit, a part's restart delay starts from the base again
+WAITING_NOTICE_S = 30.0
+DUPLICATE_SIGNAL_S = 0.5
+MAX_LINE_BYTES = 64 * 1024
 
-_OURSELVES = "portal"
+_OWN_NAME = "portal"
 _COLOURS = (36, 32, 33, 35, 34, 96)
 
 
-class Stopped(Exception):
-    """Somebody asked us to stop while we were still starting."""
+class StopRequested(Exception):
+    """A stop signal arrived inside `Supervisor.interruptible`."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One program. `is_ready` gets the moment of its start, in seconds of time.time(), and takes a second at most."""
+    """One program. `is_ready` gets its start time (`time.time()`) and takes a second at most."""
 
     name: str
     command: Sequence[str]
     is_ready: Callable[[float], bool]
-    serves_others: bool = False  # stopped last, so that the others can end their work
+    serves_others: bool = False  # stopped last, so that the others can finish their work
 
 
 @dataclass
@@ -52,13 +51,13 @@ class _Running:
     part: Part
     process: subprocess.Popen[bytes]
     started_at: float
-    deaths: int = 0
-    again_at: float | None = None  # moment (monotonic) of the next start; None while it runs
+    exits: int = 0  # in a row, without a steady run between them
+    restart_at: float | None = None  # `time.monotonic()` of the next start; None while it runs
     is_ready: bool = False
 
 
 class Supervisor:
-    """Use as a context, from the main thread: on leaving it, every part is gone and the signals are as before."""
+    """A context manager for the main thread. On exit every part has stopped and the signal handlers are restored."""
 
     def __init__(self, *, env: Mapping[str, str], cwd: Path) -> None:
         self._env, self._cwd = env, cwd
@@ -72,8 +71,8 @@ class Supervisor:
     def __enter__(self) -> "Supervisor":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # `nohup make run` means to outlive its terminal
-            self._handlers_before[number] = signal.signal(number, self._asked_to_stop)
+                continue  # `nohup make run` keeps running without its terminal
+            self._handlers_before[number] = signal.signal(number, self._on_stop_signal)
         return self
 
     def __exit__(
@@ -89,63 +88,63 @@ class Supervisor:
         self._running.append(_Running(part, process, time.time()))
 
     def wait_until_ready(self) -> None:
-        """Returns when every part has answered. Says from time to time for whom it waits; raises Stopped."""
-        patience_ends = time.monotonic() + STILL_WAITING_S
+        """Return when every part is ready. Prints from time to time which are not. Raises StopRequested."""
+        notice_at = time.monotonic() + WAITING_NOTICE_S
         with self.interruptible():
             while waiting := self._not_ready():
-                if time.monotonic() > patience_ends:
+                if time.monotonic() > notice_at:
                     self.say(f"still waiting for {', '.join(waiting)}")
-                    patience_ends = time.monotonic() + STILL_WAITING_S
-                self._tend()
+                    notice_at = time.monotonic() + WAITING_NOTICE_S
+                self._poll_children()
                 time.sleep(POLL_S)
 
     def watch(self) -> None:
-        """Keep the parts alive until somebody asks us to stop."""
+        """Restart parts that end, until a stop signal arrives."""
         while not self._stop_requests:
-            self._tend()
+            self._poll_children()
             time.sleep(POLL_S)
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Inside, a request to stop raises Stopped at once. Start no part inside: it could be lost half-started."""
+        """Inside, a stop signal raises StopRequested at once. Start no part inside: its process could be lost."""
         self._is_interruptible = True
         try:
             if self._stop_requests:
-                raise Stopped
+                raise StopRequested
             yield
         finally:
             self._is_interruptible = False
 
-    def say(self, text: str, *, name: str = _OURSELVES, colour: int = 1) -> None:
+    def say(self, text: str, *, name: str = _OWN_NAME, colour: int = 1) -> None:
         prefix = f"{name:<8} |"
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
             prefix = f"\033[{colour}m{prefix}\033[0m"
-        # Whoever read our output may be gone; that must not stop the parts.
+        # The reader of our output may have closed it; that must not stop the parts.
         with self._printing, contextlib.suppress(OSError, ValueError):
             print(prefix, text, flush=True)  # noqa: T201
 
     def _not_ready(self) -> list[str]:
         for running in self._running:
-            if not running.is_ready and running.again_at is None:
+            if not running.is_ready and running.restart_at is None:
                 running.is_ready = running.part.is_ready(running.started_at)
         return [running.part.name for running in self._running if not running.is_ready]
 
-    def _tend(self) -> None:
+    def _poll_children(self) -> None:
         for index, running in enumerate(self._running):
-            if running.again_at is None and running.process.poll() is not None:
-                self._bury(running)
-            if running.again_at is not None and time.monotonic() >= running.again_at:
+            if running.restart_at is None and running.process.poll() is not None:
+                self._schedule_restart(running)
+            if running.restart_at is not None and time.monotonic() >= running.restart_at:
                 running.process = self._spawn(running.part, colour=_COLOURS[index % len(_COLOURS)])
-                running.started_at, running.again_at = time.time(), None
+                running.started_at, running.restart_at = time.time(), None
 
-    def _bury(self, running: _Running) -> None:
-        kill_group(running.process)  # what a killed parent leaves behind would keep the port or the queue
-        steady = time.time() - running.started_at > STEADY_S
-        running.deaths = 1 if steady else running.deaths + 1
-        delay = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (running.deaths - 1))
-        running.again_at, running.is_ready = time.monotonic() + delay, False
-        ending = _ending(running.process.returncode)
-        self.say(f"{running.part.name} ended ({ending}); starting it again in {delay:g} s")
+    def _schedule_restart(self, running: _Running) -> None:
+        kill_group(running.process)  # children of a killed parent would keep its port or its queue
+        was_steady = time.time() - running.started_at > STEADY_S
+        running.exits = 1 if was_steady else running.exits + 1
+        delay = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2 ** (running.exits - 1))
+        running.restart_at, running.is_ready = time.monotonic() + delay, False
+        status = _describe_exit(running.process.returncode)
+        self.say(f"{running.part.name} ended ({status}); starting it again in {delay:g} s")
 
     def _spawn(self, part: Part, *, colour: int) -> subprocess.Popen[bytes]:
         process = start_tied(part.command, env=self._env, cwd=self._cwd, output=subprocess.PIPE)
@@ -154,39 +153,39 @@ class Supervisor:
         return process
 
     def _relay(self, name: str, stream: IO[bytes], colour: int) -> None:
-        """Pass a part's lines on, until the last process that can write to the pipe is gone."""
+        """Print a part's output, until the last process that can write to the pipe has ended."""
         with stream:
-            while line := stream.readline(LONGEST_LINE):
+            while line := stream.readline(MAX_LINE_BYTES):
                 self.say(line.decode(errors="replace").rstrip(), name=name, colour=colour)
 
-    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
-        # One wish can come twice, from the terminal and from make; the second that counts is a person's.
-        if not self._stop_requests or time.monotonic() - self._first_request_at > SAME_WISH_S:
+    def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
+        # One Ctrl-C can arrive twice, from the terminal and from make; only a later one counts as a second request.
+        if not self._stop_requests or time.monotonic() - self._first_request_at > DUPLICATE_SIGNAL_S:
             self._stop_requests += 1
         if self._stop_requests == 1:
             self._first_request_at = time.monotonic()
         if self._is_interruptible:
             self._is_interruptible = False
-            raise Stopped
+            raise StopRequested
 
     def _stop_all(self) -> None:
-        """Ask all at once, users before servers; a second request, or the end of patience, kills."""
-        for servers, patience in ((False, POLITE_S), (True, SERVERS_S)):
-            group = [each.process for each in self._running if each.part.serves_others is servers]
+        """Terminate all clients at once, then all servers. After the grace period or a second request, kill."""
+        for is_server, grace_s in ((False, CLIENTS_GRACE_S), (True, SERVERS_GRACE_S)):
+            group = [each.process for each in self._running if each.part.serves_others is is_server]
             for process in group:
                 if process.poll() is None:
                     process.terminate()
-            ends_at = time.monotonic() + patience
+            ends_at = time.monotonic() + grace_s
             while any(process.poll() is None for process in group):
                 if time.monotonic() > ends_at or self._stop_requests > 1:
                     break
                 time.sleep(POLL_S / 2)
             for process in group:
                 kill_group(process)
-                end(process, within_s=0)
+                stop_process(process, within_s=0)
 
 
-def _ending(returncode: int) -> str:
+def _describe_exit(returncode: int) -> str:
     if returncode >= 0:
         return f"exit status {returncode}"
     try:

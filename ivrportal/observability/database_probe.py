@@ -1,4 +1,4 @@
-"""The database, asked for machines: probes come every few seconds, and must not pile up behind one that stalls."""
+"""Database queries for probes and scrapers, which must not pile up behind a database that stalls."""
 
 import threading
 from collections.abc import Callable
@@ -6,30 +6,30 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-ANSWER_S = 2.0
+TIMEOUT_S = 2.0
 _one_at_a_time = threading.Lock()
 
 
-def query_with_timeout(question: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
-    """What it answers, and `ok`; or nothing, and the kind of its error, or `stalled` after ANSWER_S.
+def query_with_timeout(query: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
+    """The query's result and `ok`; or `{}` and the name of its DatabaseError, or `{}` and `stalled` after TIMEOUT_S.
 
-    Asked in a thread, because no setting of a client bounds a PostgreSQL that is stopped; while one waits there, the
-    others are told that it stalls.
+    It runs in a thread, because no client setting limits the wait for a stopped PostgreSQL. While one query waits,
+    further calls return `stalled`.
     """
-    if not _one_at_a_time.acquire(timeout=ANSWER_S):
+    if not _one_at_a_time.acquire(timeout=TIMEOUT_S):
         return {}, "stalled"
-    told: list[tuple[dict[str, Any], str]] = []
+    results: list[tuple[dict[str, Any], str]] = []
 
-    def asked() -> None:
+    def run() -> None:
         try:
-            told.append((question(), "ok"))
+            results.append((query(), "ok"))
         except DatabaseError as error:
-            told.append(({}, type(error).__name__))
+            results.append(({}, type(error).__name__))
         finally:
             connection.close()
             _one_at_a_time.release()
 
-    thread = threading.Thread(target=asked, name="asking the database", daemon=True)
+    thread = threading.Thread(target=run, name="database probe", daemon=True)
     thread.start()
-    thread.join(ANSWER_S)
-    return told[0] if told else ({}, "stalled")
+    thread.join(TIMEOUT_S)
+    return results[0] if results else ({}, "stalled")

@@ -1,8 +1,8 @@
-"""Log lines without secrets and without anybody's telephone number (promise P9).
+"""Log lines without secrets and without whole telephone numbers (guarantee P9).
 
-Redaction sits at the formatter, the last place that every line passes: message, arguments, extra fields, the text of
-an exception and its stack are one set of values by then. Production writes a JSON object for each line, the demo
-plain text; both tell `moment`, `level`, `logger`, `event`, and the `request_id` or the `task` that a line belongs to.
+The formatter redacts, because every line passes it last: message, arguments, extra fields, exception text and stack are
+then one set of fields. Production writes a JSON object per line, the demo plain text; both contain `moment`, `level`,
+`logger`, `event`, and the `request_id` or `task` of the line.
 """
 
 import logging
@@ -24,8 +24,8 @@ from ivrportal.common.phone import mask_numbers
 
 _logger = logging.getLogger(__name__)
 
-SECRET = "[secret]"  # noqa: S105  (what stands in its place)
-# What a secret is called, wherever it stands; and what only is one as a parameter: too short a word elsewhere.
+SECRET = "[secret]"  # noqa: S105  (the replacement)
+# Names of secrets. `key` is one only as a parameter or a whole field name; elsewhere it is too common.
 _NAMES = (
     r"(?:password|passwd|passcode|secret|token|api[_-]?key|push[_-]?key|cust[_-]?id|totp|otp|recovery[_-]?codes?"
     r"|sessionid|authorization|cookie)[\w-]{0,40}"
@@ -36,10 +36,10 @@ _SECRET_FIELD = re.compile(
 )
 _SECRET_HEADER = re.compile(r"(?i)\b((?:authorization|cookie|set-cookie)\s*:\s*)[^\r\n\"']+")
 _SECRET_KEY = re.compile(rf"(?i){_NAMES}|^key$")
-_CALENDAR_TOKEN = re.compile(r"(/calendar/)[^/\s\"']+")  # the secret address of the holidays' calendar
+_CALENDAR_TOKEN = re.compile(r"(/calendar/)[^/\s\"']+")  # the secret URL of the holiday calendar
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
-# What libraries add to a record for their own handlers: the request with its whole address, a task with its arguments.
-_NOT_FOR_LINES = ("request", "data", "server_time")
+# Libraries add these to a record for their own handlers: the request with its full URL, a task with its arguments.
+_LIBRARY_FIELDS = ("request", "data", "server_time")
 _ORDER = ("moment", "level", "logger", "event")
 
 Fields = MutableMapping[str, Any]
@@ -52,7 +52,7 @@ def _known_secrets() -> tuple[str, ...]:
     from django.conf import settings
 
     storage = settings.STORAGES["recordings"]["OPTIONS"]
-    return _spellings(
+    return _encoded_forms(
         (
             *(settings.IVR_API_KEY, settings.IVR_CUST_ID, settings.SECRET_KEY, settings.EMAIL_HOST_PASSWORD),
             *(*settings.SECRET_KEY_FALLBACKS, *settings.PUSH_KEYS),
@@ -63,7 +63,7 @@ def _known_secrets() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
-def _spellings(secrets: tuple[str | None, ...]) -> tuple[str, ...]:
+def _encoded_forms(secrets: tuple[str | None, ...]) -> tuple[str, ...]:
     forms = {form for text in secrets if text for form in (text, quote(text, safe=""), quote_plus(text))}
     return tuple(sorted(forms, key=len, reverse=True))
 
@@ -79,36 +79,36 @@ def redact(text: str) -> str:
     return mask_numbers(text)
 
 
-def _redacted(value: Any) -> Any:
-    """The value without what nobody may read, in shapes that JSON knows."""
+def _redact_value(value: Any) -> Any:
+    """The value without secrets and numbers, in types that JSON can represent."""
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):
-        shown = redact(str(value))
-        return value if shown == str(value) else shown
+        redacted = redact(str(value))
+        return value if redacted == str(value) else redacted
     if isinstance(value, dict):
-        return {redact(str(name)): _field(str(name), each) for name, each in value.items()}
+        return {redact(str(name)): _redact_field(str(name), each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_redacted(each) for each in value]
+        return [_redact_value(each) for each in value]
     return redact(value if isinstance(value, str) else repr(value))
 
 
-def _field(name: str, value: Any) -> Any:
-    return SECRET if value and _SECRET_KEY.search(name) else _redacted(value)
+def _redact_field(name: str, value: Any) -> Any:
+    return SECRET if value and _SECRET_KEY.search(name) else _redact_value(value)
 
 
 # --- lines -----------------------------------------------------------------------------------------------
 
 
 class RedactingFormatter(ProcessorFormatter):
-    """For any handler: whatever logs, and however, its line leaves through here."""
+    """Formats and redacts the lines of every handler, whether they come from structlog or from logging."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         super().__init__(
             foreign_pre_chain=[
                 merge_contextvars,
                 ExtraAdder(),
-                _leave_out,
+                _drop_library_fields,
                 add_log_level,
                 add_logger_name,
                 TimeStamper(fmt="iso", utc=True, key="moment"),
@@ -116,8 +116,8 @@ class RedactingFormatter(ProcessorFormatter):
             ],
             processors=[
                 ProcessorFormatter.remove_processors_meta,
-                _without_secrets,
-                _json if as_json else _plain,
+                _redact_fields,
+                _render_json if as_json else _render_text,
             ],
         )
 
@@ -125,31 +125,31 @@ class RedactingFormatter(ProcessorFormatter):
         try:
             return super().format(record)
         except Exception as error:
-            # Python would print the message and its arguments as they are, past us.
-            told = f"a line of {record.name}:{record.lineno} could not be written ({type(error).__name__})"
-            return super().format(logging.LogRecord(__name__, logging.ERROR, "", 0, told, None, None))
+            # Otherwise logging would print the message and its arguments unredacted.
+            message = f"a line of {record.name}:{record.lineno} could not be written ({type(error).__name__})"
+            return super().format(logging.LogRecord(__name__, logging.ERROR, "", 0, message, None, None))
 
 
-def _leave_out(_: Any, __: str, fields: Fields) -> Fields:
-    for name in _NOT_FOR_LINES:
+def _drop_library_fields(_: Any, __: str, fields: Fields) -> Fields:
+    for name in _LIBRARY_FIELDS:
         fields.pop(name, None)
     if stack := fields.pop("stack_info", None):
         fields["stack"] = stack
     return fields
 
 
-def _without_secrets(_: Any, __: str, fields: Fields) -> Fields:
+def _redact_fields(_: Any, __: str, fields: Fields) -> Fields:
     moment = fields.pop("moment")
-    clean = {name: _field(name, value) for name, value in fields.items() if name != "event"}
-    clean |= {"moment": moment, "event": _redacted(fields.get("event"))}
+    clean = {name: _redact_field(name, value) for name, value in fields.items() if name != "event"}
+    clean |= {"moment": moment, "event": _redact_value(fields.get("event"))}
     return {name: clean[name] for name in (*_ORDER, *(name for name in clean if name not in _ORDER))}
 
 
-def _json(_: Any, __: str, fields: Fields) -> str:
+def _render_json(_: Any, __: str, fields: Fields) -> str:
     return orjson.dumps(fields).decode()
 
 
-def _plain(_: Any, __: str, fields: Fields) -> str:
+def _render_text(_: Any, __: str, fields: Fields) -> str:
     moment, level, logger, event = (fields.pop(name) for name in _ORDER)
     below = [fields.pop(name) for name in ("exception", "stack") if name in fields]
     rest = "".join(f" {name}={value}" for name, value in fields.items())
@@ -157,16 +157,15 @@ def _plain(_: Any, __: str, fields: Fields) -> str:
     return "\n".join([line, *below])
 
 
-# --- what would not come as a line -----------------------------------------------------------------------
+# --- warnings and uncaught exceptions --------------------------------------------------------------------
 
 
-def catch_the_rest() -> None:
-    """Warnings, and exceptions that nobody catches, in whatever thread, become lines as well: past a formatter they
-    would be printed as they are."""
+def log_uncaught_exceptions() -> None:
+    """Log warnings, and uncaught exceptions of any thread: otherwise Python prints them without redaction."""
     logging.captureWarnings(True)
     main, threads, unraisable = sys.excepthook, threading.excepthook, sys.unraisablehook
 
-    def of_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def log_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not issubclass(kind, Exception):
             main(kind, error, trace)  # Ctrl-C
             return
@@ -174,20 +173,22 @@ def catch_the_rest() -> None:
         if main is not sys.__excepthook__:
             main(kind, error, trace)
 
-    def of_thread(told: threading.ExceptHookArgs) -> None:
-        if told.exc_value is not None and not isinstance(told.exc_value, SystemExit):
-            _uncaught(f"nobody caught an exception; the thread {told.thread and told.thread.name} ends", told)
+    def log_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            _log_uncaught(
+                f"nobody caught an exception; the thread {args.thread and args.thread.name} ends", args
+            )
         if threads is not threading.__excepthook__:
-            threads(told)
+            threads(args)
 
-    def of_cleaning(told: Any) -> None:
-        _uncaught("an exception while an object was cleaned up", told)
+    def log_unraisable(args: Any) -> None:
+        _log_uncaught("an exception while an object was cleaned up", args)
         if unraisable is not sys.__unraisablehook__:
-            unraisable(told)
+            unraisable(args)
 
-    sys.excepthook, threading.excepthook, sys.unraisablehook = of_main, of_thread, of_cleaning
+    sys.excepthook, threading.excepthook, sys.unraisablehook = log_main, log_thread, log_unraisable
 
 
-def _uncaught(event: str, told: Any) -> None:
-    error = (told.exc_type, told.exc_value, told.exc_traceback) if told.exc_value else None
+def _log_uncaught(event: str, args: Any) -> None:
+    error = (args.exc_type, args.exc_value, args.exc_traceback) if args.exc_value else None
     _logger.critical(event, exc_info=error)

@@ -1,4 +1,4 @@
-"""The text of `/metrics`: what the processes of this machine have counted, and how things stand now."""
+"""The text of `/metrics`: the counts of this machine's processes, and the gauges of the portal's state."""
 
 from collections.abc import Iterator
 from itertools import accumulate
@@ -16,26 +16,26 @@ from ivrportal.observability.gauges import Gauges
 Numbers = dict[tuple[str, ...], list[float]]
 
 
-def text() -> bytes:
-    """Without the database, whatever is known without it, and `ivrportal_database_up 0`."""
+def render_metrics() -> bytes:
+    """Without the database: the metrics that do not need it, and `ivrportal_database_up 0`."""
     registry = CollectorRegistry()
-    registry.register(_Everything())
+    registry.register(_PortalCollector())
     return generate_latest(registry)
 
 
-class _Everything(Collector):
+class _PortalCollector(Collector):
     def collect(self) -> Iterator[Metric]:
-        counted = metrics.total()
+        counts = metrics.total()
         for name, meter in METERS.items():
-            yield from _counted(name, meter, counted.get(name, {}))
-        yield from _gauges(portal_gauges.of_disk())
-        shared, told = database_probe.query_with_timeout(portal_gauges.of_database)
-        yield from _gauges(shared)
-        yield GaugeMetricFamily("ivrportal_database_up", "1 if the database answers.", float(told == "ok"))
+            yield from _meter_metrics(name, meter, counts.get(name, {}))
+        yield from _gauge_metrics(portal_gauges.spool_gauges())
+        shared, status = database_probe.query_with_timeout(portal_gauges.database_gauges)
+        yield from _gauge_metrics(shared)
+        yield GaugeMetricFamily("ivrportal_database_up", "1 if the database answers.", float(status == "ok"))
 
 
-def _counted(name: str, meter: Meter, series: Numbers) -> Iterator[Metric]:
-    series = {(word,): [0.0] for word in meter.known} | series
+def _meter_metrics(name: str, meter: Meter, series: Numbers) -> Iterator[Metric]:
+    series = {(label,): [0.0] for label in meter.known} | series
     if not meter.buckets:
         counter = CounterMetricFamily(name, meter.help, labels=meter.labels)
         for labels, (number,) in series.items():
@@ -44,18 +44,18 @@ def _counted(name: str, meter: Meter, series: Numbers) -> Iterator[Metric]:
         return
     ends = [*map(str, meter.buckets), "+Inf"]
     histogram = HistogramMetricFamily(name, meter.help, labels=meter.labels)
-    for labels, (*buckets, seen) in (series or _nothing_yet(meter)).items():
-        histogram.add_metric(labels, list(zip(ends, accumulate(buckets), strict=True)), seen)
+    for labels, (*buckets, total) in (series or _empty_series(meter)).items():
+        histogram.add_metric(labels, list(zip(ends, accumulate(buckets), strict=True)), total)
     yield histogram
 
 
-def _nothing_yet(meter: Meter) -> Numbers:
+def _empty_series(meter: Meter) -> Numbers:
     return {} if meter.labels else {(): [0.0] * (len(meter.buckets) + 2)}
 
 
-def _gauges(gauges: Gauges) -> Iterator[Metric]:
-    for name, (what, values) in gauges.items():
-        gauge = GaugeMetricFamily(name, what, labels=() if "" in values else ("state",))
+def _gauge_metrics(gauges: Gauges) -> Iterator[Metric]:
+    for name, (help_text, values) in gauges.items():
+        gauge = GaugeMetricFamily(name, help_text, labels=() if "" in values else ("state",))
         for state, value in values.items():
             gauge.add_metric((state,) if state else (), value)
         yield gauge

@@ -1,5 +1,4 @@
-"""Every web request in the metrics: its class of status, and how long the portal worked at it. Pushes are counted by
-their writer."""
+"""Counts web requests by status class, and times them. The push writer counts pushes."""
 
 import time
 from collections.abc import Callable
@@ -13,12 +12,12 @@ from ivrportal.common import metrics
 def request_metrics_middleware(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The middleware. Of an answer that is sent piece by piece, only the way to its first piece is timed."""
+    """A streamed response is timed until its first chunk."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         response = get_response(request)
-        metrics.observe("ivrportal_web_request_seconds", time.perf_counter() - began)
+        metrics.observe("ivrportal_web_request_seconds", time.perf_counter() - started_at)
         metrics.count("ivrportal_web_requests", f"{response.status_code // 100}xx")
         return response
 

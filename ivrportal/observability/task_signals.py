@@ -1,6 +1,6 @@
-"""The name and id of a Celery task in all of its log lines, and its outcome and time in the metrics.
+"""Adds a Celery task's name and id to its log lines, and its outcome and duration to the metrics.
 
-Only Celery's own signals tell when a task begins and ends; a task that is killed at its hard limit ends without one.
+Celery reports the start and end of a task by signals only; a task killed at its hard time limit sends no end signal.
 """
 
 import time
@@ -11,20 +11,20 @@ from celery.signals import task_postrun, task_prerun
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from ivrportal.common import metrics
-from ivrportal.common.ids import in_letters
+from ivrportal.common.ids import to_letters
 
-_began: ContextVar[float] = ContextVar("_began")
+_started_at: ContextVar[float] = ContextVar("_began")
 
 
 @task_prerun.connect
-def _begins(*, task_id: str, task: Any, **_: Any) -> None:
-    bind_contextvars(task=task.name, task_id=in_letters(task_id))
-    _began.set(time.perf_counter())
+def _on_task_start(*, task_id: str, task: Any, **_: Any) -> None:
+    bind_contextvars(task=task.name, task_id=to_letters(task_id))
+    _started_at.set(time.perf_counter())
 
 
 @task_postrun.connect
-def _ends(*, task: Any, state: str | None, **_: Any) -> None:
-    took_s = time.perf_counter() - _began.get(time.perf_counter())
+def _on_task_end(*, task: Any, state: str | None, **_: Any) -> None:
+    took_s = time.perf_counter() - _started_at.get(time.perf_counter())
     unbind_contextvars("task", "task_id")
     metrics.observe("ivrportal_task_seconds", took_s, task.name)
     metrics.count("ivrportal_tasks", task.name, (state or "unknown").lower())

@@ -1,4 +1,4 @@
-"""The filter of texts that strangers wrote; every template has it."""
+"""The filter `make_visible` for texts from outside. It is a template builtin."""
 
 from typing import Any
 
@@ -10,6 +10,6 @@ register = template.Library()
 
 
 @register.filter
-def shown(value: Any) -> Any:
-    """See `signs.shown`. What a template takes for safe is no stranger's, and stays."""
-    return invisible_characters.shown(value) if isinstance(value, str) else value
+def make_visible(value: Any) -> Any:
+    """See `ivrportal.common.invisible_characters`. A value that is not a string stays unchanged."""
+    return invisible_characters.make_visible(value) if isinstance(value, str) else value

@@ -1,16 +1,16 @@
-"""Headers of every response. The policies of pages stand in the settings; what is none of ours gets the strictest."""
+"""Security headers of every response. `CONTENT_SECURITY_POLICY` applies to pages; other responses get STRICT_POLICY."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-# For what is no page of the portal: errors, files, answers to machines. Nothing runs, nothing is framed or sent.
-NOTHING = (
+# For error pages, files and replies to machines: no scripts, no frames, no forms.
+STRICT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
-# Of what a browser offers to pages, the portal uses the clipboard (to copy a call's details) and a full screen.
+# The portal uses the clipboard (to copy a call's details) and full screen; every other browser feature is off.
 PERMISSIONS = ", ".join(
     [
         *(
@@ -30,15 +30,15 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def security_headers_middleware(get_response: GetResponse) -> GetResponse:
-    """Outermost, so that refusals of the middleware below it have them too. What a view has set itself stays."""
+    """Sets headers that the view has not set. Outermost, so that responses of other middleware have them too."""
 
-    def answered(request: HttpRequest) -> HttpResponseBase:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response.setdefault("Content-Security-Policy", NOTHING)
+        response.setdefault("Content-Security-Policy", STRICT_POLICY)
         response.setdefault("Permissions-Policy", PERMISSIONS)
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        # Pages hold personal data. Static files say themselves how long they are good.
+        # Pages contain personal data. Static files set their own Cache-Control.
         response.setdefault("Cache-Control", "no-store")
         return response
 
-    return answered
+    return middleware

@@ -1,4 +1,4 @@
-"""Switching agents: the one place where the board, the pause and the list's actions do it."""
+"""Switch agents on and off, for the board, the pause form and the actions of the change list."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from settings_sync.delivery import service
 from settings_sync.models import Agent, Circuit
 
 
-class AskFirst(Exception):
-    """A person has to be asked; `lines` say what. Nothing was changed."""
+class ConfirmationRequired(Exception):
+    """The user must confirm the switch first; `lines` are the questions. Nothing was changed."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -28,26 +28,30 @@ def switch(
     availability: str,
     *,
     request: HttpRequest,
-    is_sure: bool,
+    is_confirmed: bool,
     off_until: dt.datetime | None = None,
 ) -> list[Agent]:
-    """Make these agents stand so, whatever they stood like; those that changed.
+    """Set the availability of these agents; return those that changed.
 
-    Save, history, intent and the trail's entry are one commit. Raises AskFirst if it would leave nobody, unless the
-    person is sure.
+    Agents, history, provider settings and the audit log entry are committed together. Raises ConfirmationRequired if
+    nobody would be left available, unless `is_confirmed`.
     """
     ids = list(ids)
     with transaction.atomic():
-        Circuit.take_turn()
-        if availability == Agent.Availability.OFF and not is_sure and (lines := coverage.question(ids)):
-            raise AskFirst(lines)
+        Circuit.lock()
+        if (
+            availability == Agent.Availability.OFF
+            and not is_confirmed
+            and (lines := coverage.build_questions(ids))
+        ):
+            raise ConfirmationRequired(lines)
         now = timezone.now()
         changed = [
             agent
             for agent in Agent.objects.filter(pk__in=ids)
             if (agent.availability, agent.off_until) != (availability, off_until)
         ]
-        before = {agent.pk: _standing(agent) for agent in changed}
+        before = {agent.pk: _format_availability(agent) for agent in changed}
         for agent in changed:
             agent.availability, agent.off_until = availability, off_until
             scheduler.acknowledge_past_edges(agent, now)
@@ -55,7 +59,7 @@ def switch(
         if changed:
             bulk_update_with_history(changed, Agent, fields, batch_size=500, default_user=request.user)
         addresses = [setting_address.agent_address(agent.number) for agent in changed]
-        service.record(addresses, trigger="save" if len(ids) == 1 else "bulk")
+        service.reconcile_and_enqueue(addresses, trigger="save" if len(ids) == 1 else "bulk")
         if changed:
             audit_log.record(
                 Action.CHANGED,
@@ -64,14 +68,14 @@ def switch(
                 subject=audit_log.subject_of(changed[0]) if len(changed) == 1 else "",
                 count=len(changed),
                 changes={
-                    f"agent {agent.pk} {agent.name}": [before[agent.pk], _standing(agent)]
+                    f"agent {agent.pk} {agent.name}": [before[agent.pk], _format_availability(agent)]
                     for agent in changed
                 },
             )
     return changed
 
 
-def _standing(agent: Agent) -> str:
+def _format_availability(agent: Agent) -> str:
     if agent.off_until is None:
         return agent.availability
     return f"{agent.availability} until {timezone.localtime(agent.off_until):%Y-%m-%d %H:%M}"

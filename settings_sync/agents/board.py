@@ -1,4 +1,4 @@
-"""What the board says about each agent, each department and all: in words, from a handful of queries."""
+"""The content of the agents' board: one card per agent, grouped by department, in a fixed number of queries."""
 
 import datetime as dt
 from collections import defaultdict
@@ -17,117 +17,119 @@ from ivrportal.common.phone import format_national, national
 from settings_sync import coverage, scheduler, setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
-from settings_sync.delivery.account_status import Account
+from settings_sync.delivery.account_status import AccountStatus
 from settings_sync.models import Agent, ProviderSetting, Shift
-from settings_sync.models.provider_setting import STATE_LOOK, State
+from settings_sync.models.provider_setting import STATE_STYLES, State
 
-ON_ITS_WAY = {State.WAITING, State.SENDING}
+PENDING_STATES = {State.WAITING, State.SENDING}
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One agent on the board. `version` changes when anything that is seen does."""
+class AgentCard:
+    """One agent on the board. `version` changes with any other field."""
 
     pk: str
     name: str
     number: str
     department: str
     is_on: bool
-    said: str
-    by_itself: str
+    availability_label: str
+    next_switch: str
     state: str
-    state_words: str
+    state_label: str
     state_colour: str
     state_icon: str
     state_link: str
-    is_moving: bool
+    is_pending: bool
     link: str
     search: str
     version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Department:
+class BoardDepartment:
     key: str
     name: str
-    value: str  # the department as agents have it; empty for those who have none
+    value: str  # `Agent.department`; empty for agents without one
     count: str
     is_empty: bool  # nobody is available
-    cards: list[Card]
+    cards: list[AgentCard]
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    departments: list[Department]
+    departments: list[BoardDepartment]
     total: int
     available: int
     count: str
-    alarm: coverage.Alarm
-    account: Account
+    alarm: coverage.CoverageAlarm
+    account: AccountStatus
 
-    def cards(self) -> list[Card]:
+    def cards(self) -> list[AgentCard]:
         return [card for department in self.departments for card in department.cards]
 
 
-def read() -> Board:
-    """The whole board as it stands; a fixed number of queries."""
+def load_board() -> Board:
+    """Load all agents with their provider settings and shifts in a fixed number of queries."""
     now = timezone.now()
     agents = list(Agent.objects.order_by("name", "id"))
-    told = {
+    settings = {
         row.address: row
         for row in ProviderSetting.objects.filter(kind=setting_address.AGENT).only(
             "id", "address", "desired", "confirmed", "state", "next_attempt_at", "last_reply"
         )
     }
-    edges = _next_edges(now)
-    account = accounts.read()
+    next_switches = _next_shift_edges(now)
+    account = accounts.load()
     base = reverse("admin:settings_sync_agent_change", args=[0])
-    grouped: dict[str, list[Card]] = defaultdict(list)
+    grouped: dict[str, list[AgentCard]] = defaultdict(list)
     for agent in agents:
-        setting = told.get(setting_address.agent_address(agent.number))
-        grouped[agent.department].append(_card(agent, setting, edges, account=account, base=base))
+        setting = settings.get(setting_address.agent_address(agent.number))
+        grouped[agent.department].append(
+            _build_card(agent, setting, next_switches, account=account, base=base)
+        )
     departments = [
-        _department(name, grouped[name]) for name in sorted(grouped, key=lambda name: (not name, name))
+        _build_department(name, grouped[name]) for name in sorted(grouped, key=lambda name: (not name, name))
     ]
     available = sum(card.is_on for cards in grouped.values() for card in cards)
     return Board(
         departments,
         len(agents),
         available,
-        _count_words(available, len(agents)),
-        coverage.alarm(agents, coverage.closing_time(now)),
+        _format_count(available, len(agents)),
+        coverage.find_alarm(agents, coverage.closing_time(now)),
         account,
     )
 
 
-def _department(name: str, cards: list[Card]) -> Department:
+def _build_department(name: str, cards: list[AgentCard]) -> BoardDepartment:
     available = sum(card.is_on for card in cards)
-    return Department(
+    return BoardDepartment(
         key=f"d{crc32(name.encode()):x}",
         name=name or _("No department"),
         value=name,
-        count=_count_words(available, len(cards)),
+        count=_format_count(available, len(cards)),
         is_empty=available == 0,
         cards=cards,
     )
 
 
-def _count_words(available: int, total: int) -> str:
+def _format_count(available: int, total: int) -> str:
     return ngettext("%(available)d of %(total)d available", "%(available)d of %(total)d available", total) % {
         "available": available,
         "total": total,
     }
 
 
-def _card(
+def _build_card(
     agent: Agent,
     setting: ProviderSetting | None,
-    edges: dict[int, str],
+    next_switches: dict[int, str],
     *,
-    account: Account,
+    account: AccountStatus,
     base: str,
-) -> Card:
-    state, words, colour, icon = _state(setting, account)
+) -> AgentCard:
+    state, label, colour, icon = _state_badge(setting, account)
     number = format_national(agent.number)
     parts: dict[str, Any] = {
         "pk": str(agent.pk),
@@ -135,29 +137,33 @@ def _card(
         "number": number,
         "department": agent.department,
         "is_on": agent.availability == Agent.Availability.AVAIL,
-        "said": availability_label(agent),
-        "by_itself": "" if agent.off_until else edges.get(agent.pk, ""),
+        "availability_label": availability_label(agent),
+        "next_switch": "" if agent.off_until else next_switches.get(agent.pk, ""),
         "state": state,
-        "state_words": words,
+        "state_label": label,
         "state_colour": colour,
         "state_icon": icon,
         "state_link": f"{base[: -len('agent/0/change/')]}providersetting/{setting.pk}/change/"
         if setting
         else "",
-        "is_moving": bool(setting and badges.is_moving(setting, account.shut)),
+        "is_pending": bool(setting and badges.should_poll(setting, account.closed_reason)),
         "link": base.replace("/0/", f"/{agent.pk}/"),
         "search": f"{agent.name} {agent.department} {number} {national(agent.number)}".casefold(),
     }
-    return Card(**parts, version=f"{crc32(repr(parts).encode()):x}")
+    return AgentCard(**parts, version=f"{crc32(repr(parts).encode()):x}")
 
 
-def _state(setting: ProviderSetting | None, account: Account) -> tuple[str, str, str, str]:
-    """What has been saved is on its way until the provider has confirmed it: one word for that on the board."""
+def _state_badge(setting: ProviderSetting | None, account: AccountStatus) -> tuple[str, str, str, str]:
+    """(state, label, colour, icon). The board shows waiting and sending as one state."""
     if setting is None:
         return "", _("Not sent"), "base", ""
-    state = circuit.shown_state(setting, account.shut)
-    words = str(State.SENDING.label) if state in ON_ITS_WAY else badges.state_label(setting, account.shut)
-    return (state, words, *STATE_LOOK[State.SENDING if state in ON_ITS_WAY else state])
+    state = circuit.displayed_state(setting, account.closed_reason)
+    label = (
+        str(State.SENDING.label)
+        if state in PENDING_STATES
+        else badges.state_label(setting, account.closed_reason)
+    )
+    return (state, label, *STATE_STYLES[State.SENDING if state in PENDING_STATES else state])
 
 
 def availability_label(agent: Agent) -> str:
@@ -165,10 +171,10 @@ def availability_label(agent: Agent) -> str:
         return _("Available")
     if agent.off_until is None:
         return _("Off")
-    return _("Off until %(time)s") % {"time": moment_words(agent.off_until)}
+    return _("Off until %(time)s") % {"time": format_moment(agent.off_until)}
 
 
-def moment_words(moment: dt.datetime) -> str:
+def format_moment(moment: dt.datetime) -> str:
     """`15:00` today, `Tue 09:30` within the week, `8 Nov, 09:30` beyond."""
     local, today = timezone.localtime(moment), timezone.localdate()
     if local.date() == today:
@@ -177,42 +183,42 @@ def moment_words(moment: dt.datetime) -> str:
     return date_format(local, "D H:i" if is_near else "j M, H:i")
 
 
-def edge_words(edge: tuple[dt.datetime, bool] | None) -> str:
+def format_shift_edge(edge: tuple[dt.datetime, bool] | None) -> str:
     if edge is None:
         return ""
     moment, is_on = edge
-    words = _("Shift begins: on at %(time)s") if is_on else _("Shift ends: off at %(time)s")
-    return words % {"time": moment_words(moment)}
+    text = _("Shift begins: on at %(time)s") if is_on else _("Shift ends: off at %(time)s")
+    return text % {"time": format_moment(moment)}
 
 
-def next_edge(shifts: list[Shift], now: dt.datetime) -> tuple[dt.datetime, bool] | None:
-    """When the shifts switch next, and to what; None without shifts."""
+def next_shift_edge(shifts: list[Shift], now: dt.datetime) -> tuple[dt.datetime, bool] | None:
+    """The next start or end of a shift, and whether the agent is on after it; None without shifts."""
     if not shifts:
         return None
     edge = scheduler.next_edge(shifts, timezone.localtime(now))
     return edge, scheduler.is_in_shift(shifts, timezone.localtime(edge))
 
 
-def _next_edges(now: dt.datetime) -> dict[int, str]:
-    """In words, by agent; agents that work alike are worked out once."""
+def _next_shift_edges(now: dt.datetime) -> dict[int, str]:
+    """The next shift edge as text, by agent id. Equal weeks are computed once."""
     weeks: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     rows = Shift.objects.order_by("day", "starts_at").values_list("agent_id", "day", "starts_at", "ends_at")
     for agent_id, day, starts, ends in rows:
         weeks[agent_id].append((day, starts, ends))
-    known: dict[tuple[Any, ...], str] = {}
+    text_by_week: dict[tuple[Any, ...], str] = {}
     found = {}
     for agent_id, week in weeks.items():
-        alike = tuple(week)
-        if alike not in known:
-            shifts = [Shift(day=one[0], starts_at=one[1], ends_at=one[2]) for one in alike]
-            known[alike] = edge_words(next_edge(shifts, now))
-        found[agent_id] = known[alike]
+        week_key = tuple(week)
+        if week_key not in text_by_week:
+            shifts = [Shift(day=one[0], starts_at=one[1], ends_at=one[2]) for one in week_key]
+            text_by_week[week_key] = format_shift_edge(next_shift_edge(shifts, now))
+        found[agent_id] = text_by_week[week_key]
     return found
 
 
-def html(cards: list[Card], *, may_switch: bool) -> str:
-    """These cards drawn: for the page and for the live look alike."""
-    words = {"choose": _("Choose"), "pause": _("Off until…"), "takes_calls": _("takes calls")}
+def render_cards(cards: list[AgentCard], *, may_switch: bool) -> str:
+    """Render cards, for the page and for the poll view."""
+    labels = {"choose": _("Choose"), "pause": _("Off until…"), "takes_calls": _("takes calls")}
     pause_url = reverse("admin:agent_pause")
-    context = {"cards": cards, "may_switch": may_switch, "words": words, "pause_url": pause_url}
+    context = {"cards": cards, "may_switch": may_switch, "labels": labels, "pause_url": pause_url}
     return render_to_string("settings_sync/agents/board_cards.html", context)

@@ -1,7 +1,7 @@
-"""The agents' board: a switch for each, by department; off for a while; what changed meanwhile.
+"""The views of the agents' board: page, poll, switch, pause.
 
-A switch sends the state that it wants, never "the other one": so it does the same whoever was quicker. With
-`Accept: application/json` the answer is what the page should change; without, the browser is sent back to the board.
+A switch posts the wanted state instead of toggling, so two simultaneous requests have the same effect as one. With
+`Accept: application/json` the response holds the changes for the page; otherwise it redirects to the board.
 """
 
 import datetime as dt
@@ -25,15 +25,15 @@ from settings_sync.agents import board as agents_board
 from settings_sync.agents.board import Board
 from settings_sync.models import Agent
 
-BOARD = "admin:settings_sync_agent_changelist"
-MOST_CARDS = 100  # in one look
-SOON_S, LATER_S = 1.0, 15.0
+BOARD_URL_NAME = "admin:settings_sync_agent_changelist"
+MAX_CARDS_PER_POLL = 100
+PENDING_POLL_S, IDLE_POLL_S = 1.0, 15.0
 
 OFF, ON = Agent.Availability.OFF, Agent.Availability.AVAIL
 
 
-def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    board = agents_board.read()
+def board_page(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    board = agents_board.load_board()
     may_switch = model_admin.has_change_permission(request)
     context = {
         **model_admin.admin_site.each_context(request),
@@ -41,7 +41,7 @@ def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "title": _("Agents"),
         "board": board,
         "departments": [
-            (department, agents_board.html(department.cards, may_switch=may_switch))
+            (department, agents_board.render_cards(department.cards, may_switch=may_switch))
             for department in board.departments
         ],
         "may_switch": may_switch,
@@ -54,53 +54,61 @@ def page(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 @require_GET
 def poll(request: HttpRequest, model_admin: Any) -> JsonResponse:
-    """`?ids=1,2`: those cards drawn anew, the versions of all, and everything that counts them."""
+    """`?ids=1,2`: the HTML of these cards, the versions of all cards, the header and the counts."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    wanted = request.GET.get("ids", "").split(",")[:MOST_CARDS]
-    return _changes(request, model_admin, {int(text) for text in wanted if text.isascii() and text.isdigit()})
+    wanted = request.GET.get("ids", "").split(",")[:MAX_CARDS_PER_POLL]
+    return _board_update(
+        request, model_admin, {int(text) for text in wanted if text.isascii() and text.isdigit()}
+    )
 
 
 @require_POST
 def switch(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """`switch=12:OFF`, or `bulk=OFF` with `agents`, or `department=OFF:Sales`; `sure` once the person was asked."""
-    _must_be_allowed(request, model_admin)
-    to, ids = _wanted(request)
+    """`switch=12:OFF`, or `bulk=OFF` with `agents`, or `department=OFF:Sales`; `sure` once the user has confirmed."""
+    _require_change_permission(request, model_admin)
+    to, ids = _parse_switch(request)
     if to not in Agent.Availability.values or not ids:
-        return _say(request, model_admin, _("Nobody was chosen. Tick the agents first."), messages.WARNING)
+        return _message_response(
+            request, model_admin, _("Nobody was chosen. Tick the agents first."), messages.WARNING
+        )
     return _switch(request, model_admin, ids, to)
 
 
 @require_POST
 def pause(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """Ask until when, or switch off until then: `pause=12`, or `agents`; then `until`, and `time` beside it."""
-    _must_be_allowed(request, model_admin)
-    ids = _ids(request.POST.getlist("pause") or request.POST.getlist("agents"))
+    """Ask for the end of a pause (`pause=12` or `agents`), or switch off until then (`until`, and `time` with it)."""
+    _require_change_permission(request, model_admin)
+    ids = _parse_ids(request.POST.getlist("pause") or request.POST.getlist("agents"))
     agents = list(Agent.objects.filter(pk__in=ids))
     if not agents:
-        return _say(request, model_admin, _("Nobody was chosen. Tick the agents first."), messages.WARNING)
+        return _message_response(
+            request, model_admin, _("Nobody was chosen. Tick the agents first."), messages.WARNING
+        )
     now = timezone.now()
     error = ""
     if "until" in request.POST:
         try:
-            until = pauses.chosen(request.POST["until"], request.POST.get("time", ""), now=now)
-        except pauses.NotAMoment as problem:
-            error = str(problem)
+            until = pauses.parse_pause_end(request.POST["until"], request.POST.get("time", ""), now=now)
+        except pauses.InvalidPauseEnd as invalid:
+            error = str(invalid)
         else:
             return _switch(request, model_admin, [agent.pk for agent in agents], OFF, off_until=until)
     elif request.POST.get("asked"):
         error = _("Choose how long.")
     context = {
         "agents": agents,
-        "names": _names(agents),
-        "choices": pauses.choices(now),
+        "names": _format_names(agents),
+        "choices": pauses.pause_choices(now),
         "chosen": request.POST.get("until", ""),
         "time": request.POST.get("time", ""),
         "error": error,
         "action": request.path,
-        "back": reverse(BOARD),
+        "back": reverse(BOARD_URL_NAME),
     }
-    return _ask(request, model_admin, "settings_sync/agents/pause", context, title=_("Off for a while"))
+    return _question_response(
+        request, model_admin, "settings_sync/agents/pause", context, title=_("Off for a while")
+    )
 
 
 def _switch(
@@ -113,58 +121,60 @@ def _switch(
 ) -> HttpResponse:
     try:
         changed = availability.switch(
-            ids, to, request=request, is_sure=coverage.is_sure(request), off_until=off_until
+            ids, to, request=request, is_confirmed=coverage.is_confirmed(request), off_until=off_until
         )
-    except availability.AskFirst as question:
-        context = coverage.context(request, question.lines, back=reverse(BOARD))
-        return _ask(
+    except availability.ConfirmationRequired as question:
+        context = coverage.confirmation_context(request, question.lines, back=reverse(BOARD_URL_NAME))
+        return _question_response(
             request,
             model_admin,
             "settings_sync/coverage/confirm",
             context,
             title=_("Switch off the last one?"),
         )
-    return _say(request, model_admin, _switched_words(changed, to, off_until), messages.SUCCESS, ids=set(ids))
+    return _message_response(
+        request, model_admin, _success_message(changed, to, off_until), messages.SUCCESS, ids=set(ids)
+    )
 
 
-def _switched_words(changed: list[Agent], to: str, off_until: dt.datetime | None) -> str:
+def _success_message(changed: list[Agent], to: str, off_until: dt.datetime | None) -> str:
     if not changed:
         return _("It was so already; nothing had to be changed.")
-    names, n = _names(changed), len(changed)
+    names, n = _format_names(changed), len(changed)
     if to == ON:
         return ngettext("%(names)s is switched on.", "%(names)s are switched on.", n) % {"names": names}
     if off_until:
-        time = agents_board.moment_words(off_until)
-        words = ngettext(
+        time = agents_board.format_moment(off_until)
+        text = ngettext(
             "%(names)s is off until %(time)s, and comes back by itself.",
             "%(names)s are off until %(time)s, and come back by themselves.",
             n,
         )
-        return words % {"names": names, "time": time}
+        return text % {"names": names, "time": time}
     return ngettext("%(names)s is switched off.", "%(names)s are switched off.", n) % {"names": names}
 
 
-def _names(agents: list[Agent]) -> str:
+def _format_names(agents: list[Agent]) -> str:
     if len(agents) <= 3:
         return ", ".join(agent.name for agent in agents)
     return ngettext("%(n)d agent", "%(n)d agents", len(agents)) % {"n": len(agents)}
 
 
-def _wanted(request: HttpRequest) -> tuple[str, list[int]]:
+def _parse_switch(request: HttpRequest) -> tuple[str, list[int]]:
     if one := request.POST.get("switch"):
         number, _colon, to = one.partition(":")
-        return to, _ids([number])
+        return to, _parse_ids([number])
     if whole := request.POST.get("department"):
         to, _colon, name = whole.partition(":")
         return to, list(Agent.objects.filter(department=name).values_list("pk", flat=True))
-    return request.POST.get("bulk", ""), _ids(request.POST.getlist("agents"))
+    return request.POST.get("bulk", ""), _parse_ids(request.POST.getlist("agents"))
 
 
-def _ids(texts: list[str]) -> list[int]:
+def _parse_ids(texts: list[str]) -> list[int]:
     return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
 
 
-def _must_be_allowed(request: HttpRequest, model_admin: Any) -> None:
+def _require_change_permission(request: HttpRequest, model_admin: Any) -> None:
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
 
@@ -173,10 +183,10 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "") == "application/json"
 
 
-def _ask(
+def _question_response(
     request: HttpRequest, model_admin: Any, template: str, context: dict[str, Any], *, title: str
 ) -> HttpResponse:
-    """A question: its form alone for a page that shows it in a dialog, or a page of its own."""
+    """Ask the user: the form alone for a JSON request, which shows it in a dialog, or a whole page."""
     if _wants_json(request):
         return JsonResponse(
             {"ask": render_to_string(f"{template}_form.html", context, request), "title": title}
@@ -187,31 +197,35 @@ def _ask(
     )
 
 
-def _say(
-    request: HttpRequest, model_admin: Any, words: str, level: int, *, ids: set[int] | None = None
+def _message_response(
+    request: HttpRequest, model_admin: Any, message: str, level: int, *, ids: set[int] | None = None
 ) -> HttpResponse:
     if _wants_json(request):
-        return _changes(request, model_admin, ids or set(), said=words)
-    messages.add_message(request, level, words)
-    return redirect(BOARD)
+        return _board_update(request, model_admin, ids or set(), message=message)
+    messages.add_message(request, level, message)
+    return redirect(BOARD_URL_NAME)
 
 
-def _changes(request: HttpRequest, model_admin: Any, ids: set[int], *, said: str = "") -> JsonResponse:
-    board = agents_board.read()
-    drawn = [card for card in board.cards() if int(card.pk) in ids]
+def _board_update(
+    request: HttpRequest, model_admin: Any, ids: set[int], *, message: str = ""
+) -> JsonResponse:
+    board = agents_board.load_board()
+    changed_cards = [card for card in board.cards() if int(card.pk) in ids]
     may_switch = model_admin.has_change_permission(request)
     return JsonResponse(
         {
-            "cards": {card.pk: agents_board.html([card], may_switch=may_switch) for card in drawn},
+            "cards": {
+                card.pk: agents_board.render_cards([card], may_switch=may_switch) for card in changed_cards
+            },
             "versions": {card.pk: card.version for card in board.cards()},
-            "head": _head(board),
+            "head": _render_head(board),
             "counts": {department.key: department.count for department in board.departments},
-            "said": said,
-            "again_s": SOON_S if any(card.is_moving for card in board.cards()) else LATER_S,
+            "said": message,
+            "again_s": PENDING_POLL_S if any(card.is_pending for card in board.cards()) else IDLE_POLL_S,
         },
         headers={"Cache-Control": "no-store"},
     )
 
 
-def _head(board: Board) -> str:
+def _render_head(board: Board) -> str:
     return render_to_string("settings_sync/agents/board_head.html", {"board": board})

@@ -1,4 +1,4 @@
-"""The forms of an agent's page: the agent, and the week that the agent works."""
+"""The forms of an agent's page: the agent and the weekly shifts."""
 
 import datetime as dt
 import itertools
@@ -17,7 +17,7 @@ from settings_sync.models import Agent, Shift
 
 
 class MomentWidget(DateTimeInput):
-    """The browser's own field for a date and a time, in the portal's zone."""
+    """`<input type="datetime-local">`, in the portal's time zone."""
 
     input_type = "datetime-local"
 
@@ -45,11 +45,11 @@ class AgentForm(ModelForm):
         super().__init__(*args, **kwargs)
         if self.initial.get("number"):
             self.initial["number"] = format_national(self.initial["number"])
-        if "department" in self.fields:  # readers have no fields
+        if "department" in self.fields:  # absent for users with view permission only
             self.fields["department"].widget.attrs["list"] = "departments"
 
     def clean_department(self) -> str:
-        """As it is written already, so that “sales” does not become a department beside “Sales”."""
+        """Use the existing spelling, so that “sales” does not become a second department beside “Sales”."""
         typed = " ".join(self.cleaned_data["department"].split())
         return (
             Agent.objects.filter(department__iexact=typed).values_list("department", flat=True).first()
@@ -59,12 +59,12 @@ class AgentForm(ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if "off_until" not in self.errors:
-            _settle_pause(cleaned, self)
+            _apply_pause_rules(cleaned, self)
         return cleaned
 
 
-def _settle_pause(cleaned: dict[str, Any], form: ModelForm) -> None:
-    """A new moment means off; a switch by hand ends the pause that there was."""
+def _apply_pause_rules(cleaned: dict[str, Any], form: ModelForm) -> None:
+    """A new `off_until` switches the agent off; a manual switch ends the pause."""
     until: dt.datetime | None = cleaned.get("off_until")
     if "off_until" in form.changed_data and until:
         if until <= timezone.now():
@@ -83,30 +83,30 @@ class ShiftForm(ModelForm):
         fields = ["day", "starts_at", "ends_at"]
 
     def has_changed(self) -> bool:
-        """A new row in which only the day stands, as the browser fills it in, is an empty one."""
+        """A new row with only a day is empty: the browser preselects the day."""
         is_empty = self.instance.pk is None and not {"starts_at", "ends_at"} & set(self.changed_data)
         return not is_empty and super().has_changed()
 
 
 class WeekFormSet(BaseInlineFormSet):
-    """The shifts of one agent. Two that overlap would have an edge in the middle of a shift."""
+    """The weekly shifts of one agent. Overlapping shifts are rejected: one would end inside another."""
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
         prefix = kwargs.get("prefix") or self.get_default_prefix()
         if data is not None and f"{prefix}-TOTAL_FORMS" not in data:
-            # Who posts the agent alone, as a program may, leaves the week as it is.
+            # A POST without the formset leaves the shifts unchanged.
             data = {**data.dict(), f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
         super().__init__(data, *args, **kwargs)
 
     def clean(self) -> None:
         super().clean()
-        kept = [
+        shifts = [
             form
             for form in self.forms
             if form.is_valid() and form.cleaned_data and not form.cleaned_data.get("DELETE")
         ]
-        kept.sort(key=lambda form: (form.cleaned_data["day"], form.cleaned_data["starts_at"]))
-        for before, after in itertools.pairwise(kept):
+        shifts.sort(key=lambda form: (form.cleaned_data["day"], form.cleaned_data["starts_at"]))
+        for before, after in itertools.pairwise(shifts):
             first, second = before.cleaned_data, after.cleaned_data
             if first["day"] == second["day"] and second["starts_at"] < first["ends_at"]:
                 after.add_error(

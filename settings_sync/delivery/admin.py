@@ -1,4 +1,4 @@
-"""The provider's screen: what it was told, what it confirmed, what happens next."""
+"""Admin of provider settings: desired value, confirmed value, state and next attempt."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from ivrportal.audit import model_admin
 from ivrportal.common import admin_mixins, admin_theme
-from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import (
+    account_status,
     badges,
     control_views,
     detail,
@@ -26,8 +26,8 @@ from settings_sync.models import ProviderSetting
 
 @admin.register(ProviderSetting)
 class ProviderSettingAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
-    list_display = ["what", "confirmed_now", "standing", "next_try", "reply"]
-    list_filter = [overview.StandingFilter, "kind"]
+    list_display = ["desired_value", "confirmed_value", "state_badge", "next_attempt", "last_answer"]
+    list_filter = [overview.StateFilter, "kind"]
     list_before_template = "settings_sync/delivery/list_intro.html"
     change_form_template = "settings_sync/delivery/setting.html"
     search_fields = ["address"]
@@ -48,62 +48,64 @@ class ProviderSettingAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdm
         js = ["portal/delivery.js"]
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
-        return [*self.list_display, *(["send_now"] if control_views.may_control(request) else [])]
+        return [*self.list_display, *(["send_now"] if control_views.can_control(request) else [])]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        account = accounts.read()
-        found = record_lookup.by_address(setting.address for setting in changelist.result_list)
+        account = account_status.load()
+        records = record_lookup.load_records(setting.address for setting in changelist.result_list)
         for setting in changelist.result_list:
-            setting.account, setting.record = account, found.get(setting.address)
+            setting.account, setting.record = account, records.get(setting.address)
         changelist.account = account
         return changelist
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         response = super().changelist_view(
-            request, {"title": _("Settings at the provider"), "may_control": control_views.may_control(request),
+            request, {"title": _("Settings at the provider"), "can_control": control_views.can_control(request),
                       **(extra_context or {})}
         )  # fmt: skip
         context = getattr(response, "context_data", None) or {}
         if "cl" in context:
-            context |= overview.head(request, context["cl"].account)
+            context |= overview.build_list_head(request, context["cl"].account)
         return response
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        page = detail.page(context["original"], accounts.read())
+        page = detail.build_setting_page(context["original"], account_status.load())
         context |= {
             "page": page,
-            "title": page["words"],
+            "title": page["title"],
             "subtitle": None,
-            "may_control": control_views.may_control(request),
+            "can_control": control_views.can_control(request),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin_theme.display(description=gettext_lazy("Should be"), ordering="address")
-    def what(self, setting: Any) -> str:
-        return list_columns.what(setting, record_lookup.name_of(setting.record))
+    def desired_value(self, setting: Any) -> str:
+        return list_columns.render_desired(setting, record_lookup.get_name(setting.record))
 
     @admin_theme.display(description=gettext_lazy("Provider has"), ordering="confirmed")
-    def confirmed_now(self, setting: Any) -> str:
-        return list_columns.live(setting, "confirmed", list_columns.confirmed(setting))
+    def confirmed_value(self, setting: Any) -> str:
+        return list_columns.wrap_live_cell(setting, "confirmed", list_columns.render_confirmed(setting))
 
     @admin_theme.display(description=gettext_lazy("State"), ordering="state")
-    def standing(self, setting: Any) -> str:
-        return badges.badge(setting, setting.account.shut)
+    def state_badge(self, setting: Any) -> str:
+        return badges.render_badge(setting, setting.account.closed_reason)
 
     @admin_theme.display(description=gettext_lazy("Next try"), ordering="next_attempt_at")
-    def next_try(self, setting: Any) -> str:
-        return list_columns.live(setting, "next", list_columns.next_try(setting, setting.account))
+    def next_attempt(self, setting: Any) -> str:
+        return list_columns.wrap_live_cell(
+            setting, "next", list_columns.render_next_attempt(setting, setting.account)
+        )
 
     @admin_theme.display(description=gettext_lazy("Last answer"), ordering="last_reply")
-    def reply(self, setting: Any) -> str:
-        return list_columns.live(setting, "reply", list_columns.reply(setting))
+    def last_answer(self, setting: Any) -> str:
+        return list_columns.wrap_live_cell(setting, "reply", list_columns.render_reply(setting))
 
     @admin_theme.display(description=gettext_lazy("Send now"))
     def send_now(self, setting: Any) -> str:
-        """The button belongs to the list's own form, which carries the token; only the address is its own."""
+        """Render a submit button with its own `formaction`. The changelist form supplies the CSRF token."""
         if not detail.can_send(setting):
             return "–"
-        return list_columns.send_now_button(setting)
+        return list_columns.render_send_now_button(setting)

@@ -1,4 +1,4 @@
-"""Every request to the provider, in words: for reading."""
+"""Read-only admin of the requests sent to the provider."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy
 
 from ivrportal.audit import model_admin
 from ivrportal.common import admin_mixins, admin_theme
-from ivrportal.common.invisible_characters import shown
+from ivrportal.common.invisible_characters import make_visible
 from settings_sync.delivery import record_lookup
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.models import Attempt
 
-# What a person reads for each outcome, and its badge's colour. Empty: the request is under way.
-OUTCOMES: dict[str, tuple[Any, str]] = {
+# Label and badge colour of each outcome. The empty outcome means that the request is in flight.
+OUTCOME_LABELS: dict[str, tuple[Any, str]] = {
     "": (gettext_lazy("Under way"), "info"),
     Outcome.CONFIRMED: (gettext_lazy("Confirmed"), "success"),
     Outcome.NOT_SENT: (gettext_lazy("Not sent: no connection"), "warning"),
@@ -27,7 +27,7 @@ OUTCOMES: dict[str, tuple[Any, str]] = {
     Outcome.REFUSED: (gettext_lazy("Refused"), "danger"),
     Outcome.UNRECOGNISED: (gettext_lazy("An answer that we do not know"), "danger"),
 }
-TRIGGERS: dict[str, Any] = {
+TRIGGER_LABELS: dict[str, Any] = {
     "save": gettext_lazy("a save"),
     "delete": gettext_lazy("a deletion"),
     "bulk": gettext_lazy("several switched at once"),
@@ -47,7 +47,7 @@ class OutcomeFilter(admin.SimpleListFilter):
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(str(outcome), words) for outcome, (words, _colour) in OUTCOMES.items() if outcome]
+        return [(str(outcome), label) for outcome, (label, _colour) in OUTCOME_LABELS.items() if outcome]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(outcome=self.value()) if self.value() else queryset
@@ -55,40 +55,48 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 @admin.register(Attempt)
 class AttemptAdmin(admin_mixins.ReadOnlyAdminMixin, model_admin.ModelAdmin):
-    list_display = ["started_at", "said", "became", "replied", "took", "because"]
+    list_display = ["started_at", "sent_value", "outcome_badge", "provider_reply", "duration", "trigger_text"]
     list_filter = [OutcomeFilter]
     search_fields = ["address"]
     search_help_text = gettext_lazy("An agent's number, a holiday's date (2026-11-08) or a day (Monday)")
-    fields = ["started_at", "said", "became", "http_status", "replied", "took", "because"]
+    fields = [
+        "started_at",
+        "sent_value",
+        "outcome_badge",
+        "http_status",
+        "provider_reply",
+        "duration",
+        "trigger_text",
+    ]
     readonly_fields = fields
 
     @admin_theme.display(description=gettext_lazy("What we said"))
-    def said(self, attempt: Attempt) -> str:
+    def sent_value(self, attempt: Attempt) -> str:
         return record_lookup.describe(attempt.address, attempt.value)
 
     @admin_theme.display(description=gettext_lazy("What came of it"), ordering="outcome")
-    def became(self, attempt: Attempt) -> str:
-        colour = OUTCOMES.get(attempt.outcome, ("", "base"))[1]
-        return render_to_string("components/badge.html", {"words": outcome_words(attempt), "colour": colour})
+    def outcome_badge(self, attempt: Attempt) -> str:
+        colour = OUTCOME_LABELS.get(attempt.outcome, ("", "base"))[1]
+        return render_to_string("components/badge.html", {"label": outcome_label(attempt), "colour": colour})
 
     @admin_theme.display(description=gettext_lazy("Answer"), ordering="reply")
-    def replied(self, attempt: Attempt) -> str:
-        return shown(attempt.reply) or "–"
+    def provider_reply(self, attempt: Attempt) -> str:
+        return make_visible(attempt.reply) or "–"
 
     @admin_theme.display(description=gettext_lazy("Took"), ordering="duration_ms")
-    def took(self, attempt: Attempt) -> str:
-        return took_words(attempt)
+    def duration(self, attempt: Attempt) -> str:
+        return format_duration(attempt)
 
     @admin_theme.display(description=gettext_lazy("Because of"), ordering="trigger")
-    def because(self, attempt: Attempt) -> str:
-        return trigger_words(attempt)
+    def trigger_text(self, attempt: Attempt) -> str:
+        return trigger_label(attempt)
 
 
-def outcome_words(attempt: Attempt) -> str:
-    return str(OUTCOMES.get(attempt.outcome, (attempt.outcome, ""))[0])
+def outcome_label(attempt: Attempt) -> str:
+    return str(OUTCOME_LABELS.get(attempt.outcome, (attempt.outcome, ""))[0])
 
 
-def took_words(attempt: Attempt) -> str:
+def format_duration(attempt: Attempt) -> str:
     if attempt.duration_ms is None:
         return "–"
     if attempt.duration_ms < 1000:
@@ -96,22 +104,24 @@ def took_words(attempt: Attempt) -> str:
     return _("%(n).1f s") % {"n": attempt.duration_ms / 1000}
 
 
-def trigger_words(attempt: Attempt) -> str:
-    return str(TRIGGERS.get(attempt.trigger, attempt.trigger))
+def trigger_label(attempt: Attempt) -> str:
+    return str(TRIGGER_LABELS.get(attempt.trigger, attempt.trigger))
 
 
-def history(attempts: Any) -> list[dict[str, Any]]:
-    """Attempts as the history of a setting's page draws them."""
+def build_history(attempts: Any) -> list[dict[str, Any]]:
+    """Return the rows of the history table on a setting's page."""
     return [
         {
             "started_at": attempt.started_at,
-            "said": record_lookup.describe(attempt.address, attempt.value),
-            "outcome": outcome_words(attempt),
-            "colour": OUTCOMES.get(attempt.outcome, ("", "base"))[1],
-            # Without a status nothing came back: then these are our words, and no quotation.
-            "reply": f"“{shown(attempt.reply)}”" if attempt.reply and attempt.http_status else attempt.reply,
-            "took": took_words(attempt),
-            "because": trigger_words(attempt),
+            "sent_value": record_lookup.describe(attempt.address, attempt.value),
+            "outcome": outcome_label(attempt),
+            "colour": OUTCOME_LABELS.get(attempt.outcome, ("", "base"))[1],
+            # Without an HTTP status nothing came back: the text is ours and must not be quoted.
+            "reply": f"“{make_visible(attempt.reply)}”"
+            if attempt.reply and attempt.http_status
+            else attempt.reply,
+            "duration": format_duration(attempt),
+            "trigger": trigger_label(attempt),
         }
         for attempt in attempts
     ]

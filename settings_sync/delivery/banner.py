@@ -1,4 +1,4 @@
-"""What everybody should know on every page: nothing is sent, or a deleted holiday is near. At most one query."""
+"""Notices on every page: sending is off, a deleted holiday is near, plain HTTP. At most one query."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,58 +12,59 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from settings_sync.delivery import account_status as accounts
-from settings_sync.delivery.account_status import Account
+from settings_sync.delivery import account_status
+from settings_sync.delivery.account_status import AccountStatus
 
-VIEW = "settings_sync.view_providersetting"
+VIEW_PERMISSION = "settings_sync.view_providersetting"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """One sentence on a page; `colour` as a badge's."""
+class BannerNotice:
+    """One notice with its link; `colour` is a badge colour."""
 
-    words: str
+    text: str
     colour: str
     link: str
-    link_words: str
+    link_text: str
 
 
-def context(request: HttpRequest) -> dict[str, Any]:
-    """For `each_context` of the admin site. Lazy: what does not draw the banner does not pay for it."""
+def banner_context(request: HttpRequest) -> dict[str, Any]:
+    """Context for the admin site's `each_context`. Lazy, so that pages without the banner run no query."""
     if not request.user.is_authenticated:
         return {}
     return {
-        "provider_notices": SimpleLazyObject(lambda: notices(accounts.read())),
-        "may_see_provider": SimpleLazyObject(lambda: request.user.has_perm(VIEW)),
+        "provider_notices": SimpleLazyObject(lambda: build_notices(account_status.load())),
+        "may_see_provider": SimpleLazyObject(lambda: request.user.has_perm(VIEW_PERMISSION)),
     }
 
 
-def notices(account: Account) -> list[Notice]:
-    """The most urgent first."""
-    screen = reverse("admin:settings_sync_providersetting_changelist")
-    found = []
-    if why := accounts.why_words(account):
-        waits = account.shut is not None and account.shut.wait_s is not None
-        found.append(Notice(why, "warning" if waits else "danger", screen, _("See what waits")))
+def build_notices(account: AccountStatus) -> list[BannerNotice]:
+    """Return the notices, most urgent first."""
+    list_url = reverse("admin:settings_sync_providersetting_changelist")
+    notices = []
+    if text := account_status.format_closed_reason(account):
+        opens_automatically = account.closed_reason is not None and account.closed_reason.wait_s is not None
+        colour = "warning" if opens_automatically else "danger"
+        notices.append(BannerNotice(text, colour, list_url, _("See what waits")))
     if account.reminder_date and account.reminder_id:
         link = reverse("admin:settings_sync_providersetting_change", args=[account.reminder_id])
-        found.append(Notice(_reminder(account), "danger", link, _("What to do")))
+        notices.append(BannerNotice(_format_reminder(account), "danger", link, _("What to do")))
     if settings.IVR_IS_PLAIN_HTTP and not settings.IVR_IS_LOOPBACK:
-        found.append(
-            Notice(
+        notices.append(
+            BannerNotice(
                 _(
                     "Our key travels to the provider unprotected (plain HTTP): others on the way can read it. "
                     "Ask the provider for an address that begins with https://."
                 ),
                 "warning",
-                screen,
+                list_url,
                 _("Settings at the provider"),
             )
         )
-    return found
+    return notices
 
 
-def _reminder(account: Account) -> str:
+def _format_reminder(account: AccountStatus) -> str:
     assert account.reminder_date is not None
     days = (account.reminder_date - timezone.localdate()).days
     when = _("today") if days == 0 else ngettext("in %(n)d day", "in %(n)d days", days) % {"n": days}

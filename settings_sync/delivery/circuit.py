@@ -1,4 +1,7 @@
-"""The account's gate: rate, breaker, pause, stop. One row, changed only inside a turn (`Circuit.take_turn`)."""
+"""The account's gate: rate limit, circuit breaker, pause and stop.
+
+Its state is the one `Circuit` row, changed only under `Circuit.lock`.
+"""
 
 import datetime as dt
 import hashlib
@@ -15,24 +18,28 @@ from settings_sync.models.provider_setting import State
 
 @dataclass(frozen=True, slots=True)
 class GateClosed:
-    """The gate is shut for `wait_s` seconds; None: until a person, a new key or a new setting opens it."""
+    """Why nothing may be sent, and for how long.
+
+    `wait_s` is in seconds; None means until a user, a new key or a changed configuration opens the gate.
+    `code` is `unconfigured`, `stopped`, `account`, `breaker`, `replaced`, `rate` or `concurrency`.
+    """
 
     wait_s: float | None
-    why: str
+    code: str
 
 
 def is_configured() -> bool:
     return bool(settings.IVR_API_URL and settings.IVR_API_KEY and settings.IVR_CUST_ID)
 
 
-def fingerprint() -> str:
-    """Tells one set of credentials from another, and nothing else about them."""
+def credentials_fingerprint() -> str:
+    """Return a keyed digest of the credentials: comparable, but it discloses nothing about them."""
     parts = "\0".join([settings.IVR_API_URL, settings.IVR_API_KEY, settings.IVR_CUST_ID])
     return hmac.new(settings.SECRET_KEY.encode(), parts.encode(), hashlib.sha256).hexdigest()
 
 
 def closed_reason(circuit: Circuit, now: dt.datetime) -> GateClosed | None:
-    """Why nothing may be sent now, rate and concurrency aside; None if it may."""
+    """Return why nothing may be sent now, or None. Ignores the rate and concurrency limits."""
     if not is_configured():
         return GateClosed(None, "unconfigured")
     if circuit.stopped_by:
@@ -45,26 +52,27 @@ def closed_reason(circuit: Circuit, now: dt.datetime) -> GateClosed | None:
 
 
 def acquire_slot(now: dt.datetime) -> GateClosed | None:
-    """Take one slot of the account's rate; None if taken. The caller holds the turn.
+    """Take one slot of the account's rate; return None if taken. The caller holds `Circuit.lock`.
 
-    With the breaker open, the first to come after its time is the probe: it shuts the gate behind itself for
-    one lease, and its outcome decides.
+    The first request after an open breaker's time is the probe: it keeps the gate closed to others for one
+    lease, and its outcome decides.
     """
     circuit = Circuit.objects.get(pk=Circuit.ONLY)
-    if shut := closed_reason(circuit, now):
-        return shut
-    if circuit.credentials and circuit.credentials != fingerprint():
-        # This process still has what was replaced: it would tell another account, and call that in force here.
+    if closed := closed_reason(circuit, now):
+        return closed
+    if circuit.credentials and circuit.credentials != credentials_fingerprint():
+        # This process still has the replaced credentials: it would send to the old account and record the
+        # setting as in force at the new one.
         return GateClosed(None, "replaced")
     if circuit.next_slot_at and circuit.next_slot_at > now:
         return GateClosed((circuit.next_slot_at - now).total_seconds(), "rate")
     if ProviderSetting.objects.leased(now).count() >= settings.IVR_CONCURRENCY:
         return GateClosed(0.05, "concurrency")
     interval = dt.timedelta(seconds=1 / settings.IVR_RATE_PER_S)
-    # Counted from the slot that was due, not from now, so that small delays do not add up; but a gate that
-    # stood unused saves nothing up.
-    was_due = circuit.next_slot_at
-    circuit.next_slot_at = (was_due if was_due and was_due > now - interval else now) + interval
+    # The next slot is counted from the one that was due, not from now, so that small delays do not add up.
+    # After an idle time it is counted from now: unused slots are not saved up.
+    due_at = circuit.next_slot_at
+    circuit.next_slot_at = (due_at if due_at and due_at > now - interval else now) + interval
     if circuit.opened_until:
         circuit.opened_until = now + dt.timedelta(seconds=settings.IVR_LEASE_S)
     circuit.save(update_fields=["next_slot_at", "opened_until"])
@@ -72,13 +80,13 @@ def acquire_slot(now: dt.datetime) -> GateClosed | None:
 
 
 def adopt_credentials() -> bool:
-    """Take over this process's credentials; True if the account has changed, so that all must be asserted again.
+    """Store this process's credentials; return True if they replaced others, so that all settings must be resent.
 
-    The caller holds the turn, and asks once in its life: while an old process still runs beside a new one, the two
-    must not hand the account back and forth.
+    The caller holds `Circuit.lock` and calls this once per process: an old and a new process that run side by side
+    must not keep replacing each other's credentials.
     """
     circuit = Circuit.objects.get(pk=Circuit.ONLY)
-    mine, before = fingerprint(), circuit.credentials
+    mine, before = credentials_fingerprint(), circuit.credentials
     if mine == before:
         return False
     circuit.credentials = mine
@@ -87,13 +95,13 @@ def adopt_credentials() -> bool:
     return bool(before)
 
 
-def stop(who: str, now: dt.datetime) -> None:
-    """Send nothing until somebody starts again. The caller holds the turn."""
-    Circuit.objects.filter(pk=Circuit.ONLY, stopped_by="").update(stopped_by=who, stopped_at=now)
+def stop(username: str, now: dt.datetime) -> None:
+    """Close the gate until somebody starts sending again. The caller holds `Circuit.lock`."""
+    Circuit.objects.filter(pk=Circuit.ONLY, stopped_by="").update(stopped_by=username, stopped_at=now)
 
 
 def start() -> None:
-    """Open the gate again: what a person stopped, what the account was paused for, and the breaker."""
+    """Open the gate: clear a stop, an account pause and the breaker."""
     Circuit.objects.filter(pk=Circuit.ONLY).update(
         stopped_by="", stopped_at=None, paused_reason="", paused_at=None, failures=0, opened_until=None
     )
@@ -102,32 +110,32 @@ def start() -> None:
 def record_outcome(
     outcome: Outcome, *, credentials: str, now: dt.datetime, retry_after_s: float, reply: str
 ) -> None:
-    """Let an outcome open or close the gate. The caller holds the turn.
+    """Open or close the gate according to an outcome. The caller holds `Circuit.lock`.
 
-    An answer to credentials that have been replaced meanwhile says nothing about the account of now.
+    An outcome under replaced credentials is ignored: it says nothing about the current account.
     """
     action, circuit = ACTIONS[outcome], Circuit.objects.filter(pk=Circuit.ONLY, credentials=credentials)
-    if action.breaks:
+    if action.counts_as_failure:
         circuit.update(failures=F("failures") + 1)
         circuit.filter(failures__gte=settings.IVR_BREAKER_FAILURES).update(
             opened_until=now + dt.timedelta(seconds=settings.IVR_BREAKER_OPEN_S)
         )
         return
     circuit.update(failures=0, opened_until=None)
-    if action.pauses:
+    if action.pauses_account:
         circuit.filter(paused_reason="").update(paused_reason=reply or outcome.value, paused_at=now)
     if outcome == Outcome.THROTTLED and retry_after_s:
         circuit.update(next_slot_at=now + dt.timedelta(seconds=retry_after_s))
 
 
-HELD = {State.WAITING, State.RETRYING, State.PAUSED}
+HELD_STATES = {State.WAITING, State.RETRYING, State.PAUSED}
 
 
-def shown_state(setting: ProviderSetting, shut: GateClosed | None) -> State:
-    """The state as a person should see it: what waits behind a shut gate is Paused, whatever its row says."""
+def displayed_state(setting: ProviderSetting, closed: GateClosed | None) -> State:
+    """Return the state to show. A waiting setting is shown as Paused while the gate is closed."""
     state = State(setting.state)
-    if state in HELD:
-        return State.PAUSED if shut else (State.WAITING if state == State.PAUSED else state)
+    if state in HELD_STATES:
+        return State.PAUSED if closed else (State.WAITING if state == State.PAUSED else state)
     if state == State.IN_FORCE and setting.confirmed != setting.desired:
-        return State.WAITING  # never “in force” for a value that was not confirmed
+        return State.WAITING  # never shown as in force without a confirmation of exactly this value
     return state

@@ -1,4 +1,4 @@
-"""What a person may do to the sending itself: each is asked first, done by POST, and logged with the person's name."""
+"""Views that control sending. Each asks for confirmation, acts on POST only, and logs the user."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -19,49 +19,55 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from ivrportal.audit.audit_log import Action
-from settings_sync.delivery import account_status as accounts
-from settings_sync.delivery import detail, overview, record_lookup, service
+from settings_sync.delivery import account_status, detail, overview, record_lookup, service
 from settings_sync.models import Circuit, ProviderSetting
 from settings_sync.models.provider_setting import State
 
-CONTROL, STOP = "settings_sync.change_providersetting", "settings_sync.stop_sending"
-SCREEN = "admin:settings_sync_providersetting_changelist"
-RESEND_REST = dt.timedelta(minutes=10)
-SENT_AGAIN = "Sent everything again."  # how the log names it; also read back, to rest between two of them
+CONTROL_PERMISSION, STOP_PERMISSION = "settings_sync.change_providersetting", "settings_sync.stop_sending"
+LIST_URL_NAME = "admin:settings_sync_providersetting_changelist"
+RESEND_INTERVAL = dt.timedelta(minutes=10)
+RESEND_MESSAGE = "Sent everything again."  # stored in the admin log, and queried to enforce RESEND_INTERVAL
 
 View = Callable[..., HttpResponse]
 
 
-def may_control(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(CONTROL))
+def can_control(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(CONTROL_PERMISSION))
 
 
-def _guarded(permission: str) -> Callable[[View], View]:
-    def guard(view: View) -> View:
+def _require_permission(permission: str) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.has_perm(permission):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        return guarded
+        return wrapper
 
-    return guard
-
-
-_controlling, _stopping = _guarded(CONTROL), _guarded(STOP)
+    return decorate
 
 
-def _ask(request: HttpRequest, model_admin: Any, **words: Any) -> TemplateResponse:
-    """The page that asks: `title`, `lines`, `button`; `is_danger` for its colour, `sure` for a box to tick before."""
-    context = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **words}
+_require_control, _require_stop = (
+    _require_permission(CONTROL_PERMISSION),
+    _require_permission(STOP_PERMISSION),
+)
+
+
+def _confirmation_page(request: HttpRequest, model_admin: Any, **extra_context: Any) -> TemplateResponse:
+    """Render the confirmation page.
+
+    Context: `title`, `lines`, `button`; optional: `is_danger` for a red button, `checkbox_label` for a box that
+    must be ticked, `is_unticked` if it was not.
+    """
+    context = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **extra_context}
     return TemplateResponse(request, "settings_sync/delivery/confirm.html", context)
 
 
-@_stopping
+@_require_stop
 def stop(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if request.method != "POST":
-        return _ask(
+        return _confirmation_page(
             request,
             model_admin,
             title=_("Stop sending?"),
@@ -75,50 +81,50 @@ def stop(request: HttpRequest, model_admin: Any) -> HttpResponse:
         )
     with transaction.atomic():
         service.stop_sending(request.user.get_username())
-        model_admin.log_change(request, Circuit.only(), "Stopped sending.", action=Action.STOPPED)
+        model_admin.log_change(request, Circuit.get_solo(), "Stopped sending.", action=Action.STOPPED)
     model_admin.message_user(
         request, _("Sending is stopped. Changes wait until you start it again."), messages.WARNING
     )
-    return redirect(SCREEN)
+    return redirect(LIST_URL_NAME)
 
 
-@_stopping
+@_require_stop
 def start(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    waiting = ProviderSetting.objects.moving().count()
+    pending = ProviderSetting.objects.pending().count()
     if request.method != "POST":
-        account = accounts.read()
-        return _ask(
+        account = account_status.load()
+        return _confirmation_page(
             request,
             model_admin,
             title=_("Start sending?"),
             lines=[
-                accounts.why_words(account),
+                account_status.format_closed_reason(account),
                 ngettext(
                     "%(n)d setting waits; it goes out at once.",
                     "%(n)d settings wait; they go out in %(time)s.",
-                    waiting,
+                    pending,
                 )
-                % {"n": waiting, "time": overview.duration_words(overview.seconds_to_send(waiting))}
-                if waiting
+                % {"n": pending, "time": overview.format_duration(overview.estimate_seconds(pending))}
+                if pending
                 else _("No setting waits."),
             ],
             button=_("Start sending"),
         )
     with transaction.atomic():
         service.start_sending()
-        model_admin.log_change(request, Circuit.only(), "Started sending.", action=Action.STARTED)
+        model_admin.log_change(request, Circuit.get_solo(), "Started sending.", action=Action.STARTED)
     model_admin.message_user(request, _("Sending has started. What waited is on its way."), messages.SUCCESS)
-    return redirect(SCREEN)
+    return redirect(LIST_URL_NAME)
 
 
-@_controlling
+@_require_control
 def resend(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """Asked twice (a page, and a box to tick), and at most once in RESEND_REST."""
+    """Resend all settings. Needs a ticked checkbox, and runs at most once per RESEND_INTERVAL."""
     if request.method == "POST" and request.POST.get("sure"):
         return _resend(request, model_admin)
     count = ProviderSetting.objects.exclude(state=State.WITHDRAWN).count()
-    took = overview.duration_words(overview.seconds_to_send(count))
-    return _ask(
+    duration = overview.format_duration(overview.estimate_seconds(count))
+    return _confirmation_page(
         request,
         model_admin,
         title=_("Send everything again?"),
@@ -128,79 +134,89 @@ def resend(request: HttpRequest, model_admin: Any) -> HttpResponse:
                 "All %(n)d settings are sent again, whether or not they are in force. This takes %(time)s.",
                 count,
             )
-            % {"n": count, "time": took},
+            % {"n": count, "time": duration},
             _(
                 "Use it when the provider seems to have lost settings, for example after it restored its system. "
                 "It does no harm: callers hear no difference for what is right already."
             ),
             _("Nobody can do it again for the next 10 minutes."),
         ],
-        sure=_("Yes, send all %(n)d again") % {"n": count},
-        is_unsure=request.method == "POST",
+        checkbox_label=_("Yes, send all %(n)d again") % {"n": count},
+        is_unticked=request.method == "POST",
         button=_("Send everything again"),
     )
 
 
 def _resend(request: HttpRequest, model_admin: Any) -> HttpResponse:
     with transaction.atomic():
-        Circuit.take_turn()  # two at the same moment take turns, and the second finds the first one's entry
-        now = accounts.read().now
+        Circuit.lock()  # of two requests at the same moment, the second finds the log entry of the first
+        now = account_status.load().now
         last = _last_resend()
-        if last and now - last.action_time < RESEND_REST:
-            again = accounts.clock(last.action_time + RESEND_REST)
+        if last and now - last.action_time < RESEND_INTERVAL:
+            again = account_status.format_moment(last.action_time + RESEND_INTERVAL)
             model_admin.message_user(
                 request,
                 _("%(who)s sent everything again at %(time)s. It can be done again at %(again)s.")
-                % {"who": last.user.get_username(), "time": accounts.clock(last.action_time), "again": again},
+                % {
+                    "who": last.user.get_username(),
+                    "time": account_status.format_moment(last.action_time),
+                    "again": again,
+                },
                 messages.ERROR,
             )
-            return redirect(SCREEN)
+            return redirect(LIST_URL_NAME)
         count = service.resend_all()
-        model_admin.log_change(request, Circuit.only(), SENT_AGAIN, action=Action.SENT_AGAIN, count=count)
+        model_admin.log_change(
+            request, Circuit.get_solo(), RESEND_MESSAGE, action=Action.SENT_AGAIN, count=count
+        )
     model_admin.message_user(
         request,
         ngettext("%(n)d setting is on its way again.", "%(n)d settings are on their way again.", count)
         % {"n": count},
         messages.SUCCESS,
     )
-    return redirect(SCREEN)
+    return redirect(LIST_URL_NAME)
 
 
 def _last_resend() -> LogEntry | None:
-    account = ContentType.objects.get_for_model(Circuit)
-    entries = LogEntry.objects.filter(content_type=account, action_flag=CHANGE, change_message=SENT_AGAIN)
+    content_type = ContentType.objects.get_for_model(Circuit)
+    entries = LogEntry.objects.filter(
+        content_type=content_type, action_flag=CHANGE, change_message=RESEND_MESSAGE
+    )
     return entries.select_related("user").order_by("-action_time").first()
 
 
-@_controlling
+@_require_control
 @require_POST
 def send_now(request: HttpRequest, object_id: int, model_admin: Any) -> HttpResponse:
-    setting = _setting(object_id)
-    words = record_lookup.title_of(setting)
+    setting = _get_setting(object_id)
+    title = record_lookup.format_title(setting)
     if detail.can_send(setting):
         with transaction.atomic():
             service.send_now(setting.pk)
             model_admin.log_change(request, setting, "Sent now.", action=Action.SENT_AGAIN)
-        shut = accounts.read().shut
-        said = _("“%(what)s” waits, because nothing is sent now.") if shut else _("“%(what)s” is on its way.")
+        closed = account_status.load().closed_reason
+        message = (
+            _("“%(what)s” waits, because nothing is sent now.") if closed else _("“%(what)s” is on its way.")
+        )
         model_admin.message_user(
-            request, said % {"what": words}, messages.WARNING if shut else messages.SUCCESS
+            request, message % {"what": title}, messages.WARNING if closed else messages.SUCCESS
         )
     else:
         model_admin.message_user(
-            request, _("“%(what)s” cannot be sent any more.") % {"what": words}, messages.ERROR
+            request, _("“%(what)s” cannot be sent any more.") % {"what": title}, messages.ERROR
         )
-    return redirect(_back(request))
+    return redirect(_return_url(request))
 
 
-@_controlling
+@_require_control
 def close(request: HttpRequest, object_id: int, model_admin: Any) -> HttpResponse:
-    setting = _setting(object_id)
+    setting = _get_setting(object_id)
     if setting.state != State.WITHDRAWN:
         return redirect("admin:settings_sync_providersetting_change", setting.pk)
-    what = detail.withdrawn(setting)["what"]
+    what = detail.build_withdrawn_notice(setting)["what"]
     if request.method != "POST":
-        return _ask(
+        return _confirmation_page(
             request,
             model_admin,
             title=_("Has the provider removed it?"),
@@ -214,27 +230,29 @@ def close(request: HttpRequest, object_id: int, model_admin: Any) -> HttpRespons
             is_danger=True,
         )
     with transaction.atomic():
-        closed = service.close_withdrawn(setting.pk)
-        if closed:
+        is_deleted = service.close_withdrawn(setting.pk)
+        if is_deleted:
             model_admin.log_change(request, setting, "Confirmed that the provider has removed it.")
-    if closed:
-        said = _("Closed: %(what)s is gone here and, as you said, at the provider.")
+    if is_deleted:
+        message = _("Closed: %(what)s is gone here and, as you said, at the provider.")
     else:
-        said = _("Not closed: %(what)s has just been changed by somebody else.")
-    model_admin.message_user(request, said % {"what": what}, messages.SUCCESS if closed else messages.ERROR)
-    return redirect(SCREEN)
+        message = _("Not closed: %(what)s has just been changed by somebody else.")
+    model_admin.message_user(
+        request, message % {"what": what}, messages.SUCCESS if is_deleted else messages.ERROR
+    )
+    return redirect(LIST_URL_NAME)
 
 
-def _setting(object_id: int) -> ProviderSetting:
+def _get_setting(object_id: int) -> ProviderSetting:
     setting = ProviderSetting.objects.filter(pk=object_id).first()
     if setting is None:
         raise Http404
     return setting
 
 
-def _back(request: HttpRequest) -> str:
-    """The page that the person came from, if it is one of ours."""
-    came_from = request.headers.get("Referer", "")
-    if url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure()):
-        return came_from
-    return SCREEN
+def _return_url(request: HttpRequest) -> str:
+    """Return the referring page if it is on this host, else the list."""
+    referer = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+        return referer
+    return LIST_URL_NAME

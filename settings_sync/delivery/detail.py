@@ -1,4 +1,4 @@
-"""One setting, told to a person: what happened, what happens next, what to do."""
+"""Context of one setting's page: what happened, what happens next, what the user has to do."""
 
 from typing import Any
 
@@ -8,41 +8,40 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ivrportal.common.invisible_characters import shown
+from ivrportal.common.invisible_characters import make_visible
 from settings_sync import setting_address
-from settings_sync.delivery import account_status as accounts
-from settings_sync.delivery import attempts_admin, badges, circuit, record_lookup
-from settings_sync.delivery.account_status import Account
+from settings_sync.delivery import account_status, attempts_admin, badges, circuit, record_lookup
+from settings_sync.delivery.account_status import AccountStatus
 from settings_sync.models import ProviderSetting
 from settings_sync.models.provider_setting import State
 
-SHOWN_ATTEMPTS = 50
+MAX_ATTEMPTS = 50
 
 
-def page(setting: ProviderSetting, account: Account) -> dict[str, Any]:
-    """What a setting's page draws."""
-    record = record_lookup.by_address([setting.address]).get(setting.address)
-    history = list(setting.attempt_set.order_by("-started_at", "-id")[: SHOWN_ATTEMPTS + 1])
+def build_setting_page(setting: ProviderSetting, account: AccountStatus) -> dict[str, Any]:
+    """Return the context of `setting_body.html`."""
+    record = record_lookup.load_records([setting.address]).get(setting.address)
+    attempts = list(setting.attempt_set.order_by("-started_at", "-id")[: MAX_ATTEMPTS + 1])
     return {
         "setting": setting,
-        "words": record_lookup.title_of(setting),
-        "badge": badges.badge(setting, account.shut),
-        "story": story(setting, account),
+        "title": record_lookup.format_title(setting),
+        "badge": badges.render_badge(setting, account.closed_reason),
+        "status_text": describe_status(setting, account),
         "desired": record_lookup.describe(setting.address, setting.desired),
-        "confirmed": confirmed_words(setting),
+        "confirmed": format_confirmed(setting),
         "record": record,
-        "record_link": record_lookup.link_to(record) if record else "",
+        "record_link": record_lookup.build_admin_url(record) if record else "",
         "can_send": can_send(setting),
-        "history": attempts_admin.history(history[:SHOWN_ATTEMPTS]),
-        "has_more_history": len(history) > SHOWN_ATTEMPTS,
+        "history": attempts_admin.build_history(attempts[:MAX_ATTEMPTS]),
+        "has_more_history": len(attempts) > MAX_ATTEMPTS,
         "all_attempts": f"{reverse('admin:settings_sync_attempt_changelist')}?q={setting.address}",
-        "withdrawn": withdrawn(setting) if setting.state == State.WITHDRAWN else None,
-        "is_moving": badges.is_moving(setting, account.shut),
+        "withdrawn": build_withdrawn_notice(setting) if setting.state == State.WITHDRAWN else None,
+        "should_poll": badges.should_poll(setting, account.closed_reason),
     }
 
 
 def can_send(setting: ProviderSetting) -> bool:
-    """Nothing can be sent for what was withdrawn, nor for a day that has passed."""
+    """False for a withdrawn setting and for a holiday in the past."""
     if setting.state == State.WITHDRAWN:
         return False
     return (
@@ -51,30 +50,30 @@ def can_send(setting: ProviderSetting) -> bool:
     )
 
 
-def confirmed_words(setting: ProviderSetting) -> str:
+def format_confirmed(setting: ProviderSetting) -> str:
     if not setting.confirmed:
         return _("nothing yet")
-    words = record_lookup.describe(setting.address, setting.confirmed)
-    return f"{words} ({accounts.clock(setting.confirmed_at)})" if setting.confirmed_at else words
+    text = record_lookup.describe(setting.address, setting.confirmed)
+    return f"{text} ({account_status.format_moment(setting.confirmed_at)})" if setting.confirmed_at else text
 
 
-def story(setting: ProviderSetting, account: Account) -> str:
-    """What happened and what to do, for the state that the badge shows."""
-    state = circuit.shown_state(setting, account.shut)
+def describe_status(setting: ProviderSetting, account: AccountStatus) -> str:
+    """Return what happened and what to do, for the state that the badge shows."""
+    state = circuit.displayed_state(setting, account.closed_reason)
     facts = {
-        "reply": shown(setting.last_reply),
-        "next": accounts.clock(setting.next_attempt_at),
-        "confirmed": accounts.clock(setting.confirmed_at),
-        "failed": accounts.clock(setting.first_failed_at),
+        "reply": make_visible(setting.last_reply),
+        "next": account_status.format_moment(setting.next_attempt_at),
+        "confirmed": account_status.format_moment(setting.confirmed_at),
+        "failed": account_status.format_moment(setting.first_failed_at),
     }
     if state == State.PAUSED:
-        return accounts.why_words(account)
+        return account_status.format_closed_reason(account)
     if state == State.WITHDRAWN:
         return _("It was deleted here, but the provider still has it.")
-    return str(_words()[state]) % facts
+    return str(_status_texts()[state]) % facts
 
 
-def _words() -> dict[State, str]:
+def _status_texts() -> dict[State, str]:
     return {
         State.WAITING: _("It goes to the provider in a moment. There is nothing to do."),
         State.SENDING: _("It is being sent at this moment. There is nothing to do."),
@@ -98,26 +97,24 @@ def _words() -> dict[State, str]:
     }
 
 
-def withdrawn(setting: ProviderSetting) -> dict[str, Any]:
-    """The truth about what cannot be taken back, and the text for the provider's support."""
+def build_withdrawn_notice(setting: ProviderSetting) -> dict[str, Any]:
+    """Return the context of `withdrawn.html`, with the text for the provider's support."""
     if setting.kind != setting_address.HOLIDAY:
-        words = record_lookup.describe(setting.address, setting.confirmed)
-        return {"what": words, "text": _ask_support(words, setting), "days": None, "is_past": False}
+        what = record_lookup.describe(setting.address, setting.confirmed)
+        return {"what": what, "text": _support_request(what, setting), "is_past": False}
     date = setting_address.holiday_date(setting.address)
     days = (date - timezone.localdate()).days
     what = _("the holiday on %(date)s") % {"date": date_format(date, "l, j F Y")}
     return {
         "what": what,
-        "date": date,
         "is_past": days < 0,
         "when": _("today") if days == 0 else ngettext("in %(n)d day", "in %(n)d days", days) % {"n": days},
-        "is_soon": 0 <= days <= accounts.REMIND_DAYS,
-        "text": _ask_support(f"{what} (hdate={date.isoformat()})", setting),
+        "text": _support_request(f"{what} (hdate={date.isoformat()})", setting),
     }
 
 
-def _ask_support(what: str, setting: ProviderSetting) -> str:
-    """Without key and customer id: it goes through mail boxes and ticket systems."""
+def _support_request(what: str, setting: ProviderSetting) -> str:
+    """Return the text for the provider's support, without key and customer id: it passes through mail and tickets."""
     sent = date_format(timezone.localtime(setting.first_sent_at), "j F Y") if setting.first_sent_at else "–"
     return _(
         "Hello,\n\n"

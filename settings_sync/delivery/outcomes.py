@@ -1,7 +1,7 @@
-"""What became of a request, and what follows from it: one table.
+"""Outcomes of a request and the action for each, in one table.
 
-The provider can act after we gave up, and may answer 200 to anything; so only one answer means yes, and every
-answer that leaves a doubt is asked about again once the settle window has passed.
+The provider may act after our deadline and may answer 200 to anything. So exactly one answer confirms, and after every
+ambiguous answer the value is sent again once the settle window has passed.
 """
 
 import re
@@ -14,43 +14,43 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # it may have acted, or may still act
     THROTTLED = "throttled"  # 429
     ACCOUNT = "account"  # key, customer or address of the account refused
-    CONFIG = "config"  # TLS failure or redirect: our settings or the network's are wrong
+    CONFIG = "config"  # TLS failure or redirect: our configuration or the network's is wrong
     CONFIRMED = "confirmed"
     REFUSED = "refused"
-    UNRECOGNISED = "unrecognised"  # a 2xx whose body is neither yes nor a known no
+    UNRECOGNISED = "unrecognised"  # a 2xx whose body is neither a confirmation nor a known refusal
 
 
 class NextTry(StrEnum):
-    NONE = "none"  # only a new save or a person sends again
+    NONE = "none"  # only a new save or “Send now” sends again
     BACKOFF = "backoff"
-    SLOW = "slow"  # at the longest back-off
+    SLOW = "slow"  # after the longest back-off
     GATE = "gate"  # as soon as the account's gate opens
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class OutcomeAction:
     state: str
     next_try: NextTry
-    settle: bool = False  # assert once more after the settle window
-    pauses: bool = False  # shut the account's gate until a person or a new key opens it
-    breaks: bool = False  # counts for the circuit breaker
+    reasserts: bool = False  # send the value again after the settle window
+    pauses_account: bool = False  # close the gate until a user or a new key opens it
+    counts_as_failure: bool = False  # for the circuit breaker
 
 
-ACTIONS: dict[Outcome, Action] = {
-    Outcome.NOT_SENT: Action("RETRYING", NextTry.BACKOFF, breaks=True),
-    Outcome.UNKNOWN: Action("UNSURE", NextTry.BACKOFF, settle=True, breaks=True),
-    Outcome.THROTTLED: Action("RETRYING", NextTry.BACKOFF),
-    Outcome.ACCOUNT: Action("PAUSED", NextTry.GATE, pauses=True),
-    Outcome.CONFIG: Action("PAUSED", NextTry.GATE, pauses=True),
-    Outcome.CONFIRMED: Action("IN_FORCE", NextTry.NONE),
-    Outcome.REFUSED: Action("REFUSED", NextTry.NONE),
-    Outcome.UNRECOGNISED: Action("NEEDS_PERSON", NextTry.SLOW, settle=True),
+ACTIONS: dict[Outcome, OutcomeAction] = {
+    Outcome.NOT_SENT: OutcomeAction("RETRYING", NextTry.BACKOFF, counts_as_failure=True),
+    Outcome.UNKNOWN: OutcomeAction("UNSURE", NextTry.BACKOFF, reasserts=True, counts_as_failure=True),
+    Outcome.THROTTLED: OutcomeAction("RETRYING", NextTry.BACKOFF),
+    Outcome.ACCOUNT: OutcomeAction("PAUSED", NextTry.GATE, pauses_account=True),
+    Outcome.CONFIG: OutcomeAction("PAUSED", NextTry.GATE, pauses_account=True),
+    Outcome.CONFIRMED: OutcomeAction("IN_FORCE", NextTry.NONE),
+    Outcome.REFUSED: OutcomeAction("REFUSED", NextTry.NONE),
+    Outcome.UNRECOGNISED: OutcomeAction("NEEDS_PERSON", NextTry.SLOW, reasserts=True),
 }
 
 SUCCESS = "success"
 INVALID_TIME = "invalid time"
-# The document names no reply for a wrong key; these are the words that such services use.
-_ACCOUNT_WORDS = re.compile(
+# The provider's document names no reply for a wrong key; these are the phrases that such services use.
+_ACCOUNT_REFUSAL = re.compile(
     r"(invalid|wrong|incorrect|unknown|expired)\W+(api\W?key|key|cust\w*(\W?id)?|credentials?)\b"
     r"|unauthori[sz]ed|authentication\W+fail|access\W+denied|not\W+authori[sz]ed"
 )
@@ -58,7 +58,7 @@ _ACCOUNT_WORDS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ProviderResponse:
-    """What came back: the HTTP status, at most 4 KiB of the body as text, and `Retry-After` in seconds."""
+    """HTTP status, the first 4 KiB of the body as text, and `Retry-After` in seconds."""
 
     status: int
     body: str
@@ -66,7 +66,7 @@ class ProviderResponse:
 
 
 def classify(answer: ProviderResponse) -> Outcome:
-    """The outcome of a request that was answered."""
+    """Return the outcome of a request that got a response."""
     if 200 <= answer.status < 300:
         return _classify_body(answer.body)
     if 300 <= answer.status < 400:
@@ -81,12 +81,12 @@ def classify(answer: ProviderResponse) -> Outcome:
 
 
 def _classify_body(body: str) -> Outcome:
-    words = body.strip().casefold()
-    if words == SUCCESS:
+    text = body.strip().casefold()
+    if text == SUCCESS:
         return Outcome.CONFIRMED
-    if words == INVALID_TIME:
+    if text == INVALID_TIME:
         return Outcome.REFUSED
-    # A page of markup comes from something between us and the provider, whatever words stand in it.
-    if "<" not in words and _ACCOUNT_WORDS.search(words):
+    # Markup comes from something between us and the provider, whatever its text says.
+    if "<" not in text and _ACCOUNT_REFUSAL.search(text):
         return Outcome.ACCOUNT
     return Outcome.UNRECOGNISED

@@ -1,7 +1,7 @@
-"""The rows that hold what the provider should know, brought level with our records.
+"""Reconciles the `ProviderSetting` rows with the office's records.
 
-Level-triggered: it looks at what is, not at what happened, so that it can be called at any time, any number
-of times, by saves and by the sweep alike.
+It compares current states and not events, so saves and the periodic reconcile can call it at any time and any number of
+times.
 """
 
 import datetime as dt
@@ -23,56 +23,56 @@ from settings_sync.models.provider_setting import State
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What levelling would change: `told` by address, and addresses that nothing is wanted for any more."""
+    """What reconciling would change: new desired values by address, and addresses whose record is gone."""
 
-    told: dict[str, str] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
+    changed: dict[str, str] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
 
 
-def differences(addresses: Iterable[str] | None = None) -> Differences:
-    """How far the rows of these addresses (all, if None) are from the records. Reads only."""
-    addresses = _with_the_week(addresses)
-    wanted, rows = _wanted(addresses), _rows(addresses)
+def find_differences(addresses: Iterable[str] | None = None) -> Differences:
+    """Compare the rows of these addresses (all if None) with the records. Reads only."""
+    addresses = _include_whole_week(addresses)
+    desired, rows = _desired_values(addresses), _settings_by_address(addresses)
     today = timezone.localdate()
-    told: dict[str, str] = {}
-    gone: list[str] = []
-    for address in sorted(set(wanted) | set(rows)):
-        value, row = wanted.get(address), rows.get(address)
+    changed: dict[str, str] = {}
+    removed: list[str] = []
+    for address in sorted(set(desired) | set(rows)):
+        value, row = desired.get(address), rows.get(address)
         if _is_past(address, today):
             if row and row.first_sent_at is None:
-                gone.append(address)  # a past date is not sent any more
+                removed.append(address)  # a past date is never sent
         elif value is None and setting_address.kind_of(address) == setting_address.AGENT:
-            # A number that no agent has any more must not ring.
+            # A number that no longer belongs to an agent must not get calls.
             if row and row.desired != setting_address.OFF:
-                told[address] = setting_address.OFF
+                changed[address] = setting_address.OFF
         elif value is None:
             if row and row.state != State.WITHDRAWN:
-                gone.append(address)
+                removed.append(address)
         elif row is None or row.desired != value or row.state == State.WITHDRAWN:
-            told[address] = value
-    return Differences(told, gone)
+            changed[address] = value
+    return Differences(changed, removed)
 
 
 def reconcile(addresses: Iterable[str] | None = None, *, trigger: str) -> list[int]:
-    """Bring the rows of these addresses (all, if None) level with the records; ids of those that changed.
+    """Reconcile the rows of these addresses (all if None) with the records; return the ids of changed rows.
 
     Call it inside the transaction that changed the records.
     """
-    Circuit.take_turn()
-    found = differences(addresses)
+    Circuit.lock()
+    differences = find_differences(addresses)
     now = database_now()
     by_value: dict[str, list[str]] = defaultdict(list)
-    for address, value in found.told.items():
+    for address, value in differences.changed.items():
         by_value[value].append(address)
-    for value, changed in by_value.items():
-        _want(value, changed, trigger=trigger, now=now)
-    _withdraw(found.gone, now)
-    changed_rows = ProviderSetting.objects.filter(address__in=found.told).order_by("id")
+    for value, addresses_of_value in by_value.items():
+        _set_desired(value, addresses_of_value, trigger=trigger, now=now)
+    _withdraw(differences.removed, now)
+    changed_rows = ProviderSetting.objects.filter(address__in=differences.changed).order_by("id")
     return list(changed_rows.values_list("id", flat=True))
 
 
 def repair() -> list[int]:
-    """Level everything; what had to be mended was changed behind our back, and is counted."""
+    """Reconcile all rows. Changes found here bypassed `delivery.service`; they are counted in `Circuit.repaired`."""
     with transaction.atomic():
         changed = reconcile(trigger="sweep")
         if changed:
@@ -81,15 +81,15 @@ def repair() -> list[int]:
 
 
 def resend_all() -> int:
-    """Have every setting sent again, whatever was confirmed; how many."""
-    again = ProviderSetting.objects.not_past().exclude(state=State.WITHDRAWN).exclude(desired="")
+    """Mark every setting to be sent again, whatever was confirmed; return how many."""
+    rows = ProviderSetting.objects.not_past().exclude(state=State.WITHDRAWN).exclude(desired="")
     now = database_now()
-    return again.update(
+    return rows.update(
         generation=F("generation") + 1, next_attempt_at=now, state=State.WAITING, trigger="resend"
     )
 
 
-def _wanted(addresses: Iterable[str] | None) -> setting_address.Desired:
+def _desired_values(addresses: Iterable[str] | None) -> setting_address.DesiredValues:
     agents, holidays, hours = Agent.objects.all(), Holiday.objects.all(), OfficeHours.objects.all()
     if addresses is not None:
         names: dict[str, list[str]] = defaultdict(list)
@@ -99,27 +99,27 @@ def _wanted(addresses: Iterable[str] | None) -> setting_address.Desired:
         agents = agents.filter(number__in=numbers)
         holidays = holidays.filter(date__in=names[setting_address.HOLIDAY])
         hours = hours.filter(day__in=names[setting_address.HOURS])
-    wanted: setting_address.Desired = {}
+    desired: setting_address.DesiredValues = {}
     for agent in agents:
-        wanted |= setting_address.of_agent(agent)
+        desired |= setting_address.desired_for_agent(agent)
     for holiday in holidays:
-        wanted |= setting_address.of_holiday(holiday)
+        desired |= setting_address.desired_for_holiday(holiday)
     for day in hours:
-        wanted |= setting_address.of_hours(day)
-    for other in OtherHours.objects.filter(date=timezone.localdate()):
-        # Laid over the weekday's usual hours on that date; from the next day on the usual ones are wanted again.
-        wanted |= {
+        desired |= setting_address.desired_for_hours(day)
+    for override in OtherHours.objects.filter(date=timezone.localdate()):
+        # Today's override replaces the weekday's usual hours; from tomorrow on the usual hours are desired again.
+        desired |= {
             address: value
-            for address, value in setting_address.of_other_hours(other).items()
-            if address in wanted
+            for address, value in setting_address.desired_for_override(override).items()
+            if address in desired
         }
     if settings.IVR_SEND_DAILY:
-        wanted |= setting_address.of_week(wanted)
-    return wanted
+        desired |= setting_address.desired_for_daily(desired)
+    return desired
 
 
-def _with_the_week(addresses: Iterable[str] | None) -> list[str] | None:
-    """One day's hours decide about `Daily`, and `Daily` about none of them: then the whole week is looked at."""
+def _include_whole_week(addresses: Iterable[str] | None) -> list[str] | None:
+    """Add all weekdays and `Daily` if any address is one of office hours: `Daily` depends on all seven days."""
     if addresses is None:
         return None
     addresses = list(addresses)
@@ -128,15 +128,15 @@ def _with_the_week(addresses: Iterable[str] | None) -> list[str] | None:
     return addresses
 
 
-def _rows(addresses: Iterable[str] | None) -> dict[str, ProviderSetting]:
+def _settings_by_address(addresses: Iterable[str] | None) -> dict[str, ProviderSetting]:
     rows = ProviderSetting.objects.all()
     if addresses is not None:
         rows = rows.filter(address__in=list(addresses))
     return {row.address: row for row in rows}
 
 
-def _want(value: str, addresses: list[str], *, trigger: str, now: dt.datetime) -> None:
-    existing = set(_rows(addresses))
+def _set_desired(value: str, addresses: list[str], *, trigger: str, now: dt.datetime) -> None:
+    existing = set(_settings_by_address(addresses))
     ProviderSetting.objects.filter(address__in=addresses).update(
         desired=value,
         generation=F("generation") + 1,
@@ -163,7 +163,7 @@ def _want(value: str, addresses: list[str], *, trigger: str, now: dt.datetime) -
 
 
 def _withdraw(addresses: list[str], now: dt.datetime) -> None:
-    """What was never sent is simply gone; what was sent cannot be taken back by any call, and says so."""
+    """Delete rows that were never sent and mark the others as withdrawn: the API has no call that removes them."""
     if not addresses:
         return
     if setting_address.DAILY in addresses:
@@ -181,21 +181,21 @@ def _withdraw(addresses: list[str], now: dt.datetime) -> None:
 
 
 def _drop_daily(now: dt.datetime) -> None:
-    """`Daily` is no setting of its own: it is forgotten, and what it may still do is settled day by day."""
+    """Delete `Daily`. If one of its requests may still act, every weekday is sent again later."""
     daily = ProviderSetting.objects.filter(address=setting_address.DAILY)
     if daily.filter(Q(lease_token__isnull=False) | Q(reassert_after__isnull=False)).exists():
         mark_week_unconfirmed(now + dt.timedelta(seconds=settings.IVR_LEASE_S))
-    # While its request is in flight the row stays, withdrawn, so that the lane stays taken.
+    # While a request is in flight the row stays as withdrawn, so that its lane stays occupied.
     daily.filter(lease_token=None).delete()
 
 
-def forget_dropped_daily() -> None:
-    """Once nothing of it is in flight any more."""
+def delete_dropped_daily() -> None:
+    """Delete a withdrawn `Daily` row that has no request in flight."""
     ProviderSetting.objects.filter(address=setting_address.DAILY, desired="", lease_token=None).delete()
 
 
 def mark_week_unconfirmed(until: dt.datetime) -> None:
-    """A request for all days may act until `until` and the settle window after it: assert each day once more then."""
+    """Send each weekday again after `until` plus the settle window: until then a `Daily` request may still act."""
     after = until + dt.timedelta(seconds=settings.IVR_SETTLE_S)
     days = ProviderSetting.objects.filter(kind=setting_address.HOURS).exclude(address=setting_address.DAILY)
     days.filter(state=State.IN_FORCE).update(state=State.UNSURE)
@@ -204,10 +204,10 @@ def mark_week_unconfirmed(until: dt.datetime) -> None:
     )
 
 
-def forget_retired() -> int:
-    """Drop the settings of numbers that no agent has any more, once the provider has confirmed them off; how many."""
+def delete_retired_agents() -> int:
+    """Delete settings of numbers without an agent once the provider has confirmed them as off; return how many."""
     with transaction.atomic():
-        Circuit.take_turn()
+        Circuit.lock()
         kept = [
             setting_address.agent_address(number) for number in Agent.objects.values_list("number", flat=True)
         ]

@@ -1,4 +1,4 @@
-"""The admin base of records whose saves reach the provider: save and intent are one transaction."""
+"""Admin base class of records that are sent to the provider. A save and its delivery are one transaction."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,8 +19,8 @@ from settings_sync.delivery import badges, preview, service
 from settings_sync.models import Circuit
 
 
-class NamedFields(ModelForm):
-    """A form of the editable list: each field says whose it is to those who hear the page instead of seeing it."""
+class LabelledFieldsForm(ModelForm):
+    """Form of the editable list. Gives each field an `aria-label` that names the record, for screen readers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,7 +29,7 @@ class NamedFields(ModelForm):
 
 
 class SyncedAdmin(model_admin.ModelAdmin):
-    not_sent_words = ""
+    not_sent_label = ""
     change_form_after_template = "settings_sync/delivery/preview_placeholder.html"
     delete_confirmation_template = "settings_sync/delivery/delete_confirmation.html"
     delete_selected_confirmation_template = "settings_sync/delivery/delete_selected_confirmation.html"
@@ -37,21 +37,21 @@ class SyncedAdmin(model_admin.ModelAdmin):
     class Media:
         js = ["portal/delivery_preview.js", "portal/delivery.js"]
 
-    def address_of(self, record: Any) -> str:
+    def get_address(self, record: Any) -> str:
         raise NotImplementedError
 
-    def address_before(self, form: ModelForm) -> str | None:
-        """The address that the record had before this form, if the form can change it."""
+    def get_previous_address(self, form: ModelForm) -> str | None:
+        """Return the address before this form's changes, if the form can change it."""
         return None
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Iterable[Any], change: bool) -> None:
-        """The one hook that covers adding, changing, and editing in the list; it runs in the save's transaction."""
+        """The one hook for adding, changing and editing in the list. It runs in the save's transaction."""
         super().save_related(request, form, formsets, change)
-        service.record(self.touched(form, change=change))
+        service.reconcile_and_enqueue(self.get_changed_addresses(form, change=change))
 
-    def touched(self, form: Any, *, change: bool) -> set[str]:
-        """The addresses that saving this form may change."""
-        addresses = {self.address_of(form.instance), self.address_before(form) if change else None}
+    def get_changed_addresses(self, form: Any, *, change: bool) -> set[str]:
+        """Return the addresses that saving this form may change."""
+        addresses = {self.get_address(form.instance), self.get_previous_address(form) if change else None}
         return {address for address in addresses if address}
 
     def get_custom_urls(self) -> Any:
@@ -66,36 +66,36 @@ class SyncedAdmin(model_admin.ModelAdmin):
     def preview_form(
         self, request: HttpRequest, object_id: str | None = None, model_admin: Any = None
     ) -> HttpResponse:
-        return preview.answer(preview.of_form(self, request, object_id))
+        return preview.preview_response(preview.preview_form(self, request, object_id))
 
     @method_decorator(require_POST)
     def preview_list(self, request: HttpRequest, model_admin: Any = None) -> HttpResponse:
-        return preview.answer(preview.of_list(self, request))
+        return preview.preview_response(preview.preview_list(self, request))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """The one hook that deleting one record and deleting several share: both pages say what will be sent."""
+        """The one hook shared by deleting one and deleting several: both pages show a preview."""
         if request.method == "GET" or not request.POST.get("post"):
             request.deletion_preview = mark_safe(  # type: ignore[attr-defined]  # noqa: S308  (our own template)
-                preview.fragment(preview.of_deletion(self, objs))
+                preview.render_preview(preview.preview_deletion(self, objs))
             )
         return super().get_deleted_objects(objs, request)
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         with transaction.atomic():
-            Circuit.take_turn()  # before the trail's entry, as everywhere
-            address = self.address_of(obj)
+            Circuit.lock()  # before the audit log entry, whose lock always comes last
+            address = self.get_address(obj)
             super().delete_model(request, obj)
-            service.record([address], trigger="delete")
+            service.reconcile_and_enqueue([address], trigger="delete")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         with transaction.atomic():
-            Circuit.take_turn()
-            addresses = [self.address_of(record) for record in queryset]
+            Circuit.lock()
+            addresses = [self.get_address(record) for record in queryset]
             super().delete_queryset(request, queryset)
-            service.record(addresses, trigger="delete")
+            service.reconcile_and_enqueue(addresses, trigger="delete")
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ModelForm]:
-        return super().get_changelist_form(request, **{"form": NamedFields, **kwargs})
+        return super().get_changelist_form(request, **{"form": LabelledFieldsForm, **kwargs})
 
     @property
     def list_after_template(self) -> str | None:
@@ -103,20 +103,22 @@ class SyncedAdmin(model_admin.ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        badges.attach_settings(changelist.result_list, self.address_of)
+        badges.attach_settings(changelist.result_list, self.get_address)
         return changelist
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         record = super().get_object(request, object_id, from_field)
         if record is not None:
-            badges.attach_settings([record], self.address_of)
+            badges.attach_settings([record], self.get_address)
         return record
 
     @admin_theme.display(description=_("At the provider"))
     def at_provider(self, record: Any) -> str:
-        if not hasattr(record, "gate"):
-            return badges.badge(None, None)
-        return badges.badge(record.provider_setting, record.gate, without=self.words_without(record))
+        if not hasattr(record, "closed_reason"):
+            return badges.render_badge(None, None)
+        return badges.render_badge(
+            record.provider_setting, record.closed_reason, without=self.get_not_sent_label(record)
+        )
 
-    def words_without(self, record: Any) -> str:
-        return self.not_sent_words
+    def get_not_sent_label(self, record: Any) -> str:
+        return self.not_sent_label

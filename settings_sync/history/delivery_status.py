@@ -1,4 +1,4 @@
-"""Whether a change reached the provider: its address and value, matched with what was confirmed after it."""
+"""The delivery status of changes, from the attempts for their address and value that followed them."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from settings_sync import setting_address
 from settings_sync.delivery.outcomes import Outcome
-from settings_sync.history.change_log import DELETED, Change, provider_value
+from settings_sync.history.change_log import DELETED, RecordChange, provider_value
 from settings_sync.models import Attempt
 from settings_sync.models.provider_setting import State
 
@@ -29,14 +29,14 @@ class DeliveryStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    fate: DeliveryStatus
+class ChangeDelivery:
+    status: DeliveryStatus
     at: dt.datetime | None = None  # when it came into force
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    """An attempt for this address and value that began in it answers for the change."""
+class _AttemptWindow:
+    """Attempts for this address and value that started in [start, end) belong to the change."""
 
     address: str
     value: str
@@ -46,56 +46,60 @@ class _Window:
     def condition(self) -> Q:
         addresses = [self.address]
         if setting_address.kind_of(self.address) == setting_address.HOURS:
-            addresses.append(setting_address.DAILY)  # says the same for all days at once
+            addresses.append(setting_address.DAILY)  # sends the same hours for all days
         found = Q(address__in=addresses, value=self.value, started_at__gte=self.start)
         return found & Q(started_at__lt=self.end) if self.end else found
 
 
-def delivery_statuses(changes: Iterable[Change], *, now: dt.datetime | None = None) -> list[Reached]:
-    """In the order of the changes; at most two queries for all of them."""
+def delivery_statuses(
+    changes: Iterable[RecordChange], *, now: dt.datetime | None = None
+) -> list[ChangeDelivery]:
+    """The delivery of each change, in the order given, in at most two queries."""
     changes, now = list(changes), now or timezone.now()
-    windows = {number: _window(change) for number, change in enumerate(changes) if _is_sent(change)}
-    answers = _answers(windows)
-    sent = _ever_sent([provider_value(change)[0] for change in changes if _is_deleted_holiday(change)])
+    windows = {number: _attempt_window(change) for number, change in enumerate(changes) if _is_sent(change)}
+    results = _attempt_results(windows)
+    sent_states = _sent_setting_states(
+        [provider_value(change)[0] for change in changes if _is_deleted_holiday(change)]
+    )
     return [
-        _of_deleted_holiday(change, sent)
+        _deleted_holiday_status(change, sent_states)
         if _is_deleted_holiday(change)
-        else _of_sent(change, answers.get(number), now)
+        else _sent_change_status(change, results.get(number), now)
         if number in windows
-        else Reached(DeliveryStatus.NOTHING)
+        else ChangeDelivery(DeliveryStatus.NOTHING)
         for number, change in enumerate(changes)
     ]
 
 
-def _is_deleted_holiday(change: Change) -> bool:
+def _is_deleted_holiday(change: RecordChange) -> bool:
     return change.kind.name == "holiday" and change.row.history_type == DELETED
 
 
-def _is_sent(change: Change) -> bool:
-    return change.is_told and not _is_deleted_holiday(change)
+def _is_sent(change: RecordChange) -> bool:
+    return change.is_sent_to_provider and not _is_deleted_holiday(change)
 
 
-def _window(change: Change) -> _Window:
+def _attempt_window(change: RecordChange) -> _AttemptWindow:
     address, value = provider_value(change)
     start, end = change.row.history_date, change.replaced_at
     if change.kind.name == "other":
-        first, last = _day(change)
+        first, last = _day_bounds(change)
         start, end = max(start, first), min(end or last, last)
-    return _Window(address, value, start, end)
+    return _AttemptWindow(address, value, start, end)
 
 
-def _day(change: Change) -> tuple[dt.datetime, dt.datetime]:
+def _day_bounds(change: RecordChange) -> tuple[dt.datetime, dt.datetime]:
     zone = timezone.get_default_timezone()
     first = dt.datetime.combine(change.row.date, dt.time(), zone)
     return first, dt.datetime.combine(change.row.date + dt.timedelta(days=1), dt.time(), zone)
 
 
-def _answers(windows: dict[int, _Window]) -> dict[int, tuple[dt.datetime | None, int]]:
-    """By the change's number: when it was first confirmed, and how often it was tried."""
+def _attempt_results(windows: dict[int, _AttemptWindow]) -> dict[int, tuple[dt.datetime | None, int]]:
+    """`{index of the change: (first confirmed start, number of attempts)}`."""
     if not windows:
         return {}
     addresses = {window.address for window in windows.values()} | {setting_address.DAILY}
-    which = Case(
+    change_index = Case(
         *[When(window.condition(), then=Value(number)) for number, window in windows.items()],
         output_field=IntegerField(),
     )
@@ -104,33 +108,35 @@ def _answers(windows: dict[int, _Window]) -> dict[int, tuple[dt.datetime | None,
             address__in=addresses, started_at__gte=min(window.start for window in windows.values())
         )
         .order_by()
-        .annotate(change=which)
+        .annotate(change=change_index)
         .filter(change__isnull=False)
         .values("change")
-        .annotate(at=Min("started_at", filter=Q(outcome=Outcome.CONFIRMED)), tried=Count("id"))
+        .annotate(at=Min("started_at", filter=Q(outcome=Outcome.CONFIRMED)), attempts=Count("id"))
     )
-    return {row["change"]: (row["at"], row["tried"]) for row in rows}
+    return {row["change"]: (row["at"], row["attempts"]) for row in rows}
 
 
-def _of_sent(change: Change, answer: tuple[dt.datetime | None, int] | None, now: dt.datetime) -> Reached:
-    at, tried = answer or (None, 0)
+def _sent_change_status(
+    change: RecordChange, result: tuple[dt.datetime | None, int] | None, now: dt.datetime
+) -> ChangeDelivery:
+    at, attempts = result or (None, 0)
     if at:
-        return Reached(DeliveryStatus.IN_FORCE, at)
+        return ChangeDelivery(DeliveryStatus.IN_FORCE, at)
     if change.replaced_at:
-        return Reached(DeliveryStatus.UNCONFIRMED if tried else DeliveryStatus.REPLACED)
+        return ChangeDelivery(DeliveryStatus.UNCONFIRMED if attempts else DeliveryStatus.REPLACED)
     if change.kind.name == "other":
-        first, last = _day(change)
+        first, last = _day_bounds(change)
         if now >= last:
-            return Reached(DeliveryStatus.TOO_LATE)
+            return ChangeDelivery(DeliveryStatus.TOO_LATE)
         if now < first:
-            return Reached(DeliveryStatus.LATER)
+            return ChangeDelivery(DeliveryStatus.LATER)
     if change.kind.name == "holiday" and change.row.date < timezone.localdate(now):
-        return Reached(DeliveryStatus.TOO_LATE)
-    return Reached(DeliveryStatus.NOT_YET)
+        return ChangeDelivery(DeliveryStatus.TOO_LATE)
+    return ChangeDelivery(DeliveryStatus.NOT_YET)
 
 
-def _ever_sent(addresses: list[str]) -> dict[str, str | None]:
-    """Those that were ever sent, with the state of their setting now; None where the setting is gone."""
+def _sent_setting_states(addresses: list[str]) -> dict[str, str | None]:
+    """`{address: current state}` of the addresses that were ever sent; None if the setting was deleted."""
     if not addresses:
         return {}
     rows = Attempt.objects.filter(address__in=addresses).order_by().values_list("address", "setting__state")
@@ -140,10 +146,12 @@ def _ever_sent(addresses: list[str]) -> dict[str, str | None]:
     return found
 
 
-def _of_deleted_holiday(change: Change, sent: dict[str, str | None]) -> Reached:
+def _deleted_holiday_status(change: RecordChange, sent_states: dict[str, str | None]) -> ChangeDelivery:
     address = provider_value(change)[0]
-    if address not in sent:
-        return Reached(DeliveryStatus.NEVER_SENT)
+    if address not in sent_states:
+        return ChangeDelivery(DeliveryStatus.NEVER_SENT)
     if change.replaced_at:
-        return Reached(DeliveryStatus.REPLACED)
-    return Reached(DeliveryStatus.STUCK if sent[address] == State.WITHDRAWN else DeliveryStatus.REMOVED)
+        return ChangeDelivery(DeliveryStatus.REPLACED)
+    return ChangeDelivery(
+        DeliveryStatus.STUCK if sent_states[address] == State.WITHDRAWN else DeliveryStatus.REMOVED
+    )

@@ -1,4 +1,4 @@
-"""The days on which callers hear the holiday message: a year to look at, a list, and their form."""
+"""The admin of holidays: the page with the year and the list, and the form."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ class HolidayAdmin(SyncedAdmin):
             ("import/confirm/", "holiday_confirm", import_views.confirm),
             ("import/sample.csv", "holiday_sample", feed_views.sample),
             ("export.csv", "holiday_export", feed_views.export),
-            ("calendar/", "holiday_feed_make", feed_views.make),
+            ("calendar/", "holiday_feed_make", feed_views.create),
             ("calendar/<int:feed_id>/revoke/", "holiday_feed_revoke", feed_views.revoke),
         )
 
@@ -54,16 +54,16 @@ class HolidayAdmin(SyncedAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Only what is done to ticked lines goes Django's way; the page itself is a year and a list."""
+        """Show the year and the list. Django's change list handles the POST of an action."""
         if request.method == "POST":
             return super().changelist_view(request, extra_context)
         if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)  # refuses
+            return super().changelist_view(request, extra_context)  # raises PermissionDenied
         may_add = self.has_add_permission(request)
         context = {
-            **import_views.context_of(request, self, title=_("Holidays")),
-            **year_view.page(request, may_add=may_add),
-            **feed_views.feeds(request),
+            **import_views.page_context(request, self, title=_("Holidays")),
+            **year_view.build_context(request, may_add=may_add),
+            **feed_views.feeds_context(request),
             "may_add": may_add,
             "may_delete": self.has_delete_permission(request),
             "today_iso": timezone.localdate().isoformat(),
@@ -78,89 +78,92 @@ class HolidayAdmin(SyncedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if form.more:
-            days = [Holiday(date=date, name=obj.name) for date in form.more]
+        if form.extra_dates:
+            days = [Holiday(date=date, name=obj.name) for date in form.extra_dates]
             bulk_create_with_history(days, Holiday, default_user=request.user)
 
-    def touched(self, form: Any, *, change: bool) -> set[str]:
-        return super().touched(form, change=change) | {
-            setting_address.holiday_address(date) for date in form.more
+    def get_changed_addresses(self, form: Any, *, change: bool) -> set[str]:
+        return super().get_changed_addresses(form, change=change) | {
+            setting_address.holiday_address(date) for date in form.extra_dates
         }
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if change and "date" in form.changed_data and (before := self.address_before(form)):
-            self._tell_withdrawn(request, [before])
+        if change and "date" in form.changed_data and (before := self.get_previous_address(form)):
+            self._warn_if_withdrawn(request, [before])
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, Any]]:
-        more = [{"added": {"name": str(self.opts.verbose_name), "object": str(date)}} for date in form.more]
-        return [*super().construct_change_message(request, form, formsets, add), *more]
+        extra = [
+            {"added": {"name": str(self.opts.verbose_name), "object": str(date)}} for date in form.extra_dates
+        ]
+        return [*super().construct_change_message(request, form, formsets, add), *extra]
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any, **facts: Any) -> Any:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any, **details: Any) -> Any:
         if isinstance(obj, Holiday) and isinstance(message, list):
-            request.added_days = facts["count"] = len(message)  # type: ignore[attr-defined]  # read by response_add
-        return super().log_addition(request, obj, message, **facts)
+            request.added_days = details["count"] = len(message)  # type: ignore[attr-defined]  # for response_post_save_add
+        return super().log_addition(request, obj, message, **details)
 
     def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponse:
         days = getattr(request, "added_days", 1)
         if days > 1:
-            words = ngettext(
+            text = ngettext(
                 "%(n)d holiday was added, each with a setting of its own.",
                 "%(n)d holidays were added, each with a setting of its own.",
                 days,
             )
-            self.message_user(request, words % {"n": days}, messages.SUCCESS)
-        return self._to_the_year(obj)
+            self.message_user(request, text % {"n": days}, messages.SUCCESS)
+        return self._redirect_to_year(obj)
 
     def response_post_save_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        return self._to_the_year(obj)
+        return self._redirect_to_year(obj)
 
-    def _to_the_year(self, holiday: Holiday) -> HttpResponse:
-        return redirect(f"{reverse(import_views.LIST)}?year={holiday.date.year}")
+    def _redirect_to_year(self, holiday: Holiday) -> HttpResponse:
+        return redirect(f"{reverse(import_views.LIST_URL_NAME)}?year={holiday.date.year}")
 
-    # --- deleting and moving: the provider cannot take a holiday back ---
+    # --- deleting and moving: the provider cannot withdraw a holiday ---
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        address = self.address_of(obj)
+        address = self.get_address(obj)
         super().delete_model(request, obj)
-        self._tell_withdrawn(request, [address])
+        self._warn_if_withdrawn(request, [address])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        addresses = [self.address_of(holiday) for holiday in queryset]
+        addresses = [self.get_address(holiday) for holiday in queryset]
         super().delete_queryset(request, queryset)
-        self._tell_withdrawn(request, addresses)
+        self._warn_if_withdrawn(request, addresses)
 
-    def _tell_withdrawn(self, request: HttpRequest, addresses: list[str]) -> None:
-        left = list(ProviderSetting.objects.filter(address__in=addresses, state=State.WITHDRAWN))
-        if not left:
+    def _warn_if_withdrawn(self, request: HttpRequest, addresses: list[str]) -> None:
+        withdrawn = list(ProviderSetting.objects.filter(address__in=addresses, state=State.WITHDRAWN))
+        if not withdrawn:
             return
-        if len(left) == 1:
-            link = reverse("admin:settings_sync_providersetting_change", args=[left[0].pk])
-            date = date_format(setting_address.holiday_date(left[0].address), "j F Y")
-            words = _("The provider still has %(date)s as a holiday, and cannot take it back.") % {
+        if len(withdrawn) == 1:
+            link = reverse("admin:settings_sync_providersetting_change", args=[withdrawn[0].pk])
+            date = date_format(setting_address.holiday_date(withdrawn[0].address), "j F Y")
+            text = _("The provider still has %(date)s as a holiday, and cannot take it back.") % {
                 "date": date
             }
         else:
-            link = f"{reverse('admin:settings_sync_providersetting_changelist')}?{overview.STANDING}={State.WITHDRAWN}"
-            words = _(
-                "The provider still has %(n)d of these days as holidays, and cannot take them back."
-            ) % {"n": len(left)}
+            url = reverse("admin:settings_sync_providersetting_changelist")
+            link = f"{url}?{overview.STATE_PARAMETER}={State.WITHDRAWN}"
+            text = _("The provider still has %(n)d of these days as holidays, and cannot take them back.") % {
+                "n": len(withdrawn)
+            }
         self.message_user(
             request,
-            format_html('{} <a class="message-link" href="{}">{}</a>', words, link, _("See what to do now")),
+            format_html('{} <a class="message-link" href="{}">{}</a>', text, link, _("See what to do now")),
             messages.WARNING,
         )
 
-    # --- for the base ---
+    # --- SyncedAdmin ---
 
-    def address_of(self, record: Any) -> str:
+    def get_address(self, record: Any) -> str:
         return setting_address.holiday_address(record.date)
 
-    def address_before(self, form: ModelForm) -> str | None:
+    def get_previous_address(self, form: ModelForm) -> str | None:
         date = form.initial.get("date")
         return setting_address.holiday_address(date) if date else None
 
-    def words_without(self, record: Any) -> str:
+    def get_not_sent_label(self, record: Any) -> str:
         return str(gettext_lazy("Past: not sent")) if record.date < timezone.localdate() else ""

@@ -1,7 +1,7 @@
-"""Holidays out of a file and into one: CSV here, calendars in `holiday_calendars`. Plain Python.
+"""Read and write holidays as CSV; `ical_files` does the same for calendars. Plain Python, no Django.
 
-Reading loses nothing silently: what becomes no holiday becomes a `Problem` with its line. Words are the caller's:
-a problem has a `Why` and the piece of text that it is about.
+No line is dropped silently: a line without a holiday becomes an `ImportProblem` with its line number, a `RowProblem`
+and the text in question. `import_messages` turns it into a message.
 """
 
 import csv
@@ -18,8 +18,8 @@ NAME_LENGTH = 100
 BOM = "\ufeff"
 HEADER = ("date", "name")
 
-# Day first, always: a file from elsewhere that has the month first fails at its first day after the 12th, and says so.
-_DATES = (
+# Always day before month. A file with the month first is reported at its first day after the 12th.
+_DATE_FORMATS = (
     "%Y-%m-%d",
     "%d-%m-%Y",
     "%d/%m/%Y",
@@ -30,31 +30,31 @@ _DATES = (
     "%d-%b-%y",
     "%d-%B-%Y",
 )
-_LOOKS_LIKE_A_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
-# The first bytes of what people upload by mistake: a workbook, an old workbook, a PDF.
-_NO_TEXT = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
-# A spreadsheet runs a cell that begins so; an apostrophe before it stops that.
-_RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_DATE_LIKE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+# The first bytes of common wrong uploads: XLSX, XLS, PDF.
+_BINARY_SIGNATURES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
+# A spreadsheet evaluates a cell that starts with one of these; a leading apostrophe prevents that.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class RowProblem(StrEnum):
-    """Why a line of a file is no holiday. The piece of text, where there is one, follows after the dash."""
+    """Why a line is not a holiday. The comments name the content of `ImportProblem.about`."""
 
-    NOT_A_DATE = "not_a_date"  # what stands there
-    NO_SUCH_DAY = "no_such_day"  # 2026-02-30
+    NOT_A_DATE = "not_a_date"  # the text
+    NO_SUCH_DAY = "no_such_day"  # the text, e.g. 2026-02-30
     NO_DATE = "no_date"
     ENDS_BEFORE_IT_STARTS = "ends_before_it_starts"
-    TOO_LONG = "too_long"  # its days
+    TOO_LONG = "too_long"  # the number of days
     NOT_ALL_DAY = "not_all_day"  # the event's name
     REPEATS = "repeats"  # the rule
-    NO_DAY_AHEAD = "no_day_ahead"  # the name of a yearly event that has ended, or begins far ahead
+    NO_DAY_AHEAD = "no_day_ahead"  # the name of a yearly event without a date in the period
     CANCELLED = "cancelled"  # the event's name
     NOT_READABLE = "not_readable"
     TOO_MANY_ROWS = "too_many_rows"  # the limit
 
 
-class Refused(Exception):
-    """The whole file: `why` is one of the class's words."""
+class FileRejected(Exception):
+    """The whole file is rejected; `reason` is one of the class constants."""
 
     EMPTY, TOO_BIG, NO_TEXT, NO_ENCODING, NO_CALENDAR = (
         "empty",
@@ -64,47 +64,47 @@ class Refused(Exception):
         "no_calendar",
     )
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HolidayRow:
     line: int
     date: dt.date
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ImportProblem:
     line: int
-    why: RowProblem
+    reason: RowProblem
     about: str = ""
 
 
 @dataclass(slots=True)
 class ParsedFile:
-    """What a file holds, in its order. `is_guessed`: it was not UTF-8, so names may have wrong letters."""
+    """The content of a file in its order. `is_guessed`: not UTF-8, so names may have wrong characters."""
 
-    rows: list[Row] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    rows: list[HolidayRow] = field(default_factory=list)
+    problems: list[ImportProblem] = field(default_factory=list)
     is_guessed: bool = False
 
-    def problem(self, line: int, why: RowProblem, about: object = "") -> None:
-        self.problems.append(Problem(line, why, str(about)[:80]))
+    def add_problem(self, line: int, reason: RowProblem, about: object = "") -> None:
+        self.problems.append(ImportProblem(line, reason, str(about)[:80]))
 
 
-def text_of(content: bytes) -> tuple[str, bool]:
-    """The text of a file, and whether its encoding was guessed. Raises Refused."""
+def decode_text(content: bytes) -> tuple[str, bool]:
+    """The text of a file, and whether its encoding was guessed. Raises FileRejected."""
     if len(content) > MAX_BYTES:
-        raise Refused(Refused.TOO_BIG)
+        raise FileRejected(FileRejected.TOO_BIG)
     if not content.strip():
-        raise Refused(Refused.EMPTY)
-    if content.startswith(_NO_TEXT):
-        raise Refused(Refused.NO_TEXT)
+        raise FileRejected(FileRejected.EMPTY)
+    if content.startswith(_BINARY_SIGNATURES):
+        raise FileRejected(FileRejected.NO_TEXT)
     try:
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # a spreadsheet's "Unicode text"
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # "Unicode text" of spreadsheets
             return content.decode("utf-16"), False
         return content.decode("utf-8-sig"), False
     except UnicodeDecodeError:
@@ -112,22 +112,22 @@ def text_of(content: bytes) -> tuple[str, bool]:
     try:
         return content.decode("cp1252"), True
     except UnicodeDecodeError:
-        raise Refused(Refused.NO_ENCODING) from None
+        raise FileRejected(FileRejected.NO_ENCODING) from None
 
 
 def read_csv(content: bytes) -> ParsedFile:
-    """Columns date and name, in this order or as a first line names them; others are left out. Raises Refused."""
-    text, is_guessed = text_of(content)
+    """Read the columns date and name, in this order or as in a header line; ignore others. Raises FileRejected."""
+    text, is_guessed = decode_text(content)
     if "\x00" in text:
-        raise Refused(Refused.NO_TEXT)
-    reading = ParsedFile(is_guessed=is_guessed)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+        raise FileRejected(FileRejected.NO_TEXT)
+    parsed = ParsedFile(is_guessed=is_guessed)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_guess_delimiter(text))
     columns, line, rows = (0, 1), 1, 0
     while True:
         try:
             cells = next(reader, None)
         except csv.Error:
-            reading.problem(line, RowProblem.NOT_READABLE)
+            parsed.add_problem(line, RowProblem.NOT_READABLE)
             break
         if cells is None:
             break
@@ -135,18 +135,18 @@ def read_csv(content: bytes) -> ParsedFile:
         if any(cells):
             rows += 1
             if rows > MAX_ROWS + 1:
-                reading.problem(line, RowProblem.TOO_MANY_ROWS, MAX_ROWS)
+                parsed.add_problem(line, RowProblem.TOO_MANY_ROWS, MAX_ROWS)
                 break
-            if rows == 1 and (named := _columns(cells)):
-                columns = named
+            if rows == 1 and (header_columns := _find_columns(cells)):
+                columns = header_columns
             else:
-                _read_row(reading, line, cells, columns)
+                _read_row(parsed, line, cells, columns)
         line = reader.line_num + 1
-    return reading
+    return parsed
 
 
-def _delimiter(text: str) -> str:
-    """Whichever the first line with any has most of; spreadsheets write semicolons in some countries."""
+def _guess_delimiter(text: str) -> str:
+    """The most frequent of , ; and tab in the first line that has one; some locales write semicolons."""
     for line in text.splitlines():
         found = max(",;\t", key=line.count)
         if found in line:
@@ -154,8 +154,8 @@ def _delimiter(text: str) -> str:
     return ","
 
 
-def _columns(cells: list[str]) -> tuple[int, int] | None:
-    """The places of date and name, if this is a line of headings."""
+def _find_columns(cells: list[str]) -> tuple[int, int] | None:
+    """The indexes of date and name if this is a header line, else None."""
     lower = [cell.lower() for cell in cells]
     if "date" not in lower:
         return None
@@ -163,46 +163,46 @@ def _columns(cells: list[str]) -> tuple[int, int] | None:
     return lower.index("date"), others[0] if others else len(cells)
 
 
-def _read_row(reading: ParsedFile, line: int, cells: list[str], columns: tuple[int, int]) -> None:
+def _read_row(parsed: ParsedFile, line: int, cells: list[str], columns: tuple[int, int]) -> None:
     text, name = (cells[column] if column < len(cells) else "" for column in columns)
     if not text:
-        reading.problem(line, RowProblem.NO_DATE)
+        parsed.add_problem(line, RowProblem.NO_DATE)
         return
-    date = date_of(text)
+    date = parse_date(text)
     if date is None:
-        looks_like_one = _LOOKS_LIKE_A_DATE.fullmatch(text)
-        reading.problem(line, RowProblem.NO_SUCH_DAY if looks_like_one else RowProblem.NOT_A_DATE, text)
+        is_date_like = _DATE_LIKE.fullmatch(text)
+        parsed.add_problem(line, RowProblem.NO_SUCH_DAY if is_date_like else RowProblem.NOT_A_DATE, text)
     else:
-        reading.rows.append(Row(line, date, clean_name(name)))
+        parsed.rows.append(HolidayRow(line, date, clean_name(name)))
 
 
-def date_of(text: str) -> dt.date | None:
-    """A date as people and spreadsheets write it, day first or ISO; None if there is no such day."""
+def parse_date(text: str) -> dt.date | None:
+    """Parse a date, ISO or day first; None if it is malformed or does not exist."""
     if not text.isascii():
         return None
     text = " ".join(text.split())
-    for form in _DATES:
+    for date_format in _DATE_FORMATS:
         try:
-            return dt.datetime.strptime(text, form).date()  # noqa: DTZ007  (a day has no zone)
+            return dt.datetime.strptime(text, date_format).date()  # noqa: DTZ007  (a day has no zone)
         except ValueError:
             continue
     return None
 
 
 def clean_name(text: str) -> str:
-    """One line, no control signs, as long as a name may be; without the apostrophe that an export put before it."""
-    text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    if text[:1] == "'" and text[1:].startswith(_RUNS_AS_FORMULA):
+    """One line without control characters, cut to NAME_LENGTH, without the apostrophe added by an export."""
+    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    if text[:1] == "'" and text[1:].startswith(_FORMULA_STARTS):
         text = text[1:]
     return text[:NAME_LENGTH]
 
 
 def write_csv(holidays: Iterable[tuple[dt.date, str]]) -> str:
-    """UTF-8 with BOM once it is encoded, RFC 4180, header first: what `read_csv` reads."""
+    """RFC 4180 with a byte order mark and a header; `read_csv` can read it."""
     buffer = io.StringIO()
     buffer.write(BOM)
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(HEADER)
     for date, name in holidays:
-        writer.writerow([date.isoformat(), f"'{name}" if name.startswith(_RUNS_AS_FORMULA) else name])
+        writer.writerow([date.isoformat(), f"'{name}" if name.startswith(_FORMULA_STARTS) else name])
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Holidays out of the house: as CSV, and as a calendar under a secret address for phones and calendar apps."""
+"""Export holidays as CSV, and as a calendar feed under a secret URL for calendar apps."""
 
 import datetime as dt
 from typing import Any
@@ -18,35 +18,36 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from ivrportal.audit import audit_log
 from ivrportal.audit.audit_log import Action
 from settings_sync.holidays import csv_files, ical_files
-from settings_sync.holidays.import_views import LIST, context_of
+from settings_sync.holidays.import_views import LIST_URL_NAME, page_context
 from settings_sync.models import CalendarFeed, Holiday
 
-MAKE, REVOKE, VIEW = (f"settings_sync.{verb}_calendarfeed" for verb in ("add", "change", "view"))
-FRESH_S = 300
-SAMPLE = (("2027-01-26", "Republic Day"), ("2027-03-22", "Holi"), ("2027-08-15", "Independence Day"))
+ADD_PERMISSION, REVOKE_PERMISSION, VIEW_PERMISSION = (
+    f"settings_sync.{verb}_calendarfeed" for verb in ("add", "change", "view")
+)
+MAX_AGE_S = 300
+SAMPLE_ROWS = (("2027-01-26", "Republic Day"), ("2027-03-22", "Holi"), ("2027-08-15", "Independence Day"))
 
 
 @require_GET
 def export(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """All holidays, past ones too, as the import reads them."""
+    """All holidays, including past ones, in the format of the import."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     holidays = list(Holiday.objects.order_by("date").values_list("date", "name"))
-    # On record, as everything that leaves the house is: who, when, what.
     audit_log.record(Action.EXPORTED, request=request, what="all holidays, CSV", count=len(holidays))
     text = csv_files.write_csv(holidays)
-    return _csv(text, f"holidays-{timezone.localdate()}.csv")
+    return _csv_response(text, f"holidays-{timezone.localdate()}.csv")
 
 
 @require_GET
 def sample(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    rows = ((dt.date.fromisoformat(date), name) for date, name in SAMPLE)
-    return _csv(csv_files.write_csv(rows), "holidays-sample.csv")
+    rows = ((dt.date.fromisoformat(date), name) for date, name in SAMPLE_ROWS)
+    return _csv_response(csv_files.write_csv(rows), "holidays-sample.csv")
 
 
-def _csv(text: str, name: str) -> HttpResponse:
+def _csv_response(text: str, name: str) -> HttpResponse:
     return HttpResponse(
         text.encode(),
         content_type="text/csv; charset=utf-8",
@@ -57,12 +58,12 @@ def _csv(text: str, name: str) -> HttpResponse:
     )
 
 
-# --- the calendar itself: no login, the token is all ---
+# --- the calendar feed: no login, the token authorises ---
 
 
 @require_safe
 def calendar(_request: HttpRequest, token: str) -> HttpResponse:
-    """This year's and the last one's holidays and all to come; 404 for a token that is wrong or revoked."""
+    """The holidays from last year on; 404 for an unknown or revoked token."""
     if not CalendarFeed.objects.with_token(token).exists():
         return HttpResponse(
             _("No such calendar."),
@@ -74,39 +75,39 @@ def calendar(_request: HttpRequest, token: str) -> HttpResponse:
     holidays = (
         Holiday.objects.filter(date__year__gte=today.year - 1).order_by("date").values_list("date", "name")
     )
-    body = ical_files.write(holidays, title=_("Office holidays"), unnamed=_("Holiday"), today=today)
+    body = ical_files.write_ical(holidays, title=_("Office holidays"), unnamed=_("Holiday"), today=today)
     response = HttpResponse(
         body,
         content_type="text/calendar; charset=utf-8",
         headers={"Content-Disposition": 'inline; filename="holidays.ics"', "X-Robots-Tag": "noindex"},
     )
-    patch_cache_control(response, private=True, max_age=FRESH_S)
+    patch_cache_control(response, private=True, max_age=MAX_AGE_S)
     return response
 
 
-# --- making and revoking its address ---
+# --- creating and revoking feeds ---
 
 
-def feeds(request: HttpRequest) -> dict[str, Any]:
-    """What the holidays' page says about the addresses that work."""
-    if not request.user.has_perm(VIEW):
+def feeds_context(request: HttpRequest) -> dict[str, Any]:
+    """The template context of the active feeds, empty without permission."""
+    if not request.user.has_perm(VIEW_PERMISSION):
         return {}
     return {
-        "feeds": list(CalendarFeed.objects.live().select_related("made_by")),
-        "may_make_feed": request.user.has_perm(MAKE),
-        "may_revoke_feed": request.user.has_perm(REVOKE),
+        "feeds": list(CalendarFeed.objects.active().select_related("made_by")),
+        "may_make_feed": request.user.has_perm(ADD_PERMISSION),
+        "may_revoke_feed": request.user.has_perm(REVOKE_PERMISSION),
     }
 
 
 @require_POST
-def make(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """The page that shows the address is the answer itself: so it is kept in no session and no message."""
-    if not request.user.has_perm(MAKE):
+def create(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """Render the URL in this response, so that it is not stored in the session or in a message."""
+    if not request.user.has_perm(ADD_PERMISSION):
         raise PermissionDenied
     with transaction.atomic():
-        feed, token = CalendarFeed.make(request.user)
+        feed, token = CalendarFeed.create_for(request.user)
         model_admin.log_addition(request, feed, "Made.")
-    context = context_of(
+    context = page_context(
         request,
         model_admin,
         title=_("The calendar's secret address"),
@@ -116,15 +117,15 @@ def make(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 
 def revoke(request: HttpRequest, feed_id: int, model_admin: Any) -> HttpResponse:
-    """Ask, then revoke. From then on the address is answered by 404."""
-    if not request.user.has_perm(REVOKE):
+    """GET asks, POST revokes; afterwards the URL returns 404."""
+    if not request.user.has_perm(REVOKE_PERMISSION):
         raise PermissionDenied
     feed = get_object_or_404(CalendarFeed.objects.select_related("made_by"), pk=feed_id)
     if request.method != "POST":
-        context = context_of(request, model_admin, title=_("Revoke this calendar address?"), feed=feed)
+        context = page_context(request, model_admin, title=_("Revoke this calendar address?"), feed=feed)
         return TemplateResponse(request, "settings_sync/holidays/feed_revoke.html", context)
     with transaction.atomic():
-        if CalendarFeed.objects.live().filter(pk=feed_id).update(revoked_at=timezone.now()):
+        if CalendarFeed.objects.active().filter(pk=feed_id).update(revoked_at=timezone.now()):
             model_admin.log_change(request, feed, "Revoked.")
     messages.success(request, _("The address is revoked: calendars that use it get no more holidays."))
-    return redirect(LIST)
+    return redirect(LIST_URL_NAME)

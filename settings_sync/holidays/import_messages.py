@@ -1,15 +1,15 @@
-"""What a person reads about the lines of a file and about the doubts of a list."""
+"""Messages for import problems, rejected files and uncertain dates."""
 
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settings_sync.holidays.csv_files import MAX_BYTES, Problem, Refused, Row, RowProblem
-from settings_sync.holidays.ical_files import AHEAD_DAYS, LONGEST_DAYS
-from settings_sync.holidays.india import Doubt, Kind
+from settings_sync.holidays.csv_files import MAX_BYTES, FileRejected, HolidayRow, ImportProblem, RowProblem
+from settings_sync.holidays.ical_files import MAX_DAYS_AHEAD, MAX_EVENT_DAYS
+from settings_sync.holidays.india import DateDoubt, HolidayKind
 
-PROBLEMS: dict[RowProblem, Any] = {
+PROBLEM_TEXTS: dict[RowProblem, Any] = {
     RowProblem.NOT_A_DATE: gettext_lazy(
         "“%(about)s” is not a date that we can read. Write 2026-12-25 or 25-12-2026, the day before the month."
     ),
@@ -35,46 +35,52 @@ PROBLEMS: dict[RowProblem, Any] = {
         "The file has more than %(about)s entries; from here on nothing was read."
     ),
 }
-REFUSALS: dict[str, Any] = {
-    Refused.EMPTY: gettext_lazy("The file is empty."),
-    Refused.TOO_BIG: gettext_lazy(
+REJECTION_TEXTS: dict[str, Any] = {
+    FileRejected.EMPTY: gettext_lazy("The file is empty."),
+    FileRejected.TOO_BIG: gettext_lazy(
         "The file is larger than %(kib)d KB. A list of holidays is small: is it the right file?"
     ),
-    Refused.NO_TEXT: gettext_lazy(
+    FileRejected.NO_TEXT: gettext_lazy(
         "This is not a CSV file. In Excel choose “Save as”, then “CSV UTF-8”, and upload what that makes."
     ),
-    Refused.NO_ENCODING: gettext_lazy(
+    FileRejected.NO_ENCODING: gettext_lazy(
         "The letters of the file cannot be read. Save it as “CSV UTF-8” and try again."
     ),
-    Refused.NO_CALENDAR: gettext_lazy("This is not a calendar file: it does not begin with BEGIN:VCALENDAR."),
+    FileRejected.NO_CALENDAR: gettext_lazy(
+        "This is not a calendar file: it does not begin with BEGIN:VCALENDAR."
+    ),
 }
-KINDS: dict[Kind, Any] = {
-    Kind.NATIONAL: gettext_lazy("All of India"),
-    Kind.STATE: gettext_lazy("State"),
-    Kind.OPTIONAL: gettext_lazy("Optional"),
+KIND_LABELS: dict[HolidayKind, Any] = {
+    HolidayKind.NATIONAL: gettext_lazy("All of India"),
+    HolidayKind.STATE: gettext_lazy("State"),
+    HolidayKind.OPTIONAL: gettext_lazy("Optional"),
 }
-# The mark beside a date, and what stands behind it.
-DOUBTS: dict[Doubt, tuple[Any, Any]] = {
-    Doubt.ESTIMATED: (
+# (mark beside a date, its explanation)
+DOUBT_LABELS: dict[DateDoubt, tuple[Any, Any]] = {
+    DateDoubt.ESTIMATED: (
         gettext_lazy("estimated: confirm"),
         gettext_lazy("Depends on the moon being seen: the day may still move by one or two."),
     ),
-    Doubt.MOVES: (
+    DateDoubt.MOVES: (
         gettext_lazy("confirm"),
         gettext_lazy("Moves each year: your state may have set the day before or after."),
     ),
 }
 
 
-def problem(found: Problem) -> str:
-    return str(PROBLEMS[found.why]) % {"about": found.about, "longest": LONGEST_DAYS, "ahead": AHEAD_DAYS}
+def format_problem(problem: ImportProblem) -> str:
+    return str(PROBLEM_TEXTS[problem.reason]) % {
+        "about": problem.about,
+        "longest": MAX_EVENT_DAYS,
+        "ahead": MAX_DAYS_AHEAD,
+    }
 
 
-def refusal(refused: Refused) -> str:
-    return str(REFUSALS[refused.why]) % {"kib": MAX_BYTES // 1024}
+def format_rejection(rejected: FileRejected) -> str:
+    return str(REJECTION_TEXTS[rejected.reason]) % {"kib": MAX_BYTES // 1024}
 
 
-def twice(row: Row, first: Row) -> str:
+def format_duplicate(row: HolidayRow, first: HolidayRow) -> str:
     if row.line and first.line and row.line != first.line:
         return _("The same date stands in line %(line)d.") % {"line": first.line}
     return _("The same date stands there twice.")

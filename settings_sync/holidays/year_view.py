@@ -1,4 +1,4 @@
-"""What the holidays' page draws: a year as twelve small months, and the list beneath."""
+"""The context of the holidays page: a year as twelve months, and the list below."""
 
 import calendar
 import datetime as dt
@@ -16,32 +16,32 @@ from django.utils.translation import ngettext
 from settings_sync import setting_address
 from settings_sync.delivery import account_status as accounts
 from settings_sync.delivery import badges, circuit
-from settings_sync.delivery.account_status import Account
+from settings_sync.delivery.account_status import AccountStatus
 from settings_sync.holidays import india
 from settings_sync.models import Holiday, ProviderSetting
-from settings_sync.models.provider_setting import STATE_LOOK, State
+from settings_sync.models.provider_setting import STATE_STYLES, State
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-SHOWN_UPCOMING, SHOWN_PAST = 100, 50
+MAX_UPCOMING, MAX_PAST = 100, 50
 DECEMBER = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """A square of the calendar. `look` are its classes, `title` what is celebrated on it."""
+class CalendarDay:
+    """A day of the calendar. `css_classes` are for its cell, `title` names the holiday and its state."""
 
     number: int
     iso: str
     label: str
-    look: str = ""
+    css_classes: str = ""
     title: str = ""
     link: str = ""
     is_today: bool = False
-    is_free: bool = False  # a click adds a holiday
+    is_free: bool = False  # selecting it adds a holiday
 
 
-class _Record:
-    """All holidays and what the provider has of them, in three queries."""
+class _HolidayData:
+    """All holidays with their provider settings, in three queries."""
 
     def __init__(self) -> None:
         self.today = timezone.localdate()
@@ -49,51 +49,53 @@ class _Record:
         self.by_date = {holiday.date: holiday for holiday in self.holidays}
         rows = ProviderSetting.objects.filter(kind=setting_address.HOLIDAY)
         self.settings = {setting_address.holiday_date(row.address): row for row in rows}
-        self.account: Account = accounts.read()
-        # A year has 365 links: their beginnings are looked up once.
+        self.account: AccountStatus = accounts.load()
+        # The URLs are resolved once, because a year has 365 links.
         self.holiday_url = reverse("admin:settings_sync_holiday_changelist")
         self.setting_url = reverse("admin:settings_sync_providersetting_changelist")
 
 
-def page(request: HttpRequest, *, may_add: bool) -> dict[str, Any]:
-    """The context of the holidays' page."""
-    record = _Record()
-    year = _year(request.GET.get("year", ""))
-    months = _months(year, record.today)
+def build_context(request: HttpRequest, *, may_add: bool) -> dict[str, Any]:
+    """The context of the holidays page."""
+    data = _HolidayData()
+    year = _parse_year(request.GET.get("year", ""))
+    months = _months(year, data.today)
     is_all = "all" in request.GET
-    upcoming = [holiday for holiday in record.holidays if holiday.date >= record.today]
-    past = [holiday for holiday in reversed(record.holidays) if holiday.date < record.today]
+    upcoming = [holiday for holiday in data.holidays if holiday.date >= data.today]
+    past = [holiday for holiday in reversed(data.holidays) if holiday.date < data.today]
     return {
-        "heading": str(year) if year else f"{_caption(months[0])} – {_caption(months[-1])}",
+        "heading": str(year) if year else f"{_format_month(months[0])} – {_format_month(months[-1])}",
         "is_year": year is not None,
-        "year_before": _in_range(year - 1 if year else record.today.year),
-        "year_after": _in_range((year or record.today.year) + 1),
-        "months": [_month(record, *month, is_of_year=year is not None, may_add=may_add) for month in months],
+        "year_before": _year_if_supported(year - 1 if year else data.today.year),
+        "year_after": _year_if_supported((year or data.today.year) + 1),
+        "months": [
+            _build_month(data, *month, is_of_year=year is not None, may_add=may_add) for month in months
+        ],
         "weekdays": [(WEEKDAYS_ABBR[day], WEEKDAYS[day]) for day in range(7)],
-        "count_shown": sum((holiday.date.year, holiday.date.month) in months for holiday in record.holidays),
+        "count_shown": sum((holiday.date.year, holiday.date.month) in months for holiday in data.holidays),
         "next": next(iter(upcoming), None),
-        "next_when": when(upcoming[0].date, record.today) if upcoming else "",
-        "upcoming": [_line(record, holiday) for holiday in upcoming[: None if is_all else SHOWN_UPCOMING]],
+        "next_when": format_distance(upcoming[0].date, data.today) if upcoming else "",
+        "upcoming": [_list_row(data, holiday) for holiday in upcoming[: None if is_all else MAX_UPCOMING]],
         "upcoming_count": len(upcoming),
-        "past": [_line(record, holiday) for holiday in past[:SHOWN_PAST]],
+        "past": [_list_row(data, holiday) for holiday in past[:MAX_PAST]],
         "past_count": len(past),
-        "has_more_past": len(past) > SHOWN_PAST,
-        "withdrawn": _withdrawn(record),
-        "hint_year": _hint_year(record),
+        "has_more_past": len(past) > MAX_PAST,
+        "withdrawn": _withdrawn(data),
+        "hint_year": _hint_year(data),
     }
 
 
-def _year(text: str) -> int | None:
+def _parse_year(text: str) -> int | None:
     is_year = len(text) == 4 and text.isascii() and text.isdigit()
     return min(max(int(text), FIRST_YEAR), LAST_YEAR) if is_year else None
 
 
-def _in_range(year: int) -> int | None:
+def _year_if_supported(year: int) -> int | None:
     return year if FIRST_YEAR <= year <= LAST_YEAR else None
 
 
 def _months(year: int | None, today: dt.date) -> list[tuple[int, int]]:
-    """A calendar year's twelve, or the twelve from this month on: in November a year is mostly past."""
+    """(year, month) of a calendar year, or of the twelve months from this one on if `year` is None."""
     if year:
         return [(year, month) for month in range(1, 13)]
     return [
@@ -101,75 +103,83 @@ def _months(year: int | None, today: dt.date) -> list[tuple[int, int]]:
     ]
 
 
-def _caption(month: tuple[int, int]) -> str:
+def _format_month(month: tuple[int, int]) -> str:
     return f"{MONTHS[month[1]]} {month[0]}"
 
 
-def _month(record: _Record, year: int, month: int, *, is_of_year: bool, may_add: bool) -> dict[str, Any]:
+def _build_month(
+    data: _HolidayData, year: int, month: int, *, is_of_year: bool, may_add: bool
+) -> dict[str, Any]:
     weeks = calendar.Calendar().monthdatescalendar(year, month)
     return {
-        "name": MONTHS[month] if is_of_year else _caption((year, month)),
+        "name": MONTHS[month] if is_of_year else _format_month((year, month)),
         "weeks": [
-            [_day(record, date, may_add=may_add) if date.month == month else None for date in week]
+            [_build_day(data, date, may_add=may_add) if date.month == month else None for date in week]
             for week in weeks
         ],
     }
 
 
-def _day(record: _Record, date: dt.date, *, may_add: bool) -> Day:
+def _build_day(data: _HolidayData, date: dt.date, *, may_add: bool) -> CalendarDay:
     label = f"{WEEKDAYS[date.weekday()]}, {date.day} {MONTHS[date.month]} {date.year}"
-    is_today, is_past = date == record.today, date < record.today
-    holiday, setting = record.by_date.get(date), record.settings.get(date)
+    is_today, is_past = date == data.today, date < data.today
+    holiday, setting = data.by_date.get(date), data.settings.get(date)
     age = " day-past" if is_past else ""
     if holiday:
-        words = (
-            badges.state_label(setting, record.account.shut) if setting else _without(holiday, record.today)
+        state = (
+            badges.state_label(setting, data.account.closed_reason)
+            if setting
+            else _unsent_label(holiday, data.today)
         )
-        return Day(
+        return CalendarDay(
             date.day,
             date.isoformat(),
-            f"{label}: {holiday.name or _('holiday')}, {words}",
-            f"day-holiday {_colour(record, setting)}{age}",
-            title=f"{holiday.name or _('Holiday')} ({words})",
-            link=f"{record.holiday_url}{holiday.pk}/change/",
+            f"{label}: {holiday.name or _('holiday')}, {state}",
+            f"day-holiday {_badge_class(data, setting)}{age}",
+            title=f"{holiday.name or _('Holiday')} ({state})",
+            link=f"{data.holiday_url}{holiday.pk}/change/",
             is_today=is_today,
         )
     if setting and setting.state == State.WITHDRAWN:
-        words = str(State.WITHDRAWN.label)
-        link = f"{record.setting_url}{setting.pk}/change/"
-        look = f"day-holiday day-withdrawn{age}"
-        return Day(date.day, date.isoformat(), f"{label}: {words}", look, words, link, is_today)
+        state = str(State.WITHDRAWN.label)
+        link = f"{data.setting_url}{setting.pk}/change/"
+        css_classes = f"day-holiday day-withdrawn{age}"
+        return CalendarDay(
+            date.day, date.isoformat(), f"{label}: {state}", css_classes, state, link, is_today
+        )
     if is_past or not may_add:
-        return Day(date.day, date.isoformat(), label, age.strip(), is_today=is_today)
-    link = f"{record.holiday_url}add/?date={date.isoformat()}"
-    return Day(date.day, date.isoformat(), label, link=link, is_today=is_today, is_free=True)
+        return CalendarDay(date.day, date.isoformat(), label, age.strip(), is_today=is_today)
+    link = f"{data.holiday_url}add/?date={date.isoformat()}"
+    return CalendarDay(date.day, date.isoformat(), label, link=link, is_today=is_today, is_free=True)
 
 
-def _colour(record: _Record, setting: ProviderSetting | None) -> str:
+def _badge_class(data: _HolidayData, setting: ProviderSetting | None) -> str:
     if setting is None:
         return "badge-base"
-    return f"badge-{STATE_LOOK[circuit.shown_state(setting, record.account.shut)][0]}"
+    return f"badge-{STATE_STYLES[circuit.displayed_state(setting, data.account.closed_reason)][0]}"
 
 
-def _without(holiday: Holiday, today: dt.date) -> str:
+def _unsent_label(holiday: Holiday, today: dt.date) -> str:
     return _("past: not sent") if holiday.date < today else _("not sent")
 
 
-def _line(record: _Record, holiday: Holiday) -> dict[str, Any]:
-    without = _without(holiday, record.today).capitalize()
+def _list_row(data: _HolidayData, holiday: Holiday) -> dict[str, Any]:
+    without = _unsent_label(holiday, data.today).capitalize()
     return {
         "id": holiday.pk,
         "date": holiday.date,
         "weekday": WEEKDAYS[holiday.date.weekday()],
         "name": holiday.name,
-        "when": when(holiday.date, record.today),
-        "is_estimated": holiday.date >= record.today and india.is_estimated(holiday.name),
-        "badge": badges.badge(record.settings.get(holiday.date), record.account.shut, without=without),
-        "link": f"{record.holiday_url}{holiday.pk}/change/",
+        "when": format_distance(holiday.date, data.today),
+        "is_estimated": holiday.date >= data.today and india.is_estimated(holiday.name),
+        "badge": badges.render_badge(
+            data.settings.get(holiday.date), data.account.closed_reason, without=without
+        ),
+        "link": f"{data.holiday_url}{holiday.pk}/change/",
     }
 
 
-def when(date: dt.date, today: dt.date) -> str:
+def format_distance(date: dt.date, today: dt.date) -> str:
     """`today`, `tomorrow`, `in 12 days`, `in 3 months`; empty for the past."""
     days = (date - today).days
     if days < 0:
@@ -182,21 +192,21 @@ def when(date: dt.date, today: dt.date) -> str:
     return ngettext("in %(n)d month", "in %(n)d months", months) % {"n": months}
 
 
-def _withdrawn(record: _Record) -> list[dict[str, Any]]:
-    """Days that were deleted here and on which callers will still hear the holiday message."""
+def _withdrawn(data: _HolidayData) -> list[dict[str, Any]]:
+    """Days deleted here on which callers will still hear the holiday message."""
     return [
         {
             "date": date_format(date, "l, j F Y"),
-            "link": f"{record.setting_url}{setting.pk}/change/",
+            "link": f"{data.setting_url}{setting.pk}/change/",
         }
-        for date, setting in sorted(record.settings.items(), key=lambda item: item[0])
-        if setting.state == State.WITHDRAWN and date >= record.today
+        for date, setting in sorted(data.settings.items(), key=lambda item: item[0])
+        if setting.state == State.WITHDRAWN and date >= data.today
     ]
 
 
-def _hint_year(record: _Record) -> int | None:
-    """Next year, from 1 December on, while none of its holidays is entered."""
-    following = record.today.year + 1
-    if record.today.month < DECEMBER or any(date.year == following for date in record.by_date):
+def _hint_year(data: _HolidayData) -> int | None:
+    """Next year, from 1 December on, as long as it has no holiday; else None."""
+    following = data.today.year + 1
+    if data.today.month < DECEMBER or any(date.year == following for date in data.by_date):
         return None
     return following

@@ -1,4 +1,4 @@
-"""When the office takes calls: the week on one page."""
+"""The admin of office hours: the week on one page."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,22 +22,23 @@ from settings_sync import setting_address
 from settings_sync.delivery import badges, preview, service
 from settings_sync.delivery.synced_admin import SyncedAdmin
 from settings_sync.hours import caller_view, closed_weekdays, date_overrides, day_bars, forms
-from settings_sync.hours.forms import Row
+from settings_sync.hours.forms import WeekdayRow
+from settings_sync.hours.override_forms import load_usual_hours
 from settings_sync.models import Circuit, OfficeHours, ProviderSetting
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRow:
-    """A row with what the page says beside its two fields."""
+class WeekdayRowContext:
+    """A row of the week page: the form and everything displayed with it."""
 
-    row: Row
+    row: WeekdayRow
     name: str
     is_today: bool
-    bar: day_bars.Bar
+    bar: day_bars.DayBar
     hours: str
     errors: list[str]
     badge: str
-    override: date_overrides.Override | None
+    override: date_overrides.OverrideRow | None
 
 
 @admin.register(OfficeHours)
@@ -46,20 +47,20 @@ class OfficeHoursAdmin(SyncedAdmin):
     fields = ["day", "opens_at", "closes_at", "at_provider"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        in_week = Case(
+        weekday_number = Case(
             *[When(day=day, then=Value(number)) for number, day in enumerate(setting_address.WEEKDAYS)],
             output_field=IntegerField(),
         )
-        return super().get_queryset(request).order_by(in_week)
+        return super().get_queryset(request).order_by(weekday_number)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["day", "at_provider"] if obj else ["at_provider"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The provider knows no day without hours: there would be nothing to tell it."""
+        """The provider has no way to remove the hours of a weekday."""
         return False
 
-    def address_of(self, record: Any) -> str:
+    def get_address(self, record: Any) -> str:
         return setting_address.hours_address(record.day)
 
     def get_custom_urls(self) -> Any:
@@ -71,56 +72,56 @@ class OfficeHoursAdmin(SyncedAdmin):
                 "settings_sync_officehours_other_cancel",
                 date_overrides.cancel,
             ),
-            ("closed/", "settings_sync_officehours_closed", closed_weekdays.close),
+            ("closed/", "settings_sync_officehours_closed", closed_weekdays.close_weekday),
         )
 
-    # --- the week, in the place of a list ---
+    # --- the week page, which replaces the change list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self._week_page(request, forms.week(), extra_context)
+            return self._week_page(request, forms.build_rows(), extra_context)
         if not self._may_edit(request):
             raise PermissionDenied
         with transaction.atomic():
-            Circuit.take_turn()  # two people who save the week come one after the other
-            rows = forms.week(request.POST)
-            changed = forms.changed(rows)
+            Circuit.lock()  # serialises concurrent saves of the week
+            rows = forms.build_rows(request.POST)
+            changed = forms.changed_rows(rows)
             if changed:
                 self._save(request, changed)
         if changed is None:
             return self._week_page(request, rows, extra_context)
-        self._say(request, changed)
+        self._add_message(request, changed)
         return redirect(request.get_full_path())
 
     @method_decorator(require_POST)
     def preview_list(self, request: HttpRequest, model_admin: Any = None) -> HttpResponse:
-        """What saving the week as it stands on the screen would send."""
+        """The requests that saving the posted week would send."""
         if not self._may_edit(request):
             raise PermissionDenied
         with transaction.atomic():
-            changed = forms.changed(forms.week(request.POST))
+            changed = forms.changed_rows(forms.build_rows(request.POST))
             for row in changed or []:
                 row.form.save()
-            found = None if changed is None else preview.preview_of(row.address for row in changed)
+            found = None if changed is None else preview.build_preview(row.address for row in changed)
             transaction.set_rollback(True)
-        return preview.answer(found)
+        return preview.preview_response(found)
 
     def _may_edit(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request) and self.has_add_permission(request)
 
-    def _save(self, request: HttpRequest, changed: list[Row]) -> None:
+    def _save(self, request: HttpRequest, changed: list[WeekdayRow]) -> None:
         new = {row.day for row in changed if row.form.instance.pk is None}
         for row in changed:
             row.form.save()
-        service.record(row.address for row in changed)
+        service.reconcile_and_enqueue(row.address for row in changed)
         for row in changed:
             is_new = row.day in new
             message = self.construct_change_message(request, row.form, [], add=is_new)
             (self.log_addition if is_new else self.log_change)(request, row.form.instance, message)
 
-    def _say(self, request: HttpRequest, changed: list[Row]) -> None:
+    def _add_message(self, request: HttpRequest, changed: list[WeekdayRow]) -> None:
         if not changed:
             messages.info(request, _("Nothing was changed, so nothing is sent."))
             return
@@ -128,17 +129,17 @@ class OfficeHoursAdmin(SyncedAdmin):
         messages.success(request, _("Saved: %(days)s. The provider is being told.") % {"days": days})
 
     def _week_page(
-        self, request: HttpRequest, rows: list[Row], extra_context: dict[str, Any] | None
+        self, request: HttpRequest, rows: list[WeekdayRow], extra_context: dict[str, Any] | None
     ) -> TemplateResponse:
-        now, shut = timezone.localtime(), badges.gate()
-        usual = date_overrides.usual_hours()
-        other = date_overrides.context(request, usual, shut, page="week")
-        told = {row.address: row for row in ProviderSetting.objects.filter(kind=setting_address.HOURS)}
+        now, closed = timezone.localtime(), badges.load_closed_reason()
+        usual = load_usual_hours()
+        other = date_overrides.build_context(request, usual, closed, return_to="week")
+        settings = {row.address: row for row in ProviderSetting.objects.filter(kind=setting_address.HOURS)}
         overrides = {override.date: override for override in other["overrides"]}
-        shown = [
-            _shown(
+        row_contexts = [
+            _build_row_context(
                 row,
-                badge=badges.badge(told.get(row.address), shut, without=_("No hours yet")),
+                badge=badges.render_badge(settings.get(row.address), closed, without=_("No hours yet")),
                 now=now if setting_address.WEEKDAYS[now.weekday()] == row.day else None,
                 override=next((o for date, o in overrides.items() if date.weekday() == row.number), None),
             )
@@ -150,10 +151,10 @@ class OfficeHoursAdmin(SyncedAdmin):
             "title": self.opts.verbose_name_plural.capitalize(),
             "subtitle": None,
             "media": self.media + Media(js=["portal/hours_week.js", "portal/hours_caller_view.js"]),
-            "rows": shown,
-            "has_errors": any(one.errors for one in shown),
+            "rows": row_contexts,
+            "has_errors": any(row.errors for row in row_contexts),
             "may_edit": self._may_edit(request),
-            "zone": caller_view.zone_words(now),
+            "zone": caller_view.format_zone(now),
             "clock": f"{now:%H:%M}",
             "closed_form": closed_weekdays.ClosedDayForm() if closed_weekdays.may_send(request) else None,
             **other,
@@ -163,18 +164,20 @@ class OfficeHoursAdmin(SyncedAdmin):
         return TemplateResponse(request, "settings_sync/hours/week.html", context)
 
 
-def _shown(row: Row, *, badge: str, now: Any, override: date_overrides.Override | None) -> ShownRow:
+def _build_row_context(
+    row: WeekdayRow, *, badge: str, now: Any, override: date_overrides.OverrideRow | None
+) -> WeekdayRowContext:
     form = row.form
     typed = form.cleaned_data if form.is_bound and form.is_valid() else {}
     opens_at = typed.get("opens_at") or form.instance.opens_at
     closes_at = typed.get("closes_at") or form.instance.closes_at
     errors = [str(error) for found in form.errors.values() for error in found]
-    return ShownRow(
+    return WeekdayRowContext(
         row,
         str(form.instance.get_day_display()),
         now is not None,
         day_bars.day_bar(opens_at, closes_at, now=now.time() if now else None),
-        day_bars.interval(opens_at, closes_at) if opens_at and closes_at else _("No hours yet"),
+        day_bars.format_interval(opens_at, closes_at) if opens_at and closes_at else _("No hours yet"),
         list(dict.fromkeys(errors)),
         badge,
         override,

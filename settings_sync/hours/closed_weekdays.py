@@ -1,4 +1,4 @@
-"""What can be done for a weekday that is closed: nothing, or its next dates as holidays, which nobody can take back."""
+"""Closing a weekday: its next dates are sent as holidays, which cannot be withdrawn at the provider."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Circuit, Holiday, OfficeHours
 
-MOST_DATES = 52
-USUAL_DATES = 8
-SCREEN = "admin:settings_sync_officehours_changelist"
+MAX_DATES = 52
+DEFAULT_DATES = 8
+WEEK_URL_NAME = "admin:settings_sync_officehours_changelist"
 
-# Whole phrases: a language may bend the weekday's name.
-NAMES = {
+# Whole phrases for translation: some languages inflect the weekday.
+HOLIDAY_NAMES = {
     "Monday": gettext_lazy("Closed on Mondays"),
     "Tuesday": gettext_lazy("Closed on Tuesdays"),
     "Wednesday": gettext_lazy("Closed on Wednesdays"),
@@ -44,8 +44,8 @@ class ClosedDayForm(forms.Form):
     count = forms.IntegerField(
         label=gettext_lazy("How many of its next dates"),
         min_value=1,
-        max_value=MOST_DATES,
-        initial=USUAL_DATES,
+        max_value=MAX_DATES,
+        initial=DEFAULT_DATES,
         widget=forms.NumberInput(attrs={"class": "hours-input"}),
     )
 
@@ -54,8 +54,8 @@ class ClosedDayForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A date to send as a holiday; `holiday` is the name of the one that is there already, so that it is skipped."""
+class PlannedDate:
+    """A date to send as a holiday, or to skip if it already is the holiday named `holiday`."""
 
     date: dt.date
     holiday: str | None = None
@@ -65,53 +65,59 @@ def may_send(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("settings_sync.add_holiday"))
 
 
-def plan(day: str, count: int, today: dt.date | None = None) -> list[Planned]:
-    """The weekday's next dates, from tomorrow on: today is not shut behind the callers who are on the line."""
+def plan_dates(day: str, count: int, today: dt.date | None = None) -> list[PlannedDate]:
+    """The weekday's next `count` dates from tomorrow on. Today is excluded: callers may be on the line."""
     first = (today or timezone.localdate()) + dt.timedelta(days=1)
     first += dt.timedelta(days=(setting_address.WEEKDAYS.index(day) - first.weekday()) % 7)
     dates = [first + dt.timedelta(weeks=week) for week in range(count)]
     holidays = dict(Holiday.objects.filter(date__in=dates).values_list("date", "name"))
-    return [Planned(date, holidays[date] or _("holiday") if date in holidays else None) for date in dates]
+    return [PlannedDate(date, holidays[date] or _("holiday") if date in holidays else None) for date in dates]
 
 
-def close(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """First the dates, by GET; then, by POST and with the box ticked, the holidays."""
+def close_weekday(request: HttpRequest, model_admin: Any) -> HttpResponse:
+    """GET shows the dates; POST with `sure=1` creates the holidays."""
     if not may_send(request):
         raise PermissionDenied
     form = ClosedDayForm(request.POST if request.method == "POST" else request.GET or None)
     if not form.is_valid():
-        return _page(request, model_admin, form, [])
+        return _render_page(request, model_admin, form, [])
     day, count = form.cleaned_data["day"], form.cleaned_data["count"]
     if request.method != "POST":
-        return _page(request, model_admin, form, plan(day, count))
+        return _render_page(request, model_admin, form, plan_dates(day, count))
     if request.POST.get("sure") != "1":
-        return _page(request, model_admin, form, plan(day, count), remark=_("Tick the box first."))
+        return _render_page(
+            request, model_admin, form, plan_dates(day, count), error=_("Tick the box first.")
+        )
     with transaction.atomic():
-        Circuit.take_turn()  # two people who press the button come one after the other
-        planned = plan(day, count)
-        dates = to_send(planned)
-        if request.POST.get("seen", _text(dates)) != _text(dates):
-            return _page(request, model_admin, form, planned, remark=_("The dates have changed. Look again."))
-        _make(request, day, dates)
-    _say(request, len(dates), skipped=len(planned) - len(dates))
-    return redirect(SCREEN)
+        Circuit.lock()  # serialises concurrent submissions
+        planned = plan_dates(day, count)
+        dates = dates_to_send(planned)
+        if request.POST.get("seen", _join_dates(dates)) != _join_dates(dates):
+            return _render_page(
+                request, model_admin, form, planned, error=_("The dates have changed. Look again.")
+            )
+        _create_holidays(request, day, dates)
+    _add_messages(request, len(dates), skipped=len(planned) - len(dates))
+    return redirect(WEEK_URL_NAME)
 
 
-def to_send(planned: list[Planned]) -> list[dt.date]:
-    return [one.date for one in planned if one.holiday is None]
+def dates_to_send(planned: list[PlannedDate]) -> list[dt.date]:
+    return [entry.date for entry in planned if entry.holiday is None]
 
 
-def _text(dates: list[dt.date]) -> str:
-    """The dates that a person has agreed to, for a hidden field."""
+def _join_dates(dates: list[dt.date]) -> str:
+    """The dates that the user has confirmed, for a hidden field."""
     return " ".join(map(str, dates))
 
 
-def _make(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
+def _create_holidays(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
     holidays = bulk_create_with_history(
-        [Holiday(date=date, name=str(NAMES[day])) for date in dates], Holiday, default_user=request.user
+        [Holiday(date=date, name=str(HOLIDAY_NAMES[day])) for date in dates],
+        Holiday,
+        default_user=request.user,
     )
     LogEntry.objects.log_actions(request.user.pk or 0, holidays, ADDITION, [{"added": {}}])
-    service.record([setting_address.holiday_address(date) for date in dates], trigger="bulk")
+    service.reconcile_and_enqueue([setting_address.holiday_address(date) for date in dates], trigger="bulk")
     if dates:
         audit_log.record(
             Action.ADDED,
@@ -122,30 +128,30 @@ def _make(request: HttpRequest, day: str, dates: list[dt.date]) -> None:
         )
 
 
-def _say(request: HttpRequest, made: int, *, skipped: int) -> None:
-    if made:
-        words = ngettext(
+def _add_messages(request: HttpRequest, created: int, *, skipped: int) -> None:
+    if created:
+        text = ngettext(
             "%(n)d holiday is on its way to the provider.",
             "%(n)d holidays are on their way to the provider.",
-            made,
+            created,
         )
-        messages.success(request, words % {"n": made})
+        messages.success(request, text % {"n": created})
     if skipped:
-        words = ngettext(
+        text = ngettext(
             "%(n)d date was skipped: it is a holiday already.",
             "%(n)d dates were skipped: they are holidays already.",
             skipped,
         )
-        messages.info(request, words % {"n": skipped})
+        messages.info(request, text % {"n": skipped})
 
 
-def _page(
+def _render_page(
     request: HttpRequest,
     model_admin: Any,
     form: ClosedDayForm,
-    planned: list[Planned],
+    planned: list[PlannedDate],
     *,
-    remark: str = "",
+    error: str = "",
 ) -> TemplateResponse:
     day = form.cleaned_data.get("day") if form.is_bound else None
     return TemplateResponse(
@@ -154,11 +160,11 @@ def _page(
         {
             **model_admin.admin_site.each_context(request),
             "opts": model_admin.opts,
-            "title": NAMES[day] if day and planned else _("Closed on a weekday"),
+            "title": HOLIDAY_NAMES[day] if day and planned else _("Closed on a weekday"),
             "form": form,
             "planned": planned,
-            "to_send": len(to_send(planned)),
-            "seen": _text(to_send(planned)),
-            "remark": remark,
+            "to_send": len(dates_to_send(planned)),
+            "seen": _join_dates(dates_to_send(planned)),
+            "error": error,
         },
     )

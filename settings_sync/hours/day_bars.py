@@ -1,4 +1,4 @@
-"""A day as a bar from 0 to 24 hours, as numbers for an SVG: one unit is one minute."""
+"""The opening hours of a day as a bar from 0 to 24 hours, in minutes, for an SVG."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,33 +12,36 @@ DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """The open stretch; `width` 0 where there is none. `words` is what the bar says to those who do not see it."""
+class DayBar:
+    """The open interval in minutes; `width` is 0 without one. `label` is the text for screen readers."""
 
     start: int
     width: int
-    words: str
-    now: int | None = None  # where the day stands, for today
+    label: str
+    now: int | None = None  # the current minute, for today
 
 
-def day_bar(opens_at: dt.time | None, closes_at: dt.time | None, *, now: dt.time | None = None) -> Bar:
-    at = None if now is None else minute(now)
+def day_bar(opens_at: dt.time | None, closes_at: dt.time | None, *, now: dt.time | None = None) -> DayBar:
+    now_minute = None if now is None else minute_of_day(now)
     if opens_at is None or closes_at is None or closes_at <= opens_at:
-        return Bar(0, 0, _("No open time"), at)
-    end = DAY_MINUTES if closes_at == LAST_MINUTE else minute(closes_at)
-    words = _("Open from %(opens)s to %(closes)s") % {"opens": clock(opens_at), "closes": clock(closes_at)}
-    return Bar(minute(opens_at), end - minute(opens_at), words, at)
+        return DayBar(0, 0, _("No open time"), now_minute)
+    end = DAY_MINUTES if closes_at == LAST_MINUTE else minute_of_day(closes_at)
+    label = _("Open from %(opens)s to %(closes)s") % {
+        "opens": format_clock(opens_at),
+        "closes": format_clock(closes_at),
+    }
+    return DayBar(minute_of_day(opens_at), end - minute_of_day(opens_at), label, now_minute)
 
 
-def minute(time: dt.time) -> int:
+def minute_of_day(time: dt.time) -> int:
     return time.hour * 60 + time.minute
 
 
-def clock(time: dt.time) -> str:
+def format_clock(time: dt.time) -> str:
     return time_format(time, "H:i")
 
 
-def interval(opens_at: dt.time, closes_at: dt.time) -> str:
-    """`09:30–18:30` for a person; a day that ends at 23:59 is open until midnight."""
-    end = _("midnight") if closes_at == LAST_MINUTE else clock(closes_at)
-    return f"{clock(opens_at)}–{end}"
+def format_interval(opens_at: dt.time, closes_at: dt.time) -> str:
+    """`09:30–18:30` for display; 23:59 is shown as midnight."""
+    end = _("midnight") if closes_at == LAST_MINUTE else format_clock(closes_at)
+    return f"{format_clock(opens_at)}–{end}"

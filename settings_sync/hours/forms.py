@@ -1,8 +1,8 @@
-"""The week as seven small forms, `form-0-opens_at` to `form-6-closes_at`: what a person changed, and nothing else.
+"""The week as seven forms, `form-0-opens_at` to `form-6-closes_at`, of which only the changed ones are saved.
 
-Each row carries the times that its page was drawn with (`form-0-was`). So a row that a person did not touch is never
-written, and a row that somebody else changed meanwhile is asked about instead of overwritten. Programs may leave `was`
-and `day` out: the rows are then Monday to Sunday, or belong to the records that `form-0-id` names.
+Each row posts the times that the page was rendered with (`form-0-was`). So an untouched row is never written, and a row
+that another user changed meanwhile is reported instead of overwritten. Clients may omit `was` and `day`: the rows are
+then Monday to Sunday, or those of the records in `form-0-id`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ Posted = Mapping[str, str]
 
 
 class DayForm(forms.ModelForm):
-    """The times of one day. Both or none; none only for a day that had none before."""
+    """The hours of one weekday: both times, or none as long as none are stored."""
 
     class Meta:
         model = OfficeHours
@@ -42,8 +42,8 @@ class DayForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "use_required_attribute": False})
-        self.before = stored(self.instance)
-        self.was = self.data.get(self.add_prefix("was"))
+        self.stored = stored_interval(self.instance)
+        self.rendered = self.data.get(self.add_prefix("was"))
         for field in self.fields.values():
             field.widget.attrs |= {
                 "aria-label": f"{self.instance.get_day_display()}: {field.label}",
@@ -51,35 +51,35 @@ class DayForm(forms.ModelForm):
             }
 
     def clean(self) -> dict[str, Any]:
-        """Somebody else's change is not overwritten without a word."""
+        """Report a concurrent change instead of overwriting it."""
         cleaned = super().clean() or {}
-        if self.was not in {None, self.before, self.wanted} and self.wanted != self.before:
+        if self.rendered not in {None, self.stored, self.entered} and self.entered != self.stored:
             raise ValidationError(
                 _("Meanwhile somebody else set %(day)s to %(hours)s. Save again to use your times instead."),
                 code="changed_meanwhile",
-                params={"day": self.instance.get_day_display(), "hours": _in_words(self.instance)},
+                params={"day": self.instance.get_day_display(), "hours": _format_hours(self.instance)},
             )
         return cleaned
 
     @property
-    def wanted(self) -> str:
-        """The interval that was typed, once it is valid."""
+    def entered(self) -> str:
+        """The entered interval if it is valid, else `NO_HOURS`."""
         opens_at, closes_at = self.cleaned_data.get("opens_at"), self.cleaned_data.get("closes_at")
-        return setting_address.interval(opens_at, closes_at) if opens_at and closes_at else NO_HOURS
+        return setting_address.format_interval(opens_at, closes_at) if opens_at and closes_at else NO_HOURS
 
     @property
     def is_changed(self) -> bool:
-        return self.wanted != self.before
+        return self.entered != self.stored
 
     @property
     def is_backwards(self) -> bool:
-        """The end is not after the start: the page then offers midnight."""
+        """True if closing is not after opening; the page then offers midnight."""
         return self.has_error("closes_at", "closes_before_opening")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A day on the page. The form is bound only if the person touched the row."""
+class WeekdayRow:
+    """A weekday on the page. The form is bound only if the user changed the row."""
 
     number: int
     day: str
@@ -90,35 +90,39 @@ class Row:
         return setting_address.hours_address(self.day)
 
 
-def stored(hours: OfficeHours) -> str:
-    return setting_address.interval(hours.opens_at, hours.closes_at) if hours.pk else NO_HOURS
+def stored_interval(hours: OfficeHours) -> str:
+    return setting_address.format_interval(hours.opens_at, hours.closes_at) if hours.pk else NO_HOURS
 
 
-def week(data: Posted | None = None) -> list[Row]:
-    """Monday to Sunday, with what was posted laid over what is stored. One query."""
+def build_rows(data: Posted | None = None) -> list[WeekdayRow]:
+    """Build the rows Monday to Sunday from the stored hours and the posted data. One query."""
     existing = {hours.day: hours for hours in OfficeHours.objects.all()}
-    posted = _by_weekday(data or {}, {str(hours.pk): hours.day for hours in existing.values()})
+    posted = _order_by_weekday(data or {}, {str(hours.pk): hours.day for hours in existing.values()})
     return [
-        Row(number, day, _form(existing.get(day) or OfficeHours(day=day), posted, prefix=_prefix(number)))
+        WeekdayRow(
+            number,
+            day,
+            _build_form(existing.get(day) or OfficeHours(day=day), posted, prefix=_prefix(number)),
+        )
         for number, day in enumerate(setting_address.WEEKDAYS)
     ]
 
 
-def changed(rows: Iterable[Row]) -> list[Row] | None:
-    """The rows to save; None if one of them cannot be saved as it is."""
-    touched = [row for row in rows if row.form.is_bound]
-    errors = [row.form.errors for row in touched]  # all of them, so that every row tells its own
+def changed_rows(rows: Iterable[WeekdayRow]) -> list[WeekdayRow] | None:
+    """The rows to save; None if any row is invalid."""
+    bound = [row for row in rows if row.form.is_bound]
+    errors = [row.form.errors for row in bound]  # validates every row, so that each shows its own errors
     if any(errors):
         return None
-    return [row for row in touched if row.form.is_changed]
+    return [row for row in bound if row.form.is_changed]
 
 
-def _form(hours: OfficeHours, data: Posted, *, prefix: str) -> DayForm:
+def _build_form(hours: OfficeHours, data: Posted, *, prefix: str) -> DayForm:
     opens_at, closes_at = data.get(f"{prefix}-opens_at"), data.get(f"{prefix}-closes_at")
     if opens_at is None and closes_at is None:
         return DayForm(instance=hours, prefix=prefix)
     typed = f"{opens_at or ''}-{closes_at or ''}"
-    if typed in {data.get(f"{prefix}-was"), stored(hours)}:
+    if typed in {data.get(f"{prefix}-was"), stored_interval(hours)}:
         return DayForm(instance=hours, prefix=prefix)
     return DayForm(data, instance=hours, prefix=prefix)
 
@@ -127,8 +131,8 @@ def _prefix(number: int) -> str:
     return f"{FORMSET}-{number}"
 
 
-def _by_weekday(data: Posted, day_of_id: dict[str, str]) -> dict[str, str]:
-    """What was posted, with the rows numbered from Monday, whatever order they came in."""
+def _order_by_weekday(data: Posted, day_of_id: dict[str, str]) -> dict[str, str]:
+    """The posted data with its rows renumbered from Monday."""
     found: dict[str, str] = {}
     for number, weekday in enumerate(setting_address.WEEKDAYS):
         day = data.get(f"{_prefix(number)}-day") or day_of_id.get(
@@ -143,5 +147,5 @@ def _by_weekday(data: Posted, day_of_id: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _in_words(hours: OfficeHours) -> str:
-    return day_bars.interval(hours.opens_at, hours.closes_at) if hours.pk else _("no hours")
+def _format_hours(hours: OfficeHours) -> str:
+    return day_bars.format_interval(hours.opens_at, hours.closes_at) if hours.pk else _("no hours")

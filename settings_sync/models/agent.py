@@ -1,4 +1,4 @@
-"""The people who take the calls, and the hours in which each of them does."""
+"""Agents and their shifts."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from settings_sync.setting_address import WEEKDAYS
 
 
 class PhoneField(models.CharField):
-    """A telephone number, kept in E.164 whatever spelling it is typed in; refuses what is none."""
+    """A telephone number, stored in E.164 however it is typed. Raises ValidationError for anything else."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 20)
@@ -73,7 +73,7 @@ class Agent(models.Model):
 
 
 class Shift(models.Model):
-    """From when to when an agent takes calls on a weekday. At its edges the agent is switched; between, people may."""
+    """A weekly interval in which an agent takes calls. The agent is switched at its edges; users may switch between."""
 
     class Day(models.IntegerChoices):
         MONDAY = 0, _("Monday")

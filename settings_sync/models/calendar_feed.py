@@ -1,4 +1,4 @@
-"""Secret addresses under which a calendar app reads the holidays."""
+"""Secret URLs from which calendar apps read the holidays."""
 
 import hashlib
 import secrets
@@ -9,20 +9,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-def digest_of(token: str) -> str:
+def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
-    def live(self) -> "CalendarFeedQuerySet":
+    def active(self) -> "CalendarFeedQuerySet":
         return self.filter(revoked_at__isnull=True)
 
     def with_token(self, token: str) -> "CalendarFeedQuerySet":
-        return self.live().filter(digest=digest_of(token))
+        return self.active().filter(digest=hash_token(token))
 
 
 class CalendarFeed(models.Model):
-    """An address is shown once, when it is made; what is kept of its random token is the digest."""
+    """A calendar URL. Its random token is shown once; only the token's digest is stored."""
 
     digest = models.CharField(max_length=64, unique=True, editable=False)
     made_by = models.ForeignKey(
@@ -46,7 +46,7 @@ class CalendarFeed(models.Model):
         return f"{self.made_at:%d %b %Y}"
 
     @classmethod
-    def make(cls, who: Any) -> tuple["CalendarFeed", str]:
-        """A new feed and its token, which nobody can read again."""
+    def create_for(cls, user: Any) -> tuple["CalendarFeed", str]:
+        """Create a feed; return it with its token, which cannot be read again."""
         token = secrets.token_urlsafe(32)
-        return cls.objects.create(digest=digest_of(token), made_by=who), token
+        return cls.objects.create(digest=hash_token(token), made_by=user), token

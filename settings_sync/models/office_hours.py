@@ -1,4 +1,4 @@
-"""When the office takes calls: one interval for each weekday, as the provider takes it."""
+"""Office hours: one interval per weekday, as the provider's API supports it, and overrides for single dates."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -45,10 +45,10 @@ class OfficeHours(models.Model):
 
 
 class OtherHours(models.Model):
-    """Hours for one date only: "close today at 16:00", "open late tomorrow".
+    """Hours for one date only, e.g. to close at 16:00 today.
 
-    The provider knows weekdays, not dates: on that date its weekday gets these hours, and after it the usual ones
-    again.
+    The provider knows weekdays, not dates: on that date its weekday is sent with these hours, and the next day with the
+    usual hours again.
     """
 
     date = models.DateField(
@@ -81,14 +81,14 @@ class OtherHours(models.Model):
 
 
 def clean_interval(hours: OfficeHours | OtherHours) -> None:
-    """Whole minutes, as the wire knows them, and an end after the start. Raises ValidationError at `closes_at`."""
+    """Truncate the times to whole minutes and check their order. Raises ValidationError for `closes_at`."""
     if not (hours.opens_at and hours.closes_at):
         return
     hours.opens_at = hours.opens_at.replace(second=0, microsecond=0)
     hours.closes_at = hours.closes_at.replace(second=0, microsecond=0)
     if hours.closes_at <= hours.opens_at:
-        told = ValidationError(
+        error = ValidationError(
             _("Closing must come after opening. For “until midnight” write 11:59 PM (23:59)."),
             code="closes_before_opening",
         )
-        raise ValidationError({"closes_at": told})
+        raise ValidationError({"closes_at": error})

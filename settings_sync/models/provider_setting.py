@@ -1,4 +1,4 @@
-"""What the provider has been told, and how each telling went."""
+"""Settings of the provider, the attempts to send them, and the account's gate."""
 
 import datetime as dt
 
@@ -23,8 +23,8 @@ class State(models.TextChoices):
     WITHDRAWN = "WITHDRAWN", _("Withdrawn, still live at the provider")
 
 
-# One colour for each state, beside the words: (badge colour of the theme, icon).
-STATE_LOOK: dict[str, tuple[str, str]] = {
+# (badge colour of the theme, icon) of each state.
+STATE_STYLES: dict[str, tuple[str, str]] = {
     State.WAITING: ("info", "schedule"),
     State.SENDING: ("info", "sync"),
     State.IN_FORCE: ("success", "check_circle"),
@@ -37,51 +37,51 @@ STATE_LOOK: dict[str, tuple[str, str]] = {
 }
 
 
-FROM_A_PERSON = ("save", "delete", "manual")
+USER_TRIGGERS = ("save", "delete", "manual")  # of what a user has just done; sent first
 
 
 class ProviderSettingQuerySet(models.QuerySet["ProviderSetting"]):
     def leased(self, now: dt.datetime) -> "ProviderSettingQuerySet":
-        """Settings with a request in flight, as far as we know."""
+        """Settings with a request in flight, as far as this database knows."""
         return self.filter(lease_token__isnull=False, lease_until__gt=now)
 
     def due(self, now: dt.datetime) -> "ProviderSettingQuerySet":
-        """Settings to send now: due, nothing in flight in their lane, not past.
+        """Settings to send now: due, not past, and with no request in flight in their lane.
 
-        What a person has just saved comes before what was loaded, resent or swept in bulk; then the longest-waiting.
+        Ordered by what a user has just saved, then the longest waiting.
         """
         in_lane = ProviderSetting.objects.leased(now).filter(lane=OuterRef("lane"))
         return (
             self.not_past()
             .filter(~Exists(in_lane), next_attempt_at__lte=now)
             .order_by(
-                models.Case(models.When(trigger__in=FROM_A_PERSON, then=0), default=1),
+                models.Case(models.When(trigger__in=USER_TRIGGERS, then=0), default=1),
                 "next_attempt_at",
                 "id",
             )
         )
 
     def not_past(self) -> "ProviderSettingQuerySet":
-        """Without the holidays whose date is over: nothing is sent for them any more."""
+        """Excludes holidays in the past: nothing is sent for them."""
         return self.exclude(
             kind=setting_address.HOLIDAY, address__lt=setting_address.holiday_address(timezone.localdate())
         )
 
-    def moving(self) -> "ProviderSettingQuerySet":
-        """Settings that are not yet in force and for which nobody has to do anything."""
+    def pending(self) -> "ProviderSettingQuerySet":
+        """Settings that delivery will send or send again without a user's help."""
         return self.filter(next_attempt_at__isnull=False)
 
     def oldest_due_age_s(self) -> float | None:
-        oldest = self.moving().aggregate(oldest=models.Min("changed_at"))["oldest"]
+        oldest = self.pending().aggregate(oldest=models.Min("changed_at"))["oldest"]
         return round((database_now() - oldest).total_seconds(), 1) if oldest else None
 
 
 class ProviderSetting(models.Model):
-    """One thing that the provider can be told. Many saves coalesce here; only the newest counts.
+    """One setting of the provider. Many saves coalesce in one row; only the newest value is sent.
 
-    `generation` counts what was wanted, `confirmed_generation` what the provider last said `Success` to.
-    `next_attempt_at` empty means: nothing to send. `reassert_after` set means: an earlier request may still be
-    acting at the provider, so the value is asserted once more after that moment.
+    `generation` counts the changes of `desired`; `confirmed_generation` is the one that the provider last answered with
+    `Success`. `next_attempt_at` is NULL if there is nothing to send. `reassert_after` is set while an earlier request
+    may still act at the provider: the value is sent again after that time.
     """
 
     address = models.CharField(max_length=80, unique=True)
@@ -96,7 +96,7 @@ class ProviderSetting(models.Model):
     changed_at = models.DateTimeField(help_text="When the desired value was last changed.")
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0, help_text="Since the last success.")
-    lease_token = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001  (NULL: nobody's)
+    lease_token = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001  (NULL: not leased)
     lease_until = models.DateTimeField(null=True, blank=True)
     reassert_after = models.DateTimeField(null=True, blank=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
@@ -112,15 +112,15 @@ class ProviderSetting(models.Model):
         ordering = ["kind", "address"]
         permissions = [("stop_sending", _("Can stop and start sending to the provider"))]
         indexes = [
-            # read by delivery and the sweep: what is due?
+            # read by delivery and the sweep: which settings are due
             models.Index(
                 fields=["next_attempt_at"], name="setting_due", condition=Q(next_attempt_at__isnull=False)
             ),
-            # read by every claim: is this lane taken, how many requests are in flight?
+            # read by every claim: whether the lane is occupied, and how many requests are in flight
             models.Index(fields=["lane"], name="setting_leased", condition=Q(lease_token__isnull=False)),
         ]
         constraints = [
-            # The last line of defence of promise P3; claims make sure that it is never met.
+            # Enforces guarantee P3 in the database; claims never violate it.
             models.UniqueConstraint(
                 fields=["lane"], condition=Q(lease_token__isnull=False), name="one_request_in_a_lane"
             ),
@@ -131,7 +131,7 @@ class ProviderSetting(models.Model):
 
 
 class Attempt(models.Model):
-    """One request to the provider. Written before it leaves, completed when its outcome is known."""
+    """One request to the provider. Inserted before it is sent, updated when its outcome is known."""
 
     setting = models.ForeignKey(
         ProviderSetting, on_delete=models.SET_NULL, null=True, related_name="attempt_set"
@@ -163,10 +163,9 @@ class Attempt(models.Model):
 
 
 class Circuit(models.Model):
-    """The account's gate, one row: who may send now, at which rate, and why nobody may.
+    """The account's gate, a single row: rate limit, circuit breaker, pause and stop.
 
-    Every claim begins with an UPDATE of this row, so claims take turns at both databases without row locks of
-    our own.
+    `lock` serialises transactions with an UPDATE of this row, which works the same on PostgreSQL and SQLite.
     """
 
     ONLY = 1
@@ -196,15 +195,16 @@ class Circuit(models.Model):
         return "provider account"
 
     @classmethod
-    def take_turn(cls) -> None:
-        """Wait until no other transaction that took its turn is open; ours lasts until our commit.
+    def lock(cls) -> None:
+        """Lock the row until the current transaction ends.
 
-        Who levels settings or claims one begins with this, and always before touching a setting's row: so
-        they see each other's work whole, and cannot lock each other out.
+        Every transaction that reconciles or claims settings calls this before it touches a setting's row. So each sees
+        the complete work of the others, and they cannot deadlock.
         """
         if not cls.objects.filter(pk=cls.ONLY).update(failures=models.F("failures")):
             cls.objects.get_or_create(pk=cls.ONLY)
 
     @classmethod
-    def only(cls) -> "Circuit":
+    def get_solo(cls) -> "Circuit":
+        """Return the row, or an unsaved instance if there is none yet."""
         return cls.objects.filter(pk=cls.ONLY).first() or cls(pk=cls.ONLY)

@@ -1,4 +1,4 @@
-"""The simulator as a server: starts on a thread, stops at once even with stalled connections."""
+"""Server of the simulator: runs in a thread and stops at once, even with stalled connections."""
 
 import contextlib
 import socket
@@ -11,11 +11,11 @@ from typing import Any, Self
 
 from settings_sync.simulator.faults import FaultPlan
 from settings_sync.simulator.handler import ProviderHandler
-from settings_sync.simulator.state import Provider
+from settings_sync.simulator.state import SimulatedProvider
 
 
 class Server(ThreadingHTTPServer):
-    """Also what a connection's handler knows of its surroundings."""
+    """Holds what the handler of a connection needs."""
 
     daemon_threads = True
     block_on_close = False
@@ -32,7 +32,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, ProviderHandler)
 
     def server_bind(self) -> None:
-        # The stock method asks a name server who we are, which can take seconds.
+        # The stock method does a reverse DNS lookup, which can take seconds.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
@@ -45,7 +45,7 @@ class Server(ThreadingHTTPServer):
         super().close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error; the stock message for others names no request line."""
+        """Ignore clients that disconnected. For other errors the stock message does not contain the request line."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -57,15 +57,15 @@ class Server(ThreadingHTTPServer):
 
 
 class Simulator:
-    """A provider to run against, in this process.
+    """A provider simulator in this process.
 
         with Simulator(api_key="k", cust_id="c", faults="script:http500,drop_after") as provider:
-            ...  # talk to provider.url
+            ...  # send requests to provider.url
             assert provider.state()["agents"] == {"9812345678": "OFF"}
 
-    `api_key` and `cust_id` are compared if given. `faults` is a plan as `faults` describes it. Port 0 takes a
-    free one, and `start` after `stop` comes back on the same, with all that it knew: between the two, the
-    provider is down and connections are refused. Raises OSError if the port is taken.
+    `api_key` and `cust_id` are compared if given. `faults` is a fault plan (see `simulator.faults`). Port 0 takes a
+    free port. `start` after `stop` uses the same port and state; between the two, connections are refused. Raises
+    OSError if the port is in use.
     """
 
     def __init__(
@@ -85,13 +85,15 @@ class Simulator:
         self.latency_s, self.wrong_key_status = latency_s, wrong_key_status
         self.host, self.port = host, port
         self._seed = seed
-        self.provider = Provider(plan=FaultPlan(faults, seed=seed), daily_overwrites=daily_overwrites)
+        self.provider = SimulatedProvider(
+            plan=FaultPlan(faults, seed=seed), daily_overwrites=daily_overwrites
+        )
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """Base URL without a slash at its end, as the portal wants it."""
+        """Base URL without a trailing slash, as for IVR_API_URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -104,13 +106,13 @@ class Simulator:
         self._thread.start()
 
     def stop(self) -> None:
-        """Hangs up on everybody. What was to act late still acts: the provider is out of reach, not dead."""
+        """Close all connections. Pending late changes are still made: the provider is unreachable, not reset."""
         server, thread = self._server, self._thread
         if server is None or thread is None:
             return
         self._server = self._thread = None
         with contextlib.suppress(OSError):
-            # Wakes the thread that waits for connections, which would otherwise sleep its interval out.
+            # Wakes the accepting thread, which would otherwise sleep until its poll interval ends.
             server.socket.shutdown(socket.SHUT_RDWR)
         server.shutdown()
         server.server_close()
@@ -118,20 +120,17 @@ class Simulator:
         thread.join()
 
     def state(self, *, since: int = 0) -> dict[str, Any]:
-        """What `GET /state` gives."""
+        """Return what `GET /state` returns."""
         return self.provider.state(since=since)
 
     def set_faults(self, spec: str, *, seed: int | None = None) -> None:
-        """From the plan's beginning; the last seed again if none is given. Raises BadFaults."""
+        """Start a new plan; without a seed, with the last one. Raises InvalidFaultPlan."""
         plan = FaultPlan(spec, seed=self._seed if seed is None else seed)
         self._seed = plan.seed
         self.provider.set_plan(plan)
 
-    def set_daily(self, *, overwrites: bool) -> None:
-        self.provider.daily_overwrites = overwrites
-
     def reset(self) -> None:
-        """As new, the faults from their beginning; changes that were to come late are forgotten."""
+        """Clear all state, restart the fault plan, and discard pending late changes."""
         self.provider.reset()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Bad behaviour on an open connection: dropping, stalling, dripping, flooding. Sockets only, no HTTP."""
+"""Faults on an open connection: reset, stall, drip and flood. Sockets only, no HTTP."""
 
 import select
 import socket
@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 DRIP_EVERY_S = 0.5
-_LOOK_EVERY_S = 0.05
+_CHECK_EVERY_S = 0.05
 _CHUNK = 64 * 1024
 
 
-def hung_up(connection: socket.socket) -> bool:
-    """Whether the other side has closed the connection. Reads nothing away, and never blocks."""
+def has_hung_up(connection: socket.socket) -> bool:
+    """Whether the client has closed the connection. Consumes no data and never blocks."""
     poll = select.poll()
     try:
         poll.register(connection, select.POLLIN)
@@ -23,22 +23,21 @@ def hung_up(connection: socket.socket) -> bool:
 
 
 def wait(connection: socket.socket, *, seconds: float, stop: threading.Event) -> bool:
-    """True if the time passed, False if the client hung up or the simulator stops before."""
+    """Wait. Returns False at once if the client hangs up or the simulator stops."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        if stop.wait(min(left, _LOOK_EVERY_S)):
+        if stop.wait(min(left, _CHECK_EVERY_S)):
             return False
-        # A short wait is the ordinary latency: looking would cost more than it.
-        if left > _LOOK_EVERY_S and hung_up(connection):
+        # Not checked in a short wait, which is the normal latency: the check would cost more than the wait.
+        if left > _CHECK_EVERY_S and has_hung_up(connection):
             return False
     return True
 
 
 def reset(connection: socket.socket) -> None:
-    """Closes with a reset (RST) and not an orderly end.
+    """Close the connection with a reset (RST).
 
-    Closed here already, though files made of it hold it open a moment longer: the server would otherwise shut
-    it down in order first.
+    Closed here, before the server does an orderly shutdown, although file objects still hold the socket open.
     """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
@@ -52,14 +51,14 @@ def drip(
     stop: threading.Event,
     before_last: Callable[[], None],
 ) -> None:
-    """One byte each half second until all is sent, the time is up, or the client has gone."""
+    """Send one byte every half second until all is sent, the time is over, or the client hangs up."""
     deadline = time.monotonic() + seconds
     for position in range(len(data)):
-        last = position == len(data) - 1
-        if last:
+        is_last = position == len(data) - 1
+        if is_last:
             before_last()
         connection.sendall(data[position : position + 1])
-        if last or time.monotonic() >= deadline or not wait(connection, seconds=DRIP_EVERY_S, stop=stop):
+        if is_last or time.monotonic() >= deadline or not wait(connection, seconds=DRIP_EVERY_S, stop=stop):
             return
 
 
@@ -71,7 +70,7 @@ def flood(
     stop: threading.Event,
     before_last: Callable[[], None],
 ) -> None:
-    """`first`, then spaces up to `total` bytes."""
+    """Send `first`, then spaces up to `total` bytes."""
     chunk = b" " * _CHUNK
     connection.sendall(first)
     left = total - len(first)

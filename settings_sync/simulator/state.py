@@ -1,7 +1,7 @@
-"""What the provider knows: agents, holidays, hours, and a log of every request in the order it came.
+"""State of the simulated provider: agents, holidays, hours, and a log of every request in order of arrival.
 
-The log also says in which order changes took place, which is another order when requests act late, and
-which two requests of one lane were in flight at the same time.
+The log also records the order of the changes, which differs when requests act late. `overlaps` records requests of one
+lane that were in flight at the same time.
 """
 
 import threading
@@ -11,19 +11,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from settings_sync.simulator.faults import Acts, Fault, FaultPlan
-from settings_sync.simulator.request_parser import DAILY, SUCCESS, WEEK, Request
+from settings_sync.simulator.faults import Effect, Fault, FaultPlan
+from settings_sync.simulator.request_parser import DAILY, SUCCESS, WEEK, ParsedRequest
 
 LOG_LENGTH = 100_000
 OVERLAPS_KEPT = 1_000
 
 
 @dataclass(eq=False)
-class Entry:
-    """One request. Moments are seconds since 1970; `applied_n` counts changes in the order they took place.
+class RequestLogEntry:
+    """One request. Times are in seconds since 1970; `applied_n` numbers the changes in the order they were made.
 
-    `ended_at` is when the reply left, or when either side closed the connection. `status` and `reply` are
-    what was sent, None if nothing was.
+    `ended_at` is when the reply was sent, or when either side closed the connection. `status` and `reply` are None if
+    nothing was sent.
     """
 
     n: int
@@ -43,14 +43,17 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class InFlight:
-    entry: Entry
+class RequestInFlight:
+    entry: RequestLogEntry
     hung_up: Callable[[], bool]
 
 
-class Provider:
-    """Safe for threads. `daily_overwrites` is the reading of `Daily`: it sets all seven days, or it is a
-    setting of its own that counts on days without hours of their own."""
+class SimulatedProvider:
+    """State of the provider; thread-safe.
+
+    `daily_overwrites` selects the meaning of `Daily`: it sets all seven days, or it is a default for days without hours
+    of their own.
+    """
 
     def __init__(self, *, plan: FaultPlan, daily_overwrites: bool) -> None:
         self.daily_overwrites = daily_overwrites
@@ -58,17 +61,17 @@ class Provider:
         self._plan = plan
         self._clear()
 
-    def begin(self, request: Request, *, hung_up: Callable[[], bool]) -> tuple[Entry, Fault]:
-        """Logs the request and draws its fault. `hung_up` says whether its client has closed the connection.
+    def begin(self, request: ParsedRequest, *, hung_up: Callable[[], bool]) -> tuple[RequestLogEntry, Fault]:
+        """Log the request and pick its fault. `hung_up` tells whether its client has closed the connection.
 
-        A client that gave up and comes again has closed its first connection before it opens the second, so
-        asking then is exact, and a stalled request whose client is gone is no overlap.
+        A client that gave up closes its first connection before it opens the next. So checking `hung_up` at the next
+        request is exact, and a stalled request whose client is gone counts as no overlap.
         """
         with self._lock:
             self._requests += 1
             now = time.time()
             fault = self._plan.pick()
-            entry = Entry(
+            entry = RequestLogEntry(
                 n=self._requests,
                 at=now,
                 received_at=now,
@@ -79,20 +82,20 @@ class Provider:
                 fault=fault.kind,
             )
             self._log.append(entry)
-            self._enter_lane(InFlight(entry=entry, hung_up=hung_up))
-            if request.reply == SUCCESS and fault.acts is not Acts.NEVER:
+            self._enter_lane(RequestInFlight(entry=entry, hung_up=hung_up))
+            if request.reply == SUCCESS and fault.effect is not Effect.NEVER:
                 self._pending.add(entry)
             return entry, fault
 
-    def end(self, entry: Entry, *, status: int | None = None, reply: str | None = None) -> None:
-        """Called before the last byte leaves: afterwards the client may rightly send the next one at once."""
+    def end(self, entry: RequestLogEntry, *, status: int | None = None, reply: str | None = None) -> None:
+        """Record the end of a request. Called before the last byte is sent: then the client may send the next one."""
         with self._lock:
             if entry.ended_at is None:
                 entry.ended_at, entry.status, entry.reply = time.time(), status, reply
                 self._leave_lane(entry)
 
-    def act(self, entry: Entry) -> None:
-        """Makes the change, unless the request is one that changes nothing or a reset came in between."""
+    def act(self, entry: RequestLogEntry) -> None:
+        """Make the change of a request. Does nothing if it has none or the state was reset meanwhile."""
         with self._lock:
             if entry.address is None or entry not in self._pending:
                 return
@@ -110,16 +113,16 @@ class Provider:
             self._plan = plan
 
     def reset(self) -> None:
-        """As new: no settings, no log, what was still to come forgotten, the faults from their beginning."""
+        """Clear settings and log, discard pending changes, and restart the fault plan."""
         with self._lock:
             self._plan = FaultPlan(self._plan.spec, seed=self._plan.seed)
             self._clear()
 
     def state(self, *, since: int = 0, limit: int = LOG_LENGTH) -> dict[str, Any]:
-        """Ready for JSON; the log's entries with `n` above `since`, the newest `limit` of them.
+        """Return the state, JSON-serialisable, with the newest `limit` log entries whose `n` is above `since`.
 
-        `pending` counts the changes that are still to come, `hours` is what callers meet under the reading
-        of Daily, `daily` is what Daily was last set to.
+        `pending` counts the changes not yet made, `hours` are the effective hours under `daily_overwrites`, and `daily`
+        is the last value of Daily.
         """
         with self._lock:
             first = self._log[0].n if self._log else 1
@@ -145,24 +148,24 @@ class Provider:
         self._holidays: set[str] = set()
         self._hours: dict[str, tuple[str, str]] = {}
         self._daily: tuple[str, str] | None = None
-        self._log: deque[Entry] = deque(maxlen=LOG_LENGTH)
+        self._log: deque[RequestLogEntry] = deque(maxlen=LOG_LENGTH)
         self._overlaps: deque[dict[str, Any]] = deque(maxlen=OVERLAPS_KEPT)
-        self._lanes: dict[str, list[InFlight]] = {}
-        self._pending: set[Entry] = set()
+        self._lanes: dict[str, list[RequestInFlight]] = {}
+        self._pending: set[RequestLogEntry] = set()
         self._requests = self._changes = self._redirects_followed = 0
 
-    def _enter_lane(self, newcomer: InFlight) -> None:
-        lane = newcomer.entry.lane
+    def _enter_lane(self, request: RequestInFlight) -> None:
+        lane = request.entry.lane
         if lane is None:
             return
         others = [other for other in self._lanes.get(lane, []) if not other.hung_up()]
         for other in others:
             self._overlaps.append(
-                {"lane": lane, "first": other.entry.n, "second": newcomer.entry.n, "at": newcomer.entry.at}
+                {"lane": lane, "first": other.entry.n, "second": request.entry.n, "at": request.entry.at}
             )
-        self._lanes[lane] = [*others, newcomer]
+        self._lanes[lane] = [*others, request]
 
-    def _leave_lane(self, entry: Entry) -> None:
+    def _leave_lane(self, entry: RequestLogEntry) -> None:
         if entry.lane in self._lanes:
             rest = [other for other in self._lanes[entry.lane] if other.entry is not entry]
             if rest:

@@ -1,4 +1,4 @@
-"""The simulator's page: its settings, its last requests, switches for faults. One text, nothing external."""
+"""HTML page of the simulator: settings, last requests and controls. Self-contained, no external resources."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# Words on the button, and the plan that it sets.
+# (button label, fault plan)
 PRESETS = (
     ("All well", ""),
     ("Down", "drop_before"),
@@ -60,7 +60,7 @@ button:hover, button[aria-pressed=true] { border-color: var(--mark); color: var(
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px }
 code { font-family: ui-monospace, monospace; overflow-wrap: anywhere }
 """
-# Only what moves is replaced, so that nobody loses what they are typing.
+# Replaces only the live part of the page, so that typed input is kept.
 _SCRIPT = """
 setInterval(async () => {
   if (document.hidden) return;
@@ -74,8 +74,8 @@ setInterval(async () => {
 """
 
 
-def render(state: dict[str, Any]) -> str:
-    """The whole page for a state as the provider gives it, newest request first."""
+def render_page(state: dict[str, Any]) -> str:
+    """Return the whole page for a state from `SimulatedProvider.state`, newest request first."""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -84,53 +84,59 @@ def render(state: dict[str, Any]) -> str:
 <h1>Provider simulator</h1>
 <p class="soft">Stands in for the telephone provider: shows what the portal told it. No call is routed.</p>
 <p id="gone" class="bad" role="status" hidden>The simulator does not answer. It is tried again.</p>
-{_switches(state)}
-<div id="live">{_settings(state)}{_requests(state)}</div>
+{_render_switches(state)}
+<div id="live">{_render_settings(state)}{_render_requests(state)}</div>
 </main><script>{_SCRIPT}</script></body></html>"""
 
 
-def _switches(state: dict[str, Any]) -> str:
+def _render_switches(state: dict[str, Any]) -> str:
     spec = state["faults"]
-    presets = "".join(_button("spec", plan, words=words, on=plan == spec) for words, plan in PRESETS)
-    kinds = [(f"<code>{kind}</code>", escape(words)) for kind, (_, words) in KINDS.items()]
+    presets = "".join(
+        _render_button("spec", plan, label=label, is_pressed=plan == spec) for label, plan in PRESETS
+    )
+    kinds = [(f"<code>{kind}</code>", escape(description)) for kind, (_, description) in KINDS.items()]
     kinds.append(("<code>http503</code>", "that code, 400 to 599; <code>http503_after</code> acts first"))
     overwrites = state["daily_overwrites"]
-    readings = _button("reading", "overwrites", words="Daily overwrites all seven days", on=overwrites)
-    readings += _button("reading", "separate", words="A day's own hours beat Daily", on=not overwrites)
+    readings = _render_button(
+        "reading", "overwrites", label="Daily overwrites all seven days", is_pressed=overwrites
+    )
+    readings += _render_button(
+        "reading", "separate", label="A day's own hours beat Daily", is_pressed=not overwrites
+    )
     return f"""<section><h2>Faults</h2><form method="post" action="/faults">{presets}</form>
 <form method="post" action="/faults"><input name="spec" value="{escape(spec)}" aria-label="Fault plan"
  placeholder="ok=90,http500=10 or script:ok,drop_after" autocomplete="off" spellcheck="false">
 <button>Set</button></form>
-<details><summary>All kinds</summary>{_table(("Kind", "What it does"), kinds)}</details></section>
+<details><summary>All kinds</summary>{_render_table(("Kind", "What it does"), kinds)}</details></section>
 <section><h2>Reading of Daily</h2><form method="post" action="/daily">{readings}</form>
 <form method="post" action="/reset"><button>Forget everything</button></form></section>"""
 
 
-def _settings(state: dict[str, Any]) -> str:
+def _render_settings(state: dict[str, Any]) -> str:
     agents = [
-        (escape(number), _toned("good" if value == "AVAIL" else "bad", escape(value)))
+        (escape(number), _tint("good" if value == "AVAIL" else "bad", escape(value)))
         for number, value in state["agents"].items()
     ]
-    never = _toned("soft", "never set")
+    never = _tint("soft", "never set")
     set_hours = {day: escape(" to ".join(times)) for day, times in state["hours"].items()}
     hours = [(day, set_hours.get(day, never)) for day in WEEK]
     holidays = [(escape(date),) for date in state["holidays"]]
     overlaps = len(state["overlaps"])
     return f"""<p class="soft">{state["requests"]} requests, {state["changes"]} changes,
-{state["pending"]} still to come, {_toned("bad" if overlaps else "soft", f"{overlaps} overlapping")}.
+{state["pending"]} still to come, {_tint("bad" if overlaps else "soft", f"{overlaps} overlapping")}.
 Faults: <code>{escape(state["faults"] or "none")}</code></p>
-<div class="cards"><section><h2>Agents</h2>{_table(("Number", "Takes calls"), agents)}</section>
-<section><h2>Office hours</h2>{_table(("Day", "Open"), hours)}</section>
-<section><h2>Holidays</h2>{_table(("Date",), holidays)}</section></div>"""
+<div class="cards"><section><h2>Agents</h2>{_render_table(("Number", "Takes calls"), agents)}</section>
+<section><h2>Office hours</h2>{_render_table(("Day", "Open"), hours)}</section>
+<section><h2>Holidays</h2>{_render_table(("Date",), holidays)}</section></div>"""
 
 
-def _requests(state: dict[str, Any]) -> str:
-    rows = [_request(entry) for entry in reversed(state["log"])]
+def _render_requests(state: dict[str, Any]) -> str:
+    rows = [_request_cells(entry) for entry in reversed(state["log"])]
     head = ("No.", "UTC", "About", "Value", "Fault", "Reply", "Changed")
-    return f"<section><h2>Last requests</h2>{_table(head, rows)}</section>"
+    return f"<section><h2>Last requests</h2>{_render_table(head, rows)}</section>"
 
 
-def _request(entry: dict[str, Any]) -> tuple[str, ...]:
+def _request_cells(entry: dict[str, Any]) -> tuple[str, ...]:
     received = dt.datetime.fromtimestamp(entry["received_at"], dt.UTC)
     return (
         str(entry["n"]),
@@ -138,35 +144,35 @@ def _request(entry: dict[str, Any]) -> tuple[str, ...]:
         escape(entry["address"] or entry["action"] or "?"),
         escape(entry["value"]),
         escape(entry["fault"]),
-        _reply(entry),
-        _changed(entry),
+        _render_reply(entry),
+        _render_changed(entry),
     )
 
 
-def _reply(entry: dict[str, Any]) -> str:
+def _render_reply(entry: dict[str, Any]) -> str:
     if entry["status"] is not None:
         return escape(f"{entry['status']} {entry['reply'][:40]}")
-    return _toned("soft", "none yet") if entry["ended_at"] is None else _toned("bad", "none")
+    return _tint("soft", "none yet") if entry["ended_at"] is None else _tint("bad", "none")
 
 
-def _changed(entry: dict[str, Any]) -> str:
+def _render_changed(entry: dict[str, Any]) -> str:
     if not entry["applied"]:
-        return _toned("soft", "no")
+        return _tint("soft", "no")
     late = entry["applied_at"] - entry["received_at"]
-    return _toned("good", "yes" if late < 0.5 else f"{late:.1f} s later")
+    return _tint("good", "yes" if late < 0.5 else f"{late:.1f} s later")
 
 
-def _toned(tone: str, words: str) -> str:
-    return f'<span class="{tone}">{words}</span>'
+def _tint(css_class: str, html: str) -> str:
+    return f'<span class="{css_class}">{html}</span>'
 
 
-def _button(name: str, value: str, *, words: str, on: bool) -> str:
-    pressed = "true" if on else "false"
-    return f'<button name="{name}" value="{escape(value)}" aria-pressed="{pressed}">{words}</button>'
+def _render_button(name: str, value: str, *, label: str, is_pressed: bool) -> str:
+    pressed = "true" if is_pressed else "false"
+    return f'<button name="{name}" value="{escape(value)}" aria-pressed="{pressed}">{label}</button>'
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Cells are ready HTML."""
+def _render_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Render a table. Cells are HTML."""
     if not rows:
         return '<p class="soft">None yet.</p>'
     titles = "".join(f"<th>{title}</th>" for title in head)

@@ -1,4 +1,4 @@
-"""Benchmarks: every figure beside its baseline, both measured in the same run on the same machine.
+"""Benchmarks. Every figure and its baseline are measured in the same run on the same machine.
 
-A benchmark is a module of this package with `run(options) -> Section`, named in `__main__.MODULES`.
+A benchmark is a module of this package with `run(options) -> Section`, listed in `__main__.MODULES`.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [MODULE …] [--quick | --full]`: runs benchmarks and writes their sections of the page."""
+"""`python -m tests.bench [MODULE …] [--quick | --full]`: runs benchmarks, writes docs/benchmarks.md."""
 
 import argparse
 import importlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench import machine, report
 
-MODULES = ("pushes", "settings", "calls", "missed", "exports", "home", "office")
+MODULES = ("pushes", "settings", "calls", "callbacks", "exports", "home", "office")
 
 
 def main() -> None:
@@ -18,7 +18,11 @@ def main() -> None:
         "modules", nargs="*", metavar="MODULE", help=f"of {', '.join(MODULES)}; all if left out"
     )
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--quick", action="store_true", help="short runs: does it work? Writes nothing")
+    length.add_argument(
+        "--quick",
+        action="store_true",
+        help="short runs that write nothing, to check that the benchmarks work",
+    )
     length.add_argument(
         "--full", action="store_true", help="with the long runs, e.g. memory over many pushes"
     )
@@ -27,8 +31,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no such module: {', '.join(sorted(unknown))}")
     options = report.Options(quick=arguments.quick, full=arguments.full)
-    described = machine.description(Path(tempfile.gettempdir()))
-    print(described, flush=True)
+    machine_line = machine.describe_machine(Path(tempfile.gettempdir()))
+    print(machine_line, flush=True)
     for name in arguments.modules or MODULES:
         section = importlib.import_module(f"tests.bench.{name}").run(options)
         print(
@@ -39,7 +43,7 @@ def main() -> None:
             flush=True,
         )
         if not options.quick:
-            report.write(name, section, machine=described)
+            report.write_section(name, section, machine=machine_line)
 
 
 if __name__ == "__main__":

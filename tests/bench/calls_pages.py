@@ -1,6 +1,6 @@
 """Measures the call list inside one process: `python -m tests.bench.calls_pages ROUNDS`; prints JSON for `calls`.
 
-Run with the environment of the database that is to be measured.
+The environment names the database to measure.
 """
 
 import datetime as dt
@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 LIST = "/admin/calllogs/calllog/"
 
 
-def filters(sample: Any, agent: str) -> dict[str, str]:
-    """Name: query. From what everybody looks at to what hardly ever occurs, which is the hardest."""
+def build_filter_queries(sample: Any, agent: str) -> dict[str, str]:
+    """`{name: query}`, from common filters to rare ones, which are the slowest."""
     return {
         "no filter": "",
         "today": "period=today",
@@ -51,7 +51,7 @@ def filters(sample: Any, agent: str) -> dict[str, str]:
         "rare circle, long talk, out of hours": "circle=Assam&talk_from=900&office=out",
         "rare circle, short talk, out of hours": "circle=Assam&talk_from=60&talk_to=62&office=out",
         "missed in a rare circle in hours": "status=MISSED&circle=Bihar&office=in",
-        "a department that never was": "department=Marketing",
+        "a department without calls": "department=Marketing",
         "agent of another department": urlencode(
             {"agent": agent, "department": "Complaints", "office": "in"}
         ),
@@ -63,16 +63,16 @@ def filters(sample: Any, agent: str) -> dict[str, str]:
         "last two digits": "q=45",
         "last four digits": urlencode({"q": sample.caller[-4:]}),
         "last five digits": urlencode({"q": sample.caller[-5:]}),
-        "digits that nobody has": "q=5550001",
+        "digits without a match": "q=5550001",
         "call id": urlencode({"q": sample.call_id}),
-        "text that nothing has": "q=nothing-has-this",
+        "text without a match": "q=nothing-has-this",
         "last digits, missed, 30 days": urlencode(
             {"q": sample.caller[-3:], "status": "MISSED", "period": "30d"}
         ),
     }
 
 
-def pages(middle: dt.datetime) -> dict[str, str]:
+def build_page_queries(middle: dt.datetime) -> dict[str, str]:
     return {
         "newest": "",
         "in the middle": f"page=older.{int(middle.timestamp() * 1_000_000)}.1",
@@ -89,17 +89,17 @@ def measure(rounds: int) -> Iterator[dict[str, Any]]:
     from settings_sync.models import Agent
 
     client = Client(headers={"host": "127.0.0.1"})
-    client.force_login(_supervisor())
+    client.force_login(_create_supervisor())
     first, last = (CallLog.objects.order_by(order).first() for order in ("started_at", "-started_at"))
     assert first is not None
     assert last is not None
     middle = first.started_at + (last.started_at - first.started_at) / 2
     sample = CallLog.objects.filter(started_at__gte=middle).order_by("started_at", "id")[0]
     agent = Agent.objects.order_by("number")[0].number
-    client.get(LIST)  # a web process does not begin with each page
-    for filter_name, wanted in filters(sample, agent).items():
-        for page_name, place in pages(middle).items():
-            address = f"{LIST}?{'&'.join(part for part in (wanted, place) if part)}"
+    client.get(LIST)  # warm-up, as in a running web process
+    for filter_name, filter_query in build_filter_queries(sample, agent).items():
+        for page_name, page_query in build_page_queries(middle).items():
+            address = f"{LIST}?{'&'.join(part for part in (filter_query, page_query) if part)}"
             times = []
             for _round in range(rounds):
                 began = time.perf_counter()
@@ -119,15 +119,15 @@ def measure(rounds: int) -> Iterator[dict[str, Any]]:
             }
 
 
-def _supervisor() -> Any:
+def _create_supervisor() -> Any:
     from django.contrib.auth.models import Group, User
 
     from ivrportal.accounts import roles
 
     roles.sync_groups()
-    person, _is_new = User.objects.get_or_create(username="benchmark", defaults={"is_staff": True})
-    person.groups.add(Group.objects.get(name=roles.SUPERVISORS))
-    return person
+    user, _is_new = User.objects.get_or_create(username="benchmark", defaults={"is_staff": True})
+    user.groups.add(Group.objects.get(name=roles.SUPERVISORS))
+    return user
 
 
 def main() -> None:

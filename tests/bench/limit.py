@@ -1,4 +1,4 @@
-"""How fast the database alone takes single rows: what no web application on this machine can pass."""
+"""The rate at which the database alone inserts single rows: the upper limit for any web application."""
 
 import multiprocessing
 import os
@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tests.bench.databases import program
+from tests.bench.databases import find_postgres_program
 
 CLIENTS = 16
 PROCESSES = 2
 TABLE = "calllogs_calllog"
-# One row as a push leaves it behind; {id} differs in every statement.
+# One row as a push stores it; {id} differs in every statement.
 _ROW = {
     "call_id": "{id}",
     "caller": "'+919800012345'",
@@ -44,16 +44,18 @@ _INSERT = (
 )
 
 
-def postgres(url: str, *, seconds: float, directory: Path) -> tuple[float, str]:
-    """Rows a second from 16 clients into the empty table of calls, and how that was measured."""
-    pgbench = program("pgbench")
+def measure_postgres(url: str, *, seconds: float, directory: Path) -> tuple[float, str]:
+    """Rows a second from 16 clients into the empty calls table, and a description of the method."""
+    pgbench = find_postgres_program("pgbench")
     if pgbench:
-        return _by_pgbench(pgbench, url, seconds=seconds, directory=directory), f"pgbench, {CLIENTS} clients"
-    return _by_threads(url, seconds=seconds), f"psycopg, {CLIENTS} threads in {PROCESSES} processes"
+        return _measure_with_pgbench(
+            pgbench, url, seconds=seconds, directory=directory
+        ), f"pgbench, {CLIENTS} clients"
+    return _measure_with_threads(url, seconds=seconds), f"psycopg, {CLIENTS} threads in {PROCESSES} processes"
 
 
-def sqlite(path: str, *, seconds: float) -> tuple[float, str]:
-    """The same from one writer: SQLite has only one. Each row is a commit that is on the disk."""
+def measure_sqlite(path: str, *, seconds: float) -> tuple[float, str]:
+    """The same for SQLite, from its only possible writer. Each row is a synced commit."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -67,7 +69,7 @@ def sqlite(path: str, *, seconds: float) -> tuple[float, str]:
     return rate, "one writer, one commit a row"
 
 
-def _by_pgbench(pgbench: str, url: str, *, seconds: float, directory: Path) -> float:
+def _measure_with_pgbench(pgbench: str, url: str, *, seconds: float, directory: Path) -> float:
     script = directory / "limit.sql"
     wide = "(:client_id::text || '-' || :number::text)"
     script.write_text(f"\\set number random(1, 9000000000000000)\n{_INSERT.format(id=wide)};\n")
@@ -86,15 +88,15 @@ def _by_pgbench(pgbench: str, url: str, *, seconds: float, directory: Path) -> f
     return float(found[1])
 
 
-def _by_threads(url: str, *, seconds: float) -> float:
+def _measure_with_threads(url: str, *, seconds: float) -> float:
     context = multiprocessing.get_context("spawn")
     with context.Pool(PROCESSES) as pool:
         jobs = [(url, seconds, f"limit-{number}") for number in range(PROCESSES)]
-        return sum(pool.starmap(_inserts, jobs)) / seconds
+        return sum(pool.starmap(_insert_rows, jobs)) / seconds
 
 
-def _inserts(url: str, seconds: float, tag: str) -> int:
-    """One process of psycopg threads; how many rows they stored together."""
+def _insert_rows(url: str, seconds: float, tag: str) -> int:
+    """One process with psycopg threads. Returns the number of rows that they inserted."""
     stored = [0] * (CLIENTS // PROCESSES)
 
     def insert(index: int) -> None:

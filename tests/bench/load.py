@@ -1,6 +1,6 @@
-"""A load generator that costs a few microseconds a request: raw sockets, ready-made requests, hardly any parsing.
+"""A load generator that costs a few microseconds a request: raw sockets, prepared requests, minimal parsing.
 
-It shares the machine with the server that it measures, so its own cost is measured with every run.
+It shares the machine with the measured server, so its own CPU time is measured with every run.
 """
 
 import contextlib
@@ -15,24 +15,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count, cycle
 
-from calllogs.sample_calls import INDIA, SENDERS, calls, lifelike_agents, wire_query
+from calllogs.sample_calls import generate_agents, generate_calls
+from calllogs.sample_pushes import INDIA, SENDERS, build_push_query
 
 CONNECTIONS = 16
-KINDS = 5000  # different calls; after these the same ones come again under new ids
-SILENCE_S = 60.0  # SQLite alone may wait 20 s for its lock
-_ID = "only-its-id-differs"
+DISTINCT_CALLS = 5000  # these are repeated under new ids
+ANSWER_TIMEOUT_S = 60.0  # SQLite may wait 20 s for its lock
+_ID = "placeholder-for-the-id"
 
 
 @dataclass
-class Load:
-    """What came back. Latencies in seconds, of answers 2xx in the measured time; counts include the warm-up."""
+class LoadResult:
+    """The answers. Latencies in seconds, of 2xx answers in the measured time; counts include the warm-up."""
 
     seconds: float = 0.0
     latencies: array = field(default_factory=lambda: array("d"))
     statuses: Counter = field(default_factory=Counter)
-    spooled: int = 0  # answered `Accepted`: safe, but not yet in the database
-    cpu_s: float = 0.0  # ours, in the measured time
-    late_s: float = 0.0  # paced only: how far we ourselves were behind the schedule, at worst
+    spooled: int = 0  # answered `Accepted`: on disk, but not yet in the database
+    cpu_s: float = 0.0  # of the generator, in the measured time
+    late_s: float = 0.0  # paced only: the generator's largest delay behind its schedule
 
     @property
     def answered(self) -> int:
@@ -47,16 +48,18 @@ class Load:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
 
 
-def requests(*, key: str, tag: str) -> Iterator[bytes]:
-    """GET requests without end, each a lifelike call of its own, with the names of the provider's sample URL."""
+def generate_requests(*, key: str, tag: str) -> Iterator[bytes]:
+    """Endless GET requests, each with a different sample call, with the field names of the provider's sample URL."""
     end = dt.datetime.now(INDIA).replace(microsecond=0)
-    made = calls(tag, KINDS, agents=lifelike_agents(), start=end - dt.timedelta(days=1), end=end)
-    patterns = [
-        _request(wire_query(call, sender=SENDERS[0]).replace(call.call_id, _ID), key) for call in made
+    made = generate_calls(
+        tag, DISTINCT_CALLS, agents=generate_agents(), start=end - dt.timedelta(days=1), end=end
+    )
+    templates = [
+        _request(build_push_query(call, sender=SENDERS[0]).replace(call.call_id, _ID), key) for call in made
     ]
     mark, prefix = _ID.encode(), tag.encode()
-    numbered = zip(count(), cycle(patterns), strict=False)
-    return (pattern.replace(mark, b"%s.%d" % (prefix, number)) for number, pattern in numbered)
+    numbered = zip(count(), cycle(templates), strict=False)
+    return (template.replace(mark, b"%s.%d" % (prefix, number)) for number, template in numbered)
 
 
 def _request(query: str, key: str) -> bytes:
@@ -64,13 +67,13 @@ def _request(query: str, key: str) -> bytes:
     return f"{head}\r\nHost: 127.0.0.1\r\nUser-Agent: benchmark\r\nAccept: */*\r\n\r\n".encode()
 
 
-def generate(
+def run_load(
     port: int, source: Iterator[bytes], *, warm_s: float, seconds: float, rate: float | None = None
-) -> Load:
-    """Send for `warm_s`, then measure for `seconds`; ends when all that was sent is answered.
+) -> LoadResult:
+    """Send for `warm_s`, then measure for `seconds`. Returns when every request is answered.
 
-    Without `rate` each connection sends as soon as it has its answer. With it, requests are due at even distances and
-    latency counts from that moment, so that a slow server cannot slow the clock that judges it.
+    Without `rate` each connection sends again as soon as it has its answer. With `rate`, requests are due at even
+    intervals and latency counts from the due time, so that a slow server cannot hide its delay.
     """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(_connect(port)) for _ in range(CONNECTIONS)]
@@ -82,7 +85,7 @@ def generate(
 
 
 def _connect(port: int) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=SILENCE_S)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_TIMEOUT_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
@@ -94,10 +97,10 @@ def _exchange(
     warm_s: float,
     seconds: float,
     rate: float | None,
-) -> Load:
-    # In one piece, because a call of a function costs as much here as what it would do.
-    load, clock = Load(), time.perf_counter
-    idle, waiting, halves = deque(sockets), {}, {}
+) -> LoadResult:
+    # One long function, because function calls would dominate the cost.
+    load, clock = LoadResult(), time.perf_counter
+    idle, waiting, partial_replies = deque(sockets), {}, {}
     interval = 1 / rate if rate else 0.0
     now = due = clock()
     warm_until, end = now + warm_s, now + warm_s + seconds
@@ -111,21 +114,21 @@ def _exchange(
             sent_at = now
             if interval:
                 sent_at, due = due, due + interval
-                if idle and sent_at >= warm_until:  # a connection was free: the delay was our own
+                if idle and sent_at >= warm_until:  # a connection was free: the delay is the generator's
                     load.late_s = max(load.late_s, now - sent_at)
             connection.sendall(next(source))
             waiting[connection] = sent_at
             now = clock()
         is_early = interval and idle and now < end
-        pause = max(0.0, min(due, end) - now) if is_early else SILENCE_S
+        pause = max(0.0, min(due, end) - now) if is_early else ANSWER_TIMEOUT_S
         ready, _, _ = select.select(waiting, (), (), pause)
         if not ready and not is_early:
-            raise RuntimeError(f"no answer for {SILENCE_S:g} s; so far {dict(load.statuses)}")
+            raise RuntimeError(f"no answer for {ANSWER_TIMEOUT_S:g} s; so far {dict(load.statuses)}")
         now = clock()
         for connection in ready:
-            reply = halves.pop(connection, b"") + connection.recv(65536)
-            if not _is_whole(reply):
-                halves[connection] = reply
+            reply = partial_replies.pop(connection, b"") + connection.recv(65536)
+            if not _is_complete(reply):
+                partial_replies[connection] = reply
                 continue
             load.statuses[reply[9:12]] += 1
             load.spooled += reply.endswith(b"Accepted")
@@ -137,8 +140,8 @@ def _exchange(
     return load
 
 
-def _is_whole(reply: bytes) -> bool:
-    """All of the answer, by its Content-Length; without one it cannot be told, and is an error."""
+def _is_complete(reply: bytes) -> bool:
+    """True if the answer is complete by its Content-Length. An answer without one is an error."""
     if not reply:
         raise RuntimeError("the server closed a connection")
     end = reply.find(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The machine that measured: without it a figure says nothing."""
+"""Describes the machine of a run, so that its figures can be interpreted."""
 
 import datetime as dt
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench.databases import program
+from tests.bench.databases import find_postgres_program
 
 SYNCS = 200
 
 
-def description(directory: Path) -> str:
-    """One line; the databases of the run lie in `directory`."""
+def describe_machine(directory: Path) -> str:
+    """One line of text. `directory` holds the databases of the run."""
     memory = psutil.virtual_memory().total / 2**30
     return ", ".join(
         [
@@ -45,7 +45,7 @@ def _cpu_model() -> str:
 
 
 def _filesystem(directory: Path) -> str:
-    """Its type: a benchmark of commits in a RAM disk would measure nothing."""
+    """The file system type, because commits on a RAM disk cost nothing."""
     here = directory.resolve()
     mounts = [disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)]
     return max(mounts, key=lambda disk: len(disk.mountpoint)).fstype if mounts else "unknown file system"
@@ -64,5 +64,7 @@ def _sync_ms(directory: Path) -> float:
 
 
 def _postgres_version() -> str:
-    said = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, check=True)
-    return said.stdout.split()[2]
+    result = subprocess.run(
+        [find_postgres_program("postgres"), "--version"], capture_output=True, text=True, check=True
+    )
+    return result.stdout.split()[2]

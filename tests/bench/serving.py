@@ -1,4 +1,4 @@
-"""Starts a web server the way production does, for one run, and watches what it costs."""
+"""Starts a web server as in production for one run, and measures its CPU time and memory."""
 
 import contextlib
 import http.client
@@ -14,15 +14,15 @@ import psutil
 
 from ivrportal.devserver.embedded_broker import HOST, free_port
 from ivrportal.devserver.granian_command import ASGI, web_server
-from ivrportal.devserver.processes import end, start_tied
+from ivrportal.devserver.processes import start_tied, stop_process
 from tests.bench.databases import ROOT
 
 START_S = 60.0
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How many processes, and how many requests each works on at once: 0 for a loop, which works on any number."""
+class ServerShape:
+    """The number of processes, and of threads in each; 0 threads: an event loop."""
 
     workers: int
     threads: int = 0
@@ -32,9 +32,9 @@ class Shape:
 
 
 class Server:
-    """Granian with one application. As a context: started and warm of imports inside, gone after."""
+    """Granian with one application. As a context manager: started with imports done, stopped at the end."""
 
-    def __init__(self, application: str, shape: Shape, *, env: Mapping[str, str], log: Path) -> None:
+    def __init__(self, application: str, shape: ServerShape, *, env: Mapping[str, str], log: Path) -> None:
         self.application, self.shape, self.port = application, shape, 0
         self._env, self._log = env, log
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,7 +57,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            end(self._process, within_s=10)
+            stop_process(self._process, within_s=10)
         if error is not None:
             print(self._log.read_text()[-3000:], file=sys.stderr)
 
@@ -73,7 +73,7 @@ class Server:
         return sum(process.memory_info().rss for process in self.processes()) / 2**20
 
     def _wait_until_settled(self) -> None:
-        """It answers, and no worker still imports: the first to listen would get every connection."""
+        """Wait until it answers and no worker is importing; the first listening worker would get all connections."""
         deadline = time.monotonic() + START_S
         while not self._answers() or self._used_in(0.25) > 0.03:
             assert self._process is not None
@@ -98,13 +98,13 @@ class Server:
 
 
 def database_cpu_s() -> float:
-    """Of the PostgreSQL that we started, if any. On SQLite the work of the database is the server's own."""
+    """CPU time of the PostgreSQL that this process started, if any. SQLite runs inside the web server."""
     ours = psutil.Process().children(recursive=True)
     return cpu_s([process for process in ours if process.name() == "postgres"])
 
 
 def machine_cpu_s() -> float:
-    """Of everything on the machine: shows whether somebody else was at work."""
+    """CPU time of the whole machine, which shows other load."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 

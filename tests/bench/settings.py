@@ -1,4 +1,4 @@
-"""How fast a save reaches the provider, and what it costs when the broker or the provider is out of order."""
+"""The time from a save to the provider, and the cost of a save while the broker or the provider is down."""
 
 import contextlib
 import json
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ivrportal.devserver.embedded_broker import answers, prepare_broker
-from ivrportal.devserver.processes import end, start_tied
+from ivrportal.devserver.embedded_broker import is_answering, prepare_broker
+from ivrportal.devserver.processes import start_tied, stop_process
 from settings_sync.delivery import client, wire_format
 from settings_sync.simulator import Simulator
 from tests.bench.databases import ROOT, environment, on_postgres
-from tests.bench.report import Figure, Options, Section, table
+from tests.bench.report import Figure, Options, Section, format_table
 
 KEY, CUSTOMER = "benchmark-key", "benchmark-customer"
 AGENTS, SAVES_PER_S, PROVIDER_S, FRESH = 200, 10.0, 0.005, 3
@@ -28,8 +28,8 @@ START_S = 60.0
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Seconds that a save takes: medians of a process's first and of its later ones, and the slowest later one."""
+class SaveTiming:
+    """Seconds of a save: medians of a process's first and of its later saves, and the slowest later one."""
 
     first: float
     later: float
@@ -38,7 +38,7 @@ class Cost:
 
 @dataclass
 class Saver:
-    """The process that saves. Its answers come when it has done what it was told."""
+    """The saving process. It answers each command when it is done."""
 
     process: subprocess.Popen[str]
 
@@ -57,8 +57,8 @@ class Saver:
             time.sleep(0.1)
 
 
-class Portal:
-    """Broker, Celery worker, beat-less sweep and provider; what production runs beside the web."""
+class PortalProcesses:
+    """Broker, Celery worker, `sync_run` loop and provider: what production runs beside the web server."""
 
     def __init__(self, stack: contextlib.ExitStack, directory: Path, database_url: str) -> None:
         self.stack, self.directory = stack, directory
@@ -67,14 +67,14 @@ class Portal:
         self.broker_url = broker.url
         self.log = stack.enter_context((directory / "log").open("ab"))
         self.broker = self._start(broker.command, {})
-        while not answers(broker.url):
+        while not is_answering(broker.url):
             time.sleep(0.05)
         self.env = {**environment(database_url, directory), "REDIS_URL": broker.url}
         self.env |= {"IVR_API_URL": self.provider.url, "IVR_API_KEY": KEY, "IVR_CUST_ID": CUSTOMER}
         self.env |= {"IVR_CONCURRENCY": "2", "IVR_RATE_PER_S": "200", "LOG_LEVEL": "WARNING"}
 
     def deliver(self, **env: str) -> list[subprocess.Popen[bytes]]:
-        """The worker and the loop, until `stop`."""
+        """Start the worker and the loop; they run until `stop`."""
         celery = ["-m", "celery", "--quiet", "--app", "ivrportal", "worker", "--concurrency", "2"]
         celery += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         return [
@@ -84,7 +84,7 @@ class Portal:
 
     def stop(self, processes: list[subprocess.Popen[bytes]]) -> None:
         for process in processes:
-            end(process, within_s=5)
+            stop_process(process, within_s=5)
 
     def saver(self) -> Saver:
         process = subprocess.Popen(
@@ -104,7 +104,7 @@ class Portal:
 
     def _start(self, command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
         process = start_tied(command, env=env or None, cwd=ROOT, output=self.log)
-        self.stack.callback(end, process, within_s=3)
+        self.stack.callback(stop_process, process, within_s=3)
         return process
 
 
@@ -113,32 +113,35 @@ def run(options: Options) -> Section:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ivrportal-bench-")))
         directory.chmod(0o711)
         databases = stack.enter_context(on_postgres(directory))
-        portal = Portal(stack, directory, databases.fresh("settings"))
+        portal = PortalProcesses(stack, directory, databases.fresh("settings"))
         saver = portal.saver()
         workers = portal.deliver()
         saver.do("begin", agents=AGENTS)
         saver.wait_until_settled(START_S)
-        rows = list(reach(portal, saver, saves=50 if options.quick else 300))
+        rows = list(measure_delivery(portal, saver, saves=50 if options.quick else 300))
         portal.stop(workers)
-        rows += in_bulk(portal, saver, rates=[10.0, 2.0] if options.full else [10.0])
-        cost = list(what_a_save_costs(portal, saves=5 if options.quick else 20))
-        rows += cost_figures(cost)
+        rows += measure_bulk(portal, saver, rates=[10.0, 2.0] if options.full else [10.0])
+        cost = list(measure_save_cost(portal, saves=5 if options.quick else 20))
+        rows += build_cost_figures(cost)
     intro = (
-        f"From the commit of a save to its arrival at a provider that answers in {PROVIDER_S * 1000:g} ms: Celery"
+        f"Time from the commit of a save to its arrival at a provider that answers in {PROVIDER_S * 1000:g} ms: Celery"
         f" with two processes, `sync_run --loop`, the embedded broker, PostgreSQL with fsync. {SAVES_PER_S:g} saves/s."
     )
-    head = ["state", "a process's first ms", "later ones ms", "slowest later one ms"]
+    head = ["state", "first save of a process ms", "later saves ms", "slowest later save ms"]
     cells = [
         [name, *(f"{seconds * 1000:.1f}" for seconds in (took.first, took.later, took.slowest))]
         for name, took in cost
     ]
     return Section(
-        "Settings: from a save to the provider", intro, rows, f"What one save takes:\n\n{table(head, cells)}"
+        "Settings: from a save to the provider",
+        intro,
+        rows,
+        f"Duration of one save:\n\n{format_table(head, cells)}",
     )
 
 
-def reach(portal: Portal, saver: Saver, *, saves: int) -> Iterator[Figure]:
-    """From commit to arrival. The baseline is the same request made by nothing but the client."""
+def measure_delivery(portal: PortalProcesses, saver: Saver, *, saves: int) -> Iterator[Figure]:
+    """From commit to arrival. The baseline is the same request made by the client alone."""
     bare = [_bare_request_s(portal.provider) * 1000 for _ in range(50)]
     since = portal.provider.state()["requests"]
     saver.do("saves", count=5, rate=SAVES_PER_S)  # warm-up
@@ -157,10 +160,10 @@ def reach(portal: Portal, saver: Saver, *, saves: int) -> Iterator[Figure]:
         )  # fmt: skip
 
 
-def in_bulk(portal: Portal, saver: Saver, *, rates: list[float]) -> Iterator[Figure]:
+def measure_bulk(portal: PortalProcesses, saver: Saver, *, rates: list[float]) -> Iterator[Figure]:
     for rate in rates:
         workers = portal.deliver(IVR_RATE_PER_S=str(rate))
-        time.sleep(5)  # until they are at work: what is measured is not their start
+        time.sleep(5)  # until they run, so that their start is not measured
         since = portal.provider.state()["requests"]
         committed_at = saver.do("bulk")
         saver.wait_until_settled(2 * AGENTS / rate + START_S)
@@ -168,28 +171,28 @@ def in_bulk(portal: Portal, saver: Saver, *, rates: list[float]) -> Iterator[Fig
         portal.stop(workers)
         ideal = AGENTS / rate
         yield Figure(
-            f"{AGENTS} agents switched at once, in step", took, "s", f"{ideal:g} s at {rate:g}/s", took / ideal,
+            f"{AGENTS} agents switched at once, all in force", took, "s", f"{ideal:g} s at {rate:g}/s", took / ideal,
             f"≤ {RATE_SHARE} ×", took <= RATE_SHARE * ideal,
         )  # fmt: skip
 
 
-def what_a_save_costs(portal: Portal, *, saves: int) -> Iterator[tuple[str, Cost]]:
-    yield "all is well", _cost(portal, saves)
+def measure_save_cost(portal: PortalProcesses, *, saves: int) -> Iterator[tuple[str, SaveTiming]]:
+    yield "normal", _time_saves(portal, saves)
     portal.provider.set_faults("stall")
     workers = portal.deliver()
     time.sleep(5)
-    yield "the provider is stalled", _cost(portal, saves)
+    yield "the provider is stalled", _time_saves(portal, saves)
     portal.stop(workers)
     portal.provider.set_faults("")
     portal.broker.send_signal(signal.SIGSTOP)
-    yield "the broker is stalled", _cost(portal, saves)
+    yield "the broker is stalled", _time_saves(portal, saves)
     portal.broker.send_signal(signal.SIGCONT)
-    end(portal.broker, within_s=0, polite=signal.SIGKILL)
-    yield "the broker is gone", _cost(portal, saves)
+    stop_process(portal.broker, within_s=0, first_signal=signal.SIGKILL)
+    yield "the broker is down", _time_saves(portal, saves)
 
 
-def _cost(portal: Portal, saves: int) -> Cost:
-    """Several fresh processes one after the other, so that each one's first save is one that knows nothing yet."""
+def _time_saves(portal: PortalProcesses, saves: int) -> SaveTiming:
+    """Save from several fresh processes, one after the other, because each has only one first save."""
     first, later = [], []
     for _ in range(FRESH):
         saver = portal.saver()
@@ -199,29 +202,29 @@ def _cost(portal: Portal, saves: int) -> Cost:
         later += took[1:]
         saver.process.kill()
         saver.process.wait()
-    return Cost(statistics.median(first), statistics.median(later), max(later))
+    return SaveTiming(statistics.median(first), statistics.median(later), max(later))
 
 
-def cost_figures(cost: list[tuple[str, Cost]]) -> Iterator[Figure]:
-    (_, well), *bad = cost
-    for name, took in bad:
-        # With the provider stalled, "nothing more" allows for what the workers take of the same machine.
+def build_cost_figures(cost: list[tuple[str, SaveTiming]]) -> Iterator[Figure]:
+    (_, normal), *faulty = cost
+    for name, took in faulty:
+        # With a stalled provider the limit only allows for the workers' load on the same machine.
         first, later = (0.05, 0.05) if "provider" in name else (BROKER_DOWN_FIRST_S, BROKER_DOWN_S)
         for which, more, limit, base in (
-            ("a process's first save", took.first - well.first, first, well.first),
-            ("any later save", took.later - well.later, later, well.later),
+            ("a process's first save", took.first - normal.first, first, normal.first),
+            ("any later save", took.later - normal.later, later, normal.later),
         ):
             yield Figure(
-                f"{name}: {which} takes more by", more * 1000, "ms", f"{base * 1000:.0f} ms when all is well", None,
+                f"{name}: {which} takes longer by", more * 1000, "ms", f"{base * 1000:.0f} ms normally", None,
                 f"≤ {limit * 1000:g} ms", more <= limit,
             )  # fmt: skip
 
 
 def _bare_request_s(provider: Simulator) -> float:
-    account = client.Account(provider.url, KEY, CUSTOMER)
+    account = client.ProviderAccount(provider.url, KEY, CUSTOMER)
     started = time.time()
     since = provider.state(since=0)["requests"]
-    client.send(account, wire_format.parameters("agent:9812340000", "OFF"))
+    client.send(account, wire_format.build_parameters("agent:9812340000", "OFF"))
     return provider.state(since=since)["log"][-1]["received_at"] - started
 
 

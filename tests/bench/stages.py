@@ -1,8 +1,8 @@
-"""`python -m tests.bench.stages KEY PUSHES`: where the time of a push goes, as Markdown.
+"""`python -m tests.bench.stages KEY PUSHES`: the time of each stage of a push, as Markdown.
 
-Calls the product's ASGI application in its own process, without a web server: first one push after the other, so that
-nothing waits for anything, then 16 at once, as a web server would. The stages are timed by wrapping them, which costs
-less than a profiler and can follow the writer's thread; a profiler then names the dearest functions.
+Calls the ASGI application in its own process, without a web server: first one push after the other, so that no stage
+waits, then 16 at once, as a web server would. The stages are timed by wrapping them, which costs less than a profiler
+and covers the writer's thread; a profiler then names the most expensive functions.
 """
 
 import asyncio
@@ -24,31 +24,31 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
-# After set-up, because these need the applications.
+# Imported after django.setup(), which loads the apps.
 from calllogs.intake import batch_sql, endpoint, envelope, parser, push_auth, storage, waiters  # noqa: E402
 from ivrportal.asgi import application  # noqa: E402
 from ivrportal.common import network  # noqa: E402
-from tests.bench.load import CONNECTIONS, requests  # noqa: E402
-from tests.bench.report import table  # noqa: E402
+from tests.bench.load import CONNECTIONS, generate_requests  # noqa: E402
+from tests.bench.report import format_table  # noqa: E402
 
 TOP, BATCH, BATCHES = 10, 16, 300
 Scope = dict[str, Any]
 STAGES: list[tuple[str, Any, str]] = [
-    ("the loop: taking a push in", endpoint, "_received"),
+    ("loop: receiving a push", endpoint, "_receive_push"),
     ("– sender's address", network, "client_address"),
-    ("– push and key apart", push_auth, "parted"),
-    ("the loop: into the line, with what ends its patience", waiters.LoopWaiters, "enter"),
-    ("the loop: telling a batch", waiters.LoopWaiters, "_told"),
-    ("writer's thread: understanding a push", envelope, "understood"),
-    ("– parsing", parser, "parse"),
-    ("writer's thread: reading the keys", push_auth, "read_keys"),
-    ("writer's thread: store, one or many pushes", storage, "store"),
-    ("– statement and commit", batch_sql, "write"),
+    ("– splitting off the key", push_auth, "split_off_key"),
+    ("loop: queuing it, with its timeout", waiters.LoopWaiters, "add"),
+    ("loop: resolving a batch", waiters.LoopWaiters, "_resolve_in_loop"),
+    ("writer's thread: parsing a push", envelope, "parse_push"),
+    ("– the parser itself", parser, "parse"),
+    ("writer's thread: loading the keys", push_auth, "load_keys"),
+    ("writer's thread: storing one or more pushes", storage, "store"),
+    ("– statement and commit", batch_sql, "write_batch"),
 ]
 
 
-class Clock:
-    """Wall and CPU time of the stages, over all threads."""
+class StageClock:
+    """Wall and CPU time of the stages, summed over all threads."""
 
     def __init__(self) -> None:
         self.spent: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])  # calls, wall ns, CPU ns
@@ -72,43 +72,43 @@ class Clock:
 
 
 def main(key: str, pushes: int) -> None:
-    scopes = _scopes(key)
-    asyncio.run(_all(itertools.islice(scopes, 200)))  # warm-up
+    scopes = _build_scopes(key)
+    asyncio.run(_push_all(itertools.islice(scopes, 200)))  # warm-up
     profile = _profile(scopes, pushes // 4)
-    clocks = Clock(), Clock()
+    clocks = StageClock(), StageClock()
     for stage, owner, name in STAGES:
-        _wrap(clocks, stage, owner, name)
+        _wrap_stage(clocks, stage, owner, name)
     spent = []
     for clock, at_once in zip(clocks, (1, CONNECTIONS), strict=True):
-        _use(clock)
+        _use_clock(clock)
         parts = [list(itertools.islice(scopes, pushes // at_once)) for _ in range(at_once)]
         wall, cpu = time.perf_counter(), time.process_time()
-        asyncio.run(_at_once(parts))
+        asyncio.run(_push_concurrently(parts))
         spent.append((time.perf_counter() - wall, time.process_time() - cpu))
-    print(_text(clocks, spent, pushes=pushes, profile=profile))
+    print(_format_report(clocks, spent, pushes=pushes, profile=profile))
 
 
 async def push(scope: Scope) -> None:
-    said: list[Any] = []
+    sent: list[Any] = []
 
     async def send(message: dict[str, Any]) -> None:
-        said.append(message.get("status", message.get("body")))
+        sent.append(message.get("status", message.get("body")))
 
     await application(scope, None, send)
-    assert said == [200, b"Successful"], said
+    assert sent == [200, b"Successful"], sent
 
 
-async def _all(scopes: Iterable[Scope]) -> None:
+async def _push_all(scopes: Iterable[Scope]) -> None:
     for scope in scopes:
         await push(scope)
 
 
-async def _at_once(parts: list[list[Scope]]) -> None:
-    await asyncio.gather(*[_all(part) for part in parts])
+async def _push_concurrently(parts: list[list[Scope]]) -> None:
+    await asyncio.gather(*[_push_all(part) for part in parts])
 
 
-def _scopes(key: str) -> Iterator[Scope]:
-    for request in requests(key=key, tag="stages"):
+def _build_scopes(key: str) -> Iterator[Scope]:
+    for request in generate_requests(key=key, tag="stages"):
         path, _, query = request.split(b" ", 2)[1].partition(b"?")
         yield {
             "type": "http",
@@ -120,33 +120,33 @@ def _scopes(key: str) -> Iterator[Scope]:
         }
 
 
-_running: Clock
+_running: StageClock
 
 
-def _use(clock: Clock) -> None:
+def _use_clock(clock: StageClock) -> None:
     global _running
     _running = clock
 
 
-def _wrap(clocks: tuple[Clock, ...], stage: str, owner: Any, name: str) -> None:
-    """Time this function wherever the product has its name: `from x import y` makes a second one."""
+def _wrap_stage(clocks: tuple[StageClock, ...], stage: str, owner: Any, name: str) -> None:
+    """Replace the function by a timed one, also in modules that imported it by name."""
     original = getattr(owner, name)
     timed = {id(clock): clock.timed(stage, original) for clock in clocks}
 
     @wraps(original)
-    def chosen(*arguments: Any, **named: Any) -> Any:
+    def timed_call(*arguments: Any, **named: Any) -> Any:
         return timed[id(_running)](*arguments, **named)
 
-    setattr(owner, name, chosen)
+    setattr(owner, name, timed_call)
     for module in list(sys.modules.values()):
         if module.__name__.startswith("calllogs") and getattr(module, name, None) is original:
-            setattr(module, name, chosen)
+            setattr(module, name, timed_call)
 
 
 def _profile(scopes: Iterator[Scope], pushes: int) -> str:
-    """The dearest functions of a push by itself, and of storing a batch of them."""
+    """The most expensive functions of a single push, and of storing a batch."""
     alone, batches = cProfile.Profile(time.thread_time), cProfile.Profile(time.thread_time)
-    alone.runcall(asyncio.run, _all(itertools.islice(scopes, pushes)))
+    alone.runcall(asyncio.run, _push_all(itertools.islice(scopes, pushes)))
     for _ in range(BATCHES):
         raws = [scope["query_string"] for scope in itertools.islice(scopes, BATCH)]
         batches.runcall(
@@ -157,29 +157,36 @@ def _profile(scopes: Iterator[Scope], pushes: int) -> str:
             ],
         )
     return (
-        f"The dearest functions by their own CPU time, of the loop's thread:\n\n{_dearest(alone)}\n"
-        f"and of storing pushes by {BATCH} at once:\n\n{_dearest(batches)}"
+        f"The most expensive functions by their own CPU time, in the loop's thread:\n\n{_format_costliest(alone)}\n"
+        f"and of storing {BATCH} pushes at once:\n\n{_format_costliest(batches)}"
     )
 
 
-def _dearest(profiler: cProfile.Profile) -> str:
+def _format_costliest(profiler: cProfile.Profile) -> str:
     stats = pstats.Stats(profiler).get_stats_profile()
-    dearest = sorted(stats.func_profiles.items(), key=lambda item: -item[1].tottime)[:TOP]
-    return table(
+    costliest = sorted(stats.func_profiles.items(), key=lambda item: -item[1].tottime)[:TOP]
+    return format_table(
         ["function", "file", "calls", "share"],
         [
-            [f"`{_name(name)}`", _name(each.file_name), each.ncalls, f"{each.tottime / stats.total_tt:.0%}"]
-            for name, each in dearest
+            [
+                f"`{_shorten_name(name)}`",
+                _shorten_name(each.file_name),
+                each.ncalls,
+                f"{each.tottime / stats.total_tt:.0%}",
+            ]
+            for name, each in costliest
         ],
     )
 
 
-def _name(text: str) -> str:
-    """Without directories, and without where in memory it lay."""
+def _shorten_name(text: str) -> str:
+    """Without directories and memory addresses."""
     return re.sub(r" at 0x[0-9a-f]+", "", text).rpartition("/")[2].replace("~", "")
 
 
-def _text(clocks: tuple[Clock, ...], spent: list[tuple[float, float]], *, pushes: int, profile: str) -> str:
+def _format_report(
+    clocks: tuple[StageClock, ...], spent: list[tuple[float, float]], *, pushes: int, profile: str
+) -> str:
     rows = []
     for stage, _, _ in STAGES:
         cells = [stage]
@@ -190,10 +197,10 @@ def _text(clocks: tuple[Clock, ...], spent: list[tuple[float, float]], *, pushes
     head = ["stage", "calls", "µs", "CPU µs", f"{CONNECTIONS} at once: calls", "µs", "CPU µs"]
     one, many = [f"{pushes / wall:,.0f}/s, {cpu / pushes * 1e6:,.0f} µs of CPU" for wall, cpu in spent]
     return (
-        f"Where the time goes, for each of {pushes:,} pushes in one process without a web server: one after the other"
+        f"Time per push, for {pushes:,} pushes in one process without a web server: one after the other"
         f" ({one} a push), and {CONNECTIONS} at once ({many}). Stages with a dash are part of the one above."
-        " Microseconds are the clock's and so include waiting for the interpreter, the disk and each other.\n\n"
-        f"{table(head, rows)}\n{profile}"
+        " Microseconds are wall time, which includes waiting for the interpreter, the disk and other threads.\n\n"
+        f"{format_table(head, rows)}\n{profile}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A real browser against the whole portal as `make run` starts it."""
+"""Fixtures for browser tests against the whole portal, started as by `make run`."""
 
 import os
 import shutil
@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, Page, expect
 from tests.plugins import chromium
 from tests.plugins.demo import PASSWORD, Demo, migrate_in, start_demo
 
-# A machine that is busy is slow, not wrong.
+# Generous, because a busy machine is slow.
 expect.set_options(timeout=20_000)
 
-# The browser's shared memory lies in /tmp: containers have a /dev/shm of 64 MB, or none.
+# Shared memory goes to /tmp, because containers have a /dev/shm of 64 MB or none.
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-dev-shm-usage",
@@ -23,7 +23,7 @@ QUIET = [
 
 
 def pytest_configure() -> None:
-    # For a run of pytest by itself; tools/tests.sh has set it already.
+    # For a direct run of pytest; tools/tests.sh has set it already.
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(chromium.node()))
 
 
@@ -35,7 +35,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty, migrated portal, to be copied."""
+    """An empty, migrated portal to copy from."""
     var = tmp_path_factory.mktemp("migrated") / "var"
     migrate_in(var)
     return var
@@ -43,7 +43,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Demo]:
-    """One for each module: its tests share an office, and do not meet what another module left in it."""
+    """One per module: its tests share data, isolated from other modules."""
     var = Path(tmp_path_factory.mktemp("portal")) / "var"
     shutil.copytree(migrated, var)
     running = start_demo(var, IVR_RATE_PER_S="50", DEMO_CALLS="200")
@@ -52,7 +52,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator
 
 
 @pytest.fixture
-def page_of(browser: Browser, portal: Demo) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, portal: Demo) -> Iterator[Callable[..., Page]]:
     """Open the portal signed in as admin, manager or supervisor; the page fails the test if its console complains."""
     contexts = []
     complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""The agents' board as a person meets it: by thumb and by keyboard, with the truth about the provider."""
+"""The agents' board in a browser: by touch and by keyboard, with the state at the provider."""
 
 import datetime as dt
 import json
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 from tests.plugins.demo import change_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 BOARD = "/admin/settings_sync/agent/"
 
 
-def told(portal, number):
+def provider_value(portal, number):
     with urllib.request.urlopen(f"{portal.simulator_url}/state", timeout=5) as reply:
         return json.load(reply)["agents"].get(number)
 
@@ -30,8 +30,8 @@ def switch_of(page, name):
     return page.get_by_role("switch", name=f"{name}: takes calls")
 
 
-def always_open(portal):
-    """Office hours at any time of any day, whatever the other tests have left."""
+def open_office_all_day(portal):
+    """Set office hours for all day, whatever other tests left behind."""
     change_database(
         portal, "UPDATE settings_sync_officehours SET opens_at = '00:00:00', closes_at = '23:59:00'"
     )
@@ -40,8 +40,8 @@ def always_open(portal):
     change_database(portal, "DELETE FROM settings_sync_otherhours WHERE date = ?", today)
 
 
-def test_a_thumb_switches_an_agent_and_the_board_says_when_it_is_in_force(portal, page_of):
-    page = page_of("manager", width=390)
+def test_a_tap_switches_an_agent_and_the_board_shows_when_it_is_in_force(portal, open_page):
+    page = open_page("manager", width=390)
     page.goto(BOARD)
     toggle = switch_of(page, "Farah Singh")
     box = toggle.bounding_box()
@@ -50,15 +50,15 @@ def test_a_thumb_switches_an_agent_and_the_board_says_when_it_is_in_force(portal
     toggle.click()
     expect(toggle).to_have_attribute("aria-checked", "false")
     expect(card(page, "Farah Singh").locator(".badge")).to_have_text(re.compile("In force"), timeout=15_000)
-    assert told(portal, "9800100019") == "OFF"
+    assert provider_value(portal, "9800100019") == "OFF"
     expect(card(page, "Farah Singh")).to_contain_text("Off")
     toggle.click()
     expect(card(page, "Farah Singh").locator(".badge")).to_have_text(re.compile("In force"), timeout=15_000)
     expect(toggle).to_have_attribute("aria-checked", "true")
 
 
-def test_by_keyboard_alone_an_agent_is_found_and_switched(portal, page_of):
-    page = page_of("manager")
+def test_an_agent_is_found_and_switched_by_keyboard(portal, open_page):
+    page = open_page("manager")
     page.goto(BOARD)
     page.focus("#board-search")
     page.keyboard.type("98001 00031")
@@ -76,27 +76,27 @@ def test_by_keyboard_alone_an_agent_is_found_and_switched(portal, page_of):
     expect(toggle).to_have_attribute("aria-checked", "true")
 
 
-def test_a_portal_that_cannot_be_reached_is_told_and_the_switch_goes_back(portal, page_of):
-    page = page_of("manager")
+def test_a_failed_request_is_reported_and_the_switch_is_restored(portal, open_page):
+    page = open_page("manager")
     page.goto(BOARD)
     page.route("**/board/switch/", lambda route: route.fulfill(status=204, body=""))
     toggle = switch_of(page, "Ravi Singh")
     toggle.click()
-    expect(page.locator("[data-board-said]")).to_contain_text("Everything stays as it was")
+    expect(page.locator("[data-board-message]")).to_contain_text("Everything stays as it was")
     expect(toggle).to_have_attribute("aria-checked", "true")
     expect(card(page, "Ravi Singh")).to_contain_text("Available")
 
 
-def test_what_another_person_switches_appears_by_itself(portal, page_of):
-    here, there = page_of("manager"), page_of("admin")
+def test_a_switch_by_another_user_appears_without_reloading(portal, open_page):
+    here, there = open_page("manager"), open_page("admin")
     for page in (here, there):
         page.goto(BOARD)
     switch_of(there, "Imran Das").click()
     expect(switch_of(here, "Imran Das")).to_have_attribute("aria-checked", "false", timeout=30_000)
 
 
-def test_a_pause_by_keyboard_shows_its_end_and_returns_by_itself(portal, page_of):
-    page = page_of("manager")
+def test_a_pause_by_keyboard_shows_its_end_and_ends_automatically(portal, open_page):
+    page = open_page("manager")
     page.goto(BOARD + "?q=Kavita+Das")
     card(page, "Kavita Das").locator(".board-pause").focus()
     page.keyboard.press("Enter")
@@ -111,12 +111,12 @@ def test_a_pause_by_keyboard_shows_its_end_and_returns_by_itself(portal, page_of
     change_database(portal, "UPDATE settings_sync_agent SET off_until = ? WHERE name = 'Kavita Das'", passed)
     expect(switch_of(page, "Kavita Das")).to_have_attribute("aria-checked", "true", timeout=40_000)
     expect(card(page, "Kavita Das").locator(".badge")).to_have_text(re.compile("In force"), timeout=15_000)
-    assert told(portal, "9800100025") == "AVAIL"
+    assert provider_value(portal, "9800100025") == "AVAIL"
 
 
-def test_the_last_of_a_department_is_asked_about_and_no_means_no(portal, page_of):
-    always_open(portal)
-    page = page_of("manager", width=390)
+def test_switching_off_the_last_of_a_department_must_be_confirmed(portal, open_page):
+    open_office_all_day(portal)
+    page = open_page("manager", width=390)
     page.goto(BOARD)
     page.get_by_role("button", name="All off: Complaints").click()
     dialog = page.get_by_role("dialog")
@@ -134,13 +134,13 @@ def test_the_last_of_a_department_is_asked_about_and_no_means_no(portal, page_of
     expect(page.locator("[data-alarm]")).to_have_count(0)
 
 
-def test_a_last_switch_that_is_not_confirmed_goes_back(portal, page_of):
-    always_open(portal)
+def test_an_unconfirmed_switch_is_restored(portal, open_page):
+    open_office_all_day(portal)
     change_database(
         portal,
         "UPDATE settings_sync_agent SET availability = 'OFF' WHERE department = 'Bookings' AND name != 'Meera Das'",
     )
-    page = page_of("manager")
+    page = open_page("manager")
     page.goto(BOARD)
     toggle = switch_of(page, "Meera Das")
     toggle.focus()
@@ -153,11 +153,11 @@ def test_a_last_switch_that_is_not_confirmed_goes_back(portal, page_of):
     expect(toggle).to_have_attribute("aria-checked", "true")
     expect(toggle).to_be_focused()
     page.get_by_role("button", name="All on: Bookings").click()
-    expect(page.locator("[data-board-said]")).to_contain_text("switched on")
+    expect(page.locator("[data-board-message]")).to_contain_text("switched on")
 
 
-def test_several_are_chosen_and_switched_at_once(portal, page_of):
-    page = page_of("manager")
+def test_several_agents_are_selected_and_switched(portal, open_page):
+    page = open_page("manager")
     page.goto(BOARD)
     for name in ("Arjun Khan", "Arjun Nair"):
         page.get_by_role("checkbox", name=f"Choose: {name}").check()
@@ -168,8 +168,8 @@ def test_several_are_chosen_and_switched_at_once(portal, page_of):
     expect(page.locator("[data-board-bulk]")).to_be_hidden()
 
 
-def test_the_week_of_an_agent_is_written_once_and_copied_to_the_weekdays(portal, page_of):
-    page = page_of("manager", width=390)
+def test_a_shift_is_copied_to_the_weekdays(portal, open_page):
+    page = open_page("manager", width=390)
     page.goto(BOARD)
     page.get_by_role("link", name="Leela Khan").click()
     page.get_by_label("Day").first.select_option(label="Monday")
@@ -187,29 +187,29 @@ def test_the_week_of_an_agent_is_written_once_and_copied_to_the_weekdays(portal,
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_the_board_and_its_questions_can_be_read_by_everybody(portal, page_of, width, theme):
-    always_open(portal)
-    page = page_of("manager", width=width, theme=theme)
+def test_the_board_and_its_dialogs_are_accessible(portal, open_page, width, theme):
+    open_office_all_day(portal)
+    page = open_page("manager", width=width, theme=theme)
     violations = []
 
-    def look(name):
-        violations.extend(looked_at(page, name))
+    def check(name):
+        violations.extend(find_violations(page, name))
 
     page.goto(BOARD)
     page.get_by_role("checkbox").first.check()
-    look("board")
+    check("board")
     page.get_by_role("button", name="All off: Support").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    look("question")
+    check("question")
     page.keyboard.press("Escape")
     page.locator(".board-pause").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    look("pause")
+    check("pause")
     page.keyboard.press("Escape")
     for name in ("Ravi Nair", "Leela Khan"):
         page.goto(BOARD)
         page.get_by_role("link", name=name, exact=True).click()
         page.wait_for_url("**/change/")
         expect(page.get_by_text("Weekly shifts")).to_be_visible()
-        look(name)
+        check(name)
     assert violations == []

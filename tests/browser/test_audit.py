@@ -1,4 +1,4 @@
-"""The audit trail in a browser: narrowed, opened, taken out; it fits a telephone and a desk, by day and by night."""
+"""The audit log in a browser: filter, open an entry, export; on phone and desktop, in light and dark mode."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 
 pytestmark = pytest.mark.browser
 TRAIL = "/admin/settings_sync/auditentry/"
 
 
-def test_a_change_stands_in_the_trail_with_old_and_new_and_can_be_taken_out(page_of):
-    page = page_of("admin")
+def test_a_change_is_in_the_audit_log_with_old_and_new_and_can_be_exported(open_page):
+    page = open_page("admin")
     page.goto("/admin/settings_sync/holiday/add/")
     page.fill("[name=date]", "2027-02-23")
     page.fill("[name=name]", "Founders Day")
@@ -36,14 +36,14 @@ def test_a_change_stands_in_the_trail_with_old_and_new_and_can_be_taken_out(page
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_its_pages_fit_their_screens_and_can_be_read_by_everybody(page_of, width, theme, tmp_path):
-    page = page_of("admin", width=width, theme=theme)
+def test_its_pages_fit_their_screens_and_can_be_read_by_everybody(open_page, width, theme, tmp_path):
+    page = open_page("admin", width=width, theme=theme)
     page.goto(TRAIL)
-    found = looked_at(page, "the trail")
-    page.screenshot(path=tmp_path / f"trail-{width}-{theme}.png", full_page=True)
+    found = find_violations(page, "the audit log")
+    page.screenshot(path=tmp_path / f"audit-log-{width}-{theme}.png", full_page=True)
     page.goto(f"{TRAIL}?action__exact=ADDED")
     page.locator("#result_list tbody tr").first.get_by_role("link").first.click()
     expect(page.locator("#audit-facts")).to_be_visible()
-    found += looked_at(page, "an entry")
+    found += find_violations(page, "an entry")
     page.screenshot(path=tmp_path / f"entry-{width}-{theme}.png", full_page=True)
     assert found == []

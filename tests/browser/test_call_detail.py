@@ -1,11 +1,11 @@
-"""A supervisor opens a call, listens, seeks, changes the speed, and writes a note; by mouse, keys and thumb."""
+"""A supervisor opens a call, plays, seeks, changes the speed and adds a note, by mouse, keyboard and touch."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -13,7 +13,7 @@ CALLS = "/admin/calllogs/calllog/"
 
 
 def open_call(page, status="ANSWERED"):
-    """As a person does: by its row in the list."""
+    """Open the call by its row in the list."""
     page.goto(f"{CALLS}?status={status}")
     page.locator(".calls-table a[href*='/change/']").first.click()
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
@@ -29,14 +29,14 @@ def wait_until(page, condition):
     page.wait_for_function(f"() => {{ const a = document.querySelector('audio'); return {condition} }}")
 
 
-def test_a_recording_is_played_seeked_and_slowed_and_it_is_noted_who_listened(portal, page_of):
-    page = page_of("supervisor")
+def test_a_recording_is_played_seeked_and_slowed_and_it_is_noted_who_listened(portal, open_page):
+    page = open_page("supervisor")
     open_call(page)
     address = page.url
     page.locator("audio").evaluate("a => (a.muted = true)")
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "/recording/" in request.url else None)
-    assert "recordings/" not in page.content()  # the provider's address stands nowhere
+    assert "recordings/" not in page.content()  # the page must not contain the provider's URL
     page.get_by_role("button", name="Play", exact=True).click()
     wait_until(page, "!a.paused && a.currentTime > 0.3")
     page.get_by_role("slider", name="Place in the recording").fill("15")
@@ -49,7 +49,7 @@ def test_a_recording_is_played_seeked_and_slowed_and_it_is_noted_who_listened(po
     before = state(page)["at"]
     page.get_by_role("button", name="Ten seconds back").click()
     wait_until(page, f"a.currentTime <= {before - 9}")
-    # By keys: the slider is focused, space plays, arrows go and change the speed.
+    # By keyboard: with the slider focused, space plays, arrows seek and change the speed.
     page.get_by_role("slider", name="Place in the recording").focus()
     page.keyboard.press("ArrowRight")
     wait_until(page, f"Math.abs(a.currentTime - {before - 5}) < 1.5")
@@ -58,25 +58,25 @@ def test_a_recording_is_played_seeked_and_slowed_and_it_is_noted_who_listened(po
     page.keyboard.press(" ")
     wait_until(page, "!a.paused")
     page.goto(address)
-    expect(page.locator(".call-heard li")).to_have_count(1)
-    expect(page.locator(".call-heard")).to_contain_text("supervisor")
+    expect(page.locator(".call-listenings li")).to_have_count(1)
+    expect(page.locator(".call-listenings")).to_contain_text("supervisor")
     expect(page.get_by_role("button", name="1.5×", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
-def test_a_recording_that_is_gone_is_told_in_a_sentence(portal, page_of):
-    page = page_of("supervisor")
+def test_a_deleted_recording_is_reported_in_a_sentence(portal, open_page):
+    page = open_page("supervisor")
     open_call(page)
-    # As when the provider has deleted it: the portal's own words come from the portal's tests.
+    # As if the provider had deleted it; other tests cover the portal's messages.
     page.route(
         "**/recording/look/", lambda route: route.fulfill(json={"words": "It answers that it is gone."})
     )
     page.get_by_role("button", name="Play", exact=True).click()
-    expect(page.locator("[data-said]")).to_have_text("It answers that it is gone.")
+    expect(page.locator("[data-status]")).to_have_text("It answers that it is gone.")
     assert state(page)["paused"]
 
 
-def test_notes_and_tags_are_written_on_a_phone(portal, page_of):
-    page = page_of("supervisor", width=390)
+def test_notes_and_tags_are_written_on_a_phone(portal, open_page):
+    page = open_page("supervisor", width=390)
     open_call(page, "MISSED")
     expect(page.get_by_text("No recording came with this call.")).to_be_visible()
     page.get_by_label("Write a note").fill("Will ring again\non Monday")
@@ -95,9 +95,9 @@ def test_notes_and_tags_are_written_on_a_phone(portal, page_of):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_page_can_be_read_by_everybody(portal, page_of, theme):
+def test_the_page_can_be_read_by_everybody(portal, open_page, theme):
     for width in (1366, 390):
-        page = page_of("supervisor", width=width, theme=theme)
+        page = open_page("supervisor", width=width, theme=theme)
         open_call(page)
         if width == 1366:
             page.get_by_label("Write a note").fill("A note")
@@ -105,4 +105,4 @@ def test_the_page_can_be_read_by_everybody(portal, page_of, theme):
             page.get_by_label("Add a tag").fill(f"tag {theme}")
             page.get_by_role("button", name="Add", exact=True).click()
             expect(page.locator(".tag", has_text=theme)).to_be_visible()
-        assert looked_at(page, page.url) == []
+        assert find_violations(page, page.url) == []

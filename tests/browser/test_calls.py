@@ -1,11 +1,11 @@
-"""The call list as a supervisor uses it: narrow it down, keep the view, send it, and page through to the end."""
+"""The call list as a supervisor uses it: filter, save the view, share it, and page to the end."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -17,8 +17,8 @@ def open_drop(page, title):
     return page.locator("details.calls-drop[open]")
 
 
-def test_a_supervisor_finds_calls_keeps_the_view_and_a_colleague_opens_it(portal, page_of):
-    page = page_of("supervisor")
+def test_a_supervisor_finds_calls_keeps_the_view_and_a_colleague_opens_it(portal, open_page):
+    page = open_page("supervisor")
     page.goto(CALLS)
     expect(page.locator(".calls-count")).to_contain_text("200 calls")
     page.get_by_role("link", name="Oldest").click()
@@ -53,7 +53,7 @@ def test_a_supervisor_finds_calls_keeps_the_view_and_a_colleague_opens_it(portal
     sent = send.get_by_role("textbox").input_value()
     send.get_by_role("button", name="Copy").click()
     expect(send.get_by_role("status")).to_have_text("Copied")
-    colleague = page_of("manager", width=390)
+    colleague = open_page("manager", width=390)
     colleague.goto(sent)
     expect(colleague.locator(".calls-chip")).to_have_count(2)
     expect(colleague.get_by_role("link", name="Missed in Sales")).to_have_attribute("aria-current", "page")
@@ -69,12 +69,12 @@ def test_a_supervisor_finds_calls_keeps_the_view_and_a_colleague_opens_it(portal
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1366, "light"), (390, "dark")])
-def test_the_list_can_be_read_by_everybody(portal, page_of, width, theme):
-    page = page_of("supervisor", width=width, theme=theme)
+def test_the_list_can_be_read_by_everybody(portal, open_page, width, theme):
+    page = open_page("supervisor", width=width, theme=theme)
     violations = []
 
     def look(name):
-        violations.extend(looked_at(page, name))
+        violations.extend(find_violations(page, name))
 
     page.goto(f"{CALLS}?status=MISSED&agent=9800100099&from=2026-11-08&to=2026-11-01")
     look("nothing found")

@@ -1,4 +1,4 @@
-"""Connecting the provider and mending a push, as people do it: with a mouse, with keys, and on a phone."""
+"""Connecting the provider and correcting a push, with a mouse, a keyboard and a phone."""
 
 import re
 import urllib.error
@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 from tests.conftest import PUSHES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -32,7 +32,7 @@ def pushes_in_list(page):
 
 
 def make_key(page, name):
-    """The text of the new key, which the page shows this once."""
+    """The text of the new key, which the page shows only once."""
     page.goto("/admin/calllogs/pushkey/")
     page.get_by_role("link", name="Make a new key").click()
     page.fill("[name=name]", name)
@@ -40,8 +40,8 @@ def make_key(page, name):
     return page.get_by_label("The new key").input_value()
 
 
-def test_a_key_is_made_copied_by_keyboard_and_opens_the_door(portal, page_of):
-    page = page_of("admin")
+def test_a_key_is_created_copied_by_keyboard_and_accepted(portal, open_page):
+    page = open_page("admin")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     key = make_key(page, "By keyboard")
     page.get_by_role("button", name="Copy the key").press("Enter")
@@ -59,9 +59,9 @@ def test_a_key_is_made_copied_by_keyboard_and_opens_the_door(portal, page_of):
         assert key not in page.content()
 
 
-def test_copying_works_where_the_browser_has_no_clipboard_to_offer(portal, page_of):
-    """As over plain http: then there is only the older way."""
-    page = page_of("admin")
+def test_copying_works_where_the_browser_has_no_clipboard_to_offer(portal, open_page):
+    """As over plain HTTP, where only the older clipboard API works."""
+    page = open_page("admin")
     page.context.grant_permissions(["clipboard-read"])
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     page.goto("/admin/connect/")
@@ -70,8 +70,8 @@ def test_copying_works_where_the_browser_has_no_clipboard_to_offer(portal, page_
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_a_test_push_appears_in_the_list_without_a_reload(portal, page_of, width):
-    page = page_of("admin", width=width)
+def test_a_test_push_appears_in_the_list_without_a_reload(portal, open_page, width):
+    page = open_page("admin", width=width)
     page.goto("/admin/connect/")
     page.evaluate("window.isTheSamePage = true")
     page.get_by_role("button", name="Send a test push").click()
@@ -85,8 +85,8 @@ def test_a_test_push_appears_in_the_list_without_a_reload(portal, page_of, width
     expect(page.get_by_text(call_id).first).to_be_visible()
 
 
-def test_the_provider_s_pushes_appear_by_themselves(portal, page_of):
-    page = page_of("admin")
+def test_the_provider_s_pushes_appear_automatically(portal, open_page):
+    page = open_page("admin")
     page.goto("/admin/connect/")
     push(portal, SAMPLE.replace("C-1001", "by-itself-1"))
     expect(pushes_in_list(page).first).to_contain_text("New call", timeout=8000)
@@ -96,10 +96,10 @@ def test_the_provider_s_pushes_appear_by_themselves(portal, page_of):
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_a_supervisor_mends_a_push_and_sees_its_call(portal, page_of, width):
+def test_a_supervisor_corrects_a_push_and_sees_its_call(portal, open_page, width):
     call_id = f"mended-{width}"
     assert push(portal, UNUSABLE.format(call_id)) == b"Invalid Data"
-    page = page_of("supervisor", width=width)
+    page = open_page("supervisor", width=width)
     page.goto("/admin/calllogs/push/")
     page.get_by_role("link", name=re.compile("Not usable")).click()
     page.locator("#result_list a[href*='/change/']").first.click()
@@ -117,8 +117,8 @@ def test_a_supervisor_mends_a_push_and_sees_its_call(portal, page_of, width):
     expect(page.get_by_text("25 Nov 2026, 10:15").first).to_be_visible()
 
 
-def test_a_key_is_revoked_only_after_the_question(portal, page_of):
-    page = page_of("admin")
+def test_a_key_is_revoked_only_after_the_question(portal, open_page):
+    page = open_page("admin")
     key = make_key(page, "To be revoked")
     page.goto("/admin/calllogs/pushkey/")
     row = page.get_by_role("row").filter(has_text="To be revoked")
@@ -134,13 +134,13 @@ def test_a_key_is_revoked_only_after_the_question(portal, page_of):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_every_page_of_the_way_in_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, width, theme):
+def test_every_intake_page_fits_its_screen_and_is_accessible(portal, open_page, width, theme):
     push(portal, UNUSABLE.format(f"readable-{width}-{theme}"))
-    page = page_of("admin", width=width, theme=theme)
+    page = open_page("admin", width=width, theme=theme)
     violations: list[str] = []
 
     def look(name):
-        violations.extend(looked_at(page, name))
+        violations.extend(find_violations(page, name))
 
     make_key(page, f"Readable {width} {theme}")
     look("new key")

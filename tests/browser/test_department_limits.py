@@ -1,4 +1,4 @@
-"""What a supervisor of one department sees: the screens say whose calls they count, also on a phone and in the dark."""
+"""The screens of a department-limited supervisor say whose calls they count, also on a phone and in dark mode."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 from tests.plugins.demo import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -32,8 +32,8 @@ def limit(portal):
 
 @pytest.mark.usefixtures("limit")
 @pytest.mark.parametrize(("width", "theme"), [(1366, "light"), (1366, "dark"), (390, "light"), (390, "dark")])
-def test_the_screens_say_whose_calls_they_count_and_can_be_read(page_of, width, theme):
-    page = page_of("supervisor", width=width, theme=theme)
+def test_the_screens_say_whose_calls_they_count_and_can_be_read(open_page, width, theme):
+    page = open_page("supervisor", width=width, theme=theme)
     violations: list[str] = []
     for name, address in (
         ("home", "/admin/?period=90d"),
@@ -49,7 +49,7 @@ def test_the_screens_say_whose_calls_they_count_and_can_be_read(page_of, width, 
             expect(page.locator("body")).to_contain_text("Departments: Sales")
         if name == "home":
             expect(page.locator("body")).to_contain_text("shown to people who see all departments")
-        violations += looked_at(page, f"{name} at {width}, {theme}")
+        violations += find_violations(page, f"{name} at {width}, {theme}")
         if folder := os.environ.get("LOOK_AT"):
             page.screenshot(path=f"{folder}/{name}-{width}-{theme}.png", full_page=True)
     assert violations == []

@@ -1,4 +1,4 @@
-"""The product's main job, as its people do it: a push appears in the list; a save reaches the provider."""
+"""The two main flows end to end: a push appears in the list; a save reaches the provider."""
 
 import json
 import os
@@ -29,14 +29,14 @@ def push(portal, query):
 
 
 def switch(page, name, word):
-    """In the list of agents, as a manager does: find the agent, choose, save."""
+    """Change an agent's availability in the list of agents, as a manager."""
     page.goto(f"/admin/settings_sync/agent/list/?q={name}")
     page.get_by_role("combobox").first.select_option(label=word)
     page.get_by_role("button", name="Save", exact=True).click()
 
 
 def badge_of(page, name, words):
-    """The badge says so, after at most a few looks at the page."""
+    """Wait until the badge shows the state, after a few polls at most."""
     for _ in range(40):
         page.goto(f"/admin/settings_sync/agent/list/?q={name}")
         badge = page.locator(".badge[data-state]").first
@@ -46,25 +46,25 @@ def badge_of(page, name, words):
     expect(badge).to_contain_text(words)
 
 
-def test_a_push_appears_in_the_list(portal, page_of):
+def test_a_push_appears_in_the_list(portal, open_page):
     query = (PUSHES / "sample_url.query").read_text().replace("C-1001", "whole-way-1")
     assert push(portal, query) == b"Successful"
-    page = page_of("supervisor")
+    page = open_page("supervisor")
     page.goto("/admin/calllogs/calllog/?q=whole-way-1")
     expect(page.get_by_role("row").nth(1)).to_contain_text("98123 45678")
     expect(page.get_by_role("row").nth(1)).to_contain_text("Answered")
 
 
-def test_a_manager_switches_an_agent_off_and_sees_it_in_force(portal, page_of):
-    page = page_of("manager")
+def test_a_manager_switches_an_agent_off_and_sees_it_in_force(portal, open_page):
+    page = open_page("manager")
     switch(page, "Asha Nair", "Off")
     badge_of(page, "Asha Nair", "In force")
     agents = provider_state(portal)["agents"]
     assert [value for number, value in agents.items() if number == "9800100001"] == ["OFF"]
 
 
-def test_with_the_broker_stalled_a_save_still_works_and_reaches_the_provider(portal, page_of):
-    page = page_of("manager")
+def test_with_the_broker_stalled_a_save_still_works_and_reaches_the_provider(portal, open_page):
+    page = open_page("manager")
     with redis.Redis.from_url((portal.var / "broker" / "url").read_text().strip()) as client:
         broker = client.info("server")["process_id"]
     os.kill(broker, signal.SIGSTOP)
@@ -76,8 +76,8 @@ def test_with_the_broker_stalled_a_save_still_works_and_reaches_the_provider(por
     assert "OFF" in provider_state(portal)["agents"]["9800100002"]
 
 
-def test_a_second_agent_with_the_same_number_is_refused_with_words(portal, page_of):
-    page = page_of("manager")
+def test_a_second_agent_with_the_same_number_is_rejected_with_a_message(portal, open_page):
+    page = open_page("manager")
     page.goto("/admin/settings_sync/agent/add/")
     page.fill("[name=name]", "Double")
     page.fill("[name=number]", "+91 98001-00001")
@@ -95,8 +95,8 @@ PAGES = {
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_every_page_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, width, theme):
-    page = page_of("admin", width=width, theme=theme)
+def test_every_page_fits_its_screen_and_can_be_read_by_everybody(portal, open_page, width, theme):
+    page = open_page("admin", width=width, theme=theme)
     violations: list[str] = []
     for name, path in PAGES.items():
         page.goto(path)

@@ -1,4 +1,4 @@
-"""The history in a real browser: a change is found, read, and put back; nothing more than a keyboard is needed."""
+"""The history of changes in a browser: a change is found and undone, also by keyboard."""
 
 import re
 
@@ -19,11 +19,11 @@ def rows_of(page, name):
     return page.locator(".changes-row").filter(has=page.get_by_role("link", name=name, exact=True))
 
 
-def test_a_switch_is_found_in_the_history_in_force_and_is_put_back(portal, page_of):
-    page = page_of("manager", width=390)
+def test_a_switch_is_shown_in_force_and_undone(portal, open_page):
+    page = open_page("manager", width=390)
     page.goto(BOARD)
     switch_of(page, "Sanjay Nair").click()
-    expect(page.locator("[data-board-said]")).to_contain_text("Sanjay Nair is switched off.")
+    expect(page.locator("[data-board-message]")).to_contain_text("Sanjay Nair is switched off.")
     for _ in range(40):
         page.goto(PAGE)
         row = rows_of(page, "Sanjay Nair").first
@@ -43,8 +43,8 @@ def test_a_switch_is_found_in_the_history_in_force_and_is_put_back(portal, page_
     expect(switch_of(page, "Sanjay Nair")).to_have_attribute("aria-checked", "true")
 
 
-def test_by_keyboard_alone_a_deleted_agent_comes_back(portal, page_of):
-    page = page_of("manager")
+def test_a_deleted_agent_is_restored_by_keyboard(portal, open_page):
+    page = open_page("manager")
     page.goto(BOARD + "add/")
     page.fill("[name=name]", "Gone Tomorrow")
     page.fill("[name=number]", "98111 22233")
@@ -65,11 +65,11 @@ def test_by_keyboard_alone_a_deleted_agent_comes_back(portal, page_of):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_the_history_can_be_read_by_everybody(portal, page_of, width, theme):
-    page = page_of("manager", width=width, theme=theme)
+def test_the_history_is_accessible(portal, open_page, width, theme):
+    page = open_page("manager", width=width, theme=theme)
     page.goto(BOARD)
     switch_of(page, "Deepak Das").click()
-    expect(page.locator("[data-board-said]")).to_contain_text("Deepak Das")
+    expect(page.locator("[data-board-message]")).to_contain_text("Deepak Das")
     violations = []
     for path in (PAGE, f"{PAGE}?kind=holiday&last=2001-01-01"):
         page.goto(path)

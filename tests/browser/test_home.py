@@ -1,4 +1,4 @@
-"""The home screen as people use it: periods, the calls behind a figure, a keyboard, a phone, the dark, trouble."""
+"""The home screen in the browser: periods, links to calls, the keyboard, a phone screen, dark mode, and failures."""
 
 import datetime as dt
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 from tests.browser.test_callbacks import INDIA, ring
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -22,7 +22,7 @@ def count_of_list(page):
 
 
 def leads_to(page, link, expected):
-    """The list behind a link has so many calls; and back."""
+    """Check that the linked list has `expected` calls, and go back."""
     before = page.url
     link.click()
     page.wait_for_url("**/calllogs/calllog/**")
@@ -30,10 +30,10 @@ def leads_to(page, link, expected):
     page.goto(before)
 
 
-def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, page_of):
+def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, open_page):
     for minutes_ago in (0, 1, 2):
         ring(portal, f"98123440{minutes_ago:02d}", "MISSED", minutes_ago=minutes_ago, department="Sales")
-    page = page_of("supervisor")
+    page = open_page("supervisor")
     page.goto("/admin/?period=custom&from=2020-01-01&to=2020-01-02")
     expect(page.get_by_role("heading", name="No calls in these days")).to_be_visible()
     page.evaluate("window.isTheSamePage = true")
@@ -54,7 +54,7 @@ def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, page_of):
     tile, missed = figure(page, "Missed calls")
     assert missed >= 3
     leads_to(page, tile, missed)
-    line = page.locator(".home-lines tr").filter(has_text="Sales")
+    line = page.locator(".home-dimension tr").filter(has_text="Sales")
     leads_to(page, line.locator("td a"), int(line.locator("td").nth(2).inner_text()))
     field = page.locator(".home-heat td a").last
     leads_to(page, field, int(field.locator("span").inner_text()))
@@ -62,7 +62,7 @@ def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, page_of):
     row = page.locator(".home-table tbody tr").last
     leads_to(page, row.get_by_role("link"), int(row.locator("td").first.inner_text()))
 
-    # A bar leads where its row does.
+    # A bar links to the same list as its table row.
     bars = page.locator(".home-canvas canvas").last
     box = bars.bounding_box()
     bars.click(position={"x": box["width"] - 20, "y": box["height"] / 2})
@@ -76,22 +76,22 @@ def test_a_period_is_picked_and_each_figure_leads_to_its_calls(portal, page_of):
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".home-figures .in-note-warning")).to_contain_text("400 days at most")
 
-    # The way to the server is cut (said by hand, for a browser writes that on its console): the figures stay.
+    # A failed request keeps the figures. The event is triggered by hand, because the browser logs real network errors.
     page.evaluate("htmx.trigger('#home-figures', 'htmx:sendError', {target: htmx.find('#home-figures')})")
     expect(page.locator(".home-trouble")).to_contain_text("The figures did not come")
     expect(page.locator(".home-tile").first).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "theme", "who"), [(1366, "light", "manager"), (390, "dark", "supervisor")])
-def test_the_home_screen_fits_its_screen_and_can_be_read_by_everybody(portal, page_of, width, theme, who):
+def test_the_home_screen_fits_the_screen_and_is_accessible(portal, open_page, width, theme, who):
     ring(portal, "9812344100", "MISSED")  # it may be just after midnight
-    page = page_of(who, width=width, theme=theme)
+    page = open_page(who, width=width, theme=theme)
     violations: list[str] = []
     for period in ("today", "30d"):
         page.goto(f"/admin/?period={period}")
         page.get_by_text("As a table").first.click()
         expect(page.locator(".home-canvas canvas").first).to_be_visible()
-        violations.extend(looked_at(page, period))
+        violations.extend(find_violations(page, period))
     assert violations == []
     leads = page.locator(".home > section").first
     expect(leads).to_have_class(re.compile("home-office" if who == "manager" else "home-figures"))

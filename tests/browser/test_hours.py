@@ -1,4 +1,4 @@
-"""The week, other hours and what callers hear, as an office manager uses them: at a desk, on a phone, by keyboard."""
+"""The week page, date overrides and what callers hear in a browser: desktop, phone and keyboard."""
 
 import json
 import urllib.request
@@ -6,12 +6,12 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 WEEK = "/admin/settings_sync/officehours/"
-HEARD = "/admin/heard/"
+CALLER_VIEW = "/admin/heard/"
 
 
 def provider_hours(portal):
@@ -24,7 +24,7 @@ def row(page, day):
 
 
 def tab_to(page, locator):
-    """By the Tab key alone, as somebody without a mouse."""
+    """Move the focus to the element with the Tab key."""
     for _ in range(150):
         if locator.evaluate("element => element === document.activeElement"):
             return
@@ -32,8 +32,8 @@ def tab_to(page, locator):
     raise AssertionError("the Tab key does not lead there")
 
 
-def test_the_week_is_edited_by_keyboard_alone_and_becomes_in_force(portal, page_of):
-    page = page_of("manager")
+def test_the_week_is_edited_by_keyboard_and_becomes_in_force(portal, open_page):
+    page = open_page("manager")
     page.goto(WEEK)
     tab_to(page, page.get_by_label("Monday: closes at"))
     page.keyboard.type("0745PM")
@@ -47,7 +47,7 @@ def test_the_week_is_edited_by_keyboard_alone_and_becomes_in_force(portal, page_
     tab_to(page, page.get_by_role("button", name="Save"))
     page.keyboard.press("Enter")
     expect(page.get_by_text("Saved: Monday, Tuesday, Wednesday, Thursday and Friday.")).to_be_visible()
-    # The page looks again by itself: nobody reloads it.
+    # The page polls; it is not reloaded.
     for day in ("Monday", "Friday"):
         expect(row(page, day).locator("[data-state]")).to_have_attribute(
             "data-state", "IN_FORCE", timeout=20_000
@@ -55,8 +55,8 @@ def test_the_week_is_edited_by_keyboard_alone_and_becomes_in_force(portal, page_
     assert provider_hours(portal)["Friday"] == ["09:30 AM", "07:45 PM"]
 
 
-def test_the_same_hours_every_day_at_one_click_and_back_again(page_of):
-    page = page_of("manager")
+def test_the_same_hours_every_day_and_discarding_them(open_page):
+    page = open_page("manager")
     page.goto(WEEK)
     before = page.get_by_label("Sunday: opens at").input_value()
     page.get_by_label("Wednesday: opens at").fill("07:15")
@@ -68,8 +68,8 @@ def test_the_same_hours_every_day_at_one_click_and_back_again(page_of):
     expect(page.get_by_role("button", name="Discard changes")).to_be_hidden()
 
 
-def test_on_a_phone_a_night_is_told_at_its_card_and_midnight_is_offered(portal, page_of):
-    page = page_of("manager", width=390)
+def test_on_a_phone_closing_after_midnight_is_reported_and_midnight_is_offered(portal, open_page):
+    page = open_page("manager", width=390)
     page.goto(WEEK)
     page.get_by_label("Saturday: closes at").fill("02:00")
     card = row(page, "Saturday")
@@ -84,24 +84,24 @@ def test_on_a_phone_a_night_is_told_at_its_card_and_midnight_is_offered(portal, 
     assert provider_hours(portal)["Saturday"][1] == "11:59 PM"
 
 
-def test_unsaved_changes_are_not_lost_by_a_wrong_click(page_of):
-    page = page_of("manager")
+def test_leaving_with_unsaved_changes_must_be_confirmed(open_page):
+    page = open_page("manager")
     page.goto(WEEK)
     page.get_by_label("Tuesday: opens at").click()
     page.get_by_label("Tuesday: opens at").fill("06:00")
-    asked = []
-    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    dialogs = []
+    page.once("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.dismiss()))
     page.get_by_role("link", name="Holidays").click(no_wait_after=True)
-    assert asked == ["beforeunload"]
+    assert dialogs == ["beforeunload"]
     expect(page.get_by_label("Tuesday: opens at")).to_have_value("06:00")
     page.get_by_role("button", name="Discard changes").click()
     page.get_by_role("link", name="Holidays").click()
     page.wait_for_url("**/holiday/")
 
 
-def test_closing_early_today_holds_until_tonight_and_can_be_cancelled(portal, page_of):
-    page = page_of("manager", width=390)
-    page.goto(HEARD)
+def test_an_early_closing_today_is_sent_and_can_be_cancelled(portal, open_page):
+    page = open_page("manager", width=390)
+    page.goto(CALLER_VIEW)
     page.get_by_role("button", name="Close early today").click()
     expect(page.get_by_label("Until", exact=True)).to_be_focused()
     page.get_by_label("Until", exact=True).fill("16:00")
@@ -118,8 +118,8 @@ def test_closing_early_today_holds_until_tonight_and_can_be_cancelled(portal, pa
     expect(page.get_by_text("Until tonight; then")).to_have_count(0)
 
 
-def test_a_moment_is_picked_and_answered(page_of):
-    page = page_of("supervisor")
+def test_the_answer_for_a_chosen_moment(open_page):
+    page = open_page("supervisor")
     page.get_by_role("link", name="Ask for another moment").click()
     page.get_by_label("Date and time").fill("2027-01-26T10:00")
     page.get_by_role("button", name="Show").click()
@@ -127,11 +127,11 @@ def test_a_moment_is_picked_and_answered(page_of):
     expect(page.get_by_text("Holiday: Republic Day")).to_be_visible()
     page.get_by_label("Date and time").fill("2027-01-27T03:00")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator(".heard-answer")).to_contain_text("Closed: the recorded message")
+    expect(page.locator(".answer")).to_contain_text("Closed: the recorded message")
 
 
-def test_a_closed_weekday_becomes_holidays_only_with_consent(page_of):
-    page = page_of("manager")
+def test_a_closed_weekday_needs_consent_to_become_holidays(open_page):
+    page = open_page("manager")
     page.goto(WEEK)
     page.get_by_label("How many of its next dates").fill("2")
     page.get_by_role("button", name="Show me the dates first").click()
@@ -145,15 +145,15 @@ def test_a_closed_weekday_becomes_holidays_only_with_consent(page_of):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_the_pages_fit_and_can_be_read_by_everybody(page_of, width, theme):
-    page = page_of("manager", width=width, theme=theme)
+def test_the_pages_fit_and_are_accessible(open_page, width, theme):
+    page = open_page("manager", width=width, theme=theme)
     violations = []
-    for path in (WEEK, HEARD, f"{WEEK}closed/?day=Sunday&count=4", "/admin/"):
+    for path in (WEEK, CALLER_VIEW, f"{WEEK}closed/?day=Sunday&count=4", "/admin/"):
         page.goto(path)
-        if path == WEEK:  # with an unsaved and a wrong row, too
+        if path == WEEK:  # also with an unsaved and an invalid row
             page.get_by_label("Monday: opens at").fill("07:00")
             page.get_by_label("Tuesday: closes at").fill("01:00")
-        violations += looked_at(page, path)
+        violations += find_violations(page, path)
         if path == WEEK:
             page.get_by_role("button", name="Discard changes").click()
     assert violations == []

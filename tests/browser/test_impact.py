@@ -1,4 +1,4 @@
-"""The effect of a change as a supervisor reads it: choose, read the sentence, follow it to the calls."""
+"""The page “Effect of a change” in a browser: choose a change, read the result, follow the links to the calls."""
 
 import os
 import re
@@ -8,13 +8,13 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 from tests.plugins.demo import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 PAGE = "/admin/calllogs/effect/?period=90d"
-# Four weeks ago two agents were switched off, and Fridays began earlier; the provider said yes to the latter.
-STORY = """
+# Four weeks ago two agents were switched off, and Fridays were opened earlier, which the provider confirmed.
+HISTORY_SCRIPT = """
 import datetime as dt
 from django.utils import timezone
 from settings_sync.models import Agent, Attempt, OfficeHours
@@ -32,22 +32,22 @@ Attempt.objects.create(address="hours:Friday", value="09:00-18:30", generation=1
 
 
 @pytest.fixture(scope="module")
-def story(portal):
+def change_history(portal):
     environment = {**os.environ, "PORTAL_MODE": "demo", "VAR_DIR": str(portal.var)}
     for name in ("DATABASE_URL", "REDIS_URL", "IVR_API_URL"):
         environment.pop(name, None)
-    command = [sys.executable, "manage.py", "shell", "-c", STORY]
+    command = [sys.executable, "manage.py", "shell", "-c", HISTORY_SCRIPT]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60, capture_output=True)
 
 
-@pytest.mark.usefixtures("story")
+@pytest.mark.usefixtures("change_history")
 @pytest.mark.parametrize(("width", "theme"), [(1366, "light"), (390, "dark")])
-def test_a_change_is_chosen_read_and_followed_to_its_calls(page_of, width, theme):
-    page = page_of("supervisor", width=width, theme=theme)
+def test_a_chosen_change_shows_its_result_and_links_to_the_calls(open_page, width, theme):
+    page = open_page("supervisor", width=width, theme=theme)
     violations: list[str] = []
 
-    def look(name):
-        violations.extend(looked_at(page, name))
+    def add_violations(name):
+        violations.extend(find_violations(page, name))
 
     page.goto(PAGE)
     expect(page.locator("#effect-chart")).to_have_js_property("tagName", "CANVAS")
@@ -57,13 +57,13 @@ def test_a_change_is_chosen_read_and_followed_to_its_calls(page_of, width, theme
     expect(sentence).to_contain_text("After the hours of Friday went from 09:30–18:30 to 09:00–18:30")
     expect(sentence).to_contain_text("missed calls on Fridays")
     expect(page.locator(".effect-verdict").first).to_be_visible()
-    expect(page.locator(".effect-found")).to_contain_text(
+    expect(page.locator(".effect-result")).to_contain_text(
         re.compile(r"Fridays: [34] before it and [34] after it")
     )
     page.locator("summary", has_text="As a table").click()
-    look("chosen")
+    add_violations("chosen")
     assert violations == []
-    day = page.locator(".effect-pair tbody tr").first
+    day = page.locator(".effect-day-tables tbody tr").first
     calls = day.get_by_role("link").first.inner_text()
     day.get_by_role("link").first.click()
     page.wait_for_url("**/calllogs/calllog/?period=custom&from=*")

@@ -1,22 +1,22 @@
-"""The judges of screens judge: a page that nobody can read is found, and one that is too wide."""
+"""The page checks find an unreadable page and a page that is too wide."""
 
 import pytest
 
-from tests.browser.page_checks import looked_at
+from tests.browser.page_checks import find_violations
 
 pytestmark = pytest.mark.browser
 
 
-def test_what_cannot_be_read_is_told(browser):
+def test_unreadable_text_is_reported(browser):
     page = browser.new_page()
     page.set_content("<html lang=en><title>Bad</title><img src=x></html>")
-    assert "bad: image-alt" in looked_at(page, "bad")[0]
+    assert "bad: image-alt" in find_violations(page, "bad")[0]
     page.close()
 
 
-def test_what_does_not_fit_fails(browser):
+def test_a_page_that_is_too_wide_fails(browser):
     page = browser.new_page(viewport={"width": 390, "height": 844})
     page.set_content("<div style='width: 500px'>wide</div>")
     with pytest.raises(AssertionError, match=r"wide is 1[0-9]+ pixels too wide at 390"):
-        looked_at(page, "wide")
+        find_violations(page, "wide")
     page.close()

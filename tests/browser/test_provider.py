@@ -1,4 +1,4 @@
-"""The way to the provider as its people see it: preview, badges that settle by themselves, stop, a holiday's truth."""
+"""Delivery in the browser: preview, badges that update automatically, stop, withdrawn holidays."""
 
 import datetime as dt
 import re
@@ -6,13 +6,13 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import serious
+from tests.browser.page_checks import find_serious_violations
 from tests.browser.test_end_to_end import provider_state
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-SCREEN = "/admin/settings_sync/providersetting/"
-SETTLES_MS = 15_000
+LIST_URL = "/admin/settings_sync/providersetting/"
+DELIVERY_TIMEOUT_MS = 15_000
 
 
 def button(page, name):
@@ -24,7 +24,7 @@ def link(page, name):
 
 
 def start_sending(page):
-    page.goto(f"{SCREEN}start/")
+    page.goto(f"{LIST_URL}start/")
     button(page, "Start sending").click()
 
 
@@ -33,29 +33,29 @@ def open_agent(page, name):
     page.get_by_role("link", name=name, exact=True).click()
 
 
-def badge_on_the_screen(page, address):
-    page.goto(f"{SCREEN}?q={address}")
+def open_list_and_find_badge(page, address):
+    page.goto(f"{LIST_URL}?q={address}")
     return page.locator(".badge[data-setting]").first
 
 
-def complaints_about(page):
-    """What does not fit the screen, and what axe calls serious."""
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    found = [f"{page.url} is {wide} pixels too wide"] if wide > 0 else []
-    return found + serious(page, page.url)
+def find_page_problems(page):
+    """Return horizontal overflow and serious axe violations."""
+    overflow_px = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    problems = [f"{page.url} is {overflow_px} pixels too wide"] if overflow_px > 0 else []
+    return problems + find_serious_violations(page, page.url)
 
 
 def is_same_document(page):
-    """False once the page was loaded anew since `mark`."""
-    return page.evaluate("window.theSame === true")
+    """False if the page was reloaded since `mark`."""
+    return page.evaluate("window.isMarked === true")
 
 
 def mark(page):
-    page.evaluate("window.theSame = true")
+    page.evaluate("window.isMarked = true")
 
 
-def test_the_preview_says_what_is_sent_and_the_badge_settles_without_a_reload(portal, page_of):
-    page = page_of("manager")
+def test_the_preview_shows_the_requests_and_the_badge_updates_without_a_reload(portal, open_page):
+    page = open_page("manager")
     page.goto("/admin/settings_sync/officehours/")
     page.fill("[name=form-0-opens_at]", "10:15")
     page.fill("[name=form-1-opens_at]", "10:15")
@@ -68,13 +68,15 @@ def test_the_preview_says_what_is_sent_and_the_badge_settles_without_a_reload(po
     button(page, "Save").click()
     page.wait_for_load_state()
     mark(page)
-    expect(page.locator(".badge[data-setting]").first).to_contain_text("In force", timeout=SETTLES_MS)
+    expect(page.locator(".badge[data-setting]").first).to_contain_text(
+        "In force", timeout=DELIVERY_TIMEOUT_MS
+    )
     assert is_same_document(page)
     assert provider_state(portal)["hours"]["Monday"][0] == "10:15 AM"
 
 
-def test_an_edit_that_sends_nothing_says_so(page_of):
-    page = page_of("manager")
+def test_the_preview_says_that_nothing_is_sent(open_page):
+    page = open_page("manager")
     open_agent(page, "Meera Nair")
     page.fill("[name=department]", "Night desk")
     expect(page.locator(".preview")).to_contain_text("Nothing to send.")
@@ -82,16 +84,16 @@ def test_an_edit_that_sends_nothing_says_so(page_of):
     expect(page.locator(".preview")).to_have_count(0)
 
 
-def test_deleting_an_agent_says_that_the_number_goes_off(page_of):
-    page = page_of("manager")
+def test_the_delete_page_says_that_the_number_goes_off(open_page):
+    page = open_page("manager")
     open_agent(page, "Meera Nair")
     page.get_by_role("link", name="Delete agent").click()
     expect(page.locator(".preview")).to_contain_text("takes no calls")
 
 
-def test_stop_is_seen_on_every_page_and_start_lets_what_waited_go(portal, page_of):
-    page = page_of("manager")
-    page.goto(SCREEN)
+def test_stop_shows_on_every_page_and_start_sends_what_waited(portal, open_page):
+    page = open_page("manager")
+    page.goto(LIST_URL)
     link(page, "Stop sending").click()
     button(page, "Stop sending").click()
     try:
@@ -104,22 +106,24 @@ def test_stop_is_seen_on_every_page_and_start_lets_what_waited_go(portal, page_o
         expect(page.locator(".preview")).to_contain_text("so it will wait")
         button(page, "Save").click()
         page.wait_for_load_state()
-        expect(badge_on_the_screen(page, "9800100006")).to_contain_text("Paused: sending is stopped")
+        expect(open_list_and_find_badge(page, "9800100006")).to_contain_text("Paused: sending is stopped")
     finally:
         start_sending(page)
     expect(page.locator(".notice")).to_have_count(0)
-    expect(badge_on_the_screen(page, "9800100006")).to_contain_text("In force", timeout=SETTLES_MS)
+    expect(open_list_and_find_badge(page, "9800100006")).to_contain_text(
+        "In force", timeout=DELIVERY_TIMEOUT_MS
+    )
     assert provider_state(portal)["agents"]["9800100006"] == "OFF"
 
 
-def test_everything_is_sent_again_only_after_two_questions(portal, page_of):
-    page = page_of("manager")
+def test_everything_is_sent_again_only_after_two_confirmations(portal, open_page):
+    page = open_page("manager")
     before = provider_state(portal)["requests"]
-    page.goto(SCREEN)
+    page.goto(LIST_URL)
     expect(page.get_by_text(re.compile("settings are in force at the provider"))).to_be_visible()
     link(page, "Send everything again").click()
     button(page, "Send everything again").click()
-    assert "send-everything-again" in page.url, "the browser asks for the tick"
+    assert "send-everything-again" in page.url, "the browser requires the checkbox"
     page.get_by_label(re.compile("Yes, send all")).check()
     button(page, "Send everything again").click()
     expect(page.get_by_text(re.compile("settings are on their way again"))).to_be_visible()
@@ -127,14 +131,14 @@ def test_everything_is_sent_again_only_after_two_questions(portal, page_of):
     expect(page.get_by_text(re.compile("^All [0-9]+ settings are in force"))).to_be_visible(timeout=30_000)
     assert is_same_document(page)
     assert provider_state(portal)["requests"] >= before + 40
-    page.goto(f"{SCREEN}send-everything-again/")
+    page.goto(f"{LIST_URL}send-everything-again/")
     page.get_by_label(re.compile("Yes, send all")).check()
     button(page, "Send everything again").click()
     expect(page.get_by_text(re.compile("It can be done again at"))).to_be_visible()
 
 
-def test_a_sent_holiday_that_is_deleted_tells_the_truth_until_a_person_closes_it(portal, page_of):
-    page = page_of("manager")
+def test_a_deleted_sent_holiday_is_shown_until_a_user_closes_it(portal, open_page):
+    page = open_page("manager")
     date = (dt.date.today() + dt.timedelta(days=5)).isoformat()
     page.goto("/admin/settings_sync/holiday/add/")
     page.fill("[name=date]", date)
@@ -143,8 +147,8 @@ def test_a_sent_holiday_that_is_deleted_tells_the_truth_until_a_person_closes_it
     expect(page.locator(".preview")).to_contain_text(f"1 request: holiday on {date}")
     button(page, "Save").click()
     page.wait_for_load_state()
-    badge = badge_on_the_screen(page, date)
-    expect(badge).to_contain_text("In force", timeout=SETTLES_MS)
+    badge = open_list_and_find_badge(page, date)
+    expect(badge).to_contain_text("In force", timeout=DELIVERY_TIMEOUT_MS)
     badge.click()
     page.get_by_role("link", name=re.compile("^Open .*Founder's day")).click()
     page.get_by_role("link", name="Delete holiday").click()
@@ -155,7 +159,7 @@ def test_a_sent_holiday_that_is_deleted_tells_the_truth_until_a_person_closes_it
         page.get_by_role("heading", name=re.compile("^Callers will hear the holiday message in"))
     ).to_be_visible()
     assert f"hdate={date}" in page.locator("#support-text").input_value()
-    assert complaints_about(page) == []
+    assert find_page_problems(page) == []
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button(page, "Copy the text").click()
     expect(button(page, "Copied")).to_be_visible()
@@ -166,35 +170,35 @@ def test_a_sent_holiday_that_is_deleted_tells_the_truth_until_a_person_closes_it
     expect(page.get_by_text("as you said, at the provider")).to_be_visible()
 
 
-def test_the_focus_stays_where_it_is_while_badges_change(page_of):
-    page = page_of("manager")
-    badge = badge_on_the_screen(page, "9800100005")
+def test_the_focus_is_kept_while_badges_update(open_page):
+    page = open_page("manager")
+    badge = open_list_and_find_badge(page, "9800100005")
     page.locator(".row-button").first.click()
     page.wait_for_load_state()
     badge.focus()
     mark(page)
-    expect(badge).to_contain_text("In force", timeout=SETTLES_MS)
+    expect(badge).to_contain_text("In force", timeout=DELIVERY_TIMEOUT_MS)
     assert is_same_document(page)
     assert page.evaluate("document.activeElement.matches('.badge')")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_these_pages_fit_their_screen_and_can_be_read_by_everybody(portal, page_of, width, theme):
-    page = page_of("manager", width=width, theme=theme)
-    page.goto(SCREEN)
+def test_the_provider_pages_fit_their_screen_and_are_accessible(portal, open_page, width, theme):
+    page = open_page("manager", width=width, theme=theme)
+    page.goto(LIST_URL)
     setting = page.locator(".badge[data-state]").first.get_attribute("href")
-    page.goto(f"{SCREEN}stop/")
+    page.goto(f"{LIST_URL}stop/")
     button(page, "Stop sending").click()
-    complaints = []
+    problems = []
     try:
-        for path in (SCREEN, setting, f"{SCREEN}start/", f"{SCREEN}send-everything-again/",
+        for path in (LIST_URL, setting, f"{LIST_URL}start/", f"{LIST_URL}send-everything-again/",
                      "/admin/settings_sync/officehours/", "/admin/settings_sync/attempt/"):  # fmt: skip
             page.goto(path)
             if "officehours" in path:
                 page.fill("[name=form-3-opens_at]", "07:00")
                 expect(page.locator(".preview")).to_be_visible()
-            complaints += complaints_about(page)
+            problems += find_page_problems(page)
     finally:
         start_sending(page)
-    assert complaints == []
+    assert problems == []

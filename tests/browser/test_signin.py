@@ -1,4 +1,4 @@
-"""Signing in with a phone in the hand: the forced set-up, codes, recovery codes, the lock; and people's screens."""
+"""Login in a browser: required set-up, codes, recovery codes, lockout; and the user screens."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at, wait_for_document
+from tests.browser.page_checks import find_violations, wait_for_document
 from tests.ivrportal.accounts.signing_in import code_of
 from tests.plugins.demo import PASSWORD, start_demo
 
@@ -25,8 +25,8 @@ def portal(tmp_path_factory):
 
 
 @pytest.fixture
-def door(browser, portal):
-    """A browser at the sign-in page, that nobody used before; complaints of its console fail the test."""
+def login_browser(browser, portal):
+    """A fresh browser at the login page. Console errors fail the test."""
     contexts, complaints = [], []
 
     def opened():
@@ -68,7 +68,7 @@ def give_code(page, code):
 
 
 def set_up(page, name):
-    """Signed in, and what the phone and the paper hold from now on: `(key, codes)`."""
+    """Log in and set up a phone. Returns `(key, recovery codes)`."""
     give_password(page, name)
     page.wait_for_url("**/second-factor/")
     key = key_on(page)
@@ -82,7 +82,7 @@ def set_up(page, name):
 
 
 def open_user_menu(page):
-    """The theme's menu at the foot of the navigation. This attribute is the same in both versions of the theme."""
+    """The theme's menu at the bottom of the navigation, by an attribute that both supported theme versions have."""
     page.locator("[x-bind\\:class*='openUserLinks']").click()
 
 
@@ -91,24 +91,24 @@ def sign_out(page):
     page.get_by_role("button", name="Log out").click()
 
 
-def looks(page, name, found):
-    """Wide and light, narrow and dark; the page stays as it is, so it is told the look as the theme's switch does."""
+def check_screens(page, name, found):
+    """Check the page wide and light, then narrow and dark. Sets the mode without a reload."""
     for width, is_dark in LOOKS:
         page.set_viewport_size({"width": width, "height": 844})
         wait_for_document(page)
         page.evaluate(f"document.documentElement.classList.toggle('dark', {str(is_dark).lower()})")
-        found += looked_at(page, f"{name} {width} {'dark' if is_dark else 'light'}")
+        found += find_violations(page, f"{name} {width} {'dark' if is_dark else 'light'}")
     page.set_viewport_size({"width": 1366, "height": 844})
     page.evaluate("document.documentElement.classList.remove('dark')")
 
 
-def test_a_supervisor_s_way_in(door):
+def test_a_supervisor_logs_in(login_browser):
     found = []
-    page = door()
-    looks(page, "sign-in", found)
+    page = login_browser()
+    check_screens(page, "sign-in", found)
     give_password(page, "supervisor")
     page.wait_for_url("**/second-factor/")
-    looks(page, "set-up", found)
+    check_screens(page, "set-up", found)
     page.goto("/admin/calllogs/calllog/")
     page.wait_for_url("**/second-factor/")
     key = key_on(page)
@@ -117,7 +117,7 @@ def test_a_supervisor_s_way_in(door):
     assert key_on(page) == key
     give_code(page, code_of(key))
     expect(page.get_by_text("They are shown this once.")).to_be_visible()
-    looks(page, "codes", found)
+    check_screens(page, "codes", found)
     codes = page.locator(".signin-codes code").all_inner_texts()
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save as a file").click()
@@ -129,35 +129,35 @@ def test_a_supervisor_s_way_in(door):
     page.goto("/admin/login/")
     give_password(page, "supervisor")
     page.wait_for_url("**/second-step/")
-    looks(page, "second step", found)
+    check_screens(page, "second step", found)
     give_code(page, "000000")
     expect(page.get_by_text("This code is wrong or was used before.")).to_be_visible()
-    looks(page, "wrong code", found)
-    give_code(page, code_of(key, steps=1))  # the next one: that of the set-up is used up
+    check_screens(page, "wrong code", found)
+    give_code(page, code_of(key, steps=1))  # the next code, because the set-up has used the current one
     page.wait_for_url("**/admin/")
 
     sign_out(page)
     page.goto("/admin/login/")
     give_password(page, "supervisor")
     page.get_by_role("link", name="Use a recovery code instead").click()
-    looks(page, "recovery", found)
+    check_screens(page, "recovery", found)
     give_code(page, codes[0])
     page.wait_for_url("**/admin/")
     expect(page.get_by_text("You signed in with a recovery code; 9 are left.")).to_be_visible()
     open_user_menu(page)
     page.get_by_role("link", name="Your account").click()
     expect(page.get_by_text("9 recovery codes are left.")).to_be_visible()
-    looks(page, "account", found)
+    check_screens(page, "account", found)
     page.get_by_role("link", name="Use another phone").click()
-    looks(page, "another phone", found)
+    check_screens(page, "another phone", found)
     page.goto("/admin/account/recovery-codes/")
-    looks(page, "new codes", found)
+    check_screens(page, "new codes", found)
     page.fill("[name=password]", PASSWORD)
     page.get_by_role("button", name="Make new codes").click()
     expect(page.locator(".signin-codes code")).to_have_count(10)
-    looks(page, "new codes made", found)
+    check_screens(page, "new codes made", found)
     page.goto("/admin/password_change/")
-    looks(page, "password", found)
+    check_screens(page, "password", found)
 
     sign_out(page)
     page.goto("/admin/login/")
@@ -171,44 +171,44 @@ def test_a_supervisor_s_way_in(door):
     assert found == []
 
 
-def test_an_administrator_looks_after_people(door):
+def test_an_administrator_manages_users(login_browser):
     found = []
-    stranger = door()
+    stranger = login_browser()
     for _ in range(5):
         stranger.goto("/admin/login/")
         give_password(stranger, "uma", "wrong password")
     expect(stranger.get_by_text(re.compile("Try again after .* in 15 minutes"))).to_be_visible()
-    looks(stranger, "locked", found)
-    page = door()
+    check_screens(stranger, "locked", found)
+    page = login_browser()
     set_up(page, "admin")
     page.goto("/admin/auth/user/add/")
     page.fill("[name=username]", "uma")
     page.fill("[name=password1]", "five words are quite enough")
     page.fill("[name=password2]", "five words are quite enough")
     page.get_by_role("checkbox", name="Office managers").check()
-    looks(page, "new person", found)
+    check_screens(page, "new person", found)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was added successfully")).to_be_visible()
     page.goto("/admin/auth/user/")
-    looks(page, "people", found)
+    check_screens(page, "people", found)
     page.get_by_role("link", name="uma", exact=True).click()
     expect(page.get_by_text("Locked until")).to_be_visible()
-    looks(page, "person", found)
+    check_screens(page, "person", found)
     page.get_by_role("link", name="Lift it").click()
-    looks(page, "locks", found)
+    check_screens(page, "locks", found)
     page.get_by_role("button", name="Lift this lock").first.click()
     expect(page.get_by_text("The lock is lifted")).to_be_visible()
     expect(page.get_by_text("Nobody is locked out.")).to_be_visible()
-    looks(page, "no locks", found)
+    check_screens(page, "no locks", found)
     stranger.goto("/admin/login/")
     give_password(stranger, "uma", "five words are quite enough")
     stranger.wait_for_url("**/admin/")
     page.goto("/admin/auth/group/")
-    looks(page, "roles", found)
+    check_screens(page, "roles", found)
     page.get_by_role("link", name="Supervisors").first.click()
-    looks(page, "role", found)
+    check_screens(page, "role", found)
     page.goto("/admin/auth/user/")
     page.get_by_role("link", name="uma", exact=True).click()
     page.get_by_role("link", name="Set a new password").click()
-    looks(page, "password of another", found)
+    check_screens(page, "password of another", found)
     assert found == []

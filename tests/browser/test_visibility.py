@@ -1,4 +1,4 @@
-"""A supervisor of one department, and an office manager without numbers: from the list to a call, to a file."""
+"""A department-limited supervisor and an office manager without whole numbers: list, call, export."""
 
 import os
 import re
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_checks import looked_at
-from tests.calllogs.exports.exporting import csv_rows
+from tests.browser.page_checks import find_violations
+from tests.calllogs.exports.exporting import read_csv_rows
 from tests.plugins.demo import change_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -26,8 +26,8 @@ def sales(portal):
     )
 
 
-def looks(page, name):
-    assert looked_at(page, name) == []
+def check_screen(page, name):
+    assert find_violations(page, name) == []
     if place := os.environ.get("PICTURES"):
         width = (page.viewport_size or {}).get("width")
         page.screenshot(path=Path(place) / f"{name}-{width}.png", full_page=True)
@@ -37,17 +37,17 @@ def exported(page):
     page.get_by_role("radio", name="CSV").check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
-    return csv_rows(Path(download.value.path()).read_bytes())
+    return read_csv_rows(Path(download.value.path()).read_bytes())
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_a_supervisor_of_one_department_finds_its_calls_only(portal, page_of, sales, width):
-    page = page_of("supervisor", width=width)
+def test_a_supervisor_of_one_department_finds_its_calls_only(portal, open_page, sales, width):
+    page = open_page("supervisor", width=width)
     page.goto(f"{CALLS}?column=department")
     assert set(page.locator(".calls-link").all_inner_texts()) == {"Sales"}
     page.goto(CALLS)
     assert MOBILE.search(page.locator(".calls-table").inner_text())
-    looks(page, "limited-list")
+    check_screen(page, "limited-list")
     page.goto(f"{CALLS}?department=Billing")
     expect(page.get_by_text("You may see calls of Sales only")).to_be_visible()
     page.goto(CALLS)
@@ -56,13 +56,13 @@ def test_a_supervisor_of_one_department_finds_its_calls_only(portal, page_of, sa
     expect(page.locator("a[href='/admin/calllogs/push/']")).to_have_count(0)
     page.goto(f"{CALLS}export/")
     expect(page.get_by_text("all calls (only of Sales)")).to_be_visible()
-    looks(page, "limited-export")
+    check_screen(page, "limited-export")
     assert {row[4] for row in exported(page)} == {"Sales"}
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_an_office_manager_reads_half_numbers_and_finds_by_them(portal, page_of, width):
-    page = page_of("manager", width=width)
+def test_an_office_manager_reads_half_numbers_and_finds_by_them(portal, open_page, width):
+    page = open_page("manager", width=width)
     page.goto(CALLS)
     half = HALF.search(page.locator(".calls-table").inner_text())[0]
     page.get_by_label("Number or call id").fill(half)
@@ -70,12 +70,12 @@ def test_an_office_manager_reads_half_numbers_and_finds_by_them(portal, page_of,
     expect(page.locator(".calls-table")).to_contain_text(half)
     page.goto(f"{CALLS}?q=98123")
     expect(page.get_by_text("You see the first two and the last three digits")).to_be_visible()
-    looks(page, "half-list")
+    check_screen(page, "half-list")
     page.goto(CALLS)
     page.locator(".calls-link").first.click()
     expect(page.locator(".call-who")).to_contain_text("••")
-    looks(page, "half-call")
+    check_screen(page, "half-call")
     page.goto(f"{DESK}?q=210&show=waiting")
-    looks(page, "half-desk")
+    check_screen(page, "half-desk")
     page.goto(DESK)
     assert page.locator("a[href^='tel:']").count() == 0

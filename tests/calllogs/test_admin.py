@@ -1,4 +1,4 @@
-"""The calls' screens, through Django's own client."""
+"""The screens of calls, through Django's test client."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def call(push):
     return CallLog.objects.get()
 
 
-def test_a_call_is_listed_with_its_status_in_words(client_for, call):
+def test_a_call_is_listed_with_its_status(client_for, call):
     page = client_for(SUPERVISORS).get(CALLS).text
     assert "98123 45678" in page
     assert "Answered" in page
@@ -39,7 +39,7 @@ def test_calls_and_pushes_are_read_only(client_for, call):
     assert supervisor.get(f"/admin/calllogs/push/{push.pk}/change/").status_code == 200
 
 
-def test_a_call_s_page_shows_both_pushes_that_disagree(client_for, push):
+def test_the_detail_page_shows_both_conflicting_pushes(client_for, push):
     push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=MISSED")
     push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=ANSWER")
     call = CallLog.objects.get()

@@ -1,4 +1,4 @@
-"""The commands of the calls, as a shell runs them."""
+"""The management commands of calllogs."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.utils import timezone
 
-from calllogs.exports.columns import COLUMNS
+from calllogs.exports.columns import COLUMN_NAMES
 from calllogs.models import CallLog, PushKey
 from settings_sync.models import Agent, Holiday, OfficeHours, ProviderSetting
 from tests.conftest import PUSHES
@@ -16,7 +16,7 @@ from tests.conftest import PUSHES
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def exported(**options):
+def export(**options):
     out = io.StringIO()
     call_command("export_calls", stdout=out, **options)
     text = out.getvalue()
@@ -27,8 +27,8 @@ def exported(**options):
 def test_an_export_has_the_contract_s_columns_and_the_portal_s_zone(push):
     Agent.objects.create(name="Asha Nair", number="+919800012345")
     push((PUSHES / "sample_url.query").read_bytes())
-    (row,) = exported()
-    assert tuple(row) == COLUMNS
+    (row,) = export()
+    assert tuple(row) == COLUMN_NAMES
     assert row == {
         "call_id": "C-1001", "started_at": "2026-11-08T10:15:00+05:30", "caller": "+919812345678",
         "virtual_number": "+912261234567", "department": "Sales", "agent": "Asha Nair",
@@ -43,7 +43,7 @@ def test_an_export_is_filtered_by_inclusive_days_status_agent_department_and_num
             f"calllogid=C{number}&callnumber=981234567{number}&date=2026-11-{day}&time=00:00:00&callstatus={status}"
             f"&agentnumber=980001234{number}&department=D{number}"
         )
-    ids = lambda **options: sorted(row["call_id"] for row in exported(**options))  # noqa: E731
+    ids = lambda **options: sorted(row["call_id"] for row in export(**options))  # noqa: E731
     assert ids(first="2026-11-07", last="2026-11-08") == ["C0", "C1"]
     assert ids(status="missed") == ["C1"]
     assert ids(agent="98000 12342") == ["C2"]
@@ -54,19 +54,19 @@ def test_an_export_is_filtered_by_inclusive_days_status_agent_department_and_num
 @pytest.mark.parametrize(
     "options", [{"first": "08/11/2026"}, {"status": "NO"}, {"first": "2026-11-09", "last": "2026-11-08"}]
 )
-def test_a_bad_filter_is_told(options):
+def test_an_invalid_filter_is_an_error(options):
     with pytest.raises(CommandError):
-        exported(**options)
+        export(**options)
 
 
 def test_no_cell_runs_as_a_formula(push):
     push("calllogid==1%2B1&callnumber=9812345678&date=2026-11-08&time=10:00&department=@SUM(A1)&state=-2%2B3")
-    (row,) = exported()
+    (row,) = export()
     assert (row["call_id"], row["department"], row["circle"]) == ("'=1+1", "'@SUM(A1)", "'-2+3")
     assert row["caller"] == "+919812345678"
 
 
-def test_an_export_to_a_file_is_whole_or_not_there(push, tmp_path):
+def test_an_export_to_a_file_is_complete_or_absent(push, tmp_path):
     push((PUSHES / "sample_url.query").read_bytes())
     call_command("export_calls", output=str(tmp_path / "calls.csv"))
     assert (tmp_path / "calls.csv").read_bytes().startswith(b"\xef\xbb\xbfcall_id,")
@@ -75,13 +75,13 @@ def test_an_export_to_a_file_is_whole_or_not_there(push, tmp_path):
         call_command("export_calls", output=str(tmp_path / "nowhere" / "calls.csv"))
 
 
-def test_sample_data_is_an_office_with_calls_and_intents(settings):
+def test_sample_data_has_an_office_with_calls_and_settings_to_deliver(settings):
     call_command("load_sample_data", calls=500, verbosity=0)
     assert CallLog.objects.count() == 500
     assert set(CallLog.objects.values_list("status", flat=True)) >= {"ANSWERED", "MISSED", "DROPPED"}
     assert (Agent.objects.count(), OfficeHours.objects.count()) == (40, 7)
     assert ProviderSetting.objects.count() == 40 + 7 + Holiday.objects.count()
-    late = CallLog.objects.filter(told_at__gt=F("received_at"))  # their recordings came after them
+    late = CallLog.objects.filter(told_at__gt=F("received_at"))  # their recordings came in a later push
     assert late.exists()
     assert not late.filter(recording_url="").exists()
     assert not late.filter(told_at__gt=timezone.now()).exists()

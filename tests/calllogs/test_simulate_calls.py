@@ -1,4 +1,4 @@
-"""`simulate_calls` against a tiny server that remembers what it was sent."""
+"""`simulate_calls` against a small server that records its requests."""
 
 import datetime as dt
 import io
@@ -23,7 +23,7 @@ KEY = "push-key-canary-5521"
 
 
 class Portal(ThreadingHTTPServer):
-    """Answers with what `answer` gives for the number of the push; None drops the connection."""
+    """Answers push number N with `answers[N]`, else with `default`; None drops the connection."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -72,7 +72,7 @@ class Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def _in_the_morning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What calls there are depends on the hour: so these tests have one of their own."""
+    """The sample calls depend on the hour, so these tests use a fixed time."""
     monday = dt.datetime(2026, 11, 23, 11, tzinfo=ZoneInfo("Asia/Kolkata"))
     monkeypatch.setattr(simulate_calls, "_now", lambda: monday)
 
@@ -114,14 +114,14 @@ def test_connections_are_kept_open(portal: Portal) -> None:
     assert portal.connections == 3
 
 
-def test_calls_come_in_both_vocabularies_encoded_and_raw(portal: Portal) -> None:
+def test_calls_come_in_both_notations_encoded_and_raw(portal: Portal) -> None:
     simulate(portal.url, 400, seed=1)
     sent = "\n".join(portal.queries())
-    for piece in ("callnumber=+91", "callnumber=%2B91", "caller_number=+91", "caller_number=%2B91"):
-        assert piece in sent
+    for text in ("callnumber=+91", "callnumber=%2B91", "caller_number=+91", "caller_number=%2B91"):
+        assert text in sent
 
 
-def test_a_share_of_the_calls_is_pushed_twice_to_the_letter(portal: Portal) -> None:
+def test_a_share_of_the_calls_is_pushed_twice_identically(portal: Portal) -> None:
     simulate(portal.url, 200, duplicates=1.0, seed=1, workers=1)
     assert all(times >= 2 for times in ids(portal).values())
     assert sum(times >= 2 for times in Counter(portal.queries()).values()) >= 200
@@ -168,14 +168,14 @@ def test_replies_that_are_not_2xx_are_counted_and_end_in_an_error(
     assert KEY not in out.getvalue() + str(failed.value) + captured.out + captured.err
 
 
-def test_a_redirect_is_not_followed_and_is_a_loss(portal: Portal) -> None:
+def test_a_redirect_is_not_followed_and_counts_as_refused(portal: Portal) -> None:
     portal.default = (301, "")
     with pytest.raises(CommandError, match="6 of 6"):
         simulate(portal.url, 5, duplicates=0, seed=2)
     assert len(portal.lines) == 6
 
 
-def test_nobody_listening_is_no_reply_and_no_traceback() -> None:
+def test_a_closed_port_is_no_reply_and_no_traceback() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/api/PostCallLogs?key={KEY}"
@@ -196,7 +196,7 @@ def test_nobody_listening_is_no_reply_and_no_traceback() -> None:
         f"http://h:x/?key={KEY}",
     ],
 )
-def test_a_url_that_is_none_is_refused_without_repeating_its_key(url: str) -> None:
+def test_an_invalid_url_is_refused_without_repeating_its_key(url: str) -> None:
     with pytest.raises(CommandError) as refused:
         simulate(url, 1)
     assert KEY not in str(refused.value)
@@ -205,7 +205,7 @@ def test_a_url_that_is_none_is_refused_without_repeating_its_key(url: str) -> No
 @pytest.mark.parametrize(
     "options", [{"duplicates": 1.5}, {"duplicates": float("nan")}, {"rate": -1.0}, {"workers": 0}]
 )
-def test_numbers_that_make_no_sense_are_refused(portal: Portal, options: dict[str, Any]) -> None:
+def test_numbers_out_of_range_are_refused(portal: Portal, options: dict[str, Any]) -> None:
     with pytest.raises(CommandError, match="--"):
         simulate(portal.url, 1, **options)
     with pytest.raises(CommandError, match="--count"):

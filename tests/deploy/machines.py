@@ -1,6 +1,6 @@
-"""Machines of a production: each with its own VAR_DIR, all on one database, one broker and one provider.
+"""Machines of a production deployment: each with its own VAR_DIR, sharing one database, broker and provider.
 
-What runs on them are the very commands of deploy/systemd, with this repository in the place of /opt/ivr-portal.
+They run the commands of deploy/systemd, with this repository instead of /opt/ivr-portal.
 """
 
 import configparser
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivrportal.devserver.embedded_broker import HOST, Broker, answers, free_port, prepare_broker
-from ivrportal.devserver.processes import end, kill_group, start_tied
+from ivrportal.devserver.embedded_broker import HOST, Broker, free_port, is_answering, prepare_broker
+from ivrportal.devserver.processes import kill_group, start_tied, stop_process
 from settings_sync.simulator import Simulator
 from tests.bench.databases import ROOT, environment
 
@@ -23,8 +23,8 @@ START_S = 60.0
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "IVR_API_KEY", "IVR_CUST_ID", "EMAIL_HOST_PASSWORD")
 
 
-def command_of(unit: str, *, instance: str = "") -> list[str]:
-    """`ExecStart` of a unit, as it would be run here."""
+def read_unit_command(unit: str, *, instance: str = "") -> list[str]:
+    """`ExecStart` of a unit, adapted to run here."""
     parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
     parser.read(ROOT / "deploy" / "systemd" / unit)
     program, *arguments = shlex.split(parser["Service"]["ExecStart"])
@@ -33,8 +33,8 @@ def command_of(unit: str, *, instance: str = "") -> list[str]:
     return start + [word.replace("%i", instance).replace("%H", instance or "here") for word in arguments]
 
 
-def given(directory: Path, secrets: dict[str, str], **more: str) -> dict[str, str]:
-    """The environment of a unit: secrets as files, the rest as portal.env has it."""
+def build_unit_environment(directory: Path, secrets: dict[str, str], **more: str) -> dict[str, str]:
+    """The environment of a unit: secrets as files, all else as in portal.env."""
     plain = environment("", directory / "var")
     kept = {name: value for name, value in plain.items() if name not in SECRETS and value}
     (directory / "secrets").mkdir(exist_ok=True)
@@ -47,7 +47,7 @@ def given(directory: Path, secrets: dict[str, str], **more: str) -> dict[str, st
 
 @dataclass
 class Machine:
-    """`start` what a unit runs; all of it ends with `stop`, what is left is killed."""
+    """`start` runs the command of a unit, `stop` terminates it, and `stop_all` kills what is left."""
 
     name: str
     directory: Path
@@ -65,12 +65,12 @@ class Machine:
 
     def start(self, part: str) -> None:
         unit = "ivr-portal-web@.service" if part == "web" else f"ivr-portal-{part}.service"
-        command = command_of(unit, instance=str(self.port) if part == "web" else self.name)
+        command = read_unit_command(unit, instance=str(self.port) if part == "web" else self.name)
         with self.log.open("ab") as log:
             self.running[part] = start_tied(command, env=self.env, cwd=ROOT, output=log)
 
     def run(self, *arguments: str) -> str:
-        """A management command on this machine; what it said."""
+        """Run a management command on this machine and return its output."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -84,7 +84,7 @@ class Machine:
 
     def stop(self, part: str, *, within_s: float = 30) -> None:
         process = self.running.pop(part)
-        end(process, within_s=within_s)
+        stop_process(process, within_s=within_s)
 
     def stop_all(self) -> None:
         for process in self.running.values():
@@ -92,7 +92,7 @@ class Machine:
             process.wait()
 
     def get(self, path: str) -> tuple[int, str]:
-        """As Caddy asks for it: by the portal's name, over TLS."""
+        """Request a path as Caddy does: with the portal's host name and over TLS. Returns status and body."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
         with contextlib.closing(connection):
             headers = {"Host": "portal.example", "X-Forwarded-Proto": "https"}
@@ -100,7 +100,7 @@ class Machine:
             response = connection.getresponse()
             return response.status, response.read().decode()
 
-    def wait_until_it_serves(self) -> None:
+    def wait_until_serving(self) -> None:
         until = time.monotonic() + START_S
         while True:
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -111,27 +111,27 @@ class Machine:
 
 
 @contextlib.contextmanager
-def broker_in(directory: Path) -> Iterator[Broker]:
+def running_broker(directory: Path) -> Iterator[Broker]:
     broker = prepare_broker(directory)
     process = start_tied(broker.command, cwd=directory)
     try:
         until = time.monotonic() + START_S
-        while not answers(broker.url):
+        while not is_answering(broker.url):
             assert time.monotonic() < until, "the broker does not start"
             time.sleep(0.05)
         yield broker
     finally:
-        end(process, within_s=5)
+        stop_process(process, within_s=5)
 
 
 @contextlib.contextmanager
-def machines(
+def running_machines(
     count: int, directory: Path, database_url: str, provider: Simulator, **more: str
 ) -> Iterator[list[Machine]]:
-    """So many machines with nothing running on them yet, and their broker."""
-    with broker_in(directory / "broker") as broker, contextlib.ExitStack() as stack:
+    """`count` machines and their broker. Nothing runs on the machines yet."""
+    with running_broker(directory / "broker") as broker, contextlib.ExitStack() as stack:
         secrets = {
-            "SECRET_KEY": "of all machines alike, and long enough for the checks of production",
+            "SECRET_KEY": "shared by all machines, and long enough for the checks of production",
             "DATABASE_URL": database_url,
             "REDIS_URL": broker.url,
             "IVR_API_KEY": provider.api_key,
@@ -141,11 +141,11 @@ def machines(
         shared.mkdir(mode=0o700)
         found = []
         for name in [f"machine-{number}" for number in range(1, count + 1)]:
-            place = directory / name
-            (place / "var").mkdir(parents=True)
-            (place / "var" / "exports").symlink_to(shared)
-            env = given(
-                place,
+            home = directory / name
+            (home / "var").mkdir(parents=True)
+            (home / "var" / "exports").symlink_to(shared)
+            env = build_unit_environment(
+                home,
                 secrets,
                 ALLOWED_HOSTS="portal.example",
                 CSRF_TRUSTED_ORIGINS="https://portal.example",
@@ -154,7 +154,7 @@ def machines(
                 IVR_API_URL=provider.url,
                 **more,
             )
-            machine = Machine(name, place, env)
+            machine = Machine(name, home, env)
             stack.callback(machine.stop_all)
             found.append(machine)
         yield found

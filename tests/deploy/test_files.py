@@ -1,4 +1,4 @@
-"""What lies in deploy/ names only commands, options, settings and metrics that there are."""
+"""The files in deploy/ use only existing commands, options, settings and metrics."""
 
 import configparser
 import json
@@ -19,8 +19,8 @@ from tests.bench.databases import ROOT
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 METRIC = re.compile(r"\bivrportal_\w+")
-# What others than the portal read: the image, Python, and PostgreSQL's own container.
-OF_OTHERS = {
+# Variables that the portal does not read, but the image, Python or PostgreSQL's container.
+EXTERNAL_NAMES = {
     "PATH",
     "PYTHONUNBUFFERED",
     "PYTHONDONTWRITEBYTECODE",
@@ -28,33 +28,37 @@ OF_OTHERS = {
     "POSTGRES_DB",
     "POSTGRES_PASSWORD_FILE",
 }
-OF_OTHERS |= {"PIP_NO_CACHE_DIR", "PIP_DISABLE_PIP_VERSION_CHECK"}
+EXTERNAL_NAMES |= {"PIP_NO_CACHE_DIR", "PIP_DISABLE_PIP_VERSION_CHECK"}
 
 
-def unit(path: Path) -> configparser.ConfigParser:
-    class Many(dict):
-        """A directive may come several times; each adds a line."""
+def parse_unit(path: Path) -> configparser.ConfigParser:
+    class RepeatableOptions(dict):
+        """Joins repeated directives, one line for each."""
 
         def __setitem__(self, key, value):
             if key in self and isinstance(value, list):
                 value = [*self[key], *value]
             super().__setitem__(key, value)
 
-    parser = configparser.ConfigParser(strict=False, dict_type=Many, interpolation=None, delimiters=("=",))
+    parser = configparser.ConfigParser(
+        strict=False, dict_type=RepeatableOptions, interpolation=None, delimiters=("=",)
+    )
     parser.optionxform = str
     parser.read(path)
     return parser
 
 
-def compose() -> dict:
+def load_compose() -> dict:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
 
-def commands() -> dict[str, list[str]]:
-    """`{where: command}` of all programs of ours that deploy/ starts."""
-    found = {path.name: shlex.split(unit(path)["Service"]["ExecStart"]) for path in UNITS}
+def collect_commands() -> dict[str, list[str]]:
+    """`{source: command}` of all portal programs that deploy/ starts."""
+    found = {path.name: shlex.split(parse_unit(path)["Service"]["ExecStart"]) for path in UNITS}
     found |= {
-        name: service["command"] for name, service in compose()["services"].items() if "command" in service
+        name: service["command"]
+        for name, service in load_compose()["services"].items()
+        if "command" in service
     }
     found.pop("redis")
     dockerfile = (DEPLOY / "Dockerfile").read_text().replace("\\\n", "")
@@ -63,18 +67,18 @@ def commands() -> dict[str, list[str]]:
         re.findall(r"^HEALTHCHECK .*CMD (\[.*\])", dockerfile, re.MULTILINE)[0]
     )
     found["Dockerfile, build"] = shlex.split(re.findall(r"(python manage.py .*?)\s+&&", dockerfile)[0])
-    found["compose, worker's health"] = compose()["services"]["worker"]["healthcheck"]["test"][1:]
+    found["compose, worker's health"] = load_compose()["services"]["worker"]["healthcheck"]["test"][1:]
     return found
 
 
-COMMANDS = commands()
+COMMANDS = collect_commands()
 
 
 @pytest.fixture(scope="module")
 def help_of():
     texts: dict[tuple[str, ...], str] = {}
 
-    def told(*program: str) -> str:
+    def read_help(*program: str) -> str:
         if program not in texts:
             command = [sys.executable, "-m", *program, "--help"]
             texts[program] = subprocess.run(
@@ -82,11 +86,11 @@ def help_of():
             ).stdout
         return texts[program]
 
-    return told
+    return read_help
 
 
 @pytest.mark.parametrize("where", COMMANDS)
-def test_every_command_is_one_that_there_is(where, help_of):
+def test_every_command_and_option_exists(where, help_of):
     program, *arguments = COMMANDS[where]
     options = {word.partition("=")[0] for word in arguments if word.startswith("--")}
     match Path(program).name:
@@ -97,23 +101,23 @@ def test_every_command_is_one_that_there_is(where, help_of):
             known = help_of("celery", arguments[2]) + help_of("celery")
         case "python" if arguments[0] == "manage.py":
             assert arguments[1] in get_commands()
-            known = help_of_command(arguments[1])
+            known = read_command_help(arguments[1])
         case "python":
             assert (ROOT / arguments[0]).is_file()
             known = ""
         case _:
-            pytest.fail(f"nobody knows {program}")
+            pytest.fail(f"unknown program {program}")
     assert options <= set(re.findall(r"--[\w-]+", known)), options
 
 
-def help_of_command(name: str) -> str:
+def read_command_help(name: str) -> str:
     env = {"PORTAL_MODE": "demo", "PATH": "/usr/bin:/bin", "VAR_DIR": "/nonexistent", "SECRET_KEY": "x"}
     command = [sys.executable, "manage.py", name, "--help"]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
 
 
-def test_all_web_servers_are_started_alike():
-    """A long request line, a lost worker, a stop: each has its option, and no way to start may lack one."""
+def test_all_web_servers_start_with_the_same_options():
+    """Options for long request lines, lost workers and stopping must be set wherever a web server is started."""
     image = COMMANDS["Dockerfile"][1:]
     at_unit = COMMANDS["ivr-portal-web@.service"][1:]
     assert [word for word in image if word not in {"0.0.0.0", "8000"}] == [
@@ -126,30 +130,30 @@ def test_all_web_servers_are_started_alike():
 # --- environment -----------------------------------------------------------------------------------------
 
 
-def names_of_example(path: Path) -> set[str]:
+def read_example_names(path: Path) -> set[str]:
     return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def test_every_name_in_deploy_is_explained_in_the_example():
-    known = names_of_example(ROOT / ".env.example")
-    used = names_of_example(DEPLOY / "portal.env.example")
+def test_every_variable_in_deploy_is_in_the_example():
+    known = read_example_names(ROOT / ".env.example")
+    used = read_example_names(DEPLOY / "portal.env.example")
     for path in UNITS:
-        for line in unit(path)["Service"]["Environment"].splitlines():
+        for line in parse_unit(path)["Service"]["Environment"].splitlines():
             used |= {word.partition("=")[0] for word in line.split()}
-    for service in compose()["services"].values():
+    for service in load_compose()["services"].values():
         used |= set(service.get("environment", {}))
     used |= set(re.findall(r"([A-Z][A-Z0-9_]+)=", (DEPLOY / "Dockerfile").read_text()))
     used |= set(re.findall(r"\{\$([A-Z_]+)", (DEPLOY / "Caddyfile").read_text()))
-    assert used - OF_OTHERS <= known, used - OF_OTHERS - known
+    assert used - EXTERNAL_NAMES <= known, used - EXTERNAL_NAMES - known
     assert len(used) > 15
 
 
-def test_every_name_that_the_settings_read_is_in_the_example():
-    source = (ROOT / "ivrportal" / "settings.py").read_text()
+def test_every_variable_of_the_settings_is_in_the_example():
+    source = "".join(path.read_text() for path in (ROOT / "ivrportal" / "settings").glob("*.py"))
     read = set(re.findall(r"env\.\w+\(\s*\"([A-Z0-9_]+)\"", source))
-    secrets = set(re.findall(r"_secret_or_file\(\"([A-Z0-9_]+)\"\)", source))
+    secrets = set(re.findall(r"secret_or_file\(\"([A-Z0-9_]+)\"\)", source))
     wanted = read | secrets | {f"{name}_FILE" for name in secrets}
-    known = names_of_example(ROOT / ".env.example")
+    known = read_example_names(ROOT / ".env.example")
     assert wanted <= known, wanted - known
 
 
@@ -157,7 +161,7 @@ def test_every_name_that_the_settings_read_is_in_the_example():
 
 
 def test_services_are_hardened_and_wait_for_each_other():
-    services = compose()["services"]
+    services = load_compose()["services"]
     assert {"web-1", "web-2", "worker", "beat", "sync", "migrate", "postgres", "redis", "caddy"} == set(
         services
     )
@@ -169,17 +173,17 @@ def test_services_are_hardened_and_wait_for_each_other():
         for other in service.get("depends_on", {}):
             assert other in services
         for secret in service.get("secrets", []):
-            assert secret in compose()["secrets"]
+            assert secret in load_compose()["secrets"]
         for network in service["networks"]:
-            assert network in compose()["networks"]
+            assert network in load_compose()["networks"]
         for volume in service.get("volumes", []):
-            assert volume.startswith("./") or volume.partition(":")[0] in compose()["volumes"]
-    assert compose()["networks"]["inside"]["internal"] is True
+            assert volume.startswith("./") or volume.partition(":")[0] in load_compose()["volumes"]
+    assert load_compose()["networks"]["inside"]["internal"] is True
     assert all("ports" not in service for name, service in services.items() if name != "caddy")
 
 
-def test_no_secret_stands_in_a_command_or_in_the_environment():
-    for name, service in compose()["services"].items():
+def test_no_secret_is_in_a_command_or_in_the_environment():
+    for name, service in load_compose()["services"].items():
         for key, value in service.get("environment", {}).items():
             if any(word in key for word in ("KEY", "PASSWORD", "URL", "CUST_ID")):
                 assert value.startswith("/run/secrets/"), (name, key)
@@ -189,7 +193,7 @@ def test_no_secret_stands_in_a_command_or_in_the_environment():
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units_are_hardened(path):
-    service = unit(path)["Service"]
+    service = parse_unit(path)["Service"]
     for name, value in {
         "ProtectSystem": "strict", "NoNewPrivileges": "yes", "PrivateTmp": "yes", "StateDirectory": "ivr-portal",
     }.items():  # fmt: skip
@@ -200,7 +204,7 @@ def test_units_are_hardened(path):
     assert "SECRET_KEY=" not in path.read_text()
 
 
-def test_the_image_runs_as_nobody_special_and_without_a_compiler():
+def test_the_image_runs_unprivileged_and_without_a_compiler():
     text = (DEPLOY / "Dockerfile").read_text()
     last = text[text.rindex("\nFROM") :]
     assert "USER portal" in last
@@ -224,7 +228,7 @@ def test_caddy_logs_no_query():
     assert pattern.sub("", "/admin/") == "/admin/"
 
 
-def test_the_workflow_runs_what_every_submission_must_pass():
+def test_the_workflow_runs_the_same_checks_as_ci():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     job = workflow["jobs"]["test"]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13", "3.14"]
@@ -239,10 +243,10 @@ def test_the_workflow_runs_what_every_submission_must_pass():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_alerts_and_dashboard_use_the_names_that_metrics_shows_and_no_other(push):
+def test_alerts_and_dashboard_use_exactly_the_exported_metrics(push):
     push(
         "calllogid=d-1&callnumber=9812345678&date=2026-11-08&time=10:00:00"
-    )  # so that there is a newest push
+    )  # sets the metric of the newest push
     text = Client(headers={"host": "127.0.0.1"}).get("/metrics").text
     shown: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
@@ -257,23 +261,23 @@ def test_alerts_and_dashboard_use_the_names_that_metrics_shows_and_no_other(push
     ]
     panels = json.loads((DEPLOY / "grafana-dashboard.json").read_text())["panels"]
     in_alerts = {name for rule in rules for name in METRIC.findall(rule["expr"])}
-    on_board = {
+    on_dashboard = {
         name for panel in panels for target in panel["targets"] for name in METRIC.findall(target["expr"])
     }
-    assert in_alerts | on_board <= set(shown), (in_alerts | on_board) - set(shown)
-    # And nothing is measured that nobody looks at.
+    assert in_alerts | on_dashboard <= set(shown), (in_alerts | on_dashboard) - set(shown)
+    # Every exported metric is on the dashboard.
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in shown}
-    assert families == {re.sub(r"_(bucket|sum|count)$", "", name) for name in on_board}
+    assert families == {re.sub(r"_(bucket|sum|count)$", "", name) for name in on_dashboard}
 
 
-def test_every_alert_says_what_it_is_and_operations_says_what_to_do():
+def test_every_alert_has_a_summary_and_an_entry_in_operations():
     rules = [
         rule
         for group in yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"]
         for rule in group["rules"]
     ]
-    told = (ROOT / "docs" / "operations.md").read_text()
+    operations = (ROOT / "docs" / "operations.md").read_text()
     for rule in rules:
         assert rule["annotations"]["summary"].endswith((".", "?")), rule["alert"]
         assert rule["labels"]["severity"] in {"page", "ticket"}
-        assert f"`{rule['alert']}`" in told, rule["alert"]
+        assert f"`{rule['alert']}`" in operations, rule["alert"]

@@ -1,4 +1,4 @@
-"""Two machines on one PostgreSQL and one broker, run by the commands of deploy/systemd with production's settings."""
+"""Two machines on one PostgreSQL and one broker, run by deploy/systemd's commands with production settings."""
 
 import http.client
 import json
@@ -13,15 +13,24 @@ import pytest
 from ivrportal.devserver.embedded_broker import HOST
 from settings_sync import setting_address
 from settings_sync.simulator import Simulator
-from tests.deploy.machines import Machine, machines
+from tests.deploy.machines import Machine, running_machines
 from tests.faults import canaries
 from tests.faults.checker import check
-from tests.faults.pushes_clients import Answer, Crowd, Push, endless, lifelike, push_of, sent
-from tests.faults.pushes_stand import Stand, databases_on
+from tests.faults.push_portal import PortalServer, start_databases
+from tests.faults.pushes_clients import (
+    Push,
+    PushAnswer,
+    PushSenders,
+    build_push,
+    generate_endless_pushes,
+    generate_sample_calls,
+    send_push,
+)
 
-SAVE = """
+SAVE_SCRIPT = """
 from django.db import transaction
-from settings_sync import desired, intent
+from settings_sync import setting_address
+from settings_sync.delivery import service
 from settings_sync.models import Agent
 from calllogs.models import Export
 for turn in range(5):
@@ -31,7 +40,7 @@ for turn in range(5):
             agent, _ = Agent.objects.get_or_create(number=number, defaults={{'name': number[-2:]}})
             agent.availability = 'OFF' if agent.availability == 'AVAIL' else 'AVAIL'
             agent.save()
-            intent.record([desired.agent_address(agent.number)])
+            service.reconcile_and_enqueue([setting_address.agent_address(agent.number)])
 Export.objects.create(who='x', file_format='csv', way='JOB', zone='UTC', words='all', state='WAITING', query='')
 """
 PARTS = ("web", "worker", "beat", "sync")
@@ -41,8 +50,8 @@ PARTS = ("web", "worker", "beat", "sync")
 def provider():
     with Simulator(
         api_key=canaries.KEY, cust_id=canaries.CUSTOMER, faults="ok=70,http500=15,drop_after=15"
-    ) as it:
-        yield it
+    ) as simulator:
+        yield simulator
 
 
 @pytest.mark.whole
@@ -53,10 +62,10 @@ def test_two_machines_store_every_push_once_and_bring_every_setting_into_force(
     tmp_path.chmod(0o711)
     times = {"IVR_SETTLE_S": "3", "IVR_BACKOFF_CAP_S": "1", "IVR_RATE_PER_S": "50", "IVR_BREAKER_OPEN_S": "1"}
     times |= {"IVR_SWEEP_S": "1", "IVR_LEASE_S": "2", "IVR_DEADLINE_S": "1", "IVR_CONNECT_S": "0.5"}
-    with databases_on("postgres") as databases:
+    with start_databases("postgres") as databases:
         url = databases.fresh("machines")
-        with machines(2, tmp_path, url, provider, **times) as (one, other):
-            stand = Stand(databases, url, one.directory)
+        with running_machines(2, tmp_path, url, provider, **times) as (one, other):
+            portal = PortalServer(databases, url, one.directory)
             one.run("collectstatic", "--no-input", "--verbosity", "0")
             with ThreadPoolExecutor() as pool:
                 list(pool.map(lambda machine: machine.run("migrate", "--no-input"), (one, other)))
@@ -64,141 +73,149 @@ def test_two_machines_store_every_push_once_and_bring_every_setting_into_force(
                 one.start(part)
                 other.start(part)
             for machine in (one, other):
-                machine.wait_until_it_serves()
-            _push_and_save(stand, [one, other])
-            _without_database(stand, [one, other])
-            _one_after_the_other(stand, [one, other])
-            _leave_a_spool(stand, one, other)
-            _until_in_force(one, provider)
-            assert _metric(one, "ivrportal_spool_records") == _metric(other, "ivrportal_spool_records") == 0
+                machine.wait_until_serving()
+            _push_and_save(portal, [one, other])
+            _push_without_database(portal, [one, other])
+            _restart_in_turn(portal, [one, other])
+            _leave_spool_to_worker(portal, one, other)
+            _wait_until_in_force(one, provider)
+            assert (
+                _read_metric(one, "ivrportal_spool_records")
+                == _read_metric(other, "ivrportal_spool_records")
+                == 0
+            )
             for machine in (one, other):
                 for part in list(machine.running):
                     machine.stop(part)
-            print(check(stand))
+            print(check(portal))
             written = list((tmp_path / "exports").glob("*.csv"))
             assert len(written) == 2
             assert all((other.var / "exports" / path.name).exists() for path in written)
-            places = [place for machine in (one, other) for place in canaries.files(machine.var)]
-            places += [(machine.name, machine.log.read_bytes()) for machine in (one, other)]
-            places = [place for place in places if not place[0].startswith("exports")]
-            assert not (sung := canaries.found(places, (*canaries.SECRETS, databases.key))), sung
+            contents = [content for machine in (one, other) for content in canaries.read_files(machine.var)]
+            contents += [(machine.name, machine.log.read_bytes()) for machine in (one, other)]
+            contents = [content for content in contents if not content[0].startswith("exports")]
+            assert not (leaks := canaries.find_canaries(contents, (*canaries.SECRETS, databases.key))), leaks
 
 
-def _push_and_save(stand: Stand, both: list[Machine]) -> None:
-    """Pushes to both, saves on both, at once."""
+def _push_and_save(portal: PortalServer, both: list[Machine]) -> None:
+    """Push to both machines and save on both at the same time."""
     with ThreadPoolExecutor() as pool:
-        saved = [pool.submit(both[n].run, "shell", "-c", SAVE.format(first=n * 2)) for n in (0, 1)]
-        calls = [lifelike(machine.name, 300) for machine in both]
-        # Then some of the same calls once more, each told to the other machine.
+        saved = [pool.submit(both[n].run, "shell", "-c", SAVE_SCRIPT.format(first=n * 2)) for n in (0, 1)]
+        calls = [generate_sample_calls(machine.name, 300) for machine in both]
+        # Then repeat some of the calls, each sent to the other machine.
         for some in (calls, [calls[1][:100], calls[0][:100]]):
-            for machine, told in zip(both, some, strict=True):
-                pushes = [push_of(call) for call in told]
-                with Crowd(machine.port, stand.databases.key, pushes, stand.answers) as crowd:
-                    crowd.wait()
+            for machine, sample in zip(both, some, strict=True):
+                pushes = [build_push(call) for call in sample]
+                with PushSenders(machine.port, portal.databases.key, pushes, portal.answers) as senders:
+                    senders.wait()
         for each in saved:
             each.result(120)
 
 
-def _without_database(stand: Stand, both: list[Machine]) -> None:
-    """Each has pushes on its own disk then, and brings them in by itself."""
-    stand.server.stop()
+def _push_without_database(portal: PortalServer, both: list[Machine]) -> None:
+    """Without a database each machine spools pushes to its own disk, and drains them automatically afterwards."""
+    portal.postgres.stop()
     for machine in both:
-        pushes = [push_of(call) for call in lifelike(f"spool {machine.name}", 60)]
-        with Crowd(machine.port, stand.databases.key, pushes, stand.answers) as crowd:
-            crowd.wait()
-        assert _spooled(machine)
+        pushes = [build_push(call) for call in generate_sample_calls(f"spool {machine.name}", 60)]
+        with PushSenders(machine.port, portal.databases.key, pushes, portal.answers) as senders:
+            senders.wait()
+        assert _list_spool_files(machine)
         assert machine.get("/healthz") == (200, "ok")
         assert machine.get("/readyz")[0] == 503
-        assert _metric(machine, "ivrportal_database_up") == 0
-    stand.server.start()
+        assert _read_metric(machine, "ivrportal_database_up") == 0
+    portal.postgres.start()
     for machine in both:
-        _until(lambda machine=machine: not _spooled(machine), "a spool is left alone")
+        _wait_until(lambda machine=machine: not _list_spool_files(machine), "a spool was not drained")
 
 
-def _one_after_the_other(stand: Stand, both: list[Machine]) -> None:
-    """An upgrade: each web server is stopped and started while the other serves, as Caddy would use them."""
-    ports, over = [machine.port for machine in both], threading.Event()
-    source, taking = endless(random.Random(8)), threading.Lock()
+def _restart_in_turn(portal: PortalServer, both: list[Machine]) -> None:
+    """An upgrade: restart each web server while the other serves, as behind Caddy."""
+    ports, stopped = [machine.port for machine in both], threading.Event()
+    source, source_lock = generate_endless_pushes(random.Random(8)), threading.Lock()
 
     def client() -> None:
-        while not over.is_set():
-            with taking:
+        while not stopped.is_set():
+            with source_lock:
                 push = next(source)
-            stand.answers.append(_by_either(ports, push, stand.databases.key))
+            portal.answers.append(_push_to_either(ports, push, portal.databases.key))
 
-    before = len(stand.answers)
+    before = len(portal.answers)
     with ThreadPoolExecutor() as pool:
         clients = [pool.submit(client) for _ in range(4)]
         try:
             for machine in both:
                 machine.stop("web")
                 machine.start("web")
-                machine.wait_until_it_serves()
+                machine.wait_until_serving()
                 time.sleep(0.5)
         finally:
-            over.set()
+            stopped.set()
         for each in clients:
             each.result(30)
-    assert len(stand.answers) - before > 100
-    assert {answer.status for answer in stand.answers[before:]} == {200}
+    assert len(portal.answers) - before > 100
+    assert {answer.status for answer in portal.answers[before:]} == {200}
 
 
-def _by_either(ports: list[int], push: Push, key: str) -> Answer:
-    """What a proxy does: a server that does not answer is left out, and the other one is asked."""
-    until, answer = time.monotonic() + 10, Answer(push, 0, "", 0.0)
+def _push_to_either(ports: list[int], push: Push, key: str) -> PushAnswer:
+    """Try the servers in turn as a proxy does, skipping one that does not answer."""
+    until, answer = time.monotonic() + 10, PushAnswer(push, 0, "", 0.0)
     while not answer.status and time.monotonic() < until:
         for port in ports:
             connection = http.client.HTTPConnection(HOST, port, timeout=10)
-            answer = sent(connection, push, key)
+            answer = send_push(connection, push, key)
             connection.close()
             if answer.status:
                 break
     return answer
 
 
-def _leave_a_spool(stand: Stand, one: Machine, other: Machine) -> None:
-    """A web server goes away and leaves a spool: the worker of its own machine brings it in."""
-    stand.server.stop()
-    pushes = [push_of(call) for call in lifelike("left", 40)]
-    with Crowd(other.port, stand.databases.key, pushes, stand.answers) as crowd:
-        crowd.wait()
+def _leave_spool_to_worker(portal: PortalServer, one: Machine, other: Machine) -> None:
+    """A web server stops and leaves a spool, which the worker of its machine drains."""
+    portal.postgres.stop()
+    pushes = [build_push(call) for call in generate_sample_calls("left", 40)]
+    with PushSenders(other.port, portal.databases.key, pushes, portal.answers) as senders:
+        senders.wait()
     other.stop("web")
-    assert _spooled(other)
-    stand.server.start()
-    _until(lambda: not _spooled(other), "the spool of a machine without a web server is left alone")
+    assert _list_spool_files(other)
+    portal.postgres.start()
+    _wait_until(
+        lambda: not _list_spool_files(other), "the spool of a machine without a web server was not drained"
+    )
     other.start("web")
-    other.wait_until_it_serves()
+    other.wait_until_serving()
 
 
-def _until_in_force(machine: Machine, provider: Simulator) -> None:
+def _wait_until_in_force(machine: Machine, provider: Simulator) -> None:
     provider.set_faults("")
-    _until(lambda: {row["state"] for row in _settings(machine)} == {"IN_FORCE"}, "settings are not in force")
-    wanted = {row["address"]: row["desired"] for row in _settings(machine)}
+    _wait_until(
+        lambda: {row["state"] for row in _load_settings(machine)} == {"IN_FORCE"}, "settings are not in force"
+    )
+    wanted = {row["address"]: row["desired"] for row in _load_settings(machine)}
     agents = {
-        setting_address.agent_address(f"+91{number}"): told
-        for number, told in provider.state()["agents"].items()
+        setting_address.agent_address(f"+91{number}"): availability
+        for number, availability in provider.state()["agents"].items()
     }
     assert agents == wanted
     assert len(agents) == 6
     assert provider.state()["overlaps"] == []
 
 
-def _settings(machine: Machine) -> list[dict[str, str]]:
+def _load_settings(machine: Machine) -> list[dict[str, str]]:
     return json.loads(machine.run("sync_status", "--json"))
 
 
-def _spooled(machine: Machine) -> list[Path]:
+def _list_spool_files(machine: Machine) -> list[Path]:
     return [path for path in (machine.var / "spool").glob("*") if path.suffix != ".bad"]
 
 
-def _metric(machine: Machine, name: str) -> float:
+def _read_metric(machine: Machine, name: str) -> float:
     status, text = machine.get("/metrics")
     assert status == 200
     return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
 
 
-def _until(is_so, otherwise: str, *, within_s: float = 90) -> None:
+def _wait_until(condition, message: str, *, within_s: float = 90) -> None:
     deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline, otherwise
+    while not condition():
+        assert time.monotonic() < deadline, message
         time.sleep(0.3)

@@ -1,6 +1,6 @@
-"""Five deliberate bugs, and for each the test that must find it. Nothing of this is in the product.
+"""Five deliberate bugs in push intake, each with the test that must detect it. The product does not use this module.
 
-As a plugin of pytest (`-p tests.faults.bugs`) it plants the bug that `FAULT_BUG` names before the tests run.
+Loaded as a pytest plugin (`-p tests.faults.bugs`), it plants the bug named in `FAULT_BUG` before the tests run.
 """
 
 import os
@@ -12,7 +12,7 @@ PROMISES = "tests/faults/test_pushes_promises.py"
 
 
 def answer_before_commit() -> None:
-    """The batch is stored by a thread of its own, and those who wait are told at once that it is."""
+    """A separate thread stores the batch; the waiting requests are answered immediately."""
     from calllogs.intake import group_commit
 
     store = group_commit.store
@@ -20,54 +20,55 @@ def answer_before_commit() -> None:
 
 
 def no_fsync() -> None:
-    """The spool writes its records, and leaves the rest to the kernel."""
+    """The spool writes its records but does not sync them."""
     from calllogs.intake.spool import append
 
-    class Careless:
-        """`os`, but for its syncs."""
+    class OsWithoutSync:
+        """`os` with fsync and fdatasync replaced by no-ops."""
 
         def __getattr__(self, name: str) -> Any:
             return (lambda fd: None) if name in {"fsync", "fdatasync"} else getattr(os, name)
 
-    append.os = Careless()
+    append.os = OsWithoutSync()
 
 
 def blank_overwrites() -> None:
-    """The newest push wins with all its fields, the empty ones too."""
+    """The newest push overwrites every field, also with its blank values."""
     from calllogs.intake import batch_sql
-    from calllogs.intake.merge import MERGE
+    from calllogs.intake.merge import MERGE_SQL
 
-    careless = ", ".join(f"{name} = excluded.{name}" for name in batch_sql._CALL if name != "call_id")
-    postgresql, sqlite = batch_sql._OnPostgresql, batch_sql._OnSqlite
-    postgresql.TEXT = postgresql.TEXT.replace(MERGE, careless)
-    sqlite.TRIGGER = sqlite.TRIGGER.replace(MERGE, careless)
+    unconditional_sql = ", ".join(
+        f"{name} = excluded.{name}" for name in batch_sql._CALL_COLUMNS if name != "call_id"
+    )
+    postgresql, sqlite = batch_sql._PostgresqlStatement, batch_sql._SqliteStatement
+    postgresql.SQL = postgresql.SQL.replace(MERGE_SQL, unconditional_sql)
+    sqlite.TRIGGER = sqlite.TRIGGER.replace(MERGE_SQL, unconditional_sql)
 
 
 def no_per_row_fallback() -> None:
-    """A batch is stored as a whole or not at all."""
-    from calllogs.intake import group_commit as commit_module
-    from calllogs.intake import replay
+    """A batch is stored completely or not at all."""
+    from calllogs.intake import group_commit, replay
     from calllogs.intake.storage import store
 
-    def together(arrivals: Any) -> set[str]:
-        store(list(arrivals))
-        return {arrival.uid for arrival in arrivals}
+    def store_all(pushes: Any) -> set[str]:
+        store(list(pushes))
+        return {push.uid for push in pushes}
 
-    commit_module.store_each = replay.store_each = together
+    group_commit.store_each = replay.store_each = store_all
 
 
 def leftmost_forwarded_address() -> None:
-    """What the sender itself wrote into `X-Forwarded-For` is believed."""
+    """The address that the sender wrote into `X-Forwarded-For` is trusted."""
     from ivrportal.common import network
 
-    def believed(meta: Mapping[str, str]) -> str:
+    def leftmost_address(meta: Mapping[str, str]) -> str:
         forwarded = meta.get("HTTP_X_FORWARDED_FOR", "")
         return forwarded.split(",")[0].strip() or meta.get("REMOTE_ADDR", "")
 
-    network.client_address = believed
+    network.client_address = leftmost_address
 
 
-# The bug, and the test that finds it.
+# By name: the function that plants the bug, and the test that must detect it.
 BUGS: dict[str, tuple[Callable[[], None], str]] = {
     "answer before commit": (
         answer_before_commit,
@@ -75,10 +76,10 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "no fsync": (no_fsync, f"{PROMISES}::test_a_push_is_accepted_only_when_it_is_synced"),
     "blank overwrites": (blank_overwrites, f"{PROMISES}::test_a_later_push_never_blanks_a_field"),
-    "no per-row fallback": (no_per_row_fallback, f"{PROMISES}::test_a_poisonous_push_hurts_only_itself"),
+    "no per-row fallback": (no_per_row_fallback, f"{PROMISES}::test_an_unstorable_push_affects_only_itself"),
     "left-most forwarded address": (
         leftmost_forwarded_address,
-        f"{PROMISES}::test_an_address_that_a_sender_made_up_is_not_believed",
+        f"{PROMISES}::test_a_forged_sender_address_is_not_trusted",
     ),
 }
 
@@ -88,6 +89,6 @@ def plant(name: str) -> None:
 
 
 def pytest_configure(config: Any) -> None:
-    # After pytest-django has set Django up, which it does before this.
+    # pytest-django has already set up Django here.
     if name := os.environ.get("FAULT_BUG"):
         plant(name)

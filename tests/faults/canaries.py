@@ -1,7 +1,7 @@
-"""Secrets and telephone numbers that must be nowhere: made up, planted, and searched for in whatever a portal leaves.
+"""Made-up secrets and telephone numbers (canaries) that are planted and must not leak into files, logs or messages.
 
-A canary is searched in every spelling that a URL, a log or a message could give it. Databases are no place to search
-for numbers, since they are kept there; the attempts and the settings in them hold no secret all the same.
+A canary is searched in every spelling that a URL, a log or a message could give it. Databases store numbers on
+purpose, so they are searched for secrets only.
 """
 
 import base64
@@ -17,12 +17,12 @@ import redis
 KEY, CUSTOMER, PUSH_KEY = "canary-key/of+ours", "canary customer", "canary-push-key=1"
 SECRETS = (KEY, CUSTOMER, PUSH_KEY)
 NUMBERS = ("9812340000", "9812340001", "9845011223")
-# Where rows and pushes are kept on purpose.
-DATA = ("*.sqlite3*", "spool/*")
-Place = tuple[str, bytes]
+# Files that store rows and pushes on purpose.
+DATA_PATTERNS = ("*.sqlite3*", "spool/*")
+NamedContent = tuple[str, bytes]  # where it was found, and the bytes
 
 
-def spellings(canary: str) -> set[bytes]:
+def build_spellings(canary: str) -> set[bytes]:
     forms = {canary, quote(canary, safe=""), quote(canary), quote_plus(canary), json.dumps(canary)[1:-1]}
     if canary.isdigit():
         forms |= {f"{canary[:5]} {canary[5:]}", f"{canary[:5]}-{canary[5:]}", f"{canary[:5]}%20{canary[5:]}"}
@@ -30,26 +30,28 @@ def spellings(canary: str) -> set[bytes]:
     return plain | {repr(form)[2:-1].encode() for form in plain}
 
 
-def found(places: Iterable[Place], canaries: Iterable[str] = (*SECRETS, *NUMBERS)) -> list[str]:
-    """Which canary sings where; empty if all is well."""
-    forms = {canary: spellings(canary) for canary in canaries}
+def find_canaries(
+    contents: Iterable[NamedContent], canaries: Iterable[str] = (*SECRETS, *NUMBERS)
+) -> list[str]:
+    """The canaries that were found, as `canary in source`. Empty if nothing leaked."""
+    forms = {canary: build_spellings(canary) for canary in canaries}
     return [
-        f"{canary} in {place}"
-        for place, content in places
-        for canary, many in forms.items()
-        if any(form in content for form in many)
+        f"{canary} in {source}"
+        for source, content in contents
+        for canary, spellings in forms.items()
+        if any(form in content for form in spellings)
     ]
 
 
-def files(directory: Path) -> Iterator[Place]:
-    """Every file below it but the data; a file that goes while we look was not left behind."""
+def read_files(directory: Path) -> Iterator[NamedContent]:
+    """All files below the directory except DATA_PATTERNS. Skips files that vanish meanwhile."""
     for path in sorted(directory.rglob("*")):
-        if path.is_file() and not any(path.match(pattern) for pattern in DATA):
+        if path.is_file() and not any(path.match(pattern) for pattern in DATA_PATTERNS):
             with suppress(FileNotFoundError):
                 yield str(path.relative_to(directory)), path.read_bytes()
 
 
-def keys_of_redis(url: str) -> Iterator[Place]:
+def read_redis_keys(url: str) -> Iterator[NamedContent]:
     """Names and values of all keys, as the server serialises them."""
     with redis.Redis.from_url(url, socket_timeout=5) as client:
         for key in client.scan_iter():
@@ -63,26 +65,26 @@ def keys_of_redis(url: str) -> Iterator[Place]:
             }.get(kind)
             yield f"Redis key {key!r}", key
             for value in values() if values else []:
-                yield from opened(f"Redis key {key!r}", value or b"")
+                yield from unpack_message(f"Redis key {key!r}", value or b"")
 
 
-def opened(place: str, content: bytes) -> Iterator[Place]:
-    """A message as it lies there, and its body, which Celery packs in base64."""
-    yield place, content
+def unpack_message(source: str, content: bytes) -> Iterator[NamedContent]:
+    """A Celery message as stored, and its base64-decoded body."""
+    yield source, content
     with suppress(ValueError, TypeError, AttributeError, UnicodeDecodeError):
         body = json.loads(content).get("body", "")
-        yield f"{place}, body", base64.b64decode(body, validate=True)
+        yield f"{source}, body", base64.b64decode(body, validate=True)
 
 
-class Listener:
-    """Every command that a Redis is given while the context lasts: messages that come and go at once, too."""
+class RedisMonitor:
+    """Records every command that a Redis receives while the context is open, so that short-lived messages count too."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.said = url, []
+        self.url, self.commands = url, []
         self._client = redis.Redis.from_url(url)
         self._stop = threading.Event()
 
-    def __enter__(self) -> "Listener":
+    def __enter__(self) -> "RedisMonitor":
         self._monitor = self._client.monitor()
         self._monitor.__enter__()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -90,20 +92,20 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._client.ping()  # one more command, so that the thread looks up
+        self._client.ping()  # one more command, so that the thread notices the stop event
         with suppress(redis.RedisError, OSError):
             self._monitor.__exit__(None, None, None)
         self._client.close()
 
-    def places(self) -> Iterator[Place]:
-        for command in list(self.said):
+    def contents(self) -> Iterator[NamedContent]:
+        for command in list(self.commands):
             yield "a Redis command", command
             start = command.find(b"{")
             if start >= 0:
                 text = command[start : command.rfind(b"}") + 1].replace(b'\\"', b'"')
-                yield from opened("a Celery message", text)
+                yield from unpack_message("a Celery message", text)
 
     def _listen(self) -> None:
         with suppress(redis.RedisError, OSError, ValueError, AttributeError):
             while not self._stop.is_set():
-                self.said.append(str(self._monitor.next_command()["command"]).encode())
+                self.commands.append(str(self._monitor.next_command()["command"]).encode())

@@ -1,107 +1,109 @@
-"""The database stops, restarts, crashes, stalls or is locked, and the disk is full, while sixteen senders push."""
+"""Database and disk faults while sixteen senders push: stop, restart, crash, stall, lock, full disk."""
 
 import random
 import time
 
-from tests.faults.checker import slowest_s
-from tests.faults.pushes_clients import told
-from tests.faults.pushes_stand import Stand, database_of
-from tests.faults.pushes_web import crowd_of
+from tests.faults.checker import max_answer_seconds
+from tests.faults.push_portal import PortalServer, sqlite_connection
+from tests.faults.pushes_clients import format_answers
+from tests.faults.pushes_web import build_senders
 
-SLACK_S = 1.0  # beyond PUSH_WAIT_S, for the spool's sync and a machine that others use too
+SLACK_S = 1.0  # beyond PUSH_WAIT_S, for the spool's sync and a busy machine
 
 
-def stop(stand: Stand, rng: random.Random, times: int) -> None:
-    """Stopped for a while: pushes are accepted meanwhile, and brought in by themselves afterwards."""
+def stop(portal: PortalServer, rng: random.Random, times: int) -> None:
+    """Stop the database for a while. Pushes are accepted meanwhile and drained automatically afterwards."""
     for _ in range(times):
-        with crowd_of(stand, rng) as crowd:
-            crowd.wait_for_answers(40, body="Successful")
-            stand.server.stop()
-            crowd.wait_for_answers(60, body="Accepted")
+        with build_senders(portal, rng) as senders:
+            senders.wait_for_answers(40, body="Successful")
+            portal.postgres.stop()
+            senders.wait_for_answers(60, body="Accepted")
             time.sleep(rng.uniform(0, 0.5))
-            stand.server.start()
-            crowd.wait_for_answers(40, body="Successful")
-        stand.wait_until_drained()
+            portal.postgres.start()
+            senders.wait_for_answers(40, body="Successful")
+        portal.wait_until_drained()
 
 
-def restart(stand: Stand, rng: random.Random, times: int) -> None:
-    with crowd_of(stand, rng) as crowd:
+def restart(portal: PortalServer, rng: random.Random, times: int) -> None:
+    with build_senders(portal, rng) as senders:
         for _ in range(times):
-            crowd.wait_for_answers(40, body="Successful")
+            senders.wait_for_answers(40, body="Successful")
             time.sleep(rng.uniform(0, 0.3))
-            stand.server.restart()
-        crowd.wait_for_answers(40, body="Successful")
+            portal.postgres.restart()
+        senders.wait_for_answers(40, body="Successful")
 
 
-def crash(stand: Stand, rng: random.Random, times: int) -> None:
+def crash(portal: PortalServer, rng: random.Random, times: int) -> None:
     """kill -9 of PostgreSQL and all its processes."""
-    with crowd_of(stand, rng) as crowd:
+    with build_senders(portal, rng) as senders:
         for _ in range(times):
-            crowd.wait_for_answers(40, body="Successful")
+            senders.wait_for_answers(40, body="Successful")
             time.sleep(rng.uniform(0, 0.3))
-            stand.server.kill()
-            stand.server.start()
-        crowd.wait_for_answers(40, body="Successful")
+            portal.postgres.kill()
+            portal.postgres.start()
+        senders.wait_for_answers(40, body="Successful")
 
 
-def stall(stand: Stand, rng: random.Random, times: int, *, seconds: float) -> None:
-    """SIGSTOP of PostgreSQL: nobody waits for longer than was promised."""
+def stall(portal: PortalServer, rng: random.Random, times: int, *, seconds: float) -> None:
+    """SIGSTOP of PostgreSQL: no request waits longer than PUSH_WAIT_S."""
     for _ in range(times):
-        before = len(stand.answers)
-        with crowd_of(stand, rng) as crowd:
-            crowd.wait_for_answers(40, body="Successful")
-            stand.server.pause()
+        before = len(portal.answers)
+        with build_senders(portal, rng) as senders:
+            senders.wait_for_answers(40, body="Successful")
+            portal.postgres.pause()
             try:
                 time.sleep(seconds)
             finally:
-                stand.server.resume()
-            crowd.wait_for_answers(40, body="Successful")
-        _nobody_waited_too_long(stand, before)
+                portal.postgres.resume()
+            senders.wait_for_answers(40, body="Successful")
+        _assert_wait_limit(portal, before)
 
 
-def lock(stand: Stand, rng: random.Random, times: int, *, seconds: float) -> None:
-    """Another process holds SQLite's lock for writing."""
+def lock(portal: PortalServer, rng: random.Random, times: int, *, seconds: float) -> None:
+    """Another process holds SQLite's write lock."""
     for _ in range(times):
-        before = len(stand.answers)
-        with crowd_of(stand, rng) as crowd:
-            crowd.wait_for_answers(40, body="Successful")
-            with database_of(stand) as connection:
+        before = len(portal.answers)
+        with build_senders(portal, rng) as senders:
+            senders.wait_for_answers(40, body="Successful")
+            with sqlite_connection(portal) as connection:
                 connection.execute("BEGIN IMMEDIATE")
                 time.sleep(seconds)
                 connection.execute("ROLLBACK")
-            crowd.wait_for_answers(40, body="Successful")
-        _nobody_waited_too_long(stand, before)
+            senders.wait_for_answers(40, body="Successful")
+        _assert_wait_limit(portal, before)
 
 
-def fill_disk(stand: Stand, rng: random.Random, times: int) -> None:
-    """No room for the spool: what cannot be kept is answered `Failure`; with the database alive all is kept."""
+def fill_disk(portal: PortalServer, rng: random.Random, times: int) -> None:
+    """No space for the spool: pushes are answered `Failure`, unless the database is available."""
     for _ in range(times):
-        with crowd_of(stand, rng) as crowd:
-            stand.server.stop()
-            crowd.wait_for_answers(20, body="Accepted")
-            stand.limit_files(rng.randrange(1000, 6000))  # the next records are cut short
-            crowd.wait_for_answers(60, body="Failure")
-            stand.limit_files(0)
-            crowd.wait_for_answers(60, body="Failure")
-            stand.limit_files(-1)
-            crowd.wait_for_answers(20, body="Accepted")
-            stand.server.start()
-            crowd.wait_for_answers(40, body="Successful")
-            stand.limit_files(0)
-            before = len(stand.answers)
-            crowd.wait_for_answers(40, body="Successful")
-            # A process that comes up now cannot write a byte either, and takes pushes all the same.
-            rng.choice(stand.workers()).kill()
+        with build_senders(portal, rng) as senders:
+            portal.postgres.stop()
+            senders.wait_for_answers(20, body="Accepted")
+            portal.limit_file_size(rng.randrange(1000, 6000))  # the next records are cut short
+            senders.wait_for_answers(60, body="Failure")
+            portal.limit_file_size(0)
+            senders.wait_for_answers(60, body="Failure")
+            portal.limit_file_size(-1)
+            senders.wait_for_answers(20, body="Accepted")
+            portal.postgres.start()
+            senders.wait_for_answers(40, body="Successful")
+            portal.limit_file_size(0)
+            before = len(portal.answers)
+            senders.wait_for_answers(40, body="Successful")
+            # A process started now cannot write to the disk either, but still accepts pushes.
+            rng.choice(portal.workers()).kill()
             time.sleep(0.05)
-            stand.wait_until_it_serves()
-            crowd.wait_for_answers(80, body="Successful")
-            failures = sum(answer.body == "Failure" for answer in stand.answers[before:])
+            portal.wait_until_serving()
+            senders.wait_for_answers(80, body="Successful")
+            failures = sum(answer.body == "Failure" for answer in portal.answers[before:])
             assert not failures, f"{failures} pushes failed for a full disk, though the database was there"
-            stand.limit_files(-1)
+            portal.limit_file_size(-1)
 
 
-def _nobody_waited_too_long(stand: Stand, before: int) -> None:
-    answers = stand.answers[before:]
-    slowest = slowest_s(answers)
-    assert slowest <= stand.wait_s + SLACK_S, f"a push waited for {slowest:.2f} s: {told(answers)}"
-    assert any(answer.body == "Accepted" for answer in answers), f"no push was spooled: {told(answers)}"
+def _assert_wait_limit(portal: PortalServer, before: int) -> None:
+    answers = portal.answers[before:]
+    slowest = max_answer_seconds(answers)
+    assert slowest <= portal.wait_s + SLACK_S, f"a push waited for {slowest:.2f} s: {format_answers(answers)}"
+    assert any(answer.body == "Accepted" for answer in answers), (
+        f"no push was spooled: {format_answers(answers)}"
+    )

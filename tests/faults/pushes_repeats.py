@@ -1,17 +1,17 @@
-"""The same calls again and again, in pieces and out of order, from sixteen senders at once."""
+"""Partial pushes of the same calls, repeated and out of order, from sixteen concurrent senders."""
 
 import random
 
-from tests.faults.pushes_clients import Crowd, shuffled_repeats
-from tests.faults.pushes_stand import Stand
+from tests.faults.push_portal import PortalServer
+from tests.faults.pushes_clients import PushSenders, shuffle_partial_pushes
 
 
-def repeat(stand: Stand, rng: random.Random, *, calls: int, repeats: int) -> None:
-    """What is filled in the end is what was told by anybody, whatever came last: the checker compares."""
-    before = len(stand.answers)
-    source = shuffled_repeats(rng, calls=calls, repeats=repeats)
-    crowd = Crowd(stand.port, stand.databases.key, source, stand.answers)
-    with crowd:
-        crowd.wait()
-    bodies = {answer.body for answer in stand.answers[before:]}
+def repeat(portal: PortalServer, rng: random.Random, *, calls: int, repeats: int) -> None:
+    """Each field must end up with the value that any push had, whatever the order. The checker compares."""
+    before = len(portal.answers)
+    source = shuffle_partial_pushes(rng, calls=calls, repeats=repeats)
+    senders = PushSenders(portal.port, portal.databases.key, source, portal.answers)
+    with senders:
+        senders.wait()
+    bodies = {answer.body for answer in portal.answers[before:]}
     assert bodies == {"Successful"}, f"some pushes were not stored at once: {bodies}"

@@ -1,55 +1,55 @@
-"""The web server is killed and stopped while sixteen senders push."""
+"""Kill and stop the web server while sixteen senders push."""
 
 import random
 import signal
 import time
 
-from tests.faults.pushes_clients import Crowd, endless
-from tests.faults.pushes_stand import DEATH, Stand
+from tests.faults.push_portal import DEATH_LINE, PortalServer
+from tests.faults.pushes_clients import PushSenders, generate_endless_pushes
 
 
-def crowd_of(stand: Stand, rng: random.Random) -> Crowd:
-    return Crowd(stand.port, stand.databases.key, endless(rng), stand.answers)
+def build_senders(portal: PortalServer, rng: random.Random) -> PushSenders:
+    return PushSenders(portal.port, portal.databases.key, generate_endless_pushes(rng), portal.answers)
 
 
-def kill_workers(stand: Stand, rng: random.Random, times: int) -> None:
-    """kill -9 of one worker process at a random moment; the server or, failing that, we start another."""
-    with crowd_of(stand, rng) as crowd:
+def kill_workers(portal: PortalServer, rng: random.Random, times: int) -> None:
+    """kill -9 of one worker process at a random moment. The server, or else this run, starts another."""
+    with build_senders(portal, rng) as senders:
         for _ in range(times):
-            crowd.wait_for_answers(40)
+            senders.wait_for_answers(40)
             time.sleep(rng.uniform(0, 0.05))
-            workers = stand.workers()
+            workers = portal.workers()
             if workers:
                 rng.choice(workers).send_signal(signal.SIGKILL)
             time.sleep(0.05)
-            stand.wait_until_it_serves()
+            portal.wait_until_serving()
 
 
-def kill_trees(stand: Stand, rng: random.Random, times: int) -> None:
+def kill_trees(portal: PortalServer, rng: random.Random, times: int) -> None:
     """kill -9 of the server with all its workers."""
-    with crowd_of(stand, rng) as crowd:
+    with build_senders(portal, rng) as senders:
         for _ in range(times):
-            crowd.wait_for_answers(40)
+            senders.wait_for_answers(40)
             time.sleep(rng.uniform(0, 0.05))
-            stand.kill()
-            stand.start()
+            portal.kill()
+            portal.start()
 
 
-def terminate(stand: Stand, rng: random.Random, times: int) -> None:
-    """SIGTERM, as at a deployment: the server ends by itself, and what it answered is on the disk."""
-    with crowd_of(stand, rng) as crowd:
+def terminate(portal: PortalServer, rng: random.Random, times: int) -> None:
+    """SIGTERM, as at a deployment: the server ends cleanly, and every answered push is on the disk."""
+    with build_senders(portal, rng) as senders:
         for _ in range(times):
-            crowd.wait_for_answers(40)
-            stand.terminate()
-            stand.start()
+            senders.wait_for_answers(40)
+            portal.terminate()
+            portal.start()
 
 
-def die_at_places(stand: Stand, rng: random.Random, times: int) -> None:
-    """For a stand whose processes kill themselves: push until that many have died."""
+def wait_for_deaths(portal: PortalServer, rng: random.Random, times: int) -> None:
+    """For a portal whose processes kill themselves: push until `times` of them have died."""
     deadline = time.monotonic() + 60 + 10 * times
-    with crowd_of(stand, rng):
-        while (died := stand.log.read_bytes().count(DEATH)) < times:
-            stand.keep_up()
+    with build_senders(portal, rng):
+        while (died := portal.log.read_bytes().count(DEATH_LINE)) < times:
+            portal.restart_if_ended()
             time.sleep(0.02)
             assert time.monotonic() < deadline, f"only {died} of {times} processes died"
-    stand.wait_until_it_serves()
+    portal.wait_until_serving()

@@ -1,6 +1,6 @@
-"""Deliberate security bugs, and for each the test that must find it. Nothing of this is in the product.
+"""Deliberate security bugs, each with the test that must detect it. The product does not use this module.
 
-As a plugin of pytest (`-p tests.faults.security_bugs`) it plants the bug that `FAULT_BUG` names before the tests run.
+As a pytest plugin (`-p tests.faults.security_bugs`) it plants the bug that `FAULT_BUG` names before the tests run.
 """
 
 import os
@@ -11,72 +11,72 @@ SECURITY = "tests/ivrportal/web/test_security.py"
 PAGES = "tests/ivrportal/web/test_pages.py"
 ERASING = "tests/calllogs/privacy/test_erasure_jobs.py"
 FETCHING = "tests/calllogs/recordings/test_fetch.py"
-SIGHT = "tests/calllogs/access/test_visibility_pages.py"
+VISIBILITY = "tests/calllogs/access/test_visibility_pages.py"
 
 
 def recordings_for_all() -> None:
-    """Who may see a call hears it as well."""
+    """Any user who may see a call may also play its recording."""
     from calllogs.recordings import admin
 
-    admin._must_be_allowed = lambda request: None
+    admin._require_listen_permission = lambda request: None
 
 
 def redirects_unchecked() -> None:
-    """Only the first address of a recording is checked; where it redirects to is not."""
+    """Only the first URL of a recording is checked; its redirect targets are not."""
     from calllogs.recordings import url_policy
 
-    resolved = url_policy.resolved
-    asked: list[str] = []
+    resolve_host = url_policy.resolve_host
+    requested: list[str] = []
 
-    def trusting(place: Any, *, allowed: Any = (), within_s: float) -> str:
-        asked.append(place.url)
-        if len(asked) % 2:
-            return resolved(place, allowed=allowed, within_s=within_s)
-        return url_policy._ask(place, within_s=within_s)[0]
+    def resolve_every_other(url: Any, *, allowed: Any = (), timeout_s: float) -> str:
+        requested.append(url.url)
+        if len(requested) % 2:
+            return resolve_host(url, allowed=allowed, timeout_s=timeout_s)
+        return url_policy._look_up_host(url, timeout_s=timeout_s)[0]
 
-    url_policy.resolved = trusting
+    url_policy.resolve_host = resolve_every_other
 
 
 def back_is_believed() -> None:
-    """The page that was left leads back to wherever its form says."""
+    """The URL to return to is taken from the form without a check."""
     from calllogs.alarms import views
 
     views.url_has_allowed_host_and_scheme = lambda url, hosts, **rest: True
 
 
 def inline_scripts_allowed() -> None:
-    """The policy of pages lets scripts run that stand in the page."""
+    """The Content-Security-Policy allows inline scripts."""
     from django.conf import settings
 
     settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["script-src"].append("'unsafe-inline'")
 
 
 def strangers_words_are_safe() -> None:
-    """What the provider sent is put into the list of calls as it came, tags and all."""
+    """The call list renders provider text unescaped."""
     from django.utils.safestring import mark_safe
 
     from calllogs.calls import columns
 
-    cells = columns.rows
+    build_rows = columns.build_rows
 
-    def trusting(*given: Any, **more: Any) -> Any:
-        rows = cells(*given, **more)
+    def build_unescaped_rows(*args: Any, **kwargs: Any) -> Any:
+        rows = build_rows(*args, **kwargs)
         return [
             {**row, "cells": [(column, mark_safe(text)) for column, text in row["cells"]]} for row in rows
         ]
 
-    columns.rows = trusting
+    columns.build_rows = build_unescaped_rows
 
 
 def direction_turned() -> None:
-    """Signs that turn the direction of writing are written into pages."""
+    """Characters that change the writing direction reach the pages unmarked."""
     from ivrportal.common import invisible_characters
 
-    invisible_characters.shown = lambda text: text
+    invisible_characters.make_visible = lambda text: text
 
 
 def cookies_for_everybody() -> None:
-    """The session's cookie travels without TLS too. Planted into the environment of a portal of production."""
+    """The session cookie is also sent without TLS. Planted in the script that runs with production settings."""
     from tests.ivrportal.web import test_security
 
     test_security.ASKED = test_security.ASKED.replace(
@@ -87,39 +87,39 @@ def cookies_for_everybody() -> None:
 
 
 def spool_forgotten() -> None:
-    """An erasure does not look at what waits on the disk, and the drain does not know who was erased."""
+    """An erasure ignores the spool, and the drain does not drop the pushes of erased callers."""
     from collections import Counter
 
     from calllogs.intake import replay
     from calllogs.privacy import file_erasure
 
-    file_erasure.bring_in_the_spool = Counter
-    replay.without_erased = list
+    file_erasure.drain_spool = Counter
+    replay.drop_erased = list
 
 
 def late_pushes_believed() -> None:
-    """Nobody watches what comes after an erasure."""
+    """Pushes that arrive after an erasure are not erased."""
     from calllogs.privacy import late_pushes
 
-    late_pushes._forget_again = lambda ids: None
+    late_pushes._erase_late_calls = lambda ids: None
 
 
 def anybody_erases() -> None:
-    """The page that erases asks nobody who they are."""
+    """The erasure page requires no permission."""
     from calllogs.privacy import erasure_views
 
-    erasure_views._must_be_allowed = lambda request: None
+    erasure_views._require_permission = lambda request: None
 
 
 def numbers_for_everybody() -> None:
-    """Who may not see whole numbers reads them all the same."""
+    """Users without permission for full numbers see them unmasked."""
     from calllogs.access import visibility
 
-    visibility.half_hidden = visibility.for_people
+    visibility.mask_partially = visibility.format_national
 
 
 def departments_for_everybody() -> None:
-    """Who is limited to a department finds the calls of all."""
+    """Users limited to a department find the calls of all departments."""
     from django.db.models import Q
 
     from calllogs.access.visibility import CallVisibility
@@ -128,42 +128,45 @@ def departments_for_everybody() -> None:
 
 
 def guesses_without_end() -> None:
-    """Wrong passwords are not counted."""
+    """Failed logins are not counted."""
     from ivrportal.accounts.login_throttle import Handler
 
     Handler.get_failures = lambda self, request, credentials=None: 0
 
 
 def password_is_enough() -> None:
-    """Who has a second factor is not asked for it."""
+    """Users with a second factor sign in with the password alone."""
     from ivrportal.accounts import second_factor
 
-    second_factor.device_of = lambda person: None
+    second_factor.device_of = lambda user: None
 
 
 def changed_entries_hold() -> None:
-    """The audit trail is verified by what stands in it."""
+    """The audit log is verified against the digests that it stores itself."""
     from ivrportal.audit import audit_log
 
-    audit_log._chained = lambda entry, before, key: entry.digest
+    audit_log._chain_digest = lambda entry, before, key: entry.digest
 
 
 def looks_unrecorded() -> None:
-    """Who looks at the list of calls leaves no entry."""
+    """Viewing the call list writes no audit entry."""
     from types import SimpleNamespace
 
     from calllogs.calls import list_view
 
-    list_view.audit = SimpleNamespace(record=lambda *given, **more: None)
+    list_view.audit_log = SimpleNamespace(record=lambda *args, **kwargs: None)
 
 
-# The bug, and the test that finds it.
+# By name: the function that plants the bug, and the test that must detect it.
 BUGS: dict[str, tuple[Callable[[], None], str]] = {
     "recordings for all": (
         recordings_for_all,
-        "tests/calllogs/recordings/test_playback.py::test_office_managers_do_not_listen_and_strangers_see_the_login",
+        "tests/calllogs/recordings/test_playback.py::test_only_permitted_users_can_listen",
     ),
-    "redirects unchecked": (redirects_unchecked, f"{FETCHING}::test_every_redirect_is_checked_as_the_first"),
+    "redirects unchecked": (
+        redirects_unchecked,
+        f"{FETCHING}::test_every_redirect_is_checked_like_the_first_url",
+    ),
     "back is believed": (back_is_believed, f"{SECURITY}::test_no_address_leads_out_of_the_portal"),
     "inline scripts allowed": (
         inline_scripts_allowed,
@@ -171,13 +174,13 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "strangers' words are safe": (
         strangers_words_are_safe,
-        f"{PAGES}::test_a_strangers_words_are_plain_text_on_every_page_of_a_call",
+        f"{PAGES}::test_texts_from_outside_are_escaped_on_every_page_of_a_call",
     ),
     "direction turned": (direction_turned, f"{PAGES}::test_no_page_of_a_call_turns_the_direction_of_writing"),
     "cookies for everybody": (cookies_for_everybody, f"{SECURITY}::test_cookies_are_bound_to_the_host"),
     "spool forgotten": (
         spool_forgotten,
-        f"{ERASING}::test_a_push_that_lay_in_the_spool_brings_no_number_back",
+        f"{ERASING}::test_a_push_from_the_spool_brings_no_number_back",
     ),
     "late pushes believed": (
         late_pushes_believed,
@@ -189,11 +192,11 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "numbers for everybody": (
         numbers_for_everybody,
-        f"{SIGHT}::test_who_sees_no_numbers_finds_none_in_any_answer",
+        f"{VISIBILITY}::test_masked_users_find_no_number_in_any_response",
     ),
     "departments for everybody": (
         departments_for_everybody,
-        f"{SIGHT}::test_who_is_limited_finds_other_departments_nowhere",
+        f"{VISIBILITY}::test_limited_users_find_other_departments_nowhere",
     ),
     "guesses without end": (
         guesses_without_end,
@@ -209,12 +212,12 @@ BUGS: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "looks unrecorded": (
         looks_unrecorded,
-        "tests/ivrportal/audit/test_every_action.py::test_what_tells_of_callers_is_an_entry_that_holds_their_digests",
+        "tests/ivrportal/audit/test_every_action.py::test_a_view_of_callers_is_recorded_with_their_digests",
     ),
 }
 
 
 def pytest_collection_finish(session: Any) -> None:
-    # After everything is imported: the rooms have each other's functions by then, as a real bug of theirs would.
+    # After all imports: names that modules imported from each other keep the original function.
     if name := os.environ.get("FAULT_BUG"):
         BUGS[name][0]()

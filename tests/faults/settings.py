@@ -1,4 +1,4 @@
-"""The long runs of the way out, by name. Each starts its own databases, providers and workers."""
+"""The long fault runs of settings delivery, by name. Each starts its own databases, providers and workers."""
 
 import contextlib
 import random
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.databases import Databases
-from tests.faults import settings_beside, settings_canaries
-from tests.faults.settings_part import Part
-from tests.faults.settings_stand import WITHOUT_SETTLING, databases_on, play
+from tests.faults import settings_canaries, settings_disturbances
+from tests.faults.settings_plan import RunPlan
+from tests.faults.settings_run import WITHOUT_SETTLE_RULE, run_plan, start_databases
 from tests.faults.settings_verdict import Verdict
 from tests.plugins.demo import ROOT
 from tests.plugins.postgres import Postgres
 
 SAVES, SECONDS, AT_ONCE = 400, 12.0, 2
 STEPS = 5_000
-Play = Callable[[Databases, int], Verdict]
+RunOne = Callable[[Databases, int], Verdict]
 
 
 @dataclass(frozen=True)
 class Options:
-    """`times`: how many seeds, counted up from `seed`; 0: as many as issue 4 wants."""
+    """`times`: the number of consecutive seeds, starting with `seed`; 0: the default of each run."""
 
     seed: int
     times: int = 0
@@ -33,46 +33,46 @@ class Options:
         return range(self.seed, self.seed + (self.times or planned))
 
 
-def part(seed: int, *, saves: int = SAVES, seconds: float = SECONDS, **more: object) -> Part:
-    return Part(seed=seed, saves=saves, seconds=seconds, **more)
+def build_plan(seed: int, *, saves: int = SAVES, seconds: float = SECONDS, **more: object) -> RunPlan:
+    return RunPlan(seed=seed, saves=saves, seconds=seconds, **more)
 
 
-def total(kind: str, seeds: range, one: Play, *, at_once: int = AT_ONCE) -> Verdict:
-    with databases_on(kind) as (databases, _), ThreadPoolExecutor(at_once) as pool:
+def run_seeds(kind: str, seeds: range, one: RunOne, *, at_once: int = AT_ONCE) -> Verdict:
+    with start_databases(kind) as (databases, _), ThreadPoolExecutor(at_once) as pool:
         return sum(pool.map(lambda seed: one(databases, seed), seeds), Verdict())
 
 
 def on_postgres(databases: Databases, seed: int) -> Verdict:
-    return play(part(seed), databases.fresh(f"seed_{seed}"))
+    return run_plan(build_plan(seed), databases.fresh(f"seed_{seed}"))
 
 
 def on_sqlite(databases: Databases, seed: int) -> Verdict:
-    return play(part(seed, savers=2, kinds=["sync"]), databases.fresh(f"seed_{seed}"))
+    return run_plan(build_plan(seed, savers=2, kinds=["sync"]), databases.fresh(f"seed_{seed}"))
 
 
-def without_settling(databases: Databases, seed: int) -> Verdict:
-    return play(part(seed), databases.fresh(f"seed_{seed}"), env=WITHOUT_SETTLING)
+def without_settle_rule(databases: Databases, seed: int) -> Verdict:
+    return run_plan(build_plan(seed), databases.fresh(f"seed_{seed}"), env=WITHOUT_SETTLE_RULE)
 
 
 def with_clocks_apart(databases: Databases, seed: int) -> Verdict:
     kinds = ["sync ahead", "sync behind", "sync"]
-    return play(part(seed, kinds=kinds), databases.fresh(f"seed_{seed}"))
+    return run_plan(build_plan(seed, kinds=kinds), databases.fresh(f"seed_{seed}"))
 
 
 def with_many_sweeps(databases: Databases, seed: int) -> Verdict:
-    """Two sweeps without an end, each doing everything twice, beside the loop."""
+    """Two workers that sweep continuously, each doing everything twice, beside the loop."""
     kinds = ["sweeps", "sweeps", "sync"]
-    return play(part(seed, kinds=kinds, kill_s=(1.0, 2.0)), databases.fresh(f"seed_{seed}"))
+    return run_plan(build_plan(seed, kinds=kinds, kill_s=(1.0, 2.0)), databases.fresh(f"seed_{seed}"))
 
 
 def with_a_new_account(databases: Databases, seed: int) -> Verdict:
-    return play(part(seed), databases.fresh(f"seed_{seed}"), two_accounts=True)
+    return run_plan(build_plan(seed), databases.fresh(f"seed_{seed}"), two_accounts=True)
 
 
 def with_a_bad_database(databases: Databases, server: Postgres, seed: int) -> Verdict:
-    luck = random.Random(f"database {seed}")
-    beside = settings_beside.database(server, luck, SECONDS)
-    return play(part(seed), databases.fresh(f"seed_{seed}"), beside=beside)
+    rng = random.Random(f"database {seed}")
+    disturbance = settings_disturbances.disturb_database(server, rng, SECONDS)
+    return run_plan(build_plan(seed), databases.fresh(f"seed_{seed}"), disturbance=disturbance)
 
 
 def with_a_bad_broker(databases: Databases, _: Postgres, seed: int) -> Verdict:
@@ -80,68 +80,74 @@ def with_a_bad_broker(databases: Databases, _: Postgres, seed: int) -> Verdict:
 
 
 def with_killed_workers(databases: Databases, _: Postgres, seed: int) -> Verdict:
-    """Those of Celery, under two beats; what is lost with them, or comes twice, changes nothing."""
+    """Kill Celery's worker processes under two beats. Lost and duplicated tasks must not matter."""
     return _with_celery(databases, seed, beats=2, faults=("child",) * 9 + ("worker",), pause_s=(0.4, 0.9))
 
 
 def _with_celery(databases: Databases, seed: int, **how: Any) -> Verdict:
-    beside = settings_beside.celery(random.Random(f"celery {seed}"), SECONDS, **how)
-    return play(part(seed, kinds=[], kill_s=None), databases.fresh(f"seed_{seed}"), beside=beside)
+    disturbance = settings_disturbances.disturb_celery(random.Random(f"celery {seed}"), SECONDS, **how)
+    return run_plan(
+        build_plan(seed, kinds=[], kill_s=None), databases.fresh(f"seed_{seed}"), disturbance=disturbance
+    )
 
 
 # --- the registry ----------------------------------------------------------------------------------------
 
 
-def _right(verdict: Verdict, seeds: range) -> str:
-    assert verdict.is_clean(), f"{verdict}: {_evidence(verdict)}"
+def _assert_clean(verdict: Verdict, seeds: range) -> str:
+    assert verdict.is_clean(), f"{verdict}: {_format_problems(verdict)}"
     return f"{len(seeds)} seeds: {verdict}"
 
 
-def _evidence(verdict: Verdict) -> str:
+def _format_problems(verdict: Verdict) -> str:
     found = (verdict.wrong, verdict.unsettled, verdict.early, verdict.overlaps)
     return "; ".join(str(each[:5]) for each in found if each)
 
 
-def _in_step(name: str, one: Play, *, seeds: int, kind: str = "postgres", at_once: int = AT_ONCE) -> None:
+def _register_parallel(
+    name: str, one: RunOne, *, seeds: int, kind: str = "postgres", at_once: int = AT_ONCE
+) -> None:
     def run(options: Options) -> str:
         chosen = options.seeds(seeds)
-        return _right(total(kind, chosen, one, at_once=at_once), chosen)
+        return _assert_clean(run_seeds(kind, chosen, one, at_once=at_once), chosen)
 
     RUNS[name] = run
 
 
-def _teeth(options: Options) -> str:
-    """The rule is switched off, and the run must notice; it ends as soon as it has."""
-    seeds, found, played = options.seeds(30), Verdict(), 0
-    with databases_on("postgres") as (databases, _), ThreadPoolExecutor(AT_ONCE) as pool:
-        for pair in _by(AT_ONCE, seeds):
-            found = sum(pool.map(lambda seed: without_settling(databases, seed), pair), found)
-            played += len(pair)
+def _prove_detection(options: Options) -> str:
+    """Prove that the run detects errors: without the settle rule, settings must be wrong. Ends once some are found."""
+    seeds, found, completed = options.seeds(30), Verdict(), 0
+    with start_databases("postgres") as (databases, _), ThreadPoolExecutor(AT_ONCE) as pool:
+        for pair in _split_seeds(AT_ONCE, seeds):
+            found = sum(pool.map(lambda seed: without_settle_rule(databases, seed), pair), found)
+            completed += len(pair)
             if len(found.wrong) >= 3:
                 break
-    assert found.wrong, f"{played} seeds without the settle rule, and nothing is wrong: {found}"
-    return f"{played} seeds without the settle rule, as it must be: {found}"
+    assert found.wrong, f"{completed} seeds without the settle rule, and nothing is wrong: {found}"
+    return f"{completed} seeds without the settle rule, errors found as expected: {found}"
 
 
-def _by(count: int, seeds: range) -> Iterator[range]:
+def _split_seeds(count: int, seeds: range) -> Iterator[range]:
     for first in range(0, len(seeds), count):
         yield seeds[first : first + count]
 
 
-def _one_by_one(name: str, one: Callable[[Databases, Postgres, int], Verdict], *, seeds: int) -> None:
-    """Runs that hurt what they share, or start processes that are tied to this thread."""
+def _register_sequential(
+    name: str, one: Callable[[Databases, Postgres, int], Verdict], *, seeds: int
+) -> None:
+    """Register a run whose seeds run one by one: they share a server, or start processes tied to this thread."""
 
     def run(options: Options) -> str:
         chosen = options.seeds(seeds)
         with contextlib.ExitStack() as stack:
-            databases, server = stack.enter_context(databases_on("postgres"))
+            databases, server = stack.enter_context(start_databases("postgres"))
             assert server is not None
-            return _right(sum((one(databases, server, seed) for seed in chosen), Verdict()), chosen)
+            return _assert_clean(sum((one(databases, server, seed) for seed in chosen), Verdict()), chosen)
 
     RUNS[name] = run
 
 
-def _machine(kind: str) -> Callable[[Options], str]:
+def _state_machine_run(kind: str) -> Callable[[Options], str]:
     def run(options: Options) -> str:
         command = [
             sys.executable,
@@ -167,15 +173,15 @@ def _machine(kind: str) -> Callable[[Options], str]:
 
 
 RUNS: dict[str, Callable[[Options], str]] = {}
-_in_step("in-step", on_postgres, seeds=100)
-_in_step("in-step-sqlite", on_sqlite, seeds=10, kind="sqlite")
-RUNS["without-settling"] = _teeth
-_in_step("clocks", with_clocks_apart, seeds=5)
-_in_step("sweeps", with_many_sweeps, seeds=5)
-_in_step("new-account", with_a_new_account, seeds=5)
-_one_by_one("database", with_a_bad_database, seeds=5)
-_one_by_one("broker", with_a_bad_broker, seeds=5)
-_one_by_one("celery", with_killed_workers, seeds=5)
-RUNS["canaries"] = lambda options: settings_canaries.search(rounds=options.times or 10)
-RUNS["machine-postgres"] = _machine("postgres")
-RUNS["machine-sqlite"] = _machine("sqlite")
+_register_parallel("in-step", on_postgres, seeds=100)
+_register_parallel("in-step-sqlite", on_sqlite, seeds=10, kind="sqlite")
+RUNS["without-settling"] = _prove_detection
+_register_parallel("clocks", with_clocks_apart, seeds=5)
+_register_parallel("sweeps", with_many_sweeps, seeds=5)
+_register_parallel("new-account", with_a_new_account, seeds=5)
+_register_sequential("database", with_a_bad_database, seeds=5)
+_register_sequential("broker", with_a_bad_broker, seeds=5)
+_register_sequential("celery", with_killed_workers, seeds=5)
+RUNS["canaries"] = lambda options: settings_canaries.search_for_canaries(rounds=options.times or 10)
+RUNS["machine-postgres"] = _state_machine_run("postgres")
+RUNS["machine-sqlite"] = _state_machine_run("sqlite")

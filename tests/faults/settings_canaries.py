@@ -1,4 +1,4 @@
-"""The whole portal with canaries in its cage: pushed to, saved on, refused, stalled, and then searched."""
+"""Searches a whole portal for canaries after pushes, saves, refusals and stalled requests."""
 
 import http.client
 import json
@@ -16,27 +16,28 @@ from settings_sync.simulator import Simulator
 from tests.faults import canaries
 from tests.plugins.demo import ROOT, start_demo
 
-# Answers of every kind, so that every branch that logs or keeps a reply has had something to keep.
+# Every kind of answer, so that every branch that logs or stores a reply is executed.
 FAULTS = (
     "script:ok*3,http500,drop_before,drop_after,html,unsuccessful,empty,redirect,wrong_charset,huge,http429:0,"
     "invalid_time,late:0.2,drip_head:2,stall:2"
 )
-SAVE = """
+SAVE_SCRIPT = """
 from django.db import transaction
-from settings_sync import desired, intent
+from settings_sync import setting_address
+from settings_sync.delivery import service
 from settings_sync.models import Agent
 for number in {numbers}:
     with transaction.atomic():
         agent, _ = Agent.objects.get_or_create(number='+91' + number, defaults={{'name': 'Canary'}})
         agent.availability = 'OFF' if agent.availability == 'AVAIL' else 'AVAIL'
         agent.save()
-        intent.record([desired.agent_address(agent.number)])
-intent.start_sending()
+        service.reconcile_and_enqueue([setting_address.agent_address(agent.number)])
+service.start_sending()
 """
 
 
-def search(*, rounds: int) -> str:
-    """Figures of what was searched; AssertionError if a canary sings anywhere."""
+def search_for_canaries(*, rounds: int) -> str:
+    """Returns a line of figures. Raises AssertionError if a canary was found."""
     with ExitStack() as stack:
         var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ivrportal-canaries-")))
         provider = stack.enter_context(
@@ -56,31 +57,33 @@ def search(*, rounds: int) -> str:
         demo = start_demo(var, **env)
         stack.callback(demo.stop)
         broker = (var / "broker" / "url").read_text().strip()
-        listener = stack.enter_context(canaries.Listener(broker))
-        places: list[canaries.Place] = []
+        monitor = stack.enter_context(canaries.RedisMonitor(broker))
+        contents: list[canaries.NamedContent] = []
         for _ in range(rounds):
             _push(demo.url)
-            _save(var, env | {"REDIS_URL": broker})
+            _save_settings(var, env | {"REDIS_URL": broker})
             time.sleep(1)
-            places += canaries.keys_of_redis(broker)
+            contents += canaries.read_redis_keys(broker)
         requests = provider.state()["requests"]
-        heard = list(listener.places())
-        lines = [("what the portal said", "\n".join(demo.lines).encode())]
-        kept = list(canaries.files(var))
-        rows = list(_rows(var / "portal.sqlite3"))
-        assert requests > 5, "the provider was hardly asked: this proves nothing"
-        assert any("Celery" in place for place, _ in heard), "no message was heard: this proves nothing"
-        places += [*heard, *lines, *kept]
-        sung = canaries.found(places) + canaries.found(rows, canaries.SECRETS)
-        assert not sung, "\n".join(sorted(set(sung))[:20])
+        commands = list(monitor.contents())
+        lines = [("the portal's output", "\n".join(demo.lines).encode())]
+        files = list(canaries.read_files(var))
+        rows = list(_read_rows(var / "portal.sqlite3"))
+        assert requests > 5, "too few requests reached the provider: this proves nothing"
+        assert any("Celery" in source for source, _ in commands), (
+            "no Celery message was recorded: this proves nothing"
+        )
+        contents += [*commands, *lines, *files]
+        leaks = canaries.find_canaries(contents) + canaries.find_canaries(rows, canaries.SECRETS)
+        assert not leaks, "\n".join(sorted(set(leaks))[:20])
         return (
-            f"0 canaries found: {len(kept)} files, {len(demo.lines)} lines said, {len(heard)} commands and messages of"
-            f" Redis, {len(rows)} attempts and settings, {requests} requests"
+            f"0 canaries found: {len(files)} files, {len(demo.lines)} lines of output, {len(commands)} commands and"
+            f" messages of Redis, {len(rows)} attempts and settings, {requests} requests"
         )
 
 
 def _push(url: str) -> None:
-    """Good, refused, and nonsense; over several of the doors that a push can knock at."""
+    """Valid, refused and malformed pushes, to the push endpoint and to other paths."""
     fields = {
         "callnumber": canaries.NUMBERS[2],
         "date": "2026-11-08",
@@ -101,18 +104,18 @@ def _push(url: str) -> None:
                 connection.getresponse().read()
 
 
-def _save(var: Path, env: dict[str, str]) -> None:
-    command = [sys.executable, "manage.py", "shell", "-c", SAVE.format(numbers=canaries.NUMBERS[:2])]
+def _save_settings(var: Path, env: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "shell", "-c", SAVE_SCRIPT.format(numbers=canaries.NUMBERS[:2])]
     given = {**os.environ, **env, "PORTAL_MODE": "demo", "VAR_DIR": str(var)}
     given.pop("DATABASE_URL", None)
     done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    # What a command says is what a person reads on a terminal: held to the same rule.
-    sung = canaries.found([("the command's output", (done.stdout + done.stderr).encode())])
-    assert not sung, sung
+    # The output of a command is shown on a terminal, so the same rule applies.
+    leaks = canaries.find_canaries([("the command's output", (done.stdout + done.stderr).encode())])
+    assert not leaks, leaks
 
 
-def _rows(database: Path) -> list[canaries.Place]:
+def _read_rows(database: Path) -> list[canaries.NamedContent]:
     with closing(sqlite3.connect(database)) as connection:
         return [
             (table, json.dumps(row, default=str).encode())

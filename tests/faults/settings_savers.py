@@ -1,4 +1,4 @@
-"""People who save agents, holidays and hours, as the screens do: record and intent in one transaction."""
+"""Saves agents, holidays and office hours as the pages do: record and reconciliation in one transaction."""
 
 import datetime as dt
 import random
@@ -16,11 +16,11 @@ AGENTS, HOLIDAYS = 10, 3  # with the seven days of the week: twenty settings
 NUMBERS = [f"+91981234{number:04d}" for number in range(20)]
 DATES = [dt.date.today() + dt.timedelta(days=100 + day) for day in range(HOLIDAYS)]
 BURST = 5
-# Changes records; gives the addresses that it touched. The second argument, from 0 to 1, picks what is changed.
-Change = Callable[[random.Random, float], list[str]]
+# Changes records and returns their setting addresses. The second argument, from 0 to 1, selects the record.
+RecordChange = Callable[[random.Random, float], list[str]]
 
 
-def begin(seed: int) -> None:
+def create_records(seed: int) -> None:
     with transaction.atomic():
         for number in NUMBERS[:AGENTS]:
             Agent.objects.create(name=f"Agent {number[-2:]}", number=number)
@@ -28,7 +28,7 @@ def begin(seed: int) -> None:
             Holiday.objects.create(date=date)
         for day in setting_address.WEEKDAYS:
             OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
-        service.record(
+        service.reconcile_and_enqueue(
             [
                 *map(setting_address.agent_address, NUMBERS[:AGENTS]),
                 *map(setting_address.holiday_address, DATES),
@@ -37,78 +37,80 @@ def begin(seed: int) -> None:
         )
 
 
-def save(luck: str, count: int, seconds: float) -> None:
-    """That many saves within so many seconds; one that the database refuses is made again.
+def save_in_bursts(seed: str, count: int, seconds: float) -> None:
+    """Save `count` times within `seconds`; a save that fails in the database is repeated.
 
-    People save in bursts: on, no, off, on again. So an old request is often still on its way when the newest is told.
+    Saves come in bursts, so that an old request is often still in flight when the newest value is sent.
     """
-    chance = random.Random(luck)
+    rng = random.Random(seed)
     events = sorted(
-        (event for _ in range(count // BURST) for event in _burst(chance, seconds)), key=itemgetter(0)
+        (event for _ in range(count // BURST) for event in _build_burst(rng, seconds)), key=itemgetter(0)
     )
     began = time.monotonic()
     for moment, change, pick in events:
         time.sleep(max(0.0, began + moment - time.monotonic()))
-        while not _saved(change, chance, pick):
+        while not _try_save(change, rng, pick):
             time.sleep(0.2)
 
 
-def _burst(chance: random.Random, seconds: float) -> list[tuple[float, Change, float]]:
-    change = chance.choices([switch, rename, holiday, hours, week], [55, 6, 10, 25, 4])[0]
-    pick, moment = chance.random(), chance.uniform(0, seconds - BURST * 0.3)
-    return [(moment := moment + chance.uniform(0.1, 0.5), change, pick) for _ in range(BURST)]
+def _build_burst(rng: random.Random, seconds: float) -> list[tuple[float, RecordChange, float]]:
+    change = rng.choices(
+        [switch_agent, renumber_agent, toggle_holiday, change_one_day, change_week], [55, 6, 10, 25, 4]
+    )[0]
+    pick, moment = rng.random(), rng.uniform(0, seconds - BURST * 0.3)
+    return [(moment := moment + rng.uniform(0.1, 0.5), change, pick) for _ in range(BURST)]
 
 
-def _saved(change: Change, chance: random.Random, pick: float) -> bool:
+def _try_save(change: RecordChange, rng: random.Random, pick: float) -> bool:
     try:
         with transaction.atomic():
-            service.record(change(chance, pick))
+            service.reconcile_and_enqueue(change(rng, pick))
     except IntegrityError:
-        return True  # the number is somebody's: the form would say so
+        return True  # the number is taken: a form would reject it
     except DatabaseError:
         close_old_connections()
         return False
     return True
 
 
-def switch(chance: random.Random, pick: float) -> list[str]:
-    agent = _agent(pick)
+def switch_agent(rng: random.Random, pick: float) -> list[str]:
+    agent = _lock_agent(pick)
     agent.availability = "OFF" if agent.availability == "AVAIL" else "AVAIL"
     agent.save(update_fields=["availability"])
     return [setting_address.agent_address(agent.number)]
 
 
-def rename(chance: random.Random, pick: float) -> list[str]:
-    agent = _agent(pick)
-    before, agent.number = agent.number, chance.choice(NUMBERS)
+def renumber_agent(rng: random.Random, pick: float) -> list[str]:
+    agent = _lock_agent(pick)
+    before, agent.number = agent.number, rng.choice(NUMBERS)
     agent.save(update_fields=["number"])
     return [setting_address.agent_address(before), setting_address.agent_address(agent.number)]
 
 
-def holiday(chance: random.Random, pick: float) -> list[str]:
+def toggle_holiday(rng: random.Random, pick: float) -> list[str]:
     date = DATES[int(pick * len(DATES))]
     if not Holiday.objects.filter(date=date).delete()[0]:
         Holiday.objects.create(date=date)
     return [setting_address.holiday_address(date)]
 
 
-def hours(chance: random.Random, pick: float) -> list[str]:
-    return _set_hours([setting_address.WEEKDAYS[int(pick * len(setting_address.WEEKDAYS))]], chance)
+def change_one_day(rng: random.Random, pick: float) -> list[str]:
+    return _set_hours([setting_address.WEEKDAYS[int(pick * len(setting_address.WEEKDAYS))]], rng)
 
 
-def week(chance: random.Random, pick: float) -> list[str]:
-    return _set_hours(list(setting_address.WEEKDAYS), chance)
+def change_week(rng: random.Random, pick: float) -> list[str]:
+    return _set_hours(list(setting_address.WEEKDAYS), rng)
 
 
-def _set_hours(days: list[str], chance: random.Random) -> list[str]:
-    opens_at, closes_at = dt.time(chance.choice([8, 9])), dt.time(chance.choice([17, 18]))
-    # In one order, or two people who save the week at once would lock each other out.
+def _set_hours(days: list[str], rng: random.Random) -> list[str]:
+    opens_at, closes_at = dt.time(rng.choice([8, 9])), dt.time(rng.choice([17, 18]))
+    # In a fixed order, so that two concurrent saves of the week cannot deadlock.
     for day in sorted(days):
         OfficeHours.objects.filter(day=day).update(opens_at=opens_at, closes_at=closes_at)
     return [setting_address.hours_address(day) for day in days]
 
 
-def _agent(pick: float) -> Agent:
-    """Taken for ourselves: two people who read the same row would otherwise write what neither of them saw."""
+def _lock_agent(pick: float) -> Agent:
+    """Locks the row, so that concurrent savers do not overwrite each other's change."""
     ids = sorted(Agent.objects.values_list("pk", flat=True))
     return Agent.objects.select_for_update().get(pk=ids[int(pick * len(ids))])

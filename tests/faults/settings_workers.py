@@ -1,4 +1,4 @@
-"""The workers of a cast, by name: what delivers, and with which clock."""
+"""The kinds of delivery workers, and their clocks."""
 
 import datetime as dt
 import time
@@ -16,20 +16,20 @@ HOUR_S = 3600.0
 CLOCKS = {"ahead": HOUR_S, "behind": -HOUR_S}
 
 
-def work(kind: str, url: str) -> None:
+def run_worker(kind: str, url: str) -> None:
     """Deliver until killed. `kind` is `sync`, `sweeps`, or one of these with a clock: `sync ahead`."""
     settings.IVR_API_URL = url
     name, _, clock = kind.partition(" ")
     if clock:
         shift_clock(CLOCKS[clock])
     if name == "sync":
-        call_command("sync_run", loop=True, stderr=Silent())
+        call_command("sync_run", loop=True, stderr=NullOutput())
     else:
-        sweep_for_ever()
+        sweep_continuously()
 
 
-def sweep_for_ever() -> None:
-    """What beat's messages make a worker do, as often as it can: more than any two beats would send."""
+def sweep_continuously() -> None:
+    """Run the periodic tasks without a pause, more often than any number of beats would."""
     while True:
         with suppress(DatabaseError):
             tasks.sweep()
@@ -41,7 +41,7 @@ def sweep_for_ever() -> None:
 
 
 def shift_clock(seconds: float) -> None:
-    """This process's wall clock is wrong from now on, for whoever asks Python for it."""
+    """Shift the wall clock that Python code in this process reads."""
     real_time, real = time.time, dt.datetime
     shift = dt.timedelta(seconds=seconds)
 
@@ -63,8 +63,8 @@ def shift_clock(seconds: float) -> None:
     timezone.now = lambda: real.now(dt.UTC) + shift
 
 
-class Silent:
-    """A worker that loses its database says so once a second; expected here."""
+class NullOutput:
+    """Discards the errors that a worker without a database prints every second; expected here."""
 
     def write(self, *_: Any) -> None:
         return

@@ -1,4 +1,4 @@
-"""The promises of the way in, each so that one deliberate bug of `bugs` breaks it. On both databases."""
+"""The guarantees of push intake. Each bug of `bugs` breaks one of these tests. On both databases."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ from calllogs.intake import group_commit, replay
 from calllogs.intake.envelope import ParsedPush, RawPush, parse_push, receive
 from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push, RefusedPushCount
-from calllogs.models.push_key import digest_of
+from calllogs.models.push_key import hash_push_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALL = "calllogid=C1&date=2026-11-08&time=12:00:00"
@@ -28,28 +28,28 @@ CALL = "calllogid=C1&date=2026-11-08&time=12:00:00"
 def _own_spool(settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.VAR_DIR = tmp_path
     yield
-    # What a test left in the spool is the writer's to bring in, before the next test empties the database.
+    # The writer drains the spool of this test before the next test truncates the database.
     deadline = time.monotonic() + 5
-    while replay.spool().depth().records and time.monotonic() < deadline:
+    while replay.get_spool().depth().records and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
 @contextlib.contextmanager
 def _locked_database() -> Iterator[None]:
-    """Another connection holds what a push must write."""
-    where = connection.settings_dict
+    """Another connection holds a lock that blocks the insert of a push."""
+    database = connection.settings_dict
     if connection.vendor == "sqlite":
-        with contextlib.closing(sqlite3.connect(where["NAME"], isolation_level=None)) as other:
+        with contextlib.closing(sqlite3.connect(database["NAME"], isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             yield
             other.execute("ROLLBACK")
         return
     with psycopg.connect(
-        host=where["HOST"],
-        port=where["PORT"],
-        user=where["USER"],
-        password=where["PASSWORD"],
-        dbname=where["NAME"],
+        host=database["HOST"],
+        port=database["PORT"],
+        user=database["USER"],
+        password=database["PASSWORD"],
+        dbname=database["NAME"],
     ) as other:
         other.execute("LOCK TABLE calllogs_push IN ACCESS EXCLUSIVE MODE")
         yield
@@ -67,11 +67,11 @@ def test_a_push_is_successful_only_when_it_is_committed(push: Callable[..., Any]
         time.sleep(0.02)
 
 
-def test_a_push_that_comes_late_into_a_stall_does_not_wait_all_over_again(
+def test_a_push_that_arrives_during_a_stall_waits_only_for_the_remaining_time(
     push_key: str, settings: Any
 ) -> None:
     settings.PUSH_WAIT_S = 0.6
-    digest = digest_of(push_key)
+    digest = hash_push_key(push_key)
     assert group_commit.submit(receive(CALL.encode(), "127.0.0.1"), digest) == PushResult.COMMITTED
     with _locked_database():
         first = threading.Thread(
@@ -93,22 +93,22 @@ def test_a_push_is_accepted_only_when_it_is_synced(
     synced: dict[int, int] = {}
     write, fdatasync = os.write, os.fdatasync
 
-    def noted_write(fd: int, data: Any) -> int:
+    def record_write(fd: int, data: Any) -> int:
         done = write(fd, data)
         if os.readlink(f"/proc/self/fd/{fd}").startswith(str(tmp_path)):
             written[os.fstat(fd).st_ino] = os.fstat(fd).st_size
         return done
 
-    def noted_sync(fd: int) -> None:
+    def record_sync(fd: int) -> None:
         fdatasync(fd)
         synced[os.fstat(fd).st_ino] = os.fstat(fd).st_size
 
-    def silent(batch: list[ParsedPush]) -> None:
+    def fail(batch: list[ParsedPush]) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(os, "write", noted_write)
-    monkeypatch.setattr(os, "fdatasync", noted_sync)
-    monkeypatch.setattr(group_commit, "store", silent)
+    monkeypatch.setattr(os, "write", record_write)
+    monkeypatch.setattr(os, "fdatasync", record_sync)
+    monkeypatch.setattr(group_commit, "store", fail)
     answer = push(CALL).content
     at_the_answer = dict(synced)
     assert answer == b"Accepted"
@@ -116,13 +116,13 @@ def test_a_push_is_accepted_only_when_it_is_synced(
     assert at_the_answer == written
 
 
-def test_a_full_disk_of_ours_costs_no_push_while_the_database_works(
+def test_a_full_disk_loses_no_push_while_the_database_works(
     push: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, text: str) -> int:
         raise OSError(errno.ENOSPC, "no room")
 
-    # The keys were never read in this process; their digests cannot be written down.
+    # This process has not loaded the keys yet, and cannot write their digest file.
     monkeypatch.setattr(Path, "write_text", full)
     assert push(CALL).content == b"Successful"
 
@@ -135,39 +135,39 @@ def test_a_later_push_never_blanks_a_field(push: Callable[..., Any]) -> None:
     assert (call.status, call.circle, call.has_conflict) == ("ANSWERED", "Delhi", False)
 
 
-def test_a_poisonous_push_hurts_only_itself(
+def test_an_unstorable_push_affects_only_itself(
     push_key: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PUSH_WAIT_S = 5.0
     pushes = [receive(CALL.replace("C1", f"C{n}").encode(), "127.0.0.1") for n in range(8)]
 
-    def poisoned(push: RawPush) -> ParsedPush:
-        # The parser lets nothing through that a database refuses, as far as we know; so it is put in behind it.
-        arrival = parse_push(push)
-        if push is pushes[5] and arrival.call:
-            return arrival._replace(call=arrival.call._replace(ivr_seconds=-1))
-        return arrival
+    def parse_and_spoil(push: RawPush) -> ParsedPush:
+        # The parser passes nothing that the database rejects, so the bad value is added after parsing.
+        parsed = parse_push(push)
+        if push is pushes[5] and parsed.call:
+            return parsed._replace(call=parsed.call._replace(ivr_seconds=-1))
+        return parsed
 
-    monkeypatch.setattr(group_commit, "understood", poisoned)
+    monkeypatch.setattr(group_commit, "parse_push", parse_and_spoil)
     kept: dict[int, PushResult] = {}
 
     def submit(n: int) -> None:
-        kept[n] = group_commit.submit(pushes[n], digest_of(push_key))
+        kept[n] = group_commit.submit(pushes[n], hash_push_key(push_key))
 
     threads = [threading.Thread(target=submit, args=(n,)) for n in range(8)]
     with _locked_database():
         for thread in threads:
             thread.start()
-        time.sleep(0.3)  # the first waits for the lock, the others gather behind it
+        time.sleep(0.3)  # the first waits for the lock, the others queue behind it
     for thread in threads:
         thread.join()
     assert {n: kept[n] for n in kept if kept[n] != PushResult.COMMITTED} == {5: PushResult.UNUSABLE}
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"C{n}" for n in range(8)} - {"C5"}
-    spoilt = Push.objects.get(outcome=Push.Outcome.REJECTED)
-    assert (spoilt.uid, spoilt.reason) == (pushes[5].uid, "could not be stored")
+    rejected = Push.objects.get(outcome=Push.Outcome.REJECTED)
+    assert (rejected.uid, rejected.reason) == (pushes[5].uid, "could not be stored")
 
 
-def test_an_address_that_a_sender_made_up_is_not_believed(push: Callable[..., Any], settings: Any) -> None:
+def test_a_forged_sender_address_is_not_trusted(push: Callable[..., Any], settings: Any) -> None:
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
     settings.PUSH_ALLOWED_NETWORKS = ["203.0.113.0/24"]
     honest = push(CALL, REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.7, 10.0.0.2")

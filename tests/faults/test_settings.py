@@ -1,4 +1,4 @@
-"""The fault runs of the way out in short, and the proof that they would notice."""
+"""Short fault runs of settings delivery, and tests that their checks detect errors."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ from settings_sync.delivery import service, worker
 from settings_sync.models import Agent, ProviderSetting
 from settings_sync.models.provider_setting import State
 from tests.faults import canaries, settings_canaries
-from tests.faults.settings import part, total
-from tests.faults.settings_stand import play
+from tests.faults.settings import build_plan, run_seeds
+from tests.faults.settings_run import run_plan
 from tests.faults.settings_verdict import Verdict, judge
 
 
@@ -23,28 +23,26 @@ from tests.faults.settings_verdict import Verdict, judge
 @pytest.mark.parametrize(
     ("kind", "savers", "kinds"), [("postgres", 3, ["sync", "sweeps"]), ("sqlite", 2, ["sync"])]
 )
-def test_no_setting_is_wrong_whoever_is_killed(kind: str, savers: int, kinds: list[str]) -> None:
+def test_no_setting_is_wrong_when_workers_are_killed(kind: str, savers: int, kinds: list[str]) -> None:
     def one(databases, seed: int) -> Verdict:
-        short = part(seed, saves=120, seconds=4.0, savers=savers, kinds=kinds)
-        return play(short, databases.fresh(f"seed_{seed}"))
+        short = build_plan(seed, saves=120, seconds=4.0, savers=savers, kinds=kinds)
+        return run_plan(short, databases.fresh(f"seed_{seed}"))
 
-    verdict = total(kind, range(2), one)
+    verdict = run_seeds(kind, range(2), one)
     assert verdict.is_clean(), verdict
     assert verdict.kills > 5
     assert verdict.seen > 20
 
 
 @pytest.mark.whole
-def test_no_canary_sings_anywhere() -> None:
-    assert "0 canaries found" in settings_canaries.search(rounds=1)
+def test_no_canary_is_found() -> None:
+    assert "0 canaries found" in settings_canaries.search_for_canaries(rounds=1)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("no_broker")
 @pytest.mark.parametrize(("settle_s", "ends_as"), [(0.8, "OFF"), (0.001, "AVAIL")])
-def test_only_the_settle_rule_undoes_what_an_old_request_does_late(
-    simulator, settings, settle_s, ends_as
-) -> None:
+def test_only_the_settle_rule_corrects_a_late_old_request(simulator, settings, settle_s, ends_as) -> None:
     settings.IVR_SETTLE_S = settle_s
     simulator.set_faults("script:late:0.4")
     for availability in ("AVAIL", "OFF"):
@@ -52,21 +50,21 @@ def test_only_the_settle_rule_undoes_what_an_old_request_does_late(
             Agent.objects.update_or_create(
                 number="+919812345678", defaults={"name": "Asha", "availability": availability}
             )
-            service.record([setting_address.agent_address("+919812345678")])
+            service.reconcile_and_enqueue([setting_address.agent_address("+919812345678")])
         claimed = worker.claim()
         assert isinstance(claimed, worker.Claim)
-        worker.complete(claimed, worker.exchange(claimed))
+        worker.record_result(claimed, worker.send_request(claimed))
     until = time.monotonic() + 10
     while (
-        ProviderSetting.objects.moving().exists() or simulator.state()["pending"]
+        ProviderSetting.objects.pending().exists() or simulator.state()["pending"]
     ) and time.monotonic() < until:
-        worker.run(budget_s=0.1)
+        worker.deliver_due(budget_s=0.1)
         time.sleep(0.02)
     assert ProviderSetting.objects.get().state == State.IN_FORCE
     assert simulator.state()["agents"] == {"9812345678": ends_as}
 
 
-TOLD = {
+OUTCOME = {
     "agents": {"+919812340000": "OFF"}, "holidays": ["2026-12-24"], "hours": {"Monday": ["09:00 AM", "06:00 PM"]},
     "states": {"agent:9812340000": "IN_FORCE", "holiday:2026-12-25": "WITHDRAWN"},
     "seen": [["agent:9812340000", "OFF", 10.0, 12.0], ["hours:Monday", "09:00-18:00", 10.0, 12.0]],
@@ -83,8 +81,8 @@ STATE = {
 }  # fmt: skip
 
 
-def test_a_verdict_on_what_is_right_is_clean() -> None:
-    assert judge(TOLD, [STATE]).is_clean()
+def test_the_verdict_on_a_correct_outcome_is_clean() -> None:
+    assert judge(OUTCOME, [STATE]).is_clean()
 
 
 @pytest.mark.parametrize(
@@ -104,20 +102,20 @@ def test_a_verdict_on_what_is_right_is_clean() -> None:
         {"log": [{**entry, "reply": "Unsuccessful"} for entry in STATE["log"]]},
     ],
 )
-def test_a_verdict_on_what_is_wrong_is_not(change: dict) -> None:
-    assert not judge(TOLD, [STATE | change]).is_clean()
+def test_the_verdict_on_a_wrong_outcome_is_not_clean(change: dict) -> None:
+    assert not judge(OUTCOME, [STATE | change]).is_clean()
 
 
 @pytest.mark.parametrize("canary", [*canaries.SECRETS, *canaries.NUMBERS])
-def test_a_canary_is_heard_in_every_spelling_and_in_every_wrapping(canary: str, tmp_path: Path) -> None:
-    for form in canaries.spellings(canary):
+def test_a_canary_is_found_in_every_spelling_and_wrapping(canary: str, tmp_path: Path) -> None:
+    for form in canaries.build_spellings(canary):
         (tmp_path / "log").write_bytes(b"before " + form + b" after")
-        assert canaries.found(canaries.files(tmp_path)) == [f"{canary} in log"]
+        assert canaries.find_canaries(canaries.read_files(tmp_path)) == [f"{canary} in log"]
     message = json.dumps({"body": base64.b64encode(f'{{"n": "{canary}"}}'.encode()).decode()}).encode()
-    assert canaries.found(canaries.opened("message", message))
+    assert canaries.find_canaries(canaries.unpack_message("message", message))
 
 
-def test_a_quiet_place_is_quiet(tmp_path: Path) -> None:
+def test_data_files_and_masked_numbers_are_not_reported(tmp_path: Path) -> None:
     (tmp_path / "portal.sqlite3").write_text(canaries.NUMBERS[0])
     (tmp_path / "log").write_text("[secret] ••••00")
-    assert canaries.found(canaries.files(tmp_path)) == []
+    assert canaries.find_canaries(canaries.read_files(tmp_path)) == []

@@ -1,4 +1,4 @@
-"""Claims that outlive what they were made for: a worker that slept, a key that changed, a week that changed."""
+"""Claims that are outdated when used: the worker slept, or the key or the week changed meanwhile."""
 
 import datetime as dt
 import time
@@ -17,12 +17,12 @@ ADDRESS = "agent:9812345678"
 SOON = dt.date.today() + dt.timedelta(days=20)
 
 
-def switch(availability: str) -> None:
+def switch_agent(availability: str) -> None:
     with transaction.atomic():
         Agent.objects.update_or_create(
             number="+919812345678", defaults={"name": "Asha", "availability": availability}
         )
-        service.record([ADDRESS])
+        service.reconcile_and_enqueue([ADDRESS])
 
 
 def save_week(opens_at: int, *days: str) -> None:
@@ -31,47 +31,47 @@ def save_week(opens_at: int, *days: str) -> None:
             OfficeHours.objects.update_or_create(
                 day=day, defaults={"opens_at": dt.time(opens_at), "closes_at": dt.time(18)}
             )
-        service.record([setting_address.hours_address(day) for day in days])
+        service.reconcile_and_enqueue([setting_address.hours_address(day) for day in days])
 
 
 def work_until_settled(seconds: float = 10) -> None:
     until = time.monotonic() + seconds
-    while ProviderSetting.objects.moving().exists() and time.monotonic() < until:
-        worker.run(budget_s=0.2)
+    while ProviderSetting.objects.pending().exists() and time.monotonic() < until:
+        worker.deliver_due(budget_s=2)
         time.sleep(0.02)
 
 
-def claimed(*, prefer: int | None = None) -> worker.Claim:
-    found = worker.claim(prefer=prefer)
-    assert isinstance(found, worker.Claim)
-    return found
+def claim_one(*, prefer: int | None = None) -> worker.Claim:
+    claim = worker.claim(prefer=prefer)
+    assert isinstance(claim, worker.Claim)
+    return claim
 
 
-def test_a_worker_that_slept_over_its_lease_sends_nothing(simulator, settings):
-    """Suspended, swapped out, or held by a commit that took long: its value may be an old one by now."""
+def test_a_worker_that_slept_past_its_lease_sends_nothing(simulator, settings):
+    """The value of a worker that was suspended or had a slow commit may be outdated."""
     settings.IVR_LEASE_S, settings.IVR_SETTLE_S = 1.2, 1.5
-    switch("AVAIL")
-    sleeper = claimed()
-    switch("OFF")
+    switch_agent("AVAIL")
+    sleeper = claim_one()
+    switch_agent("OFF")
     time.sleep(1.3)
     work_until_settled()
     assert ProviderSetting.objects.get().state == State.IN_FORCE
-    worker.complete(sleeper, worker.exchange(sleeper))
+    worker.record_result(sleeper, worker.send_request(sleeper))
     work_until_settled()
     assert simulator.state()["agents"] == {"9812345678": "OFF"}
     assert [entry["value"] for entry in simulator.state()["log"] if entry["value"] == "AVAIL"] == []
 
 
-def test_a_request_that_left_although_its_lease_was_lost_is_a_doubt_again(simulator, settings):
+def test_a_request_sent_after_its_lease_was_lost_makes_the_setting_unsure_again(simulator, settings):
     settings.IVR_SETTLE_S = 0.3
-    switch("AVAIL")
-    sleeper = claimed()
-    result = worker.exchange(sleeper)
+    switch_agent("AVAIL")
+    sleeper = claim_one()
+    result = worker.send_request(sleeper)
     ProviderSetting.objects.update(lease_until=database_now())
-    switch("OFF")
+    switch_agent("OFF")
     work_until_settled()
     assert ProviderSetting.objects.get().state == State.IN_FORCE
-    assert not worker.complete(sleeper, result)
+    assert not worker.record_result(sleeper, result)
     row = ProviderSetting.objects.get()
     assert (row.state, bool(row.reassert_after)) == (State.UNSURE, True)
     work_until_settled()
@@ -81,11 +81,11 @@ def test_a_request_that_left_although_its_lease_was_lost_is_a_doubt_again(simula
 def test_a_week_that_changes_while_daily_is_in_flight_waits_for_it(simulator, settings):
     settings.IVR_SEND_DAILY = True
     save_week(9, *setting_address.WEEKDAYS)
-    daily = claimed(prefer=ProviderSetting.objects.get(address=setting_address.DAILY).pk)
+    daily = claim_one(prefer=ProviderSetting.objects.get(address=setting_address.DAILY).pk)
     assert daily.address == setting_address.DAILY
     save_week(10, "Monday")
     assert worker.claim() is None, "one request in a lane"
-    worker.complete(daily, worker.exchange(daily))
+    worker.record_result(daily, worker.send_request(daily))
     assert not ProviderSetting.objects.filter(address=setting_address.DAILY).exists()
     work_until_settled()
     hours = simulator.state()["hours"]
@@ -95,7 +95,7 @@ def test_a_week_that_changes_while_daily_is_in_flight_waits_for_it(simulator, se
 def test_a_daily_whose_worker_died_after_the_week_changed_is_forgotten_and_settled(simulator, settings):
     settings.IVR_SEND_DAILY, settings.IVR_LEASE_S, settings.IVR_SETTLE_S = True, 1.2, 1.3
     save_week(9, *setting_address.WEEKDAYS)
-    dead = claimed(prefer=ProviderSetting.objects.get(address=setting_address.DAILY).pk)
+    dead = claim_one(prefer=ProviderSetting.objects.get(address=setting_address.DAILY).pk)
     save_week(10, "Monday")
     time.sleep(1.3)
     work_until_settled()
@@ -110,7 +110,7 @@ def test_a_withdrawn_holiday_whose_worker_died_can_be_closed(simulator, settings
     settings.IVR_LEASE_S = 0.05
     Holiday.objects.create(date=SOON)
     reconcile.repair()
-    claimed()  # and its worker dies
+    claim_one()  # its worker dies
     Holiday.objects.all().delete()
     reconcile.repair()
     time.sleep(0.1)
@@ -118,13 +118,13 @@ def test_a_withdrawn_holiday_whose_worker_died_can_be_closed(simulator, settings
 
 
 def test_a_process_with_the_old_key_sends_nothing_once_the_account_has_changed(simulator, settings):
-    """A worker of before, still running beside the new one, would tell the old account and call it in force."""
-    switch("OFF")
+    """An old worker still running beside the new one would send to the old account and record it as In force."""
+    switch_agent("OFF")
     work_until_settled()
     settings.IVR_CUST_ID = "another"
-    claimed()  # a process that starts with the new customer takes over, and dies
+    claim_one()  # a process with the new customer takes over and dies
     ProviderSetting.objects.update(lease_token=None, lease_until=None)
     settings.IVR_CUST_ID = "canary-customer"  # the old process goes on
     assert worker.claim() == circuit.GateClosed(None, "replaced")
-    assert Circuit.only().credentials != circuit.fingerprint()
+    assert Circuit.get_solo().credentials != circuit.credentials_fingerprint()
     assert Attempt.objects.count() == 2

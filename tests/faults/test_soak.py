@@ -1,16 +1,16 @@
-"""What the soak would not let pass. The soak itself is long: `make faults`."""
+"""The checks of the soak run. The run itself is long and belongs to `make faults`."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from tests.faults import canaries, soak
-from tests.faults.__main__ import _runs
+from tests.faults.__main__ import _load_runs
 
 BEFORE = {"web MB": 100, "worker MB": 90, "files": 80, "connections": 20}
 
 
-def stand_with(tmp_path, files: dict[str, bytes]) -> SimpleNamespace:
+def portal_with(tmp_path, files: dict[str, bytes]) -> SimpleNamespace:
     (tmp_path / "exports").mkdir()
     for name, content in files.items():
         (tmp_path / "exports" / name).write_bytes(content)
@@ -21,20 +21,20 @@ def export(state: str = "DONE", rows: int = 2, **more: object) -> dict[str, obje
     return {"id": 1, "state": state, "rows": rows, "file": "a.csv"} | more
 
 
-def test_it_is_one_of_the_runs_of_make_faults():
-    assert "soak.everything" in dict(_runs())
+def test_the_soak_is_a_run_of_make_faults():
+    assert "soak.everything" in dict(_load_runs())
 
 
 @pytest.mark.parametrize("grown", [{"web MB": 111}, {"worker MB": 100}, {"files": 97}, {"connections": 25}])
-def test_what_is_not_given_back_is_found(grown):
-    soak._nothing_grew(BEFORE, BEFORE | {"web MB": 109, "files": 90})
+def test_a_resource_that_is_not_released_is_reported(grown):
+    soak._assert_no_growth(BEFORE, BEFORE | {"web MB": 109, "files": 90})
     with pytest.raises(AssertionError, match="where it began"):
-        soak._nothing_grew(BEFORE, BEFORE | grown)
+        soak._assert_no_growth(BEFORE, BEFORE | grown)
 
 
-def test_a_whole_export_passes_and_its_numbers_are_taken_away(tmp_path):
-    stand = stand_with(tmp_path, {"a.csv": b"\xef\xbb\xbfid\r\n1\r\n2\r\n"})
-    assert "DONE" in soak._no_export_is_half(stand, [export()])
+def test_a_complete_export_passes_and_its_files_are_removed(tmp_path):
+    portal = portal_with(tmp_path, {"a.csv": b"\xef\xbb\xbfid\r\n1\r\n2\r\n"})
+    assert "DONE" in soak._assert_exports_complete(portal, [export()])
     assert not (tmp_path / "exports").exists()
 
 
@@ -46,20 +46,22 @@ def test_a_whole_export_passes_and_its_numbers_are_taken_away(tmp_path):
         ([export(state="FAILED")], "proves nothing"),
     ],
 )
-def test_a_half_export_is_found(tmp_path, exports, why):
+def test_an_incomplete_export_is_reported(tmp_path, exports, why):
     with pytest.raises(AssertionError, match=why):
-        soak._no_export_is_half(stand_with(tmp_path, {"a.csv": b"id\r\n1\r\n2\r\n"}), exports)
+        soak._assert_exports_complete(portal_with(tmp_path, {"a.csv": b"id\r\n1\r\n2\r\n"}), exports)
 
 
-def test_a_key_in_a_log_is_found(tmp_path, settings):
+def test_a_key_in_a_log_is_reported(tmp_path, settings):
     log = tmp_path / "web.log"
     log.write_bytes(b"GET /settings?apikey=" + canaries.KEY.encode())
     var = tmp_path / "var"
     var.mkdir()
     databases = SimpleNamespace(key="push-key")
-    stand = SimpleNamespace(var=var, log=log, databases=databases)
-    scene = SimpleNamespace(stand=stand, crew=SimpleNamespace(broker=SimpleNamespace(url=settings.REDIS_URL)))
+    portal = SimpleNamespace(var=var, log=log, databases=databases)
+    soak_run = SimpleNamespace(
+        portal=portal, celery=SimpleNamespace(broker=SimpleNamespace(url=settings.REDIS_URL))
+    )
     with pytest.raises(AssertionError, match=r"web\.log"):
-        soak._nobody_told(scene)
+        soak._assert_no_secrets(soak_run)
     log.write_bytes(b"")
-    soak._nobody_told(scene)
+    soak._assert_no_secrets(soak_run)

@@ -1,4 +1,4 @@
-"""What the role matrix walks over: one of each thing; of what belongs to a department one of Sales, one of Billing."""
+"""The records of the role matrix: one of each model, or one of Sales and one of Billing if it has departments."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from calllogs.models import (
     Report,
     ReportRun,
 )
-from calllogs.models.export import scope_of
+from calllogs.models.export import scope_digest
 from ivrportal.accounts import roles
 from ivrportal.audit import audit_log
 from settings_sync.models import (
@@ -40,7 +40,7 @@ from settings_sync.models import (
 from tests.conftest import make_user
 
 LIMITED = "Supervisor of Sales"
-# The columns of the matrix: whom each request comes from. None is a superuser, "" nobody who is signed in.
+# The columns of the matrix: the user of each request. None is a superuser, "" an anonymous user.
 WHO: dict[str, str | None] = {
     "nobody": "",
     "Office manager": roles.OFFICE_MANAGERS,
@@ -54,7 +54,7 @@ WHO: dict[str, str | None] = {
 
 @dataclass(slots=True)
 class World:
-    """Keys by model, as an address names it; `billing` only where they differ from those of Sales."""
+    """Primary keys by model, as named in URLs; `billing` has only those that differ from Sales."""
 
     users: dict[str, User]
     sales: dict[str, Any] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def _of_department(department: str, users: dict[str, User], *, maker: User) -> d
 def _of_the_office(users: dict[str, User]) -> dict[str, Any]:
     now, boss = timezone.now(), users["superuser"]
     PushKey.make("key")
-    feed, token = CalendarFeed.make(boss)
+    feed, token = CalendarFeed.create_for(boss)
     agent = Agent.objects.create(name="Asha Nair", number="+919800100001", department="Sales")
     setting = ProviderSetting.objects.create(
         address="agent:9800100001", kind="agent", lane="9800100001", desired="AVAIL", changed_at=now
@@ -135,7 +135,7 @@ def _of_the_office(users: dict[str, User]) -> dict[str, Any]:
     )  # fmt: skip
     export = Export.objects.create(
         person=boss, who=boss.username, file_format="csv", way="JOB", zone="Asia/Kolkata", words="all calls",
-        scope=scope_of("csv", ""), state="DONE",
+        scope=scope_digest("csv", ""), state="DONE",
     )  # fmt: skip
     tomorrow = timezone.localdate() + dt.timedelta(days=1)
     somebody = User.objects.create_user("somebody", is_staff=True)

@@ -1,4 +1,4 @@
-"""The broker is a convenience: what a save pays when it is ill."""
+"""How long a save takes if the broker does not work."""
 
 import socket
 import subprocess
@@ -6,26 +6,27 @@ import sys
 
 from django.conf import settings
 
-# In a process of its own: what Celery loads late is loaded once, and a change of its settings would stay.
-_FIRST_NUDGES = """
+# In a separate process, because Celery's late loading and its changed settings would affect other tests.
+_FIRST_PUBLISHES = """
 import os, time, django
 django.setup()
 from ivrportal.celery import prepare_to_publish
-from calllogs.tasks import nudge_export, nudge_mails
-from settings_sync import tasks
+from calllogs.exports.tasks import enqueue_export
+from calllogs.notifications.tasks import enqueue_mails
+from settings_sync.delivery.tasks import enqueue
 prepare_to_publish()
 began = time.monotonic()
-tasks.nudge([1, 2, 3])
+enqueue([1, 2, 3])
 first, began = time.monotonic() - began, time.monotonic()
-tasks.nudge([4, 5, 6])
-nudge_export(1)
-nudge_mails()
+enqueue([4, 5, 6])
+enqueue_export(1)
+enqueue_mails()
 print(first, time.monotonic() - began)
 """
 
 
 def test_a_stalled_broker_costs_a_save_a_moment_once_and_then_nothing(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as stalled:  # takes connections, and never says a word
+    with socket.create_server(("127.0.0.1", 0)) as stalled:  # accepts connections and never replies
         environment = {
             "PORTAL_MODE": "demo",
             "VAR_DIR": str(tmp_path),
@@ -33,7 +34,7 @@ def test_a_stalled_broker_costs_a_save_a_moment_once_and_then_nothing(tmp_path):
             "DJANGO_SETTINGS_MODULE": "ivrportal.settings",
         }
         done = subprocess.run(
-            [sys.executable, "-c", _FIRST_NUDGES],
+            [sys.executable, "-c", _FIRST_PUBLISHES],
             cwd=settings.BASE_DIR,
             env=environment,
             capture_output=True,
@@ -42,5 +43,5 @@ def test_a_stalled_broker_costs_a_save_a_moment_once_and_then_nothing(tmp_path):
             check=True,
         )
     first, second = map(float, done.stdout.split())
-    assert 0.2 < first < 0.9  # one wait of a quarter of a second: not two, and not the half of the workers
+    assert 0.2 < first < 0.9  # one wait of a quarter of a second, not two, and not the workers' half a second
     assert second < 0.1

@@ -1,4 +1,4 @@
-"""Migrations take turns, whoever starts them and however often."""
+"""Migrations started at the same time run one after the other."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from ivrportal.management.commands.migrate import LOCK
 from tests.bench.databases import ROOT, environment
-from tests.faults.settings_stand import databases_on
+from tests.faults.settings_run import start_databases
 
 
 def migrate(url: str, var) -> subprocess.CompletedProcess[str]:
@@ -30,8 +30,8 @@ def test_three_that_start_at_once_on_an_empty_sqlite_all_succeed(tmp_path):
 
 
 @pytest.mark.whole
-def test_at_postgres_they_wait_for_whoever_migrates(tmp_path):
-    with databases_on("postgres") as (databases, _):
+def test_on_postgresql_they_wait_for_the_running_migration(tmp_path):
+    with start_databases("postgres") as (databases, _):
         url = databases.fresh("migrating")
         with psycopg.connect(url, autocommit=True) as other, ThreadPoolExecutor() as pool:
             other.execute("SELECT pg_advisory_lock(%s)", [LOCK])

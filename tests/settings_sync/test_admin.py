@@ -1,4 +1,4 @@
-"""The office's screens, through Django's own client: saves, errors at their fields, roles, counted queries."""
+"""The admin pages of the office, through Django's test client: saves, field errors, roles, query counts."""
 
 import datetime as dt
 
@@ -29,13 +29,13 @@ def desired():
     return dict(ProviderSetting.objects.values_list("address", "desired"))
 
 
-def test_a_saved_agent_is_an_intent(manager):
+def test_a_saved_agent_becomes_a_setting(manager):
     assert add_agent(manager).status_code == 302
     assert Agent.objects.get().number == "+919812345678"
     assert desired() == {"agent:9812345678": "AVAIL"}
 
 
-def test_a_number_in_any_spelling_is_refused_when_it_is_taken(manager):
+def test_a_used_number_is_rejected_in_any_spelling(manager):
     add_agent(manager)
     for spelling in ("9812345678", "+91 98123-45678", "09812345678"):
         response = add_agent(manager, name="Ravi", number=spelling)
@@ -43,7 +43,7 @@ def test_a_number_in_any_spelling_is_refused_when_it_is_taken(manager):
     assert Agent.objects.count() == 1
 
 
-def test_what_is_no_number_is_told_at_its_field(manager):
+def test_an_invalid_number_is_an_error_of_its_field(manager):
     response = add_agent(manager, number="call me")
     assert "This is not a telephone number." in response.text
     assert response.context["adminform"].form.errors.keys() == {"number"}
@@ -64,7 +64,7 @@ def test_a_deleted_agent_is_switched_off(manager):
     assert desired() == {"agent:9812345678": "OFF"}
 
 
-def test_editing_in_the_list_and_bulk_actions_are_intents(manager):
+def test_list_edits_and_bulk_actions_change_settings(manager):
     for number in ("9812345678", "9812345679"):
         add_agent(manager, number=number)
     first, second = Agent.objects.order_by("number")
@@ -83,7 +83,7 @@ def test_editing_in_the_list_and_bulk_actions_are_intents(manager):
     assert set(desired().values()) == {"OFF"}
 
 
-def test_hours_that_close_before_they_open_are_told_at_their_field(manager):
+def test_hours_that_close_before_they_open_are_an_error_of_their_field(manager):
     url = "/admin/settings_sync/officehours/add/"
     response = manager.post(url, {"day": "Monday", "opens_at": "18:00", "closes_at": "09:00"})
     assert "Closing must come after opening" in response.text
@@ -92,7 +92,7 @@ def test_hours_that_close_before_they_open_are_told_at_their_field(manager):
     assert desired() == {"hours:Monday": "09:30-18:30"}
 
 
-def test_a_past_or_doubled_holiday_is_told_at_its_field(manager):
+def test_a_past_or_duplicate_holiday_is_an_error_of_its_field(manager):
     url = "/admin/settings_sync/holiday/add/"
     assert "This date has passed" in manager.post(url, {"date": "2020-01-26", "name": ""}).text
     manager.post(url, {"date": TOMORROW.isoformat(), "name": "Founder's day"})
@@ -103,10 +103,10 @@ def test_a_past_or_doubled_holiday_is_told_at_its_field(manager):
     assert desired() == {f"holiday:{TOMORROW}": "HOLIDAY"}
 
 
-def test_the_badge_says_waiting_and_then_in_force(manager, simulator):
+def test_the_badge_shows_waiting_and_then_in_force(manager, simulator):
     add_agent(manager)
     assert "Waiting" in manager.get(AGENTS + "list/").text
-    worker.run(budget_s=5)
+    worker.deliver_due(budget_s=5)
     page = manager.get(AGENTS + "list/").text
     assert "In force" in page
     assert (
@@ -114,7 +114,7 @@ def test_the_badge_says_waiting_and_then_in_force(manager, simulator):
     )
 
 
-def test_the_badge_says_paused_where_no_provider_is_set_up(manager, settings):
+def test_the_badge_shows_paused_without_a_provider(manager, settings):
     settings.IVR_API_KEY = ""
     add_agent(manager)
     assert "Paused: no provider set up" in manager.get(AGENTS).text
@@ -150,9 +150,9 @@ def test_every_page_opens_with_few_queries(client_for, path, django_assert_max_n
     from settings_sync.delivery import reconcile
 
     reconcile.repair()
-    refresh.rebuild()  # once, as the worker does
+    refresh.rebuild()  # the worker does this once
     client = client_for(None)
-    client.get(f"/admin/{path}")  # an office's very first visit builds the counts of calls
+    client.get(f"/admin/{path}")  # the first visit builds the call counts
     with django_assert_max_num_queries(15):
         response = client.get(f"/admin/{path}")
     assert response.status_code == 200

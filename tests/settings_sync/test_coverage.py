@@ -1,4 +1,4 @@
-"""Nobody switches off the last available agent in office hours without having been asked, whichever way they take."""
+"""Every way to switch off the last available agent in office hours asks for confirmation."""
 
 import datetime as dt
 
@@ -57,7 +57,7 @@ def list_of(*agents):
     return data
 
 
-# Each way to switch off, as the browser posts it.
+# Each way to switch off an agent, as posted by the browser.
 WAYS = {
     "switch": lambda a: (f"{AGENTS}board/switch/", {"switch": f"{a.pk}:OFF"}),
     "bulk": lambda a: (f"{AGENTS}board/switch/", {"bulk": "OFF", "agents": [a.pk]}),
@@ -74,23 +74,23 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_asks_before_the_last_one_goes_off(manager, open_now, asha, way):
+def test_every_way_to_switch_off_the_last_agent_asks_first(manager, open_now, asha, way):
     url, data = WAYS[way](asha)
     page = manager.post(url, data)
     assert page.status_code == 200
     assert NOBODY in page.text
     assert available() == {"Asha"}, "nothing was changed"
     assert not ProviderSetting.objects.filter(desired="OFF").exists()
-    # The page posts the same once more, with the answer.
-    again = dict(page.context["fields"])
-    answer = manager.post(page.context["action"], {**data, **again, "sure": "1"})
-    assert answer.status_code == 302, answer.text[:500]
+    # The confirmation page posts the same data again with the confirmation.
+    fields = dict(page.context["fields"])
+    response = manager.post(page.context["action"], {**data, **fields, "sure": "1"})
+    assert response.status_code == 302, response.text[:500]
     assert available() == set()
     assert ProviderSetting.objects.get().desired == "OFF"
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_last_one_of_a_department_is_asked_about_by_its_name(manager, open_now, asha, ravi, way):
+def test_the_last_agent_of_a_department_is_asked_about_by_department(manager, open_now, asha, ravi, way):
     url, data = WAYS[way](asha)
     page = manager.post(url, data)
     assert NO_SALES in page.text
@@ -98,46 +98,46 @@ def test_the_last_one_of_a_department_is_asked_about_by_its_name(manager, open_n
     assert available() == {"Asha", "Ravi"}
 
 
-# Not by department: a whole one that goes off always leaves nobody in it.
+# Without "department": switching off a whole department always leaves nobody in it.
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "department"])
-def test_nobody_is_asked_while_others_are_there(manager, open_now, asha, way):
+def test_no_confirmation_while_others_are_available(manager, open_now, asha, way):
     Agent.objects.create(name="Meera", number="+919812345670", department="Sales")
     url, data = WAYS[way](asha)
     assert manager.post(url, data).status_code == 302
     assert available() == {"Meera"}
 
 
-def test_outside_office_hours_nobody_is_asked(manager, open_now, asha):
+def test_no_confirmation_outside_office_hours(manager, open_now, asha):
     Holiday.objects.create(date=timezone.localdate())
     url, data = WAYS["switch"](asha)
     manager.post(url, data)
     assert available() == set()
 
 
-def test_where_no_hours_are_set_nobody_is_asked(asha):
-    assert coverage.question([asha.pk]) == []
+def test_no_confirmation_without_office_hours(asha):
+    assert coverage.build_questions([asha.pk]) == []
 
 
-def test_other_hours_for_today_count(open_now, asha):
+def test_a_date_override_for_today_counts(open_now, asha):
     at_noon = timezone.localtime().replace(hour=12, minute=0)
-    assert coverage.question([asha.pk], now=at_noon)
+    assert coverage.build_questions([asha.pk], now=at_noon)
     OtherHours.objects.create(date=at_noon.date(), opens_at=dt.time(8), closes_at=dt.time(11))
-    assert coverage.question([asha.pk], now=at_noon) == []
+    assert coverage.build_questions([asha.pk], now=at_noon) == []
     assert coverage.closing_time(at_noon.replace(hour=9)) == dt.time(11)
 
 
-def test_who_is_off_already_is_not_asked_about(open_now, asha):
+def test_no_confirmation_for_an_agent_who_is_off(open_now, asha):
     Agent.objects.update(availability="OFF")
-    assert coverage.question([asha.pk]) == []
+    assert coverage.build_questions([asha.pk]) == []
 
 
-def test_deleting_the_last_one_says_so_on_the_page_that_asks(manager, open_now, asha):
+def test_deleting_the_last_agent_warns_on_the_confirmation_page(manager, open_now, asha):
     assert NOBODY in manager.get(f"{AGENTS}{asha.pk}/delete/").text
     page = manager.post(AGENTS, {"action": "delete_selected", "_selected_action": [asha.pk]})
     assert NOBODY in page.text
 
 
-def test_the_alarm_stands_on_the_board_and_at_home_while_nobody_is_there(manager, open_now, asha, ravi):
+def test_the_alarm_is_on_the_board_and_the_home_page_while_nobody_is_available(manager, open_now, asha, ravi):
     for url in (AGENTS, "/admin/"):
         assert "data-alarm" not in manager.get(url).text
     Agent.objects.filter(pk=asha.pk).update(availability="OFF")

@@ -1,4 +1,4 @@
-"""Pauses end and shifts switch by themselves: on time, late, across nights and changes of the clock; and cheaply."""
+"""Ends of pauses and edges of shifts: on time, late, across midnight and DST changes, with few queries."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -39,7 +39,7 @@ def shift(of, day, starts, ends):
 
 @pytest.fixture
 def clerk():
-    """Works Monday to Friday from nine to six; looked at by the clock on Monday at eight."""
+    """An agent with shifts from Monday to Friday, 09:00 to 18:00; the scheduler ran on Monday at 08:00."""
     asha = agent("OFF")
     for day in range(5):
         shift(asha, day, "09:00", "18:00")
@@ -52,7 +52,7 @@ def is_on(one):
     return one.availability == "AVAIL"
 
 
-def by_hand(one, availability, now):
+def switch_manually(one, availability, now):
     one.refresh_from_db()
     one.availability, one.off_until = availability, None
     scheduler.acknowledge_past_edges(one, now)
@@ -64,7 +64,7 @@ def reasons(one):
 
 
 # --- pauses ----------------------------------------------------------------------------------------------
-def test_a_pause_ends_at_its_moment_and_not_before():
+def test_a_pause_ends_on_time_and_not_before():
     asha = agent("OFF", off_until=at("15:00"))
     scheduler.apply_due_changes(at("14:59"))
     assert not is_on(asha)
@@ -74,14 +74,14 @@ def test_a_pause_ends_at_its_moment_and_not_before():
     assert reasons(asha)[-1] == ("AVAIL", "the pause is over")
 
 
-def test_a_pause_that_ends_is_told_to_the_provider_without_redis(simulator):
+def test_the_end_of_a_pause_is_sent_to_the_provider_without_redis(simulator):
     asha = agent("OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
     call_command("sync_run", "--once", verbosity=0)
     assert is_on(asha)
     assert simulator.state()["agents"] == {"9812345000": "AVAIL"}
 
 
-def test_a_pause_that_ended_in_a_night_without_a_beat_is_made_good_in_the_morning():
+def test_a_pause_that_ended_while_the_beat_was_down_is_applied_later():
     asha = agent("OFF", off_until=at("23:00"))
     scheduler.apply_due_changes(at("07:00", days=1))
     assert is_on(asha)
@@ -89,7 +89,7 @@ def test_a_pause_that_ended_in_a_night_without_a_beat_is_made_good_in_the_mornin
 
 def test_a_pause_across_the_end_of_the_shift_does_not_bring_the_agent_back(clerk):
     scheduler.apply_due_changes(at("09:00"))
-    by_hand(clerk, "OFF", at("17:00"))
+    switch_manually(clerk, "OFF", at("17:00"))
     Agent.objects.update(off_until=at("19:00"))
     for hour in ("18:00", "18:30"):
         scheduler.apply_due_changes(at(hour))
@@ -109,7 +109,7 @@ def test_a_pause_across_the_beginning_of_the_shift_holds_and_then_the_agent_work
     assert is_on(clerk)
     assert [why for _, why in reasons(clerk)].count("the pause is over") == 1
     scheduler.apply_due_changes(at("11:01"))
-    assert len(reasons(clerk)) == 2, "one switch, one line"
+    assert len(reasons(clerk)) == 2, "one switch, one history row"
 
 
 # --- shifts ----------------------------------------------------------------------------------------------
@@ -124,28 +124,28 @@ def test_shifts_switch_at_their_edges_day_after_day(clerk):
     assert len(reasons(clerk)) == 11, "added, and twice on each of five days"
 
 
-def test_a_change_by_hand_holds_until_the_next_edge(clerk):
+def test_a_manual_change_holds_until_the_next_edge(clerk):
     scheduler.apply_due_changes(at("09:00"))
-    by_hand(clerk, "OFF", at("10:00"))
+    switch_manually(clerk, "OFF", at("10:00"))
     scheduler.apply_due_changes(at("10:01"))
     scheduler.apply_due_changes(at("17:59"))
     assert not is_on(clerk)
     scheduler.apply_due_changes(at("18:00"))
-    by_hand(clerk, "AVAIL", at("20:00"))
+    switch_manually(clerk, "AVAIL", at("20:00"))
     scheduler.apply_due_changes(at("08:59", days=1))
     assert is_on(clerk)
     scheduler.apply_due_changes(at("18:00", days=1))
     assert not is_on(clerk)
 
 
-def test_a_change_by_hand_after_an_edge_that_nobody_acted_on_yet_is_not_undone(clerk):
-    by_hand(clerk, "AVAIL", at("08:30"))
-    by_hand(clerk, "OFF", at("09:05"))  # the beat has been dead since eight
+def test_a_manual_change_after_an_unapplied_edge_is_not_undone(clerk):
+    switch_manually(clerk, "AVAIL", at("08:30"))
+    switch_manually(clerk, "OFF", at("09:05"))  # the beat has been down since 08:00
     scheduler.apply_due_changes(at("09:10"))
     assert not is_on(clerk)
 
 
-def test_a_night_without_a_beat_is_made_good_by_the_first_sweep(clerk):
+def test_the_first_sweep_after_an_outage_applies_missed_edges(clerk):
     scheduler.apply_due_changes(at("12:00"))
     assert is_on(clerk)
     scheduler.apply_due_changes(at("08:00", days=3))
@@ -154,7 +154,7 @@ def test_a_night_without_a_beat_is_made_good_by_the_first_sweep(clerk):
     assert is_on(clerk)
 
 
-def test_shifts_that_were_just_made_act_from_their_next_edge_on():
+def test_new_shifts_act_from_their_next_edge_on():
     asha = agent("OFF")
     shift(asha, 0, "09:00", "18:00")
     scheduler.apply_due_changes(at("12:00"))
@@ -176,8 +176,8 @@ def test_a_night_shift_in_two_halves_has_no_gap_at_midnight():
     assert not is_on(asha)
 
 
-def test_an_edge_that_changes_nothing_leaves_no_line_in_the_history(clerk):
-    by_hand(clerk, "AVAIL", at("08:30"))
+def test_an_edge_without_a_change_writes_no_history(clerk):
+    switch_manually(clerk, "AVAIL", at("08:30"))
     before = len(reasons(clerk))
     scheduler.apply_due_changes(at("09:00"))
     assert len(reasons(clerk)) == before
@@ -186,13 +186,13 @@ def test_an_edge_that_changes_nothing_leaves_no_line_in_the_history(clerk):
 @pytest.mark.parametrize(
     ("date", "before", "edge"),
     [
-        # The clocks of New York skip from 02:00 to 03:00, so that 02:30 is never shown: the shift begins at 03:30.
+        # The clocks of New York skip from 02:00 to 03:00, so 02:30 does not exist: the shift starts at 03:30.
         (dt.date(2026, 3, 8), utc(2026, 3, 8, 7, 29), utc(2026, 3, 8, 7, 30)),
-        # They show 01:00 to 02:00 twice; half past two comes once, in winter time.
+        # 01:00 to 02:00 occurs twice; 02:30 occurs once, in winter time.
         (dt.date(2026, 11, 1), utc(2026, 11, 1, 7, 29), utc(2026, 11, 1, 7, 30)),
     ],
 )  # fmt: skip
-def test_where_clocks_are_changed_a_shift_still_has_one_beginning_and_one_end(settings, date, before, edge):
+def test_across_a_dst_change_a_shift_has_one_start_and_one_end(settings, date, before, edge):
     settings.TIME_ZONE = "America/New_York"
     timezone.get_default_timezone.cache_clear()
     zone = ZoneInfo("America/New_York")
@@ -212,7 +212,7 @@ def test_where_clocks_are_changed_a_shift_still_has_one_beginning_and_one_end(se
         timezone.get_default_timezone.cache_clear()
 
 
-def test_in_the_hour_that_is_shown_twice_nothing_is_switched_twice(settings):
+def test_in_the_repeated_dst_hour_nothing_is_switched_twice(settings):
     settings.TIME_ZONE = "America/New_York"
     timezone.get_default_timezone.cache_clear()
     try:
@@ -232,9 +232,7 @@ def test_in_the_hour_that_is_shown_twice_nothing_is_switched_twice(settings):
 
 # --- cost ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("agents", [1, 500])
-def test_while_nothing_is_due_the_clock_costs_the_same_however_many_agents(
-    agents, django_assert_max_num_queries
-):
+def test_while_nothing_is_due_the_query_count_is_independent_of_agents(agents, django_assert_max_num_queries):
     made = Agent.objects.bulk_create(
         Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", availability="OFF") for n in range(agents)
     )
@@ -248,7 +246,7 @@ def test_while_nothing_is_due_the_clock_costs_the_same_however_many_agents(
         assert scheduler.apply_due_changes(at("08:01")) == []
 
 
-def test_an_edge_of_500_agents_costs_a_few_dozen_queries(django_assert_max_num_queries):
+def test_an_edge_of_500_agents_takes_a_few_dozen_queries(django_assert_max_num_queries):
     made = Agent.objects.bulk_create(
         Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", availability="OFF") for n in range(500)
     )
@@ -263,11 +261,11 @@ def test_an_edge_of_500_agents_costs_a_few_dozen_queries(django_assert_max_num_q
     assert ProviderSetting.objects.filter(desired="AVAIL").count() == 500
 
 
-def test_the_sweep_of_the_worker_turns_the_clock_too(simulator):
+def test_the_sweep_task_applies_due_changes(simulator):
     from settings_sync import tasks
 
     asha = agent("OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
     tasks.sweep()
-    worker.run(budget_s=5)
+    worker.deliver_due(budget_s=5)
     assert is_on(asha)
     assert simulator.state()["agents"] == {"9812345000": "AVAIL"}

@@ -1,4 +1,4 @@
-"""Putting records into the spool: one file for each process, one sync for all threads that wait."""
+"""Appends records to the spool: one file per process, one sync for all waiting threads."""
 
 import errno
 import os
@@ -10,38 +10,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calllogs.intake.spool import files
-from calllogs.intake.spool.records import packed
+from calllogs.intake.spool.records import pack_record
 
-FILE_BYTES = 4 * 1024 * 1024  # a file that has reached this gets no more: a drainer holds one in memory
-LIMIT_CHECK_S = 1.0  # other processes fill and empty the directory too, so a measure of it is soon old
-FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+MAX_FILE_BYTES = 4 * 1024 * 1024  # then a new file is started: a drainer reads whole files into memory
+LIMIT_CHECK_S = 1.0  # other processes change the directory too, so it is measured again after this time
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
 class SpoolFull(OSError):
-    """There is no room: the limit of the spool, of the disk or of a file is reached. Nothing was kept."""
+    """A size limit of the spool, the disk or a file is reached. Nothing was stored."""
 
 
 @dataclass(slots=True)
-class _Ticket:
-    """One caller that waits for a sync; several share one."""
+class _WaitingAppend:
+    """One call of `append_many` that waits for a sync. Several calls share one sync."""
 
     data: bytes
     is_done: bool = False
-    # What it is told if the thread that writes for it is stopped by something that is no OSError.
+    # The error if the writing thread is stopped by something other than an OSError.
     error: OSError | None = field(default_factory=lambda: OSError(errno.EINTR, "the append was cut short"))
 
 
 @dataclass(slots=True)
-class _Own:
-    """What belongs to one process. A fork leaves it to the parent: its gate may be shut, its file is not ours."""
+class _ProcessState:
+    """State of one process. A forked child makes its own: the inherited lock may be held, the file is the parent's."""
 
     pid: int = field(default_factory=os.getpid)
-    gate: threading.Condition = field(default_factory=threading.Condition)
+    condition: threading.Condition = field(default_factory=threading.Condition)
     is_writing: bool = False
-    tickets: list[_Ticket] = field(default_factory=list)
+    appends: list[_WaitingAppend] = field(default_factory=list)
     path: Path | None = None
-    end: int = 0  # bytes of the file that are synced
-    room: int = 0  # bytes below the limit when last measured, less what was written since
+    synced_bytes: int = 0  # size of the file after the last sync
+    free_bytes: int = 0  # below the limit when last measured, minus what was written since
     measured_at: float = float("-inf")
 
 
@@ -49,107 +49,111 @@ class Appender:
     def __init__(self, directory: Path, *, limit_bytes: int) -> None:
         self.directory = directory
         self.limit_bytes = limit_bytes
-        self._own = _Own()
+        self._state = _ProcessState()
 
     def append_many(self, payloads: Sequence[bytes]) -> None:
         """See `Spool.append_many`."""
         if not payloads:
             return
-        ticket = _Ticket(b"".join(map(packed, payloads)))
-        own = self._own
-        if own.pid != os.getpid():
-            own = self._own = _Own()
-        # While one thread syncs, the others gather here; the first to see it done writes for all that gathered.
-        with own.gate:
-            own.tickets.append(ticket)
-            while not ticket.is_done and own.is_writing:
-                own.gate.wait()
-            if not ticket.is_done:
-                tickets, own.tickets, own.is_writing = own.tickets, [], True
-        if not ticket.is_done:
+        append = _WaitingAppend(b"".join(map(pack_record, payloads)))
+        state = self._state
+        if state.pid != os.getpid():
+            state = self._state = _ProcessState()
+        # While one thread syncs, the others wait here. The first to wake up writes for all that are waiting.
+        with state.condition:
+            state.appends.append(append)
+            while not append.is_done and state.is_writing:
+                state.condition.wait()
+            if not append.is_done:
+                appends, state.appends, state.is_writing = state.appends, [], True
+        if not append.is_done:
             try:
-                self._write_tickets(own, tickets)
+                self._write_appends(state, appends)
             finally:
-                with own.gate:
-                    own.is_writing = False
-                    for each in tickets:
-                        each.is_done = True
-                    own.gate.notify_all()
-        if ticket.error:
-            raise type(ticket.error)(*ticket.error.args) from ticket.error
+                with state.condition:
+                    state.is_writing = False
+                    for written in appends:
+                        written.is_done = True
+                    state.condition.notify_all()
+        if append.error:
+            raise type(append.error)(*append.error.args) from append.error
 
-    def _write_tickets(self, own: _Own, tickets: list[_Ticket]) -> None:
-        """Write what fits for all that wait, and leave with each how it went. One thread at a time."""
-        fitting: list[_Ticket] = []
+    def _write_appends(self, state: _ProcessState, appends: list[_WaitingAppend]) -> None:
+        """Write the appends that fit below the limit, and set the error of each. One thread at a time."""
+        fitting: list[_WaitingAppend] = []
         try:
-            for ticket in tickets:
-                if self._reserve(own, len(ticket.data)):
-                    fitting.append(ticket)
+            for append in appends:
+                if self._reserve(state, len(append.data)):
+                    fitting.append(append)
                 else:
-                    ticket.error = SpoolFull(errno.ENOSPC, "the spool has reached its limit")
+                    append.error = SpoolFull(errno.ENOSPC, "the spool has reached its limit")
             if fitting:
-                self._write(own, b"".join(ticket.data for ticket in fitting))
+                self._write(state, b"".join(append.data for append in fitting))
         except OSError as error:
-            reason = SpoolFull(error.errno, error.strerror) if error.errno in FULL else error
-            for ticket in tickets:
-                ticket.error = ticket.error if isinstance(ticket.error, SpoolFull) else reason
+            reason = SpoolFull(error.errno, error.strerror) if error.errno in FULL_ERRNOS else error
+            for append in appends:
+                append.error = append.error if isinstance(append.error, SpoolFull) else reason
         else:
-            for ticket in fitting:
-                ticket.error = None
+            for append in fitting:
+                append.error = None
 
-    def _reserve(self, own: _Own, size: int) -> bool:
-        """Take room below the limit, if there is. Several processes may overshoot it by a second of writing."""
+    def _reserve(self, state: _ProcessState, size: int) -> bool:
+        """Reserve space if the limit allows. Several processes together may exceed it by LIMIT_CHECK_S of writing."""
         now = time.monotonic()
-        if size > own.room or now - own.measured_at > LIMIT_CHECK_S:
+        if size > state.free_bytes or now - state.measured_at > LIMIT_CHECK_S:
             used = 0
-            for path in files.listed(self.directory):
+            for path in files.list_files(self.directory):
                 with suppress(FileNotFoundError):
                     used += path.stat().st_size
-            own.room, own.measured_at = self.limit_bytes - used, now
-        if size > own.room:
+            state.free_bytes, state.measured_at = self.limit_bytes - used, now
+        if size > state.free_bytes:
             return False
-        own.room -= size
+        state.free_bytes -= size
         return True
 
-    def _write(self, own: _Own, data: bytes) -> None:
-        """Append to the own file and sync it; on any error the file ends where it ended before."""
-        with self._locked_file(own) as (path, fd):
+    def _write(self, state: _ProcessState, data: bytes) -> None:
+        """Append to this process's file and sync it. After any error the file is truncated to its previous size."""
+        with self._locked_file(state) as (path, fd):
             try:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(fd, view) :]
                 os.fdatasync(fd)
-                if not own.end:
+                if not state.synced_bytes:
                     files.sync_directory(self.directory)
             except BaseException:
-                # After a sync that failed nobody knows what is on the disk: this file gets no more.
-                own.path = None
+                # After a failed sync the content on disk is unknown, so this file is not used again.
+                state.path = None
                 with suppress(OSError):
-                    os.ftruncate(fd, own.end)
-                    if not own.end:
+                    os.ftruncate(fd, state.synced_bytes)
+                    if not state.synced_bytes:
                         path.unlink()
                 raise
-            own.end += len(data)
+            state.synced_bytes += len(data)
 
     @contextmanager
-    def _locked_file(self, own: _Own) -> Iterator[tuple[Path, int]]:
-        """The own file, locked and as it was left; a new one if a drainer has it or it is full."""
+    def _locked_file(self, state: _ProcessState) -> Iterator[tuple[Path, int]]:
+        """This process's file, locked and as it left it; a new one if a drainer has taken it or it is full."""
         while True:
-            path, fd = self._open_file(own)
+            path, fd = self._open_file(state)
             try:
-                if files.lock(fd) and files.still_named(path, fd) and os.fstat(fd).st_size == own.end:
+                if (
+                    files.lock(fd)
+                    and files.is_still_named(path, fd)
+                    and os.fstat(fd).st_size == state.synced_bytes
+                ):
                     yield path, fd
                     return
-                own.path = None
+                state.path = None
             finally:
-                files.release(fd)
+                files.unlock_and_close(fd)
 
-    def _open_file(self, own: _Own) -> tuple[Path, int]:
-        if own.path and own.end < FILE_BYTES:
+    def _open_file(self, state: _ProcessState) -> tuple[Path, int]:
+        if state.path and state.synced_bytes < MAX_FILE_BYTES:
             with suppress(FileNotFoundError):
-                return own.path, os.open(own.path, os.O_WRONLY | os.O_APPEND)
+                return state.path, os.open(state.path, os.O_WRONLY | os.O_APPEND)
         if not self.directory.is_dir():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             files.sync_directory(self.directory.parent)
-        own.path, own.end = self.directory / files.new_name(), 0
-        return own.path, os.open(own.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        state.path, state.synced_bytes = self.directory / files.build_name(), 0
+        return state.path, os.open(state.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)

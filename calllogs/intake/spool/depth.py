@@ -1,4 +1,4 @@
-"""How much waits in the spool, told cheaply enough for every page."""
+"""How much waits in the spool. Counting is incremental and so cheap enough for every page."""
 
 import time
 from contextlib import suppress
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from calllogs.intake.spool import files
 from calllogs.intake.spool.files import BAD, OPEN, SEALED
-from calllogs.intake.spool.records import spans
+from calllogs.intake.spool.records import split_records
 
 
 class Depth(NamedTuple):
-    """What waits: whole records, bytes and files, age in seconds of the oldest; and stretches set aside."""
+    """What waits: whole records, bytes, files, age of the oldest in seconds. `damaged`: ranges that were set aside."""
 
     records: int
     bytes: int
@@ -20,67 +20,67 @@ class Depth(NamedTuple):
     damaged: int
 
 
-class _Counted(NamedTuple):
+class _FileCount(NamedTuple):
     inode: int
     size: int
     written_ns: int
     items: int
-    end: int  # of the last whole record: counting goes on from here when the file has grown
+    end: int  # of the last whole record; counting resumes here when the file has grown
 
 
-class Gauge:
-    """Remembers what it counted in each file of a directory."""
+class DepthGauge:
+    """Remembers the count of each file in a directory."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._known: dict[str, _Counted] = {}
+        self._known: dict[str, _FileCount] = {}
 
     def depth(self) -> Depth:
         """See `Spool.depth`."""
-        counted: dict[str, _Counted] = {}
-        for path in files.listed(self.directory, OPEN, SEALED, BAD):
-            # A file keeps its place under both of its names; what was set aside from it has one beside.
+        counts: dict[str, _FileCount] = {}
+        for path in files.list_files(self.directory, OPEN, SEALED, BAD):
+            # `.open` and `.sealed` share a key, because the file is renamed; `.bad` has its own.
             key = path.stem + BAD if path.suffix == BAD else path.stem
-            if found := _count(path, self._known.get(key)):
-                counted[key] = found
-        self._known = counted
-        damaged = sum(found.items for key, found in counted.items() if key.endswith(BAD))
-        waiting = {key: found for key, found in counted.items() if not key.endswith(BAD) and found.size}
+            if count := _count_file(path, self._known.get(key)):
+                counts[key] = count
+        self._known = counts
+        damaged = sum(count.items for key, count in counts.items() if key.endswith(BAD))
+        waiting = {key: count for key, count in counts.items() if not key.endswith(BAD) and count.size}
         now = time.time()
         return Depth(
-            records=sum(found.items for found in waiting.values()),
-            bytes=sum(found.size for found in waiting.values()),
+            records=sum(count.items for count in waiting.values()),
+            bytes=sum(count.size for count in waiting.values()),
             files=len(waiting),
-            oldest_age_s=max(0.0, now - min(map(files.made_at, waiting), default=now)),
+            oldest_age_s=max(0.0, now - min(map(files.created_at, waiting), default=now)),
             damaged=damaged,
         )
 
 
-def _count(path: Path, known: _Counted | None) -> _Counted | None:
-    """Records of a file, or lines of one that was set aside; None if it went away meanwhile."""
-    for place in (path, path.with_suffix(SEALED)):  # a drainer may have renamed it since it was listed
+def _count_file(path: Path, known: _FileCount | None) -> _FileCount | None:
+    """Counts the records of a file, or the lines of a `.bad` file. None if it was deleted meanwhile."""
+    for path_now in (path, path.with_suffix(SEALED)):  # a drainer may have renamed it since it was listed
         with suppress(FileNotFoundError):
-            status = place.stat()
+            status = path_now.stat()
             stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
             if known and known[:3] == stamp:
                 return known
             has_grown = known and known.inode == status.st_ino and known.size <= status.st_size
             items, end = (known.items, known.end) if known and has_grown else (0, 0)
-            more, end = _items_after(place, items=items, end=end)
-            return _Counted(*stamp, items=more, end=end)
+            more, end = _count_items_after(path_now, items=items, end=end)
+            return _FileCount(*stamp, items=more, end=end)
     return None
 
 
-def _items_after(place: Path, *, items: int, end: int) -> tuple[int, int]:
+def _count_items_after(path: Path, *, items: int, end: int) -> tuple[int, int]:
     try:
-        with place.open("rb") as file:
-            if place.suffix == BAD:
+        with path.open("rb") as file:
+            if path.suffix == BAD:
                 return file.read().count(b"\n"), 0
             file.seek(end)
-            ends = [span.end for span in spans(file.read()) if span.is_record]
+            ends = [span.end for span in split_records(file.read()) if span.is_record]
     except FileNotFoundError:
         raise
     except OSError:
-        # The drain is what complains of a file that cannot be read; a page that tells the depth must not fail.
+        # The drain reports unreadable files. A page that shows the depth must not fail.
         return items, end
     return items + len(ends), end + (ends[-1] if ends else 0)

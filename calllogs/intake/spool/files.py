@@ -9,18 +9,18 @@ from pathlib import Path
 OPEN, SEALED, BAD = ".open", ".sealed", ".bad"
 
 
-def new_name() -> str:
+def build_name() -> str:
     return f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{OPEN}"
 
 
-def made_at(stem: str) -> float:
-    """The moment in a name, in seconds since 1970; now, if a person has put a file here under another name."""
+def created_at(stem: str) -> float:
+    """The creation time in a file name, in seconds since 1970; now, for a file with any other name."""
     moment = stem.partition("-")[0]
     return int(moment) / 1e9 if moment.isdecimal() else time.time()
 
 
-def listed(directory: Path, *suffixes: str) -> list[Path]:
-    """The directory's files with these endings (all of them without any), oldest first."""
+def list_files(directory: Path, *suffixes: str) -> list[Path]:
+    """The files with these suffixes (all files if none is given), oldest first."""
     try:
         paths = sorted(directory.iterdir())
     except FileNotFoundError:
@@ -29,7 +29,7 @@ def listed(directory: Path, *suffixes: str) -> list[Path]:
 
 
 def lock(fd: int, *, wait_s: float = 0.0) -> bool:
-    """Take the file's lock, if it is free within this time."""
+    """Take the file's lock. False if it is not free within this time."""
     deadline = time.monotonic() + wait_s
     while True:
         try:
@@ -42,16 +42,16 @@ def lock(fd: int, *, wait_s: float = 0.0) -> bool:
             return True
 
 
-def release(fd: int) -> None:
-    # A child forked meanwhile shares the lock, and closing would leave it to the child: unlocking ends it for both.
+def unlock_and_close(fd: int) -> None:
+    # A forked child shares the lock and would keep it after a close. Unlocking releases it for both.
     try:
         fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 
 
-def still_named(path: Path, fd: int) -> bool:
-    """Is this still the file of that name, now that it is locked?"""
+def is_still_named(path: Path, fd: int) -> bool:
+    """True if the path still names this open file. Checked after locking."""
     try:
         return os.path.samestat(path.stat(), os.fstat(fd))
     except FileNotFoundError:

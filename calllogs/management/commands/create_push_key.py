@@ -1,4 +1,4 @@
-"""`create_push_key NAME`: make a push key and print it, once."""
+"""`create_push_key NAME`: create a push key and print it once."""
 
 from typing import Any
 
@@ -20,9 +20,12 @@ class Command(BaseCommand):
         try:
             with transaction.atomic():
                 key = PushKey.make(options["name"])
-                made = PushKey.objects.get(name=options["name"])
+                push_key = PushKey.objects.get(name=options["name"])
                 audit_log.record(
-                    Action.KEY_MADE, person=COMMAND_LINE, what=made.name, subject=audit_log.subject_of(made)
+                    Action.KEY_MADE,
+                    person=COMMAND_LINE,
+                    what=push_key.name,
+                    subject=audit_log.subject_of(push_key),
                 )
         except IntegrityError as error:
             raise CommandError("A key of this name exists. Choose another name.") from error

@@ -1,11 +1,11 @@
-"""`drain_spool`: bring in the pushes that were kept on disk while the database was silent."""
+"""`drain_spool`: store the pushes that were spooled while the database did not answer."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from calllogs.intake.replay import drain, spool
+from calllogs.intake.replay import drain, get_spool
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         try:
             drained = drain()
         except DatabaseError as error:
-            waiting = spool().depth().records
+            waiting = get_spool().depth().records
             raise CommandError(
                 f"The database does not answer ({type(error).__name__}). {waiting} pushes wait on disk;"
                 " nothing is lost. Run this again when the database is back."

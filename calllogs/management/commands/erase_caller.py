@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from calllogs.privacy import erasure_jobs, late_pushes
-from calllogs.privacy.erasure_requests import Refused, ask
+from calllogs.privacy.erasure_requests import ErasureRefused, request_erasure
 
 
 class Command(BaseCommand):
@@ -19,8 +19,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            erasure, _ = ask(options["number"])
-        except Refused as reason:
+            erasure, _ = request_erasure(options["number"])
+        except ErasureRefused as reason:
             raise CommandError(str(reason)) from None
         is_done = erasure_jobs.run(erasure.pk)
         erasure.refresh_from_db()
@@ -31,5 +31,5 @@ class Command(BaseCommand):
                 "It is hidden, but not all of it is erased yet: another process is at it, or the storage of recordings"
                 " does not answer. It goes on by itself; run this again to see."
             )
-        words = ", ".join(f"{count} {what}" for what, count in sorted(erasure.counts.items()) if count)
-        self.stdout.write(f"Erased: {words or 'nothing was there'}")
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(erasure.counts.items()) if count)
+        self.stdout.write(f"Erased: {counts or 'nothing was there'}")

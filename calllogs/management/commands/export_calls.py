@@ -1,4 +1,4 @@
-"""`export_calls`: the same rows and columns as the screen's export, to a file or standard output."""
+"""`export_calls`: export the same rows and columns as the screen, to a file or standard output."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from calllogs.calls import filters
 from calllogs.exports.requests import ExportRequest
 from calllogs.exports.snapshot import Snapshot
-from calllogs.exports.streaming import recorded
+from calllogs.exports.streaming import stream_recorded
 from calllogs.models import Export
 
 
@@ -32,36 +32,36 @@ class Command(BaseCommand):
         parser.add_argument("--output", metavar="FILE", default="-", help="a file, or - for standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = ExportRequest(None, _filter(options), options["format"])
-        record = asked.record(Export.Way.COMMAND, Export.State.RUNNING)
+        request = ExportRequest(None, _build_filter(options), options["format"])
+        record = request.record(Export.Way.COMMAND, Export.State.RUNNING)
         snapshot = Snapshot(ZoneInfo(settings.PORTAL_TIME_ZONE))
-        with closing(recorded(record, snapshot)) as pieces:
+        with closing(stream_recorded(record, snapshot)) as chunks:
             if options["output"] == "-":
-                self._print(pieces)
+                self._print(chunks)
             else:
-                _save(pieces, Path(options["output"]))
+                _write_file(chunks, Path(options["output"]))
 
-    def _print(self, pieces: Iterator[bytes]) -> None:
-        # Bytes where standard output has them, so that no terminal's line endings or encoding interfere.
+    def _print(self, chunks: Iterator[bytes]) -> None:
+        # Write bytes if possible, so that neither line endings nor the encoding are changed.
         out = getattr(self.stdout, "_out", sys.stdout)
         binary = getattr(out, "buffer", None)
         try:
-            for piece in pieces:
+            for chunk in chunks:
                 if binary is None:
-                    out.write(piece.decode("utf-8"))
+                    out.write(chunk.decode("utf-8"))
                 else:
-                    binary.write(piece)
+                    binary.write(chunk)
             (binary or out).flush()
-        except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _save(pieces: Iterator[bytes], target: Path) -> None:
-    """Written beside and renamed at the end: nobody ever opens half an export."""
+def _write_file(chunks: Iterator[bytes], target: Path) -> None:
+    """Write to a temporary file and rename it at the end, so that no incomplete export has the final name."""
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
-            file.writelines(pieces)
+            file.writelines(chunks)
         unfinished.replace(target)
     except OSError as error:
         raise CommandError(f"Cannot write {target}: {error.strerror}.") from error
@@ -69,12 +69,12 @@ def _save(pieces: Iterator[bytes], target: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _filter(options: dict[str, Any]) -> filters.CallFilter:
-    """As the list's address says it. What is not understood is told, and nothing is exported."""
+def _build_filter(options: dict[str, Any]) -> filters.CallFilter:
+    """Build the filter from the options. Raises CommandError for invalid values."""
     names = {"first": "from", "last": "to", "status": "status", "agent": "agent", "department": "department"}
-    given = {name: [options[option]] for option, name in {**names, "number": "q"}.items() if options[option]}
-    given["status"] = [status.upper() for status in given.get("status", [])]
-    wanted = filters.from_query(given)
-    if wanted.problems:
-        raise CommandError(" ".join(wanted.problems))
-    return wanted
+    values = {name: [options[option]] for option, name in {**names, "number": "q"}.items() if options[option]}
+    values["status"] = [status.upper() for status in values.get("status", [])]
+    call_filter = filters.from_query(values)
+    if call_filter.problems:
+        raise CommandError(" ".join(call_filter.problems))
+    return call_filter

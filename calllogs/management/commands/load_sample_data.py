@@ -1,4 +1,4 @@
-"""`load_sample_data [--calls N] [--days D]`: an office to look at: agents, holidays, hours, calls."""
+"""`load_sample_data [--calls N] [--days D]`: load sample agents, holidays, office hours and calls."""
 
 import datetime as dt
 import io
@@ -17,16 +17,16 @@ from settings_sync import setting_address
 from settings_sync.delivery import service
 from settings_sync.models import Agent, ChangeReason, Holiday, OfficeHours
 
-# The days on which all of India rests, and which no moon moves.
+# National holidays of India with fixed dates.
 NATIONAL_DAYS = {(1, 26): "Republic Day", (8, 15): "Independence Day", (10, 2): "Gandhi Jayanti"}
-# What LifelikeCall does not know: the order of a row in the file that the database reads.
+# Columns of an inserted row; the last four are not part of SampleRow.
 COLUMNS = (
     "call_id", "caller", "started_at", "agent_number", "ivr_seconds", "talk_seconds", "status", "raw_status",
     "circle", "virtual_number", "department", "recording_url", "received_at", "told_at", "updated_at",
     "has_conflict", "call_type",
 )  # fmt: skip
 ROWS_AT_ONCE = 20_000
-# One in so many recordings comes late, by up to so many seconds and a minute.
+# One in LATE_ONE_IN recordings comes late, by at least a minute and up to LATE_S seconds more.
 LATE_ONE_IN, LATE_S = 12, 1800
 
 
@@ -44,13 +44,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["calls"] < 0 or options["days"] < 1:
             raise CommandError("--calls must be 0 or more, --days 1 or more.")
-        agents = sample_calls.lifelike_agents()
-        end = timezone.localtime()  # local, because the rhythm of the day is
+        agents = sample_calls.generate_agents()
+        end = timezone.localtime()  # local time, because the daily peaks depend on it
         start = end - dt.timedelta(days=options["days"])
         with transaction.atomic():
             _load_office(agents, since=start)
-        rows = sample_calls.call_rows(
-            # Two loads side by side must not share ids, so the seed is part of what is already there.
+        rows = sample_calls.generate_rows(
+            # A second load must not repeat call ids, so the number of existing calls is part of the seed.
             options["seed"] + CallLog.objects.count(),
             options["calls"],
             agents=agents,
@@ -58,15 +58,19 @@ class Command(BaseCommand):
             end=end,
             recordings=options["recordings"],
         )
-        count = _copy(_whole(rows, end)) if connection.vendor == "postgresql" else _insert(_whole(rows, end))
-        _tidy(count)
+        count = (
+            _copy_rows(_with_push_times(rows, end))
+            if connection.vendor == "postgresql"
+            else _insert_rows(_with_push_times(rows, end))
+        )
+        _analyze_table(count)
         refresh.rebuild()
         if options["verbosity"]:
             self.stdout.write(f"{count} calls, {Agent.objects.count()} agents.")
 
 
-def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime) -> None:
-    """`since`: the first call; the office had its hours then already."""
+def _load_office(agents: list[sample_calls.SampleAgent], *, since: dt.datetime) -> None:
+    """`since`: the start of the calls, from which the history of the office hours begins."""
     Agent.objects.bulk_create(
         [Agent(name=agent.name, number=agent.number, department=agent.department) for agent in agents],
         ignore_conflicts=True,
@@ -88,14 +92,14 @@ def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime
         ],
         ignore_conflicts=True,
     )
-    for kind in (Agent, Holiday, OfficeHours):
-        unknown = kind._default_manager.exclude(pk__in=kind.history.values("id"))
-        kind.history.bulk_history_create(
+    for model in (Agent, Holiday, OfficeHours):
+        unknown = model._default_manager.exclude(pk__in=model.history.values("id"))
+        model.history.bulk_history_create(
             unknown,
             default_change_reason=ChangeReason.SAMPLE_DATA,
-            default_date=since if kind is OfficeHours else None,
+            default_date=since if model is OfficeHours else None,
         )
-    service.record(
+    service.reconcile_and_enqueue(
         [
             *(setting_address.agent_address(agent.number) for agent in agents),
             *(setting_address.holiday_address(date) for date in dates),
@@ -105,29 +109,29 @@ def _load_office(agents: list[sample_calls.LifelikeAgent], *, since: dt.datetime
     )
 
 
-def _whole(rows: Iterator[sample_calls.Row], end: dt.datetime) -> Iterator[tuple[Any, ...]]:
-    """With the moments of the pushes. Some recordings come in a push of their own, minutes later, or not yet."""
-    place = COLUMNS.index("recording_url")
+def _with_push_times(rows: Iterator[sample_calls.SampleRow], end: dt.datetime) -> Iterator[tuple[Any, ...]]:
+    """Add the times of the pushes. Some recordings come in a later push, or not before `end`."""
+    recording_index = COLUMNS.index("recording_url")
     row: tuple[Any, ...]
     for number, row in enumerate(rows):
         told_at = row[-1]
-        if row[place] and number % LATE_ONE_IN == 0:
+        if row[recording_index] and number % LATE_ONE_IN == 0:
             told_at += dt.timedelta(seconds=60 + number * 7 % LATE_S)
             if told_at > end:
-                yield (*row[:place], "", *row[place + 1 :], row[-1], row[-1], False, "")
+                yield (*row[:recording_index], "", *row[recording_index + 1 :], row[-1], row[-1], False, "")
                 continue
         yield (*row, told_at, told_at, False, "")
 
 
-def _tidy(count: int) -> None:
-    """What PostgreSQL would do by itself some minutes after so many rows: until then its plans are those for none."""
+def _analyze_table(count: int) -> None:
+    """Run VACUUM ANALYZE at once: autovacuum would take minutes, and until then the planner assumes an empty table."""
     if connection.vendor == "postgresql" and count >= ROWS_AT_ONCE and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute(f"VACUUM (ANALYZE) {CallLog._meta.db_table}")
 
 
-def _copy(rows: Iterator[tuple[Any, ...]]) -> int:
-    """PostgreSQL's own way in, one text block for many rows. Our sample texts hold no tab, newline or backslash."""
+def _copy_rows(rows: Iterator[tuple[Any, ...]]) -> int:
+    """Insert by COPY, one text block per batch. Sample values contain no tab, newline or backslash."""
     names, count = ", ".join(COLUMNS), 0
     with (
         transaction.atomic(),
@@ -144,13 +148,13 @@ def _copy(rows: Iterator[tuple[Any, ...]]) -> int:
     return count
 
 
-def _insert(rows: Iterator[tuple[Any, ...]]) -> int:
+def _insert_rows(rows: Iterator[tuple[Any, ...]]) -> int:
     names, count = ", ".join(COLUMNS), 0
-    places = ", ".join(["%s"] * len(COLUMNS))
+    placeholders = ", ".join(["%s"] * len(COLUMNS))
     for batch in _batches(rows):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(
-                f"INSERT INTO {CallLog._meta.db_table} ({names}) VALUES ({places})",
+                f"INSERT INTO {CallLog._meta.db_table} ({names}) VALUES ({placeholders})",
                 [
                     [
                         str(value.replace(tzinfo=None)) if isinstance(value, dt.datetime) else value

@@ -1,4 +1,4 @@
-"""`rebuild_rollups`: compares the counts of all hours with all calls, and mends what differs."""
+"""`rebuild_rollups`: compare the hourly counts with all calls and correct differences."""
 
 from typing import Any
 
@@ -11,8 +11,10 @@ class Command(BaseCommand):
     help = "Counts all calls of all hours anew. Any number of times; the portal may run meanwhile."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        mended = refresh.rebuild()
+        repaired = refresh.rebuild()
         while refresh.refresh():
             pass
         if options["verbosity"]:
-            self.stdout.write("Somebody else is at it." if mended is None else f"{mended} rows were mended.")
+            self.stdout.write(
+                "Somebody else is at it." if repaired is None else f"{repaired} rows were mended."
+            )

@@ -1,4 +1,4 @@
-"""`replay_pushes`: try again the pushes that could not be used, as the parser is now."""
+"""`replay_pushes`: parse the rejected pushes again with the current parser."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         reason = options["reason"]
-        # Before: a replay is no one transaction, so that it never holds up a push.
+        # Recorded first, because a replay is not one transaction; a long transaction would delay pushes.
         audit_log.record(Action.REPLAYED, person=COMMAND_LINE, what=reason or "all")
         usable, unusable = replay(reason=reason)
         self.stdout.write(f"{usable} became calls, {unusable} still not usable")

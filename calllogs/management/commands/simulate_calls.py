@@ -1,4 +1,4 @@
-"""`manage.py simulate_calls`: pushes lifelike calls as the provider would, and counts the replies."""
+"""`simulate_calls`: push sample calls as the provider would, and count the replies."""
 
 import datetime as dt
 import heapq
@@ -16,7 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from calllogs.sample_calls import RECORDINGS, SENDERS, LifelikeCall, calls, lifelike_agents, wire_query
+from calllogs.sample_calls import RECORDINGS, SampleCall, generate_agents, generate_calls
+from calllogs.sample_pushes import SENDERS, build_push_query
 
 REPLIES = ("Successful", "Accepted", "Invalid Data", "Failure")
 NO_REPLY, OTHER = "no reply", "other"
@@ -27,7 +28,7 @@ _LONGEST_REPLY = 4096
 
 class Command(BaseCommand):
     help = "Pushes lifelike calls to the portal. Exit status 1 if any push was not answered with 2xx."
-    # It talks to a portal, which may be another one than is configured here.
+    # The portal may be another one than this configuration's, so its checks do not matter.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,17 +51,17 @@ class Command(BaseCommand):
         _check(options)
         seed = time.time_ns() if options["seed"] is None else options["seed"]
         now = _now()
-        made = calls(
+        calls = generate_calls(
             f"pushed {seed}",
             options["count"],
-            agents=lifelike_agents(),
+            agents=generate_agents(),
             start=now - dt.timedelta(hours=1),
             end=now,
             recordings=options["recordings"],
         )
         source = random.Random(seed)  # noqa: S311  (nothing secret is drawn)
-        planned = pushes(made, source=source, duplicates=options["duplicates"], zone=now.tzinfo)
-        tally = push_all(planned, target=target, rate=options["rate"], workers=options["workers"])
+        queries = plan_pushes(calls, source=source, duplicates=options["duplicates"], zone=now.tzinfo)
+        tally = push_all(queries, target=target, rate=options["rate"], workers=options["workers"])
         self.stdout.write(_summary(tally, count=options["count"]))
         if tally.refused:
             raise CommandError(f"{tally.refused} of {tally.pushed} pushes were not answered with 2xx.")
@@ -70,24 +71,24 @@ def _now() -> dt.datetime:
     return timezone.localtime().replace(microsecond=0)
 
 
-def pushes(
-    made: Iterator[LifelikeCall], *, source: random.Random, duplicates: float, zone: dt.tzinfo | None
+def plan_pushes(
+    calls: Iterator[SampleCall], *, source: random.Random, duplicates: float, zone: dt.tzinfo | None
 ) -> Iterator[str]:
-    """Query strings in the order of sending: each call, and a while later some of them again.
+    """Yield query strings in sending order: each call once, and some again later.
 
-    A tenth of the recordings come late, in a second push of their call. A repeat is the first push to the
-    letter, so one can follow the late recording and be poorer than what is known already.
+    One in ten recordings comes late, in a second push of its call. A repeat equals the first push exactly, so it may
+    come after the late recording and contain less than the portal already has.
     """
     later: list[tuple[int, str]] = []
-    for position, call in enumerate(made):
+    for position, call in enumerate(calls):
         while later and later[0][0] <= position:
             yield heapq.heappop(later)[1]
         sender = source.choice(SENDERS)
         late = bool(call.recording_url) and source.random() < LATE_RECORDINGS
-        first = wire_query(call, sender=sender, zone=zone or dt.UTC, with_recording=not late)
+        first = build_push_query(call, sender=sender, zone=zone or dt.UTC, with_recording=not late)
         yield first
         if late:
-            whole = wire_query(call, sender=sender, zone=zone or dt.UTC)
+            whole = build_push_query(call, sender=sender, zone=zone or dt.UTC)
             heapq.heappush(later, (position + source.randint(5, 100), whole))
         if source.random() < duplicates:
             heapq.heappush(later, (position + source.randint(1, 120), first))
@@ -96,8 +97,8 @@ def pushes(
 
 
 @dataclass
-class Tally:
-    """`replies` counts by text; `refused` counts what was not answered with 2xx, no reply at all included."""
+class PushTally:
+    """`replies` counts replies by text; `refused` counts pushes without a 2xx reply, including no reply at all."""
 
     replies: Counter[str] = field(default_factory=Counter)
     pushed: int = 0
@@ -111,20 +112,20 @@ class Tally:
 
 
 @dataclass
-class _Work:
-    """What the workers share: the pushes still to send, each with its moment, and the count."""
+class _SharedWork:
+    """State shared by the workers: the pushes still to send, their timing, and the tally."""
 
-    planned: Iterator[str]
+    queries: Iterator[str]
     rate: float
     started: float = field(default_factory=time.monotonic)
     taken: int = 0
-    tally: Tally = field(default_factory=Tally)
+    tally: PushTally = field(default_factory=PushTally)
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def take(self) -> str | None:
         with self.lock:
-            query = None if self.stop.is_set() else next(self.planned, None)
+            query = None if self.stop.is_set() else next(self.queries, None)
             due = self.started + self.taken / self.rate if self.rate else 0.0
             self.taken += 1
         if query is not None and due and self.stop.wait(max(0.0, due - time.monotonic())):
@@ -136,9 +137,9 @@ class _Work:
             self.tally.add(status, text)
 
 
-def push_all(planned: Iterator[str], *, target: SplitResult, rate: float, workers: int) -> Tally:
-    """Sends everything over `workers` connections that stay open. Ctrl-C ends it early, with what is counted."""
-    work = _Work(planned=planned, rate=rate)
+def push_all(queries: Iterator[str], *, target: SplitResult, rate: float, workers: int) -> PushTally:
+    """Send all pushes over `workers` persistent connections. Ctrl-C stops early and returns the tally so far."""
+    work = _SharedWork(queries=queries, rate=rate)
     threads = [threading.Thread(target=_worker, args=(work, target), daemon=True) for _ in range(workers)]
     for thread in threads:
         thread.start()
@@ -153,7 +154,7 @@ def push_all(planned: Iterator[str], *, target: SplitResult, rate: float, worker
     return work.tally
 
 
-def _worker(work: _Work, target: SplitResult) -> None:
+def _worker(work: _SharedWork, target: SplitResult) -> None:
     connection = _connection(target)
     path = target.path or "/"
     before = f"{path}?{target.query}&" if target.query else f"{path}?"
@@ -165,18 +166,18 @@ def _worker(work: _Work, target: SplitResult) -> None:
 
 
 def _connection(target: SplitResult) -> http.client.HTTPConnection:
-    kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-    return kind(str(target.hostname), target.port, timeout=TIMEOUT_S)
+    connection_class = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
+    return connection_class(str(target.hostname), target.port, timeout=TIMEOUT_S)
 
 
 def _push(connection: http.client.HTTPConnection, path: str) -> tuple[int | None, str]:
-    """HTTP status and which reply it was. A connection that the server closed while idle is opened anew once."""
-    kept = connection.sock is not None
+    """Return the HTTP status and the kind of reply. A connection that the server closed while idle is reopened once."""
+    was_open = connection.sock is not None
     try:
         return _exchange(connection, path)
     except (OSError, http.client.HTTPException) as error:
         connection.close()
-        closed_while_idle = kept and isinstance(error, ConnectionError)
+        closed_while_idle = was_open and isinstance(error, ConnectionError)
     if not closed_while_idle:
         return None, NO_REPLY
     try:
@@ -192,20 +193,20 @@ def _exchange(connection: http.client.HTTPConnection, path: str) -> tuple[int, s
     reply = connection.getresponse()
     text = reply.read(_LONGEST_REPLY).decode("utf-8", "replace")
     if not reply.isclosed():
-        # More than we care to read: the connection cannot be used again.
+        # The reply is longer than we read, so the connection cannot be reused.
         reply.close()
         connection.close()
     return reply.status, text if text in REPLIES else OTHER
 
 
 def _target(url: str) -> SplitResult:
-    """Raises CommandError without repeating the URL, for it holds the key."""
+    """Parse the URL. The CommandError does not repeat it, because it contains the key."""
     try:
         target = urlsplit(url)
-        good = target.scheme in ("http", "https") and target.hostname and (target.port or True)
+        is_valid = target.scheme in ("http", "https") and target.hostname and (target.port or True)
     except ValueError:
-        good = False
-    if not good or not url.isascii() or any(sign.isspace() for sign in url):
+        is_valid = False
+    if not is_valid or not url.isascii() or any(char.isspace() for char in url):
         raise CommandError("--url is not an http or https address.")
     return target
 
@@ -217,8 +218,8 @@ def _check(options: dict[str, Any]) -> None:
         raise CommandError("--workers is a number from 1 to 512.")
 
 
-def _summary(tally: Tally, *, count: int) -> str:
-    shown = [*REPLIES, NO_REPLY] + [OTHER] * (OTHER in tally.replies)
-    replies = ", ".join(f"{text} {tally.replies[text]}" for text in shown)
+def _summary(tally: PushTally, *, count: int) -> str:
+    kinds = [*REPLIES, NO_REPLY] + [OTHER] * (OTHER in tally.replies)
+    replies = ", ".join(f"{text} {tally.replies[text]}" for text in kinds)
     per_second = tally.pushed / tally.seconds if tally.seconds else 0
     return f"{replies}; {count} calls, {tally.pushed} pushes, {per_second:.0f} pushes/s"

@@ -1,4 +1,4 @@
-"""How the portal writes days and times: day first and 24 hours, as its offices do; never month first."""
+"""Date and time formats: day first and 24 hours, as in India; never month first."""
 
 DATE_FORMAT = "j M Y"
 SHORT_DATE_FORMAT = "j M Y"

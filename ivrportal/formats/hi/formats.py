@@ -1,3 +1,3 @@
-"""The same days and times in Hindi as in English."""
+"""Hindi uses the English formats."""
 
 from ivrportal.formats.en.formats import *  # noqa: F403

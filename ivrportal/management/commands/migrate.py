@@ -1,5 +1,4 @@
-"""Django's `migrate`, never twice at once: on several machines that start together, the first migrates and the others
-wait for it, and then find nothing to do."""
+"""Django's `migrate` under a lock: if several machines start at once, one migrates and the others wait for it."""
 
 import fcntl
 import time
@@ -13,30 +12,30 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-LOCK = 0x1F2A3B  # of PostgreSQL's advisory locks: any number that nobody else uses in this database
+LOCK = 0x1F2A3B  # key of PostgreSQL's advisory lock: any number not used otherwise in this database
 POLL_S = 0.5
 
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        with _on_postgres(connection) if connection.vendor == "postgresql" else _on_this_machine():
+        with _postgresql_lock(connection) if connection.vendor == "postgresql" else _file_lock():
             super().handle(*args, **options)
 
 
 @contextmanager
-def _on_postgres(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Asked for again and again: a query that waits would hold up an index that is made concurrently."""
-    while not _asked(connection, "SELECT pg_try_advisory_lock(%s)"):
+def _postgresql_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Polls for the lock, because a waiting query would block CREATE INDEX CONCURRENTLY."""
+    while not _query_bool(connection, "SELECT pg_try_advisory_lock(%s)"):
         time.sleep(POLL_S)
     try:
         yield
     finally:
-        _asked(connection, "SELECT pg_advisory_unlock(%s)")
+        _query_bool(connection, "SELECT pg_advisory_unlock(%s)")
 
 
 @contextmanager
-def _on_this_machine() -> Iterator[None]:
+def _file_lock() -> Iterator[None]:
     directory = Path(settings.VAR_DIR)
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "migrating.lock").open("w") as lock:
@@ -44,7 +43,7 @@ def _on_this_machine() -> Iterator[None]:
         yield
 
 
-def _asked(connection: BaseDatabaseWrapper, statement: str) -> bool:
+def _query_bool(connection: BaseDatabaseWrapper, statement: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(statement, [LOCK])
         return bool(cursor.fetchone()[0])

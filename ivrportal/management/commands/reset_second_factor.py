@@ -1,4 +1,4 @@
-"""`reset_second_factor`: for the last administrator who has lost the phone and the recovery codes."""
+"""`reset_second_factor`: for an administrator who has lost phone and recovery codes and whom nobody else can reset."""
 
 from typing import Any
 
@@ -18,5 +18,5 @@ class Command(BaseCommand):
         person = User.objects.filter(username=options["username"]).first()
         if person is None:
             raise CommandError(f"Nobody has the login {options['username']!r}.")
-        was_there = second_factor.remove(None, person, why="reset on the command line")
-        self.stdout.write("Reset." if was_there else "There was none.")
+        was_removed = second_factor.remove(None, person, why="reset on the command line")
+        self.stdout.write("Reset." if was_removed else "There was none.")

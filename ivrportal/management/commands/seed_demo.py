@@ -1,4 +1,4 @@
-"""`seed_demo`: what the demo needs to be looked at: logins, a push key, and sample data at the first start."""
+"""`seed_demo`: creates the demo's users, its push key and, at the first start, sample data."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from calllogs.models import CallLog, PushKey
-from calllogs.models.push_key import digest_of
+from calllogs.models.push_key import hash_push_key
 from ivrportal.accounts import roles
 from settings_sync.models import Agent
 
@@ -41,26 +41,26 @@ class Command(BaseCommand):
         self.stdout.write(f"Provider: {settings.IVR_API_URL}/")
 
 
-def _kept(path: Path, *, given: str) -> tuple[str, bool]:
-    """The secret of this file: as given, else as kept, else random; and whether it is new."""
-    before = path.read_text(encoding="utf-8").strip() if path.exists() else ""
-    value = given or before or secrets.token_urlsafe(12)
-    if value != before:
+def _load_or_create_secret(path: Path, *, given: str) -> tuple[str, bool]:
+    """The secret, and whether it has changed: `given`, else the file's content, else a random one. Updates the file."""
+    stored = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    value = given or stored or secrets.token_urlsafe(12)
+    if value != stored:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(value + "\n", encoding="utf-8")
-    return value, value != before
+    return value, value != stored
 
 
 def _ensure_logins() -> str:
     path = settings.VAR_DIR / "demo-logins.txt"
-    password, is_new = _kept(path, given=os.environ.get("DEMO_PASSWORD", ""))
+    password, is_new = _load_or_create_secret(path, given=os.environ.get("DEMO_PASSWORD", ""))
     for name, role in LOGINS.items():
-        user, is_made = User.objects.get_or_create(
+        user, is_created = User.objects.get_or_create(
             username=name,
             defaults={"is_staff": True, "is_superuser": role is None, "email": f"{name}@portal.example"},
         )
-        if is_made or is_new:
+        if is_created or is_new:
             user.set_password(password)
             user.save(update_fields=["password"])
         user.groups.set(Group.objects.filter(name=role) if role else [])
@@ -68,7 +68,9 @@ def _ensure_logins() -> str:
 
 
 def _ensure_push_key() -> str:
-    key, _ = _kept(settings.VAR_DIR / "demo-push-key.txt", given=os.environ.get("DEMO_PUSH_KEY", ""))
-    if not PushKey.objects.filter(digest=digest_of(key)).exists():
+    key, _ = _load_or_create_secret(
+        settings.VAR_DIR / "demo-push-key.txt", given=os.environ.get("DEMO_PUSH_KEY", "")
+    )
+    if not PushKey.objects.filter(digest=hash_push_key(key)).exists():
         PushKey.make(f"Demo {PushKey.objects.count() + 1}", key=key)
     return key

@@ -1,4 +1,4 @@
-"""`sync_run` of the whole portal: delivers settings, and does what exports and erasures nobody has taken up."""
+"""`sync_run` with exports and erasures: extends the command of settings_sync, which delivers settings only."""
 
 import threading
 from typing import Any
@@ -22,23 +22,23 @@ class Command(sync_run.Command):
         super().__init__(*args, **kwargs)
         self._writing: threading.Thread | None = None
 
-    def also(self, *, to_the_end: bool) -> None:
-        """These take minutes: beside the loop a thread does it, so that no setting waits for it."""
-        if to_the_end:
-            jobs.run_due(patience_s=0)
+    def run_other_jobs(self, *, until_done: bool) -> None:
+        """Runs due exports and erasures. In the loop they run in a thread, because they may take minutes."""
+        if until_done:
+            jobs.run_due(min_age_s=0)
             erasures.run_due(budget_s=ERASING_S)
         elif (self._writing is None or not self._writing.is_alive()) and (
-            jobs.are_due() or erasures.are_due()
+            jobs.has_due() or erasures.has_due()
         ):
-            self._writing = threading.Thread(target=_write, name="exports and erasures", daemon=True)
+            self._writing = threading.Thread(target=_run_due_jobs, name="exports and erasures", daemon=True)
             self._writing.start()
 
 
-def _write() -> None:
+def _run_due_jobs() -> None:
     try:
         erasures.run_due(budget_s=ERASING_S)
         jobs.run_due()
     except DatabaseError:
-        return  # silent: the loop notices too, and begins again
+        return  # the loop hits the same error and logs it
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""`verify_audit [--expect NUMBER:DIGEST …]`: walks the whole audit trail and says whether it holds."""
+"""`verify_audit [--expect NUMBER:DIGEST …]`: verifies the chain of the audit log."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Every run is itself an entry, with what it found: the screen tells when the last one was."""
+        """Records every run with its result, so that the screen can show the last one."""
         number, digest, broken = audit_log.verify(expected=dict(map(_expected, options["expect"])))
         if broken is not None:
-            words = f"entry {broken.number} does not hold: {broken.why}"
-            audit_log.record(Action.VERIFIED, person=COMMAND_LINE, what=words, count=number)
-            raise CommandError(f"{words[0].upper()}{words[1:]}. The {number} entries before it hold.")
+            result = f"entry {broken.number} does not hold: {broken.reason}"
+            audit_log.record(Action.VERIFIED, person=COMMAND_LINE, what=result, count=number)
+            raise CommandError(f"{result[0].upper()}{result[1:]}. The {number} entries before it hold.")
         audit_log.record(Action.VERIFIED, person=COMMAND_LINE, count=number)
         self.stdout.write(f"{number} entries hold; keep this elsewhere: {number}:{digest}")
 

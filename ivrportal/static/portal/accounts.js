@@ -1,4 +1,4 @@
-/* Printing and saving the recovery codes. Without it they can still be read and written down. */
+/* Buttons that print and save the recovery codes. Without scripts the page still shows the codes. */
 "use strict";
 
 (() => {

@@ -1,13 +1,13 @@
-/* The agents' board: switches that answer at once and tell the truth afterwards, search, bulk, questions in a dialog.
+/* The agents' board: optimistic switches, search, bulk actions, questions in a dialog.
 
-Everything works without this file too, with a page load for each press. A switch shows "Sending" the moment that it
-is pressed; if the portal does not take it, it goes back to what it was. What the provider says comes by looking again:
-soon while something is on its way, now and then otherwise, so that other people's changes appear. */
+The page also works without this file, with a page load for each press. A pressed switch shows "Sending" at once, and
+is restored if the portal rejects the request. The provider's state comes by polling: often while a setting is pending,
+rarely otherwise, so that other users' changes appear. */
 (() => {
   "use strict";
 
   const WAIT_AFTER_FAILURE_S = 10;
-  const MOST = 100; // cards in one look
+  const MAX_CARDS_PER_POLL = 100;
 
   document.addEventListener("DOMContentLoaded", () => {
     const board = document.getElementById("board");
@@ -15,103 +15,103 @@ soon while something is on its way, now and then otherwise, so that other people
     const form = document.getElementById("board-form");
     const search = document.getElementById("board-search");
     const dialog = board.querySelector("[data-board-dialog]");
-    const words = board.dataset;
-    const waiting = new Map(); // agent → presses that were not answered yet
+    const config = board.dataset;
+    const unanswered = new Map(); // agent id → number of unanswered presses
     let queue = Promise.resolve();
     let timer = null;
 
     const cards = () => [...board.querySelectorAll("[data-agent]")];
     const card = (id) => board.querySelector(`[data-agent="${id}"]`);
-    const switchOf = (element) => element.querySelector("[role=switch]");
+    const switchIn = (element) => element.querySelector("[role=switch]");
 
-    function say(text) {
-      board.querySelector("[data-board-said]").textContent = text;
+    function showMessage(text) {
+      board.querySelector("[data-board-message]").textContent = text;
     }
 
-    /* --- what the portal answers -------------------------------------------------------------------- */
+    /* --- responses of the portal -------------------------------------------------------------------- */
     function replace(id, html) {
       const old = card(id);
       if (!old) return;
-      const holder = document.createElement("template");
-      holder.innerHTML = html.trim();
-      const fresh = holder.content.firstElementChild;
+      const template = document.createElement("template");
+      template.innerHTML = html.trim();
+      const fresh = template.content.firstElementChild;
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
-      const place = focused ? [...old.querySelectorAll("a, button, input")].indexOf(focused) : -1;
-      const box = old.querySelector("[name=agents]");
-      if (box?.checked) fresh.querySelector("[name=agents]").checked = true;
+      const focusIndex = focused ? [...old.querySelectorAll("a, button, input")].indexOf(focused) : -1;
+      const checkbox = old.querySelector("[name=agents]");
+      if (checkbox?.checked) fresh.querySelector("[name=agents]").checked = true;
       fresh.hidden = old.hidden;
       old.replaceWith(fresh);
       if (focused) {
-        const target = focused.matches("[role=switch]") ? switchOf(fresh) : fresh.querySelectorAll("a, button, input")[place];
+        const target = focused.matches("[role=switch]") ? switchIn(fresh) : fresh.querySelectorAll("a, button, input")[focusIndex];
         target?.focus({ preventScroll: true });
       }
     }
 
     function show(answer) {
-      for (const [id, html] of Object.entries(answer.cards)) if (!waiting.has(id)) replace(id, html);
+      for (const [id, html] of Object.entries(answer.cards)) if (!unanswered.has(id)) replace(id, html);
       for (const [key, text] of Object.entries(answer.counts)) {
-        const place = board.querySelector(`[data-count="${key}"]`);
-        if (place && place.textContent !== text) place.textContent = text;
+        const counter = board.querySelector(`[data-count="${key}"]`);
+        if (counter && counter.textContent !== text) counter.textContent = text;
       }
       const head = board.querySelector("[data-board-head]");
       if (head.dataset.shown !== answer.head) {
         head.innerHTML = answer.head;
         head.dataset.shown = answer.head;
       }
-      if (answer.said) say(answer.said);
+      if (answer.said) showMessage(answer.said);
       const differ = cards().filter((one) => {
         const version = answer.versions[one.dataset.agent];
-        return version !== undefined && version !== one.dataset.version && !waiting.has(one.dataset.agent);
+        return version !== undefined && version !== one.dataset.version && !unanswered.has(one.dataset.agent);
       });
-      lookIn(differ.length ? 0 : answer.again_s, differ.map((one) => one.dataset.agent));
+      pollIn(differ.length ? 0 : answer.again_s, differ.map((one) => one.dataset.agent));
     }
 
-    async function look(ids) {
-      if (document.hidden) return; // the tab looks again when it is seen
-      const moving = cards().filter((one) => "isMoving" in one.dataset).map((one) => one.dataset.agent);
-      const wanted = [...new Set([...ids, ...moving])].slice(0, MOST);
+    async function poll(ids) {
+      if (document.hidden) return; // polled again when the tab becomes visible
+      const pendingIds = cards().filter((one) => "isPending" in one.dataset).map((one) => one.dataset.agent);
+      const requested = [...new Set([...ids, ...pendingIds])].slice(0, MAX_CARDS_PER_POLL);
       try {
-        const response = await fetch(`${words.look}?ids=${wanted.join(",")}`, { redirect: "error" });
+        const response = await fetch(`${config.pollUrl}?ids=${requested.join(",")}`, { redirect: "error" });
         if (response.ok) show(await response.json());
       } catch {
-        lookIn(WAIT_AFTER_FAILURE_S, []);
+        pollIn(WAIT_AFTER_FAILURE_S, []);
       }
     }
 
-    function lookIn(seconds, ids) {
+    function pollIn(seconds, ids) {
       clearTimeout(timer);
-      timer = setTimeout(() => look(ids), seconds * 1000);
+      timer = setTimeout(() => poll(ids), seconds * 1000);
     }
 
-    /* --- what a person presses ---------------------------------------------------------------------- */
+    /* --- pressed buttons ---------------------------------------------------------------------- */
     async function post(url, body) {
       let response;
       try {
         response = await fetch(url, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
       } catch {
-        throw new Error(words.noConnection);
+        throw new Error(config.noConnection);
       }
-      if (response.type === "opaqueredirect") throw new Error(words.signedOut);
-      if (!response.ok) throw new Error(response.status === 502 || response.status === 503 ? words.noConnection : words.refused);
+      if (response.type === "opaqueredirect") throw new Error(config.signedOut);
+      if (!response.ok) throw new Error(response.status === 502 || response.status === 503 ? config.noConnection : config.refused);
       try {
         return await response.json();
       } catch {
-        throw new Error(words.refused);
+        throw new Error(config.refused);
       }
     }
 
-    function optimistic(id, isOn) {
+    function showOptimistically(id, isOn) {
       const one = card(id);
-      const before = one.outerHTML;
-      switchOf(one).setAttribute("aria-checked", String(isOn));
-      switchOf(one).value = `${id}:${isOn ? "OFF" : "AVAIL"}`;
+      const html = one.outerHTML;
+      switchIn(one).setAttribute("aria-checked", String(isOn));
+      switchIn(one).value = `${id}:${isOn ? "OFF" : "AVAIL"}`;
       one.classList.toggle("board-is-on", isOn);
-      one.querySelector(".board-now").textContent = isOn ? words.available : words.off;
+      one.querySelector(".board-now").textContent = isOn ? config.available : config.off;
       const badge = one.querySelector(".badge");
       badge.className = "badge badge-info";
       badge.dataset.state = "SENDING";
-      badge.textContent = words.sending;
-      return before;
+      badge.textContent = config.sending;
+      return html;
     }
 
     function press(button) {
@@ -126,41 +126,41 @@ soon while something is on its way, now and then otherwise, so that other people
       const id = button.value.split(":")[0];
       const isOn = button.getAttribute("aria-checked") !== "true";
       body.set("switch", `${id}:${isOn ? "AVAIL" : "OFF"}`);
-      const before = optimistic(id, isOn);
-      waiting.set(id, (waiting.get(id) || 0) + 1);
+      const before = showOptimistically(id, isOn);
+      unanswered.set(id, (unanswered.get(id) || 0) + 1);
       queue = queue.then(() => act(url, body, [[id, before]]));
     }
 
-    /* Posts, shows what became of it, and asks where the portal asks. Presses are sent in their order. */
-    async function act(url, body, befores) {
+    /* Posts, then shows the response or its question. Presses are sent in order. */
+    async function act(url, body, snapshots) {
       let answer = null;
-      let trouble = "";
+      let error = "";
       try {
         answer = await post(url, body);
       } catch (problem) {
-        trouble = problem.message;
+        error = problem.message;
       }
-      for (const [id] of befores) {
-        if (waiting.get(id) > 1) waiting.set(id, waiting.get(id) - 1);
-        else waiting.delete(id);
+      for (const [id] of snapshots) {
+        if (unanswered.get(id) > 1) unanswered.set(id, unanswered.get(id) - 1);
+        else unanswered.delete(id);
       }
       if (answer?.ask) {
-        await ask(answer, befores);
+        await ask(answer, snapshots);
       } else if (answer) {
-        if (body.has("bulk") || body.has("asked")) chooseNone();
+        if (body.has("bulk") || body.has("asked")) clearSelection();
         show(answer);
       } else {
-        putBack(befores);
-        say(trouble);
+        restore(snapshots);
+        showMessage(error);
       }
     }
 
-    function putBack(befores) {
-      for (const [id, before] of befores) if (!waiting.has(id)) replace(id, before);
+    function restore(snapshots) {
+      for (const [id, before] of snapshots) if (!unanswered.has(id)) replace(id, before);
     }
 
-    /* Resolves when the question is answered; no press overtakes it. */
-    function ask(answer, befores) {
+    /* Resolves when the question is answered; later presses wait for it. */
+    function ask(answer, snapshots) {
       const opener = document.activeElement;
       dialog.querySelector("h2").textContent = answer.title;
       dialog.querySelector("[data-board-dialog-body]").innerHTML = answer.ask;
@@ -177,9 +177,9 @@ soon while something is on its way, now and then otherwise, so that other people
           dialog.close();
         });
         dialog.addEventListener("close", () => {
-          if (!posted) putBack(befores);
+          if (!posted) restore(snapshots);
           if (opener?.isConnected) opener.focus({ preventScroll: true });
-          resolve(posted ? act(question.action, posted, befores) : undefined);
+          resolve(posted ? act(question.action, posted, snapshots) : undefined);
         }, { once: true });
         dialog.showModal();
         dialog.querySelector("input[type=radio]:checked, input[type=radio], [data-board-cancel]")?.focus();
@@ -189,16 +189,16 @@ soon while something is on its way, now and then otherwise, so that other people
     form.addEventListener("submit", (event) => {
       if (!event.submitter) return;
       event.preventDefault();
-      say("");
+      showMessage("");
       press(event.submitter);
     });
 
-    /* A time beside a choice chooses it. */
+    /* Entering a time selects its choice. */
     dialog.addEventListener("input", (event) => {
       if (event.target.name === "time") dialog.querySelector("[name=until][value=time]").checked = true;
     });
 
-    /* --- search and choosing ------------------------------------------------------------------------- */
+    /* --- search and selection ------------------------------------------------------------------------- */
     function filter() {
       const parts = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       const digits = search.value.replace(/[\s+-]/g, "");
@@ -207,9 +207,9 @@ soon while something is on its way, now and then otherwise, so that other people
         let inside = 0;
         for (const one of section.querySelectorAll("[data-agent]")) {
           const text = one.dataset.search;
-          const fits = parts.every((part) => text.includes(part)) || (digits.length > 2 && text.includes(digits));
-          one.hidden = !fits;
-          if (fits) inside += 1;
+          const isMatch = parts.every((part) => text.includes(part)) || (digits.length > 2 && text.includes(digits));
+          one.hidden = !isMatch;
+          if (isMatch) inside += 1;
         }
         section.hidden = inside === 0;
         found += inside;
@@ -217,7 +217,7 @@ soon while something is on its way, now and then otherwise, so that other people
       board.querySelector("[data-board-none]").hidden = found > 0 || cards().length === 0;
     }
 
-    function chosen() {
+    function updateSelection() {
       const bar = board.querySelector("[data-board-bulk]");
       if (!bar) return;
       const count = form.querySelectorAll("[name=agents]:checked").length;
@@ -226,19 +226,19 @@ soon while something is on its way, now and then otherwise, so that other people
       bar.hidden = count === 0;
     }
 
-    function chooseNone() {
-      form.querySelectorAll("[name=agents]:checked").forEach((box) => { box.checked = false; });
-      chosen();
+    function clearSelection() {
+      form.querySelectorAll("[name=agents]:checked").forEach((checkbox) => { checkbox.checked = false; });
+      updateSelection();
     }
 
     search.addEventListener("input", filter);
     search.form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("change", chosen);
-    form.addEventListener("reset", (event) => { event.preventDefault(); chooseNone(); });
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) lookIn(0, []); });
+    form.addEventListener("change", updateSelection);
+    form.addEventListener("reset", (event) => { event.preventDefault(); clearSelection(); });
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) pollIn(0, []); });
 
     filter();
-    chosen();
-    lookIn(1, []);
+    updateSelection();
+    pollIn(1, []);
   });
 })();

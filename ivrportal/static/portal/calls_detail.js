@@ -1,34 +1,34 @@
-// A call's page: "Copy details", and suggestions for a tag. Without it the details can be selected, and any tag typed.
+// The detail page of a call: "Copy details" and tag suggestions. Without it, details can be selected and tags typed.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const said = document.createElement("span");
-  said.className = "in-copied";
-  said.setAttribute("role", "status");
-  button.after(said);
-  button.hidden = false; // without this script it would do nothing
+  const statusLine = document.createElement("span");
+  statusLine.className = "in-copied";
+  statusLine.setAttribute("role", "status");
+  button.after(statusLine);
+  button.hidden = false; // it works only with this script
   button.addEventListener("click", async () => {
     const field = document.getElementById(button.dataset.copy);
-    const isDone = await copied(field);
-    said.textContent = isDone ? button.dataset.copied : button.dataset.notCopied;
-    if (isDone) setTimeout(() => (said.textContent = ""), 4000);
+    const isCopied = await copyText(field);
+    statusLine.textContent = isCopied ? button.dataset.copied : button.dataset.notCopied;
+    if (isCopied) setTimeout(() => (statusLine.textContent = ""), 4000);
     else field.closest("details").open = true;
   });
 }
 
-async function copied(field) {
+async function copyText(field) {
   try {
     await navigator.clipboard.writeText(field.value);
     return true;
   } catch {
-    // Over plain http browsers have only the older way, and it needs the text in sight.
+    // Without https there is only execCommand, and it needs the text to be visible.
     const details = field.closest("details");
     const wasOpen = details.open;
     details.open = true;
     field.select();
-    const isDone = document.execCommand("copy");
-    details.open = wasOpen || !isDone;
-    return isDone;
+    const isCopied = document.execCommand("copy");
+    details.open = wasOpen || !isCopied;
+    return isCopied;
   }
 }
 
@@ -36,11 +36,11 @@ for (const field of document.querySelectorAll("[data-suggest]")) {
   let timer = 0;
   const suggest = async () => {
     try {
-      const reply = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(field.value)}`, { redirect: "error" });
-      const { words } = await reply.json();
+      const response = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(field.value)}`, { redirect: "error" });
+      const { words } = await response.json();
       field.list.replaceChildren(...words.map((word) => new Option(word, word)));
     } catch {
-      // No suggestions: any word can be typed.
+      // Without suggestions, any tag can still be typed.
     }
   };
   field.addEventListener("focus", suggest);

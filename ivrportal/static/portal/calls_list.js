@@ -1,15 +1,15 @@
-/* The call list: lists to choose from close when they are left, the address can be copied, and a long search goes on. */
+/* The call list: close dropdowns on outside clicks and Escape, copy the URL, continue a long search. */
 (() => {
   "use strict";
 
-  const open = () => document.querySelectorAll("details.calls-drop[open]");
+  const openDropdowns = () => document.querySelectorAll("details.calls-drop[open]");
 
   document.addEventListener("click", (event) => {
-    for (const drop of open()) if (!drop.contains(event.target)) drop.open = false;
+    for (const drop of openDropdowns()) if (!drop.contains(event.target)) drop.open = false;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    for (const drop of open()) {
+    for (const drop of openDropdowns()) {
       drop.open = false;
       drop.querySelector("summary").focus();
     }
@@ -22,25 +22,25 @@
       await navigator.clipboard.writeText(field.value);
       return true;
     } catch {
-      return document.execCommand("copy"); // over plain http browsers have only this one
+      return document.execCommand("copy"); // the clipboard API needs https
     }
   }
 
-  function offerToCopy() {
+  function enableCopyButtons() {
     for (const button of document.querySelectorAll("[data-calls-copy]")) {
-      button.hidden = false; // without this script it would do nothing
+      button.hidden = false; // it works only with this script
       button.addEventListener("click", async () => {
-        const done = await copy(document.getElementById(button.dataset.callsCopy));
+        const isCopied = await copy(document.getElementById(button.dataset.callsCopy));
         button.focus();
-        button.parentElement.querySelector("[data-calls-copied]").textContent = done ? button.dataset.copied : "";
+        button.parentElement.querySelector("[data-calls-copied]").textContent = isCopied ? button.dataset.copied : "";
       });
     }
   }
 
-  // Nothing found so far: the portal looks through older calls piece by piece, and shows how far it is.
-  async function lookFurther() {
+  // No match yet: search older calls step by step, and show after each step how far the search got.
+  async function continueSearch() {
     for (;;) {
-      const link = document.querySelector("[data-calls-further]");
+      const link = document.querySelector("[data-calls-continue]");
       if (!link) return;
       const reply = await fetch(link.href, { redirect: "error", cache: "no-store" });
       if (!reply.ok) return;
@@ -49,10 +49,10 @@
       if (!found) return;
       history.replaceState(null, "", link.href);
       document.querySelector("[data-calls-found]").replaceWith(found);
-      offerToCopy();
+      enableCopyButtons();
     }
   }
 
-  offerToCopy();
-  lookFurther().catch(() => {}); // the link is still there
+  enableCopyButtons();
+  continueSearch().catch(() => {}); // the link still works
 })();

@@ -1,13 +1,13 @@
-/* The home screen's charts, and what is said while another period is on its way. Without a script all figures stand in
-   the tables, and the periods are links. */
+/* The charts of the home screen, and the messages while another period loads. Without JavaScript the tables show all
+   figures, and the periods are links. */
 (() => {
   "use strict";
   const charts = [];
-  let isOnPaper = false;
+  let isPrintMode = false;
 
   const colour = (canvas, name) => getComputedStyle(canvas).getPropertyValue(`--chart-${name}`).trim();
 
-  /* Calls behind, missed in front of them and narrower: they are a part of the calls. What is usual is a line. */
+  /* Missed calls are a part of the calls: their bars are narrower and in front. Averages are lines. */
   const dataset = (canvas, one) => {
     const isLine = one.type === "line";
     const ink = colour(canvas, isLine ? `usual-${one.colour}` : one.colour);
@@ -33,25 +33,25 @@
   };
 
   const draw = (canvas) => {
-    const drawn = JSON.parse(canvas.closest(".home-card").querySelector("script[type='application/json']").textContent);
+    const chartData = JSON.parse(canvas.closest(".home-card").querySelector("script[type='application/json']").textContent);
     const ink = colour(canvas, "ink");
     const line = colour(canvas, "line");
-    const goTo = (event, found, chart) => {
-      if (!found.length) return;
-      const links = chart.data.datasets[found[0].datasetIndex].isMissed ? drawn.missedLinks : drawn.links;
-      window.location.assign(links[found[0].index]);
+    const goTo = (event, points, chart) => {
+      if (!points.length) return;
+      const links = chart.data.datasets[points[0].datasetIndex].isMissed ? chartData.missedLinks : chartData.links;
+      window.location.assign(links[points[0].index]);
     };
     charts.push(
       new window.Chart(canvas, {
         type: "bar",
-        data: { labels: drawn.labels, datasets: drawn.series.map((one) => dataset(canvas, one)) },
+        data: { labels: chartData.labels, datasets: chartData.series.map((one) => dataset(canvas, one)) },
         options: {
           animation: false,
           responsive: true,
           maintainAspectRatio: false,
           interaction: { mode: "index", intersect: false },
-          onClick: (event, _found, chart) => goTo(event, chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, false).concat(chart.getElementsAtEventForMode(event, "index", { intersect: false }, false)), chart),
-          onHover: (event, found) => { event.native.target.style.cursor = found.length ? "pointer" : ""; },
+          onClick: (event, _points, chart) => goTo(event, chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, false).concat(chart.getElementsAtEventForMode(event, "index", { intersect: false }, false)), chart),
+          onHover: (event, points) => { event.native.target.style.cursor = points.length ? "pointer" : ""; },
           plugins: {
             legend: { position: "bottom", align: "start", labels: { color: ink, boxWidth: 18, boxHeight: 8, font: { size: 13 }, sort: (one, other) => one.datasetIndex - other.datasetIndex } },
             tooltip: { itemSort: (one, other) => one.datasetIndex - other.datasetIndex },
@@ -78,10 +78,10 @@
     new MutationObserver(drawAll).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
     document.body.addEventListener("htmx:beforeRequest", (event) => {
       if (!isOurs(event)) return;
-      const words = figures().querySelector(".home-loading-words");
+      const loadingText = figures().querySelector(".home-loading-text");
       figures().setAttribute("aria-busy", "true");
       figures().querySelector(".home-trouble").hidden = true;
-      words.textContent = words.dataset.words;
+      loadingText.textContent = loadingText.dataset.text;
     });
     document.body.addEventListener("htmx:afterSettle", (event) => {
       if (event.target.id !== "home-figures" && event.detail.elt?.id !== "home-figures") return;
@@ -91,23 +91,23 @@
     for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
       document.body.addEventListener(trouble, (event) => {
         if (!isOurs(event)) return;
-        const told = figures().querySelector(".home-trouble");
+        const message = figures().querySelector(".home-trouble");
         figures().removeAttribute("aria-busy");
-        figures().querySelector(".home-loading-words").textContent = "";
-        told.textContent = figures().dataset.trouble;
-        told.hidden = false;
+        figures().querySelector(".home-loading-text").textContent = "";
+        message.textContent = figures().dataset.trouble;
+        message.hidden = false;
       });
     }
   });
 
-  /* On paper the colours of paper, and all that is folded. */
-  const paper = (isPrinting) => {
-    if (isOnPaper === isPrinting || !charts.length) return;
-    isOnPaper = isPrinting;
-    document.querySelectorAll(".home-others").forEach((one) => { one.open = isPrinting; });
+  /* For printing, use the print colours and open the collapsed rows. */
+  const applyPrintMode = (isPrinting) => {
+    if (isPrintMode === isPrinting || !charts.length) return;
+    isPrintMode = isPrinting;
+    document.querySelectorAll(".home-more").forEach((one) => { one.open = isPrinting; });
     drawAll();
     charts.forEach((chart) => chart.resize());
   };
-  window.addEventListener("beforeprint", () => paper(true));
-  window.addEventListener("afterprint", () => paper(false));
+  window.addEventListener("beforeprint", () => applyPrintMode(true));
+  window.addEventListener("afterprint", () => applyPrintMode(false));
 })();

@@ -1,10 +1,10 @@
-/* The wall board: dark or light, and a word when it could not refresh. htmx does the rest. */
+/* The wall board: theme switch, and a message if an update fails. htmx polls the figures. */
 (() => {
   "use strict";
   const root = document.documentElement;
   const KEY = "wall-theme";
   const recall = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
-  const keep = (theme) => { try { localStorage.setItem(KEY, theme); } catch { /* then it is dark again next time */ } };
+  const keep = (theme) => { try { localStorage.setItem(KEY, theme); } catch { /* storage is blocked: the choice is not remembered */ } };
   if (recall() === "light") root.dataset.wallTheme = "light";
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -21,9 +21,9 @@
 
     for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
       document.body.addEventListener(name, () => {
-        const told = document.getElementById("wall")?.dataset.told;
-        if (!told) return; // signed out: nothing was expected any more
-        last.textContent = `${last.dataset.words} ${told}.`;
+        const updatedAt = document.getElementById("wall")?.dataset.updatedAt;
+        if (!updatedAt) return; // signed out: polling has stopped
+        last.textContent = `${last.dataset.text} ${updatedAt}.`;
         trouble.hidden = false;
         root.classList.add("wall-is-stale");
       });

@@ -1,86 +1,86 @@
-/* Keeps badges, the banner and the provider's screen true while something moves, and copies texts.
+/* Polls for badges, the banner and the settings pages while something is pending, and copies texts.
 
-The page says where to ask (data-live-url), what to ask for (data-setting, data-live) and whether anything
-moves (data-moving). The answer says when to look again; null: not at all. A hidden tab does not ask. */
+The page gives the URL (data-live-url), what to request (data-setting, data-live) and whether to poll at all
+(data-poll). The response says when to poll again (again_s); null stops polling. A hidden tab does not poll. */
 (() => {
   "use strict";
 
-  const FIRST_LOOK_S = 1;
+  const FIRST_POLL_S = 1;
   let timer = null;
-  let isAsking = false;
+  let isPolling = false;
 
   const all = (selector) => [...document.querySelectorAll(selector)];
 
-  /* Replaces without taking the focus or a text away from the person. */
+  /* Applies `change` without losing the focus. Does nothing while a field inside has the focus. */
   function keepFocus(element, change) {
     const focused = document.activeElement;
     const isInside = element.contains(focused);
     if (isInside && focused.matches("input, textarea, select")) return;
     const links = isInside ? [...element.querySelectorAll("a, button")] : [];
-    const place = element === focused ? -1 : links.indexOf(focused);
+    const linkIndex = element === focused ? -1 : links.indexOf(focused);
     const parent = element.parentElement;
     const index = [...parent.children].indexOf(element);
     change();
     if (!isInside) return;
-    const now = parent.children[index];
-    (place < 0 ? now : now?.querySelectorAll("a, button")[place])?.focus({ preventScroll: true });
+    const replaced = parent.children[index];
+    (linkIndex < 0 ? replaced : replaced?.querySelectorAll("a, button")[linkIndex])?.focus({ preventScroll: true });
   }
 
-  const shown = new Map(); // what stands there, as the portal wrote it: the browser's own spelling differs
+  const received = new Map(); // last HTML per name as received, because the browser serialises innerHTML differently
 
-  function show(answer) {
-    const isNew = (name, html) => html !== undefined && shown.get(name) !== html && shown.set(name, html);
-    for (const [id, html] of Object.entries(answer.badges)) {
+  function update(data) {
+    const isNew = (name, html) => html !== undefined && received.get(name) !== html && received.set(name, html);
+    for (const [id, html] of Object.entries(data.badges)) {
       if (!isNew(`badge-${id}`, html)) continue;
       for (const badge of all(`[data-setting="${id}"]`)) {
         keepFocus(badge, () => { badge.outerHTML = html.trim(); });
       }
     }
     for (const part of all("[data-live]")) {
-      const html = answer.parts[part.dataset.live];
+      const html = data.parts[part.dataset.live];
       if (isNew(part.dataset.live, html)) keepFocus(part, () => { part.innerHTML = html; });
     }
   }
 
-  function address() {
+  function buildUrl() {
     const base = document.querySelector("[data-live-url]")?.dataset.liveUrl;
     if (!base) return null;
     const query = new URLSearchParams(location.search);
-    const wanted = new URLSearchParams();
-    wanted.set("settings", [...new Set(all("[data-setting]").map((badge) => badge.dataset.setting))].join(","));
-    if (document.querySelector('[data-live="head"]')) wanted.set("head", "1");
-    if (document.querySelector('[data-live="setting"]')) wanted.set("history", "1");
-    if (query.has("standing")) wanted.set("standing", query.get("standing"));
-    return `${base}?${wanted}`;
+    const parameters = new URLSearchParams();
+    parameters.set("settings", [...new Set(all("[data-setting]").map((badge) => badge.dataset.setting))].join(","));
+    if (document.querySelector('[data-live="head"]')) parameters.set("head", "1");
+    if (document.querySelector('[data-live="setting"]')) parameters.set("history", "1");
+    if (query.has("standing")) parameters.set("standing", query.get("standing"));
+    return `${base}?${parameters}`;
   }
 
-  async function look() {
-    const url = address();
-    if (!url || isAsking || document.hidden) return;
-    isAsking = true;
+  async function poll() {
+    const url = buildUrl();
+    if (!url || isPolling || document.hidden) return;
+    isPolling = true;
     try {
       const response = await fetch(url, { headers: { Accept: "application/json" }, redirect: "manual" });
-      if (!response.ok) return; // signed out: the next click says so
-      const answer = await response.json();
-      show(answer);
-      if (answer.again_s !== null) lookIn(answer.again_s);
+      if (!response.ok) return; // signed out: the next click shows the login page
+      const data = await response.json();
+      update(data);
+      if (data.again_s !== null) pollIn(data.again_s);
     } catch {
-      lookIn(10); // the portal restarts, or the network is away
+      pollIn(10); // the portal is restarting, or the network is down
     } finally {
-      isAsking = false;
+      isPolling = false;
     }
   }
 
-  function lookIn(seconds) {
+  function pollIn(seconds) {
     clearTimeout(timer);
-    timer = setTimeout(look, seconds * 1000);
+    timer = setTimeout(poll, seconds * 1000);
   }
 
   async function copy(button) {
     const field = document.getElementById(button.dataset.copy);
     try {
       await navigator.clipboard.writeText(field.value);
-    } catch { // no clipboard without https: the old way
+    } catch { // navigator.clipboard needs https
       field.select();
       document.execCommand("copy");
     }
@@ -92,9 +92,9 @@ moves (data-moving). The answer says when to look again; null: not at all. A hid
     if (button) copy(button);
   });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && document.querySelector("[data-setting], [data-live='head']")) look();
+    if (!document.hidden && document.querySelector("[data-setting], [data-live='head']")) poll();
   });
   document.addEventListener("DOMContentLoaded", () => {
-    if (document.querySelector("[data-moving]")) lookIn(FIRST_LOOK_S);
+    if (document.querySelector("[data-poll]")) pollIn(FIRST_POLL_S);
   });
 })();

@@ -1,36 +1,36 @@
-/* Says what a save will send, while the person edits: the form is posted to its preview, which saves nothing. */
+/* Shows what a save will send while the user edits: posts the form to its preview URL, which saves nothing. */
 (() => {
   "use strict";
 
-  const PAUSE_MS = 400;
+  const DELAY_MS = 400;
 
-  function watch(place) {
-    const form = document.getElementById(place.dataset.previewForm);
+  function watch(container) {
+    const form = document.getElementById(container.dataset.previewForm);
     if (!form) return;
     let timer = null;
-    let newest = 0;
+    let latest = 0;
 
-    async function ask() {
-      const mine = ++newest;
+    async function refresh() {
+      const current = ++latest;
       try {
-        const response = await fetch(place.dataset.previewUrl, {
+        const response = await fetch(container.dataset.previewUrl, {
           method: "POST", body: new FormData(form), redirect: "manual",
         });
         const html = response.ok ? await response.text() : "";
-        if (mine === newest) place.innerHTML = html; // an older answer must not overwrite a newer one
+        if (current === latest) container.innerHTML = html; // an older response must not overwrite a newer one
       } catch {
-        if (mine === newest) place.replaceChildren();
+        if (current === latest) container.replaceChildren();
       }
     }
 
-    function soon(event) {
-      if (event.target.matches(".action-select, #action-toggle, [name=action]")) return; // chosen, not edited
+    function scheduleRefresh(event) {
+      if (event.target.matches(".action-select, #action-toggle, [name=action]")) return; // selected, not edited
       clearTimeout(timer);
-      timer = setTimeout(ask, PAUSE_MS);
+      timer = setTimeout(refresh, DELAY_MS);
     }
 
-    form.addEventListener("input", soon);
-    form.addEventListener("change", soon);
+    form.addEventListener("input", scheduleRefresh);
+    form.addEventListener("change", scheduleRefresh);
   }
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -1,13 +1,13 @@
-/* The holidays' pages: the year by keyboard, adding in a dialog, counting what is ticked.
-Without it every link and form still works. */
+/* The holidays pages: keyboard navigation of the year, the dialog for adding, the count of ticked days.
+Every link and form also works without it. */
 (() => {
   "use strict";
 
-  /* --- the year: one stop for the tab key, arrows inside --- */
+  /* --- the year: one tab stop, arrow keys inside --- */
 
   const DAYS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
 
-  function moved(iso, key) {
+  function shiftDate(iso, key) {
     const [year, month, day] = iso.split("-").map(Number);
     if (key in DAYS) return new Date(Date.UTC(year, month - 1, day + DAYS[key]));
     const step = key === "PageUp" ? -1 : 1;
@@ -15,34 +15,34 @@ Without it every link and form still works. */
     return new Date(Date.UTC(year, month - 1 + step, Math.min(day, last)));
   }
 
-  function target(days, day, key) {
+  function findDay(days, day, key) {
     if (key === "Home") return days[0];
     if (key === "End") return days[days.length - 1];
-    const wanted = moved(day.dataset.date, key).toISOString().slice(0, 10);
-    if (wanted > day.dataset.date) return days.find((each) => each.dataset.date >= wanted);
-    return days.findLast((each) => each.dataset.date <= wanted);
+    const wanted = shiftDate(day.dataset.date, key).toISOString().slice(0, 10);
+    if (wanted > day.dataset.date) return days.find((candidate) => candidate.dataset.date >= wanted);
+    return days.findLast((candidate) => candidate.dataset.date <= wanted);
   }
 
-  function yearByKeyboard(year) {
+  function bindYear(year) {
     const days = [...year.querySelectorAll("a.day")];
     if (!days.length) return;
     const today = year.querySelector('[aria-current="date"]');
-    const stop = (chosen) => days.forEach((day) => { day.tabIndex = day === chosen ? 0 : -1; });
-    stop(days.includes(today) ? today : days[0]);
+    const setTabStop = (tabStop) => days.forEach((day) => { day.tabIndex = day === tabStop ? 0 : -1; });
+    setTabStop(days.includes(today) ? today : days[0]);
     year.addEventListener("focusin", (event) => {
-      if (event.target.matches("a.day")) stop(event.target);
+      if (event.target.matches("a.day")) setTabStop(event.target);
     });
     year.addEventListener("keydown", (event) => {
-      const known = event.key in DAYS || ["PageUp", "PageDown", "Home", "End"].includes(event.key);
-      if (!known || event.ctrlKey || event.altKey || event.metaKey || !event.target.matches("a.day")) return;
+      const isHandled = event.key in DAYS || ["PageUp", "PageDown", "Home", "End"].includes(event.key);
+      if (!isHandled || event.ctrlKey || event.altKey || event.metaKey || !event.target.matches("a.day")) return;
       event.preventDefault();
-      target(days, event.target, event.key)?.focus();
+      findDay(days, event.target, event.key)?.focus();
     });
   }
 
   /* --- adding in a dialog --- */
 
-  function adding(dialog) {
+  function bindDialog(dialog) {
     const form = dialog.querySelector("form");
     const { date, until, name } = form.elements;
 
@@ -52,11 +52,11 @@ Without it every link and form still works. */
       until.min = iso || date.min;
       dialog.showModal();
       (iso ? name : date).focus();
-      if (iso) date.dispatchEvent(new Event("input", { bubbles: true })); // asks for the preview
+      if (iso) date.dispatchEvent(new Event("input", { bubbles: true })); // requests the preview
     }
 
     document.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab was asked for
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // opens in a new tab
       const day = event.target.closest?.("a[data-free], .js-add-holiday");
       if (day) {
         event.preventDefault();
@@ -66,46 +66,46 @@ Without it every link and form still works. */
       }
     });
     date.addEventListener("change", () => { until.min = date.value || date.min; });
-    dialog.addEventListener("close", () => dialog.querySelector(".preview-place")?.replaceChildren());
+    dialog.addEventListener("close", () => dialog.querySelector(".preview-container")?.replaceChildren());
   }
 
   /* --- ticking --- */
 
-  function ticking(form) {
+  function bindCheckboxes(form) {
     const boxes = (root) => [...root.querySelectorAll("input[name=date]:not(:disabled)")];
-    const sure = (button) => boxes(form.querySelector(`[data-group="${button.dataset.tickAll}"]`))
+    const certainBoxes = (button) => boxes(form.querySelector(`[data-group="${button.dataset.tickAll}"]`))
       .filter((box) => box.dataset.doubt !== "estimated");
     const count = form.querySelector("[data-count]");
 
-    function say() {
+    function showCount() {
       const ticked = boxes(form).filter((box) => box.checked).length;
-      const words = ticked === 1 ? count.dataset.one : count.dataset.many.replace("%n%", ticked);
-      count.textContent = ticked ? words : "";
+      const text = ticked === 1 ? count.dataset.one : count.dataset.many.replace("%n%", ticked);
+      count.textContent = ticked ? text : "";
       for (const button of form.querySelectorAll("[data-tick-all]")) {
-        const group = sure(button);
+        const group = certainBoxes(button);
         button.hidden = !group.length;
-        button.dataset.words ??= button.textContent;
-        button.textContent = group.every((box) => box.checked) ? button.dataset.tickNone : button.dataset.words;
+        button.dataset.initialText ??= button.textContent;
+        button.textContent = group.every((box) => box.checked) ? button.dataset.tickNone : button.dataset.initialText;
       }
     }
 
-    form.addEventListener("change", say);
+    form.addEventListener("change", showCount);
     form.addEventListener("click", (event) => {
       const button = event.target.closest("[data-tick-all]");
       if (!button) return;
-      const group = sure(button);
-      const wanted = !group.every((box) => box.checked);
-      for (const box of group) box.checked = wanted;
-      say();
+      const group = certainBoxes(button);
+      const isChecked = !group.every((box) => box.checked);
+      for (const box of group) box.checked = isChecked;
+      showCount();
     });
-    window.addEventListener("pageshow", say); // going back keeps the ticks
-    say();
+    window.addEventListener("pageshow", showCount); // the browser restores the ticks on back navigation
+    showCount();
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll("[data-year]").forEach(yearByKeyboard);
-    document.querySelectorAll("#add-holiday").forEach(adding);
-    document.querySelectorAll("[data-ticks]").forEach(ticking);
+    document.querySelectorAll("[data-year]").forEach(bindYear);
+    document.querySelectorAll("#add-holiday").forEach(bindDialog);
+    document.querySelectorAll("[data-ticks]").forEach(bindCheckboxes);
     for (const select of document.querySelectorAll(".hol-pick select")) {
       select.addEventListener("change", () => select.form.requestSubmit());
     }

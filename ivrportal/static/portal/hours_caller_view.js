@@ -1,4 +1,4 @@
-/* Other hours for one date: the date's usual hours stand in the fields, so that a person changes only one of them. */
+/* Date override form: selecting a date fills in its usual hours, so that usually one field has to be changed. */
 (() => {
   "use strict";
 
@@ -6,17 +6,17 @@
     const date = form.elements.date;
     const fields = { opens_at: form.elements.opens_at, closes_at: form.elements.closes_at };
 
-    function usual() {
-      const chosen = date.selectedOptions[0];
-      fields.opens_at.value = chosen.dataset.opens;
-      fields.closes_at.value = chosen.dataset.closes;
+    function fillUsualHours() {
+      const option = date.selectedOptions[0];
+      fields.opens_at.value = option.dataset.opens;
+      fields.closes_at.value = option.dataset.closes;
     }
 
-    date.addEventListener("change", usual);
+    date.addEventListener("change", fillUsualHours);
     for (const button of form.querySelectorAll("[data-day]")) {
       button.addEventListener("click", () => {
         date.selectedIndex = Number(button.dataset.day);
-        usual();
+        fillUsualHours();
         fields[button.dataset.field].focus();
       });
     }

@@ -1,31 +1,29 @@
-// The curve of calls with its marks. The figures stand in a script element of the page; the table beside says the same.
+// The chart of calls with the marks of changes. Its data is in a script element; the table on the page has the same.
 (() => {
   const canvas = document.getElementById("effect-chart");
-  const told = document.getElementById("effect-data");
-  if (!canvas || !told || !window.Chart) return;
-  const data = JSON.parse(told.textContent);
+  const dataElement = document.getElementById("effect-data");
+  if (!canvas || !dataElement || !window.Chart) return;
+  const data = JSON.parse(dataElement.textContent);
   const colour = (name) => getComputedStyle(canvas).getPropertyValue(`--effect-${name}`).trim();
   let chart;
 
-  const placeOf = (mark, area) => area.left + (area.width * mark.place) / data.labels.length;
+  const xOfMark = (mark, area) => area.left + (area.width * mark.position) / data.labels.length;
 
   const markAt = (event) => {
     const x = event.offsetX;
     const y = event.offsetY;
     if (y > chart.chartArea.top + 4) return undefined;
-    return data.marks.find((mark) => Math.abs(placeOf(mark, chart.chartArea) - x) < 12);
+    return data.marks.find((mark) => Math.abs(xOfMark(mark, chart.chartArea) - x) < 12);
   };
 
-  // A dashed line from top to bottom, and above it how many changes there are.
-  const lines = {
+  // Draws each mark as a vertical line with the number of its changes above.
+  const markPlugin = {
     id: "effect-marks",
-    afterDatasetsDraw: (drawn) => {
-      const { ctx, chartArea } = drawn;
+    afterDatasetsDraw: ({ ctx, chartArea }) => {
       for (const mark of data.marks) {
-        const x = placeOf(mark, chartArea);
-        const ink = colour(mark.isChosen ? "chosen" : "mark");
+        const x = xOfMark(mark, chartArea);
         ctx.save();
-        ctx.strokeStyle = ctx.fillStyle = ink;
+        ctx.strokeStyle = ctx.fillStyle = colour(mark.isChosen ? "chosen" : "mark");
         ctx.lineWidth = mark.isChosen ? 3 : 1.5;
         ctx.setLineDash(mark.isChosen ? [] : [4, 3]);
         ctx.beginPath();
@@ -39,21 +37,21 @@
         ctx.font = "600 11px sans-serif";
         ctx.textAlign = "center";
         ctx.textBaseline = "middle";
-        ctx.fillText(String(mark.words.length), x, chartArea.top - 10);
+        ctx.fillText(String(mark.texts.length), x, chartArea.top - 10);
         ctx.restore();
       }
     },
   };
 
-  const marksOf = (index) => data.marks.filter((mark) => Math.floor(mark.place) === index);
+  const marksAtIndex = (index) => data.marks.filter((mark) => Math.floor(mark.position) === index);
 
-  const scale = (more) => ({
+  const buildScale = (options) => ({
     beginAtZero: true,
     ticks: { color: colour("ink"), precision: 0, maxTicksLimit: 6 },
-    title: { display: canvas.clientWidth > 600, color: colour("ink"), text: more.name },
-    grid: { color: colour("line"), drawOnChartArea: more.position === "left" },
+    title: { display: canvas.clientWidth > 600, color: colour("ink"), text: options.name },
+    grid: { color: colour("line"), drawOnChartArea: options.position === "left" },
     border: { display: false },
-    ...more,
+    ...options,
   });
 
   const draw = () => {
@@ -72,31 +70,31 @@
         animation: false,
         layout: { padding: { top: 22 } },
         interaction: { mode: "index", intersect: false },
-        onClick: (event, found) => {
+        onClick: (event, elements) => {
           const mark = markAt(event.native);
           if (mark) window.location.assign(mark.link);
-          else if (found.length) window.location.assign(data.links[found[0].index]);
+          else if (elements.length) window.location.assign(data.links[elements[0].index]);
         },
-        onHover: (event, found) => {
-          canvas.style.cursor = found.length || markAt(event.native) ? "pointer" : "default";
+        onHover: (event, elements) => {
+          canvas.style.cursor = elements.length || markAt(event.native) ? "pointer" : "default";
         },
         plugins: {
           legend: { display: false },
           tooltip: {
             callbacks: {
-              title: (found) => data.titles[found[0].dataIndex],
-              label: (one) => `${one.dataset.label}: ${one.formattedValue}`,
-              afterBody: (found) => marksOf(found[0].dataIndex).flatMap((mark) => mark.words).slice(0, 8),
+              title: (items) => data.titles[items[0].dataIndex],
+              label: (item) => `${item.dataset.label}: ${item.formattedValue}`,
+              afterBody: (items) => marksAtIndex(items[0].dataIndex).flatMap((mark) => mark.texts).slice(0, 8),
             },
           },
         },
         scales: {
           x: { ticks: { color: colour("ink"), autoSkip: true, maxRotation: 0 }, grid: { display: false } },
-          calls: scale({ position: "left", name: data.names.calls }),
-          share: scale({ position: "right", name: data.names.share, suggestedMax: 10 }),
+          calls: buildScale({ position: "left", name: data.names.calls }),
+          share: buildScale({ position: "right", name: data.names.share, suggestedMax: 10 }),
         },
       },
-      plugins: [lines],
+      plugins: [markPlugin],
     });
   };
 

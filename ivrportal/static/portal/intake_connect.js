@@ -1,8 +1,8 @@
-// The page "Connect the provider": copy buttons, the test push, and the list that renews itself.
-// Without it the page still works: addresses can be selected, and the test push answers with a whole page.
+// The page "Connect the provider": copy buttons, the test push, and the live list of pushes.
+// Without JavaScript the addresses can still be selected, and the test push returns a whole page.
 "use strict";
 
-const EVERY_MS = 3000;
+const POLL_MS = 3000;
 
 // --- copying ---------------------------------------------------------------------------------------------
 
@@ -14,64 +14,64 @@ async function copy(field) {
       await navigator.clipboard.writeText(field.value);
       return true;
     } catch {
-      // Not allowed: the older way may be.
+      // The browser denied access to the clipboard; try execCommand.
     }
   }
-  // Over plain http browsers have only this one.
+  // Browsers offer navigator.clipboard over https only.
   return document.execCommand("copy");
 }
 
 for (const button of document.querySelectorAll("[data-copy-from]")) {
-  const said = document.createElement("span");
-  said.className = "in-copied";
-  said.setAttribute("role", "status");
-  button.after(said);
-  button.hidden = false; // without this script it would do nothing
+  const status = document.createElement("span");
+  status.className = "in-copied";
+  status.setAttribute("role", "status");
+  button.after(status);
+  button.hidden = false; // hidden in the HTML, as it needs this script
   button.addEventListener("click", async () => {
-    const done = await copy(document.getElementById(button.dataset.copyFrom));
+    const isCopied = await copy(document.getElementById(button.dataset.copyFrom));
     button.focus();
-    if (!done) return; // it is selected: Ctrl-C works
-    said.textContent = button.dataset.copiedWords;
-    setTimeout(() => (said.textContent = ""), 4000);
+    if (!isCopied) return; // the field is selected, so Ctrl-C works
+    status.textContent = button.dataset.copiedText;
+    setTimeout(() => (status.textContent = ""), 4000);
   });
 }
 
-// --- fragments of the page -------------------------------------------------------------------------------
+// --- fragments and the live list -------------------------------------------------------------------------
 
-// The text of a fragment; throws if it is not one, as when the person was signed out meanwhile.
-async function fragment(address, options = {}) {
-  const reply = await fetch(address, {
+// Fetches the HTML of a fragment. Throws on any other response, such as the redirect of an expired session.
+async function fetchFragment(address, options = {}) {
+  const response = await fetch(address, {
     ...options,
     headers: { "X-Requested-With": "fetch" },
     redirect: "error",
     cache: "no-store",
   });
-  if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
-  return reply.text();
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  return response.text();
 }
 
 const live = document.querySelector("[data-newest]");
-const lost = document.getElementById(live.dataset.lost);
-let shown = "";
+const failureNotice = document.getElementById(live.dataset.failureNotice);
+let currentHtml = "";
 
-async function renew() {
+async function refresh() {
   if (document.hidden) return;
   try {
-    const html = await fragment(live.dataset.newest);
-    lost.hidden = true;
-    // Only what changed is put in, so that a focus or a selection in the list is not lost every time.
-    if (html !== shown) live.innerHTML = shown = html;
+    const html = await fetchFragment(live.dataset.newest);
+    failureNotice.hidden = true;
+    // Replaced only if it changed, so that focus and selection in the list are kept.
+    if (html !== currentHtml) live.innerHTML = currentHtml = html;
   } catch {
-    lost.hidden = false;
+    failureNotice.hidden = false;
   }
 }
 
-async function renewAlways() {
-  await renew();
-  setTimeout(renewAlways, EVERY_MS);
+async function poll() {
+  await refresh();
+  setTimeout(poll, POLL_MS);
 }
 
-renewAlways();
+poll();
 
 // --- the test push ---------------------------------------------------------------------------------------
 
@@ -82,11 +82,11 @@ document.querySelector("[data-test-push]")?.addEventListener("submit", async (ev
   const result = document.getElementById("test-result");
   button.disabled = true;
   try {
-    result.innerHTML = await fragment(form.action, { method: "POST", body: new FormData(form) });
+    result.innerHTML = await fetchFragment(form.action, { method: "POST", body: new FormData(form) });
   } catch {
-    result.textContent = form.dataset.lost;
+    result.textContent = form.dataset.failureText;
   }
   button.disabled = false;
   button.focus();
-  renew();
+  refresh();
 });

@@ -1,74 +1,74 @@
-// The player of a recording. Before the first sound it asks whether there is one, so that what is missing is told in a
-// sentence. Without this script the browser's own player stands in its place.
+// The player of a recording. Before playing it asks the server whether the recording is available, so that a missing
+// one gives a message. Without this script the browser's own player is shown.
 "use strict";
 
-const KEEP_SPEED = "player-speed";
+const SPEED_STORAGE_KEY = "player-speed";
 
-for (const player of document.querySelectorAll("[data-player]")) start(player);
+for (const player of document.querySelectorAll("[data-player]")) initPlayer(player);
 
-function start(player) {
+function initPlayer(player) {
   const part = (name) => player.querySelector(`[data-${name}]`);
-  const audio = part("audio"), toggle = part("toggle"), seek = part("seek"), said = part("said");
+  const audio = part("audio"), toggle = part("toggle"), seek = part("seek"), statusLine = part("status");
   const speeds = [...player.querySelectorAll("[data-speed]")];
-  const words = player.dataset;
-  let isLooked = false, isSeeking = false;
+  const data = player.dataset;
+  let isAvailable = false, isSeeking = false;
 
   audio.controls = false;
   part("bar").hidden = part("speeds").hidden = false;
-  let length = Number(words.seconds);
-  show();
-  setSpeed(localStorage.getItem(KEEP_SPEED) ?? "1");
+  let length = Number(data.seconds);
+  updateControls();
+  setSpeed(localStorage.getItem(SPEED_STORAGE_KEY) ?? "1");
 
-  // --- what it says --------------------------------------------------------------------------------------
+  // --- display -------------------------------------------------------------------------------------------
 
-  function clock(seconds) {
+  function formatTime(seconds) {
     const whole = Math.floor(seconds);
     return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
   }
 
-  function show() {
+  function updateControls() {
     if (Number.isFinite(audio.duration) && audio.duration > 0) length = audio.duration;
     seek.max = Math.max(1, Math.round(length));
     if (!isSeeking) seek.value = audio.currentTime;
     const now = isSeeking ? Number(seek.value) : audio.currentTime;
-    part("now").textContent = clock(now);
-    part("end").textContent = length ? clock(length) : "–";
-    seek.setAttribute("aria-valuetext", `${clock(now)} / ${clock(length)}`);
+    part("now").textContent = formatTime(now);
+    part("end").textContent = length ? formatTime(length) : "–";
+    seek.setAttribute("aria-valuetext", `${formatTime(now)} / ${formatTime(length)}`);
     const isPlaying = !audio.paused && !audio.ended;
     part("icon").textContent = isPlaying ? "pause" : "play_arrow";
-    toggle.setAttribute("aria-label", isPlaying ? words.pause : words.play);
+    toggle.setAttribute("aria-label", isPlaying ? data.pause : data.play);
   }
 
-  function say(text, isBad = false) {
-    said.textContent = text;
-    said.toggleAttribute("data-bad", isBad);
+  function showStatus(text, isError = false) {
+    statusLine.textContent = text;
+    statusLine.toggleAttribute("data-bad", isError);
   }
 
   // --- playing -------------------------------------------------------------------------------------------
 
-  async function look() {
+  async function checkAvailable() {
     toggle.setAttribute("aria-busy", "true");
-    say(words.fetching);
+    showStatus(data.fetching);
     try {
-      const reply = await fetch(words.look, { cache: "no-store", redirect: "error" });
-      const answer = await reply.json();
-      isLooked = answer.is_ready === true;
-      say(answer.words ?? "", !isLooked);
+      const response = await fetch(data.checkUrl, { cache: "no-store", redirect: "error" });
+      const result = await response.json();
+      isAvailable = result.is_ready === true;
+      showStatus(result.words ?? "", !isAvailable);
     } catch {
-      say(words.lost, true);
+      showStatus(data.lost, true);
     }
     toggle.removeAttribute("aria-busy");
-    return isLooked;
+    return isAvailable;
   }
 
   async function play() {
     if (toggle.hasAttribute("aria-busy")) return;
-    if (!isLooked && !(await look())) return;
+    if (!isAvailable && !(await checkAvailable())) return;
     if (audio.error) audio.load();
     try {
       await audio.play();
     } catch (error) {
-      if (error.name !== "AbortError") say(words.broken, true); // aborted: paused before it began
+      if (error.name !== "AbortError") showStatus(data.broken, true); // AbortError: paused before playback began
     }
   }
 
@@ -77,55 +77,55 @@ function start(player) {
     else audio.pause();
   }
 
-  function go(seconds) {
+  function seekTo(seconds) {
     const end = Number.isFinite(audio.duration) ? audio.duration : length;
     audio.currentTime = Math.min(Math.max(0, seconds), end);
-    show();
+    updateControls();
   }
 
   function setSpeed(speed) {
-    const chosen = speeds.find((button) => button.dataset.speed === speed) ?? speeds[1];
-    audio.defaultPlaybackRate = audio.playbackRate = Number(chosen.dataset.speed);
-    for (const button of speeds) button.setAttribute("aria-pressed", String(button === chosen));
-    localStorage.setItem(KEEP_SPEED, chosen.dataset.speed);
+    const selected = speeds.find((button) => button.dataset.speed === speed) ?? speeds[1];
+    audio.defaultPlaybackRate = audio.playbackRate = Number(selected.dataset.speed);
+    for (const button of speeds) button.setAttribute("aria-pressed", String(button === selected));
+    localStorage.setItem(SPEED_STORAGE_KEY, selected.dataset.speed);
   }
 
-  function changeSpeed(by) {
-    const at = speeds.findIndex((button) => button.getAttribute("aria-pressed") === "true");
-    setSpeed(speeds[Math.min(Math.max(0, at + by), speeds.length - 1)].dataset.speed);
+  function changeSpeed(step) {
+    const index = speeds.findIndex((button) => button.getAttribute("aria-pressed") === "true");
+    setSpeed(speeds[Math.min(Math.max(0, index + step), speeds.length - 1)].dataset.speed);
   }
 
-  for (const event of ["timeupdate", "durationchange", "play", "pause", "ended", "seeked"]) audio.addEventListener(event, show);
+  for (const event of ["timeupdate", "durationchange", "play", "pause", "ended", "seeked"]) audio.addEventListener(event, updateControls);
   audio.addEventListener("error", () => {
-    isLooked = false; // the next press asks again what is the matter
-    say(words.broken, true);
-    show();
+    isAvailable = false; // the next press asks the server again
+    showStatus(data.broken, true);
+    updateControls();
   });
-  audio.addEventListener("playing", () => say(""));
+  audio.addEventListener("playing", () => showStatus(""));
   toggle.addEventListener("click", playOrPause);
   seek.addEventListener("input", () => {
     isSeeking = true;
-    show();
+    updateControls();
   });
   seek.addEventListener("change", async () => {
     isSeeking = false;
-    go(Number(seek.value));
+    seekTo(Number(seek.value));
   });
   for (const button of player.querySelectorAll("[data-skip]"))
-    button.addEventListener("click", () => go(audio.currentTime + Number(button.dataset.skip)));
+    button.addEventListener("click", () => seekTo(audio.currentTime + Number(button.dataset.skip)));
   for (const button of speeds) button.addEventListener("click", () => setSpeed(button.dataset.speed));
 
   const keys = {
     " ": playOrPause,
     k: playOrPause,
-    ArrowLeft: () => go(audio.currentTime - 5),
-    ArrowRight: () => go(audio.currentTime + 5),
+    ArrowLeft: () => seekTo(audio.currentTime - 5),
+    ArrowRight: () => seekTo(audio.currentTime + 5),
     ArrowUp: () => changeSpeed(1),
     ArrowDown: () => changeSpeed(-1),
   };
   player.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
-    if (event.key === " " && event.target.closest("button") && event.target !== toggle) return; // the button's own
+    if (event.key === " " && event.target.closest("button") && event.target !== toggle) return; // let the button handle it
     event.preventDefault();
     keys[event.key]();
   });

@@ -1,4 +1,4 @@
-"""`manage.py provider_simulator`: a provider to run the portal against."""
+"""`manage.py provider_simulator`: runs the provider simulator as a server."""
 
 import os
 import signal
@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from settings_sync.simulator import BadFaults, Simulator
+from settings_sync.simulator import InvalidFaultPlan, Simulator
 
 DEFAULT_PORT = 9100
 
 
 class Command(BaseCommand):
     help = "Runs a provider that speaks the documented API; GET / shows it to people, GET /state to programs."
-    # It needs no database and no configuration of the portal.
+    # Needs neither the database nor the portal's configuration.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def _simulator(options: dict[str, Any], *, port: int) -> Simulator:
             host=options["host"],
             port=port,
         )
-    except BadFaults as error:
+    except InvalidFaultPlan as error:
         raise CommandError(f"--faults: {error}") from None
 
 

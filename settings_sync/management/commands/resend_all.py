@@ -1,4 +1,4 @@
-"""`resend_all`: assert every setting again."""
+"""`resend_all`: sends every setting again."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`sync_run [--once|--loop]`: deliver what is due straight from the database, without Redis."""
+"""`sync_run [--once|--loop]`: delivers due settings directly from the database, without Redis."""
 
 import signal
 import threading
@@ -29,30 +29,30 @@ class Command(BaseCommand):
             return
         scheduler.apply_due_changes()
         reconcile.repair()
-        while worker.run(budget_s=60):
+        while worker.deliver_due(budget_s=60):
             pass
-        self.also(to_the_end=True)
+        self.run_other_jobs(until_done=True)
         self.stdout.write("What was due is delivered; see sync_status for what is not.")
 
-    def also(self, *, to_the_end: bool) -> None:
-        """What else waits in rows for want of a broker: the portal's command of this name does more."""
+    def run_other_jobs(self, *, until_done: bool) -> None:
+        """Hook for other work that waits in rows without a broker. The `sync_run` of `ivrportal` overrides it."""
 
     def _loop(self) -> None:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        # Looks every second, so that a save waits no longer for want of a broker than it would for the sweep.
+        # Runs every second, so that a save without a broker waits no longer than for a sweep.
         pause_s = min(1.0, settings.IVR_SWEEP_S)
         reconcile_at = 0.0
         while not stop.is_set():
             try:
                 if time.monotonic() >= reconcile_at:
                     reconcile.repair()
-                    reconcile.forget_retired()
+                    reconcile.delete_retired_agents()
                     reconcile_at = time.monotonic() + RECONCILE_S
                 scheduler.apply_due_changes()
-                worker.run(budget_s=pause_s)
-                self.also(to_the_end=False)
+                worker.deliver_due(budget_s=pause_s)
+                self.run_other_jobs(until_done=False)
             except DatabaseError as error:
                 self.stderr.write(f"The database does not answer ({type(error).__name__}); trying again.")
                 close_old_connections()

@@ -1,4 +1,4 @@
-"""`sync_status [--json]`: every setting, what it should be, and what the provider has confirmed."""
+"""`sync_status [--json]`: lists every setting with its desired and confirmed value."""
 
 import json
 from typing import Any
@@ -17,13 +17,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON list instead of a table")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        shut = circuit.closed_reason(Circuit.only(), database_now())
+        closed = circuit.closed_reason(Circuit.get_solo(), database_now())
         rows = [
             {
                 "address": setting.address,
                 "desired": setting.desired,
                 "confirmed": setting.confirmed,
-                "state": str(circuit.shown_state(setting, shut)),
+                "state": str(circuit.displayed_state(setting, closed)),
                 "attempts": setting.attempts,
                 "next_attempt_at": setting.next_attempt_at.isoformat() if setting.next_attempt_at else None,
                 "last_reply": setting.last_reply,

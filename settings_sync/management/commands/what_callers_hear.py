@@ -1,4 +1,4 @@
-"""`what_callers_hear "2026-11-08 10:00"`: open, closed or holiday, the rule, and whether it is in force."""
+"""`what_callers_hear "2026-11-08 10:00"`: prints open, closed or holiday, the rule, and whether it is confirmed."""
 
 import datetime as dt
 import json
@@ -17,11 +17,11 @@ class Command(BaseCommand):
         parser.add_argument("moment", nargs="?", help='e.g. "2026-11-08 10:00"; now, if left out')
 
     def handle(self, *args: Any, **options: Any) -> None:
-        answer = schedule.at(_moment(options["moment"]) if options["moment"] else timezone.now())
+        answer = schedule.answer_at(_moment(options["moment"]) if options["moment"] else timezone.now())
         self.stdout.write(
             json.dumps(
                 {
-                    "heard": answer.heard,
+                    "heard": answer.caller_hears,
                     "rule": answer.rule,
                     "setting": answer.address,
                     "in_force": answer.is_in_force,

@@ -1,1 +1,1 @@
-"""The same job done the ordinary way, on the portal's own settings and models: what the product is compared with."""
+"""Baselines: ordinary implementations of the same job on the portal's own settings and models."""

@@ -1,4 +1,4 @@
-"""Baseline: an ordinary Django REST framework view, as its tutorial teaches it."""
+"""Baseline: an ordinary Django REST framework view, as in its tutorial."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from calllogs.models import CallLog
-from tests.bench.baseline.names import data_of, key_is_right, moments
+from tests.bench.baseline.names import build_timestamps, is_valid_key, map_fields
 
 FIELDS = [
     "call_id", "caller", "started_at", "agent_number", "ivr_seconds", "talk_seconds", "status", "raw_status", "circle",
@@ -23,12 +23,12 @@ class CallSerializer(serializers.ModelSerializer):
     class Meta:
         model = CallLog
         fields = FIELDS
-        # Whether the call is known is for get_or_create to say; its own check would cost one more query.
+        # get_or_create handles known calls; the validator would cost one more query.
         extra_kwargs = {"call_id": {"validators": []}}
 
     def create(self, validated_data: dict[str, Any]) -> CallLog:
         call, _ = CallLog.objects.get_or_create(
-            call_id=validated_data.pop("call_id"), defaults=validated_data | moments()
+            call_id=validated_data.pop("call_id"), defaults=validated_data | build_timestamps()
         )
         return call
 
@@ -38,9 +38,9 @@ class PostCallLogs(APIView):
     renderer_classes = [JSONRenderer]
 
     def get(self, request: Request) -> Response:
-        if not key_is_right(request.query_params):
+        if not is_valid_key(request.query_params):
             return Response({"detail": "Failure"}, status=status.HTTP_403_FORBIDDEN)
-        data = data_of(request.query_params)
+        data = map_fields(request.query_params)
         for name in ("ivr_seconds", "talk_seconds"):
             data[name] = data[name] or None
         serializer = CallSerializer(data=data)

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from calllogs.models import CallLog
-from tests.bench.baseline.names import data_of, key_is_right, moments
+from tests.bench.baseline.names import build_timestamps, is_valid_key, map_fields
 
 
 class CallForm(forms.ModelForm):
@@ -18,13 +18,13 @@ class CallForm(forms.ModelForm):
 
 
 def post_call_logs(request: HttpRequest) -> HttpResponse:
-    if not key_is_right(request.GET):
+    if not is_valid_key(request.GET):
         return HttpResponse("Failure", status=403)
-    form = CallForm(data_of(request.GET))
+    form = CallForm(map_fields(request.GET))
     if not form.is_valid():
         return HttpResponse("Invalid Data", status=400)
     call = form.save(commit=False)
-    for name, moment in moments().items():
+    for name, moment in build_timestamps().items():
         setattr(call, name, moment)
     call.save()
     return HttpResponse("Successful", content_type="text/plain")

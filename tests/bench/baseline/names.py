@@ -1,4 +1,4 @@
-"""The provider's names for a call's fields, as its sample URL has them, and what both baselines make of the rest."""
+"""The provider's field names as in its sample URL, and the field mapping of both baselines."""
 
 import datetime as dt
 import hmac
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils import timezone
 
-FIELD_OF = {
+FIELD_NAMES = {
     "calllogid": "call_id",
     "callnumber": "caller",
     "agentnum": "agent_number",
@@ -23,18 +23,20 @@ FIELD_OF = {
 STATUSES = {"ANSWER": "ANSWERED", "MISSED": "MISSED", "NOANSWER": "MISSED", "DROPPED": "DROPPED"}
 
 
-def key_is_right(query: QueryDict) -> bool:
+def is_valid_key(query: QueryDict) -> bool:
     return hmac.compare_digest(query.get("key", ""), settings.BENCH_KEY)
 
 
-def data_of(query: QueryDict) -> dict[str, Any]:
-    """The push by our names, values as text; date and time still to be validated."""
-    data: dict[str, Any] = {ours: query.get(theirs, "") for theirs, ours in FIELD_OF.items()}
+def map_fields(query: QueryDict) -> dict[str, Any]:
+    """The push with the model's field names and values as text; date and time are not validated yet."""
+    data: dict[str, Any] = {
+        field: query.get(provider_name, "") for provider_name, field in FIELD_NAMES.items()
+    }
     data["started_at"] = f"{query.get('date', '')} {query.get('time', '')}"
     data["status"] = STATUSES.get(data["raw_status"], "OTHER")
     return data
 
 
-def moments() -> dict[str, dt.datetime]:
+def build_timestamps() -> dict[str, dt.datetime]:
     now = timezone.now()
     return {"received_at": now, "told_at": now, "updated_at": now}

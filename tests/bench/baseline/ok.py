@@ -1,4 +1,4 @@
-"""A server that does nothing: shows how fast the load generator and the web server are by themselves."""
+"""An application that does nothing, to measure the load generator and the web server alone."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The portal's settings, middleware and all, with the URLs of one baseline."""
+"""The portal's settings with its middleware, and the URLs of one baseline."""
 
 import os
 

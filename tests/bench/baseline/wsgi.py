@@ -1,4 +1,4 @@
-"""The entry of a baseline: Django's own handler, nothing before it."""
+"""The WSGI entry point of a baseline: Django's own handler."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Numbers inside of texts."""
+"""Masking numbers inside texts."""
 
 import pytest
 
@@ -19,13 +19,13 @@ CALLER = "+919812345210"
         ("our 98001 00001 and 9800100001", "our 98001 00001 and 9800100001"),
     ],
 )
-def test_numbers_are_hidden_and_those_of_the_office_are_not(text, shown):
-    assert redaction.in_text(text, known=["+919800100001"]) == shown
+def test_numbers_are_masked_except_those_of_the_office(text, shown):
+    assert redaction.redact_text(text, known=["+919800100001"]) == shown
 
 
-def test_a_short_number_is_hidden_where_it_is_the_caller_s():
-    assert redaction.in_text("from 245678", callers=["245678"]) == "from ••••78"
-    assert redaction.in_text("from 245678") == "from 245678"
+def test_a_short_number_is_masked_only_as_a_caller():
+    assert redaction.redact_text("from 245678", callers=["245678"]) == "from ••••78"
+    assert redaction.redact_text("from 245678") == "from 245678"
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_a_short_number_is_hidden_where_it_is_the_caller_s():
         ("derived-0123456789abcdef", "derived-…"),
     ],
 )
-def test_an_id_loses_the_caller_s_number_only(call_id, shown):
-    assert redaction.in_call_id(call_id, CALLER) == shown
+def test_only_the_caller_number_is_masked_in_a_call_id(call_id, shown):
+    assert redaction.redact_call_id(call_id, CALLER) == shown
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_an_id_loses_the_caller_s_number_only(call_id, shown):
         ("state=Jammu%20%26%20Kashmir", "state=Jammu%20%26%20Kashmir"),
     ],
 )
-def test_a_push_is_shown_as_it_came_but_for_numbers(raw, shown):
-    assert redaction.in_query(raw, callers=[CALLER], known=["+919800100001"]) == shown
+def test_a_raw_push_is_unchanged_except_for_numbers(raw, shown):
+    assert redaction.redact_query(raw, callers=[CALLER], known=["+919800100001"]) == shown

@@ -1,4 +1,4 @@
-"""What a person may see of calls."""
+"""What a user may see of calls."""
 
 import datetime as dt
 
@@ -25,12 +25,12 @@ NOW = dt.datetime(2026, 11, 8, 10, tzinfo=dt.UTC)
         ("", ""),
     ],
 )
-def test_a_hidden_number_keeps_its_ends_only(number, shown):
+def test_a_masked_number_keeps_only_its_ends(number, shown):
     assert mask_partially(number) == shown
     assert CallVisibility(sees_numbers=False).number(number) == shown
 
 
-def test_roles_see_what_they_need(db):
+def test_which_roles_see_whole_numbers(db):
     assert visibility_for(make_user("admin", None)) == EVERYTHING
     assert visibility_for(make_user("s", roles.SUPERVISORS)).sees_numbers
     assert visibility_for(make_user("a", roles.ADMINISTRATORS)).sees_numbers
@@ -38,20 +38,20 @@ def test_roles_see_what_they_need(db):
     assert not visibility_for(make_user("d", roles.AUDITORS)).sees_numbers
 
 
-def test_who_is_limited_sees_no_other_department_and_no_call_without_one(db, django_assert_num_queries):
+def test_a_limited_user_sees_only_calls_of_their_departments(db, django_assert_num_queries):
     for department in ("Sales", "Billing", ""):
         moments = dict.fromkeys(["started_at", "received_at", "told_at", "updated_at"], NOW)
         CallLog.objects.create(call_id=department or "none", department=department, **moments)
-    person = make_user("s", roles.SUPERVISORS)
-    assert visibility_for(person).calls().count() == 3
-    DepartmentLimit.objects.create(person=person, department="Sales")
-    person = User.objects.get(pk=person.pk)  # as the next request has it
-    sight = visibility_for(person)
-    assert [call.call_id for call in sight.calls()] == ["Sales"]
-    assert sight.covers("Sales")
-    assert not sight.covers("")
-    assert sight.among(["Billing", "Sales"]) == ["Sales"]
+    user = make_user("s", roles.SUPERVISORS)
+    assert visibility_for(user).calls().count() == 3
+    DepartmentLimit.objects.create(person=user, department="Sales")
+    user = User.objects.get(pk=user.pk)  # without the cache, as in the next request
+    visibility = visibility_for(user)
+    assert [call.call_id for call in visibility.calls()] == ["Sales"]
+    assert visibility.covers("Sales")
+    assert not visibility.covers("")
+    assert visibility.filter_departments(["Billing", "Sales"]) == ["Sales"]
     with django_assert_num_queries(0):
-        assert visibility_for(person) is sight
+        assert visibility_for(user) is visibility
     with pytest.raises(PermissionDenied):
-        require_unlimited(person)
+        require_unlimited(user)

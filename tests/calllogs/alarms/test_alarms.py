@@ -1,4 +1,4 @@
-"""Alarms: each opens once however many look, says what it is without a number, and closes by itself."""
+"""Alarms: each opens once with several workers, holds no telephone number, and closes automatically."""
 
 import datetime as dt
 import threading
@@ -41,7 +41,7 @@ def _mail_in_memory(settings):
 
 
 @pytest.fixture
-def reader(db):
+def recipient(db):
     person = User.objects.create(
         username="asha", email="asha@office.example", is_staff=True, is_superuser=True
     )
@@ -49,7 +49,7 @@ def reader(db):
     return person
 
 
-def setting(number="9812345678", **fields):
+def add_setting(number="9812345678", **fields):
     now = timezone.now()
     values = {"kind": "agent", "lane": number, "desired": "OFF", "changed_at": now, "next_attempt_at": now}
     return ProviderSetting.objects.create(address=f"agent:{number}", **values | fields)
@@ -62,7 +62,7 @@ def open_week():
     )
 
 
-def rejects(count):
+def add_rejected_pushes(count):
     now = timezone.now()
     Push.objects.bulk_create(
         Push(uid=f"u{i}", received_at=now, raw_query="callnumber=9812345678", outcome="REJECTED")
@@ -70,36 +70,36 @@ def rejects(count):
     )
 
 
-def refused():
-    setting(state=State.REFUSED, next_attempt_at=None, last_reply="Invalid Time 9812345678")
+def cause_refused():
+    add_setting(state=State.REFUSED, next_attempt_at=None, last_reply="Invalid Time 9812345678")
 
 
-def unsent():
-    setting(changed_at=timezone.now() - dt.timedelta(minutes=61))
+def cause_unsent():
+    add_setting(changed_at=timezone.now() - dt.timedelta(minutes=61))
 
 
-def breaker():
-    setting()
+def cause_breaker():
+    add_setting()
     Circuit.objects.create(pk=1, opened_until=timezone.now() + MINUTE, failures=5)
 
 
-def account():
+def cause_account():
     Circuit.objects.create(pk=1, paused_reason="wrong key of 9812345678", paused_at=timezone.now())
 
 
-def nobody():
+def cause_nobody():
     open_week()
     Agent.objects.create(name="Asha", number="+919812345678", availability="OFF")
 
 
-def spool():
-    replay.spool().append(b"{}")
-    for path in replay.spool().directory.glob("*.open"):
+def cause_spool():
+    replay.get_spool().append(b"{}")
+    for path in replay.get_spool().directory.glob("*.open"):
         made, rest = path.name.split("-", 1)
         path.rename(path.with_name(f"{int(made) - 60 * 10**9}-{rest}"))
 
 
-def unmailed():
+def cause_unmailed():
     report = Report.objects.create(name="Morning", on_since=timezone.now())
     run = ReportRun.objects.create(report=report, first=MONDAY, last=MONDAY, made_at=timezone.now())
     OutgoingMail.objects.create(
@@ -111,9 +111,9 @@ def unmailed():
     )
 
 
-@pytest.mark.parametrize("kind", sorted(rules.JUDGES))
-def test_who_is_limited_is_told_without_figures_of_other_departments(kind, client_for, reader):
-    """By mail and on the screens. Settings belong to everybody, so how many wait may be said."""
+@pytest.mark.parametrize("kind", sorted(rules.RULES))
+def test_limited_users_get_texts_without_figures_of_other_departments(kind, client_for, recipient):
+    """In mails and on the screens. Counts of settings are shown, because every user may know settings."""
     client = client_for(SUPERVISORS)
     person = User.objects.get(username="supervisors")
     User.objects.filter(pk=person.pk).update(email="limited@office.example")
@@ -121,23 +121,23 @@ def test_who_is_limited_is_told_without_figures_of_other_departments(kind, clien
     AlarmRecipient.objects.create(user=person)
     is_about_settings = kind in ("BREAKER", "ACCOUNT", "REFUSED", "UNSENT", "NOBODY")
     now = timezone.now()
-    service.resolve(kind, "4711 of Billing", now)
+    service.update_alarm(kind, "4711 of Billing", now)
     service.queue_notifications(now)
-    said = {letter.user.username: f"{letter.text} {letter.html}" for letter in OutgoingMail.objects.all()}
-    assert "4711 of Billing" in said["asha"]
-    screens = [said["supervisors"], client.get("/admin/alarms/").text]
-    if kind != "NOBODY":  # which the home screen tells by itself
+    mails = {mail.user.username: f"{mail.text} {mail.html}" for mail in OutgoingMail.objects.all()}
+    assert "4711 of Billing" in mails["asha"]
+    screens = [mails["supervisors"], client.get("/admin/alarms/").text]
+    if kind != "NOBODY":  # the home screen has a banner of its own for it
         screens.append(client.get("/admin/").text)
-    service.resolve(kind, "", now)
+    service.update_alarm(kind, "", now)
     screens.append(client.get("/admin/alarms/").text)
     for text in screens:
         assert ("4711" in text) == is_about_settings
         assert str(Alarm.Kind(kind).label) in text
 
 
-def test_a_page_that_a_person_may_not_open_is_not_offered(client_for):
-    service.resolve("SILENCE", "No call.", timezone.now())
-    service.resolve("INBOX", "One push.", timezone.now())
+def test_an_alarm_links_only_to_pages_that_the_user_may_open(client_for):
+    service.update_alarm("SILENCE", "No call.", timezone.now())
+    service.update_alarm("INBOX", "One push.", timezone.now())
     page = client_for(OFFICE_MANAGERS).get("/admin/alarms/").text
     assert "No call." in page
     assert 'href="/admin/connect/"' not in page
@@ -145,27 +145,28 @@ def test_a_page_that_a_person_may_not_open_is_not_offered(client_for):
     assert "/admin/calllogs/push/?outcome" in client_for(SUPERVISORS).get("/admin/alarms/").text
 
 
-def mend():
+def resolve_causes():
     ProviderSetting.objects.update(state=State.IN_FORCE, confirmed="OFF", next_attempt_at=None)
     Circuit.objects.update(opened_until=None, paused_reason="")
     Agent.objects.update(availability="AVAIL")
     Push.objects.all().delete()
     Report.objects.all().delete()
-    for path in replay.spool().directory.glob("*"):
+    for path in replay.get_spool().directory.glob("*"):
         path.unlink()
 
 
 @pytest.mark.parametrize(
-    ("kind", "happens"),
+    ("kind", "cause"),
     [
-        ("REFUSED", refused), ("UNSENT", unsent), ("BREAKER", breaker), ("ACCOUNT", account), ("NOBODY", nobody),
-        ("SPOOL", spool), ("INBOX", lambda: rejects(3)), ("MAIL", unmailed),
+        ("REFUSED", cause_refused), ("UNSENT", cause_unsent), ("BREAKER", cause_breaker), ("ACCOUNT", cause_account),
+        ("NOBODY", cause_nobody),
+        ("SPOOL", cause_spool), ("INBOX", lambda: add_rejected_pushes(3)), ("MAIL", cause_unmailed),
     ],
 )  # fmt: skip
-def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, reader, monkeypatch):
+def test_each_alarm_opens_once_is_mailed_once_and_closes_automatically(kind, cause, recipient, monkeypatch):
     service.evaluate_all()
     assert not Alarm.objects.exists()
-    happens()
+    cause()
     now = timezone.now()
     for minute in range(3):
         service.evaluate_all(now + minute * MINUTE)
@@ -178,18 +179,18 @@ def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, 
     assert sent.to == ["asha@office.example"]
     assert alarm.words in sent.body
     assert "98123" not in f"{sent.body} {sent.alternatives} {sent.subject}"
-    mend()
+    resolve_causes()
     service.evaluate_all(now + 3 * MINUTE)
     assert Alarm.objects.get().closed_at == now + 3 * MINUTE
-    # Again within a quarter of an hour: the same alarm, and no second mail.
-    monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Again.")
+    # Recurring within a quarter of an hour, it is the same alarm, without a second mail.
+    monkeypatch.setitem(rules.RULES, kind, lambda _now: "Again.")
     service.evaluate_all(now + 10 * MINUTE)
     assert Alarm.objects.get().closed_at is None
     outbox.send_due(budget_s=5)
     assert len(mail.outbox) == 1
-    monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "")
+    monkeypatch.setitem(rules.RULES, kind, lambda _now: "")
     service.evaluate_all(now + 11 * MINUTE)
-    monkeypatch.setitem(rules.JUDGES, kind, lambda _now: "Another time.")
+    monkeypatch.setitem(rules.RULES, kind, lambda _now: "Another time.")
     service.evaluate_all(now + 40 * MINUTE)
     assert Alarm.objects.count() == 2
     outbox.send_due(budget_s=5)
@@ -197,20 +198,20 @@ def test_each_fires_once_and_is_mailed_once_and_closes_by_itself(kind, happens, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(reader):
-    rejects(1)
+def test_workers_at_the_same_moment_open_one_alarm_and_queue_one_mail(recipient):
+    add_rejected_pushes(1)
     start, now = threading.Barrier(4), timezone.now()
 
-    def look():
+    def evaluate():
         start.wait()
         try:
             for _ in range(5):
-                service.resolve("INBOX", "1 push could not be used.", now)
+                service.update_alarm("INBOX", "1 push could not be used.", now)
                 service.queue_notifications(now)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
+    threads = [threading.Thread(target=evaluate) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -218,42 +219,42 @@ def test_two_who_look_at_the_same_moment_open_one_alarm_and_write_one_letter(rea
     assert Alarm.objects.count() == OutgoingMail.objects.count() == 1
 
 
-def test_what_a_judge_stumbles_over_hides_no_other_alarm(monkeypatch):
-    monkeypatch.setitem(rules.JUDGES, "SILENCE", lambda _now: 1 / 0)
-    rejects(1)
+def test_an_error_in_a_rule_does_not_stop_the_others(monkeypatch):
+    monkeypatch.setitem(rules.RULES, "SILENCE", lambda _now: 1 / 0)
+    add_rejected_pushes(1)
     service.evaluate_all()
     assert Alarm.objects.get().kind == "INBOX"
 
 
-def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(reader, client_for):
+def test_a_snoozed_alarm_is_shown_and_mailed_again_after_the_snooze(recipient, client_for):
     supervisor = client_for(SUPERVISORS)
     now = timezone.now()
-    service.resolve("INBOX", "2 pushes could not be used.", now)
+    service.update_alarm("INBOX", "2 pushes could not be used.", now)
     service.queue_notifications(now)
     outbox.send_due(budget_s=5)
     home = supervisor.get("/admin/").text
     assert "2 pushes could not be used." in home
     assert "I have seen it" in home
     alarm = Alarm.objects.get()
-    said = supervisor.post(f"{PAGE}{alarm.pk}/", {"quiet": "4", "back": "/admin/"}, follow=True).text
-    assert "Quiet until" in said
-    assert "supervisors has seen it" in said
-    assert "2 pushes could not be used." not in said
+    page = supervisor.post(f"{PAGE}{alarm.pk}/", {"quiet": "4", "back": "/admin/"}, follow=True).text
+    assert "Quiet until" in page
+    assert "supervisors has seen it" in page
+    assert "2 pushes could not be used." not in page
     alarm.refresh_from_db()
     assert alarm.acknowledged_by.username == "supervisors"
     hours = dt.timedelta(hours=1)
-    # It goes and comes back while it shall be quiet: a new alarm, as quiet as the old one.
-    service.resolve("INBOX", "", now + hours)
-    service.resolve("INBOX", "New ones.", now + 2 * hours)
+    # It closes and recurs during the snooze: the new alarm is snoozed too.
+    service.update_alarm("INBOX", "", now + hours)
+    service.update_alarm("INBOX", "New ones.", now + 2 * hours)
     service.queue_notifications(now + 2 * hours)
     assert OutgoingMail.objects.count() == 1
-    assert Alarm.objects.on().get().is_quiet(now + 2 * hours)
+    assert Alarm.objects.open().get().is_quiet(now + 2 * hours)
     service.queue_notifications(now + 5 * hours)
     service.queue_notifications(now + 5 * hours + MINUTE)
     assert OutgoingMail.objects.count() == 2
-    assert supervisor.post(f"{PAGE}{Alarm.objects.on().get().pk}/", {"wake": "1"}).status_code == 302
+    assert supervisor.post(f"{PAGE}{Alarm.objects.open().get().pk}/", {"wake": "1"}).status_code == 302
     assert "New ones." in supervisor.get(PAGE).text
-    service.resolve("INBOX", "", now + 6 * hours)
+    service.update_alarm("INBOX", "", now + 6 * hours)
     over = supervisor.post(
         f"{PAGE}{alarm.pk}/", {"quiet": "tomorrow", "back": "//evil.example/"}, follow=True
     )
@@ -262,22 +263,22 @@ def test_a_person_makes_it_quiet_for_a_while_then_it_rings_and_is_mailed_again(r
     assert supervisor.post(f"{PAGE}{alarm.pk}/", {"quiet": "x"}, follow=True).status_code == 200
 
 
-def test_who_has_seen_it_before_the_mail_left_is_not_mailed_until_it_rings_again(reader):
+def test_an_alarm_snoozed_before_its_mail_was_sent_is_mailed_after_the_snooze(recipient):
     now = timezone.now()
-    service.resolve("INBOX", "2 pushes could not be used.", now)
+    service.update_alarm("INBOX", "2 pushes could not be used.", now)
     service.queue_notifications(now)
     alarm = Alarm.objects.get()
-    assert service.acknowledge(alarm.pk, person=reader, until=now + dt.timedelta(hours=1), now=now)
+    assert service.acknowledge(alarm.pk, user=recipient, until=now + dt.timedelta(hours=1), now=now)
     assert outbox.send_due(budget_s=5) == 0
     assert service.end_snooze(alarm.pk, now)
     service.queue_notifications(now)
     assert outbox.send_due(budget_s=5) == 1
 
 
-def test_who_may_not_sees_and_does_nothing(client_for, reader):
+def test_users_without_permission_see_no_alarms_and_change_nothing(client_for, recipient):
     nobody = client_for(OFFICE_MANAGERS)
     User.objects.get(username="office-managers").groups.clear()
-    service.resolve("INBOX", "2 pushes could not be used.", timezone.now())
+    service.update_alarm("INBOX", "2 pushes could not be used.", timezone.now())
     assert "could not be used." not in nobody.get("/admin/").text
     assert nobody.get(PAGE).status_code == 403
     assert nobody.post(f"{PAGE}{Alarm.objects.get().pk}/", {"quiet": "1"}).status_code == 403
@@ -285,18 +286,18 @@ def test_who_may_not_sees_and_does_nothing(client_for, reader):
     assert AlarmRecipient.objects.count() == 1
 
 
-def test_readers_are_chosen_among_those_who_may_see_calls_and_have_an_address(client_for, reader):
+def test_recipients_must_be_allowed_to_see_calls_and_have_an_address(client_for, recipient):
     User.objects.create(username="no-mail", is_staff=True, is_superuser=True)
     stranger = User.objects.create(username="stranger", is_staff=True, email="s@x.example")
     supervisor = client_for(SUPERVISORS)
     assert "asha@office.example" in supervisor.get(PAGE).text
-    people = [reader.pk, stranger.pk, "9" * 30, "x"]
+    people = [recipient.pk, stranger.pk, "9" * 30, "x"]
     assert "mailed to 1 person" in supervisor.post(f"{PAGE}readers/", {"people": people}, follow=True).text
-    assert AlarmRecipient.objects.get().user == reader
+    assert AlarmRecipient.objects.get().user == recipient
     assert "mailed to nobody" in supervisor.post(f"{PAGE}readers/", {}, follow=True).text
 
 
-def test_the_home_screen_says_when_nobody_looks_any_more(client_for, settings):
+def test_the_home_screen_warns_when_the_rules_are_not_evaluated(client_for, settings):
     client = client_for(SUPERVISORS)
     assert "Nobody has looked" not in client.get("/admin/").text
     service.evaluate_all(timezone.now() - 6 * MINUTE)
@@ -310,7 +311,7 @@ def test_the_home_screen_says_when_nobody_looks_any_more(client_for, settings):
 # --- silence -----------------------------------------------------------------------------------------------
 
 
-def calls_at(*moments):
+def add_calls_at(*moments):
     CallLog.objects.bulk_create(
         CallLog(call_id=f"s{moment.timestamp()}", caller="+919812345678", started_at=moment, status="ANSWERED",
                 received_at=moment, told_at=moment, updated_at=moment)
@@ -318,8 +319,8 @@ def calls_at(*moments):
     )  # fmt: skip
 
 
-def usual(*, weeks=8, every=4, until=MONDAY):
-    """A call every few minutes from 9:30 to 14, on the Mondays and Tuesdays before, and this morning until then."""
+def add_usual_calls(*, weeks=8, every=4, until=MONDAY):
+    """Add a call every few minutes from 9:30 to 14:00 on the Mondays and Tuesdays of `weeks`, up to `until`."""
     moments = []
     day = until.replace(hour=9, minute=30) - weeks * 7 * DAY
     while day <= until:
@@ -327,26 +328,31 @@ def usual(*, weeks=8, every=4, until=MONDAY):
         count = int((last - day) / (every * MINUTE)) + 1 if day.weekday() < 2 else 0
         moments += [day + n * every * MINUTE for n in range(count)]
         day += DAY
-    calls_at(*moments)
+    add_calls_at(*moments)
 
 
-def hours(opens=9, closes=18):
+def add_office_hours(opens=9, closes=18):
     OfficeHours.objects.bulk_create(
         OfficeHours(day=day, opens_at=dt.time(opens, 30), closes_at=dt.time(closes, 30))
         for day in setting_address.WEEKDAYS
     )
 
 
-def test_silence_is_told_when_it_is_not_likely_any_more_and_only_once(reader):
-    hours()
-    usual(every=4)  # 15 an hour: an empty stretch is a matter of one in ten thousand after some 37 minutes
+def test_an_improbable_silence_opens_one_alarm(recipient):
+    add_office_hours()
+    add_usual_calls(
+        every=4
+    )  # 15 per hour: an empty stretch has a probability of 1 in 10,000 after about 37 minutes
     for minutes in (14, 25, 33):
-        assert silence.found(MONDAY + minutes * MINUTE) is None
+        assert silence.detect_silence(MONDAY + minutes * MINUTE) is None
     late = MONDAY + 44 * MINUTE
-    found = silence.found(late)
-    assert found.since == MONDAY - 0 * MINUTE
-    assert found.probability < 1e-4
-    assert silence.words(found, late) == "No call since 11:30; at this hour on Mondays about 15 an hour come."
+    detected = silence.detect_silence(late)
+    assert detected.last_activity_at == MONDAY - 0 * MINUTE
+    assert detected.probability < 1e-4
+    assert (
+        silence.describe_silence(detected, late)
+        == "No call since 11:30; at this hour on Mondays about 15 an hour come."
+    )
     for minute in range(3):
         service.evaluate_all(late + minute * MINUTE)
     assert Alarm.objects.get(kind="SILENCE").closed_at is None
@@ -356,18 +362,18 @@ def test_silence_is_told_when_it_is_not_likely_any_more_and_only_once(reader):
     assert Alarm.objects.get(kind="SILENCE").closed_at == late + 3 * MINUTE
 
 
-def test_a_busy_office_is_not_told_before_a_quarter_of_an_hour(settings):
-    hours()
-    usual(weeks=5, every=1)
-    assert silence.found(MONDAY + 14 * MINUTE) is None
-    assert silence.found(MONDAY + 15 * MINUTE)
+def test_a_busy_office_gets_no_alarm_before_a_quarter_of_an_hour(settings):
+    add_office_hours()
+    add_usual_calls(weeks=5, every=1)
+    assert silence.detect_silence(MONDAY + 14 * MINUTE) is None
+    assert silence.detect_silence(MONDAY + 15 * MINUTE)
 
 
 @pytest.mark.parametrize("why", ["closed", "holiday", "little history", "no traffic then", "a bad day"])
-def test_silence_is_not_told(why):
-    """…where it is usual, or nobody can know."""
-    hours(closes=12 if why == "closed" else 18)
-    usual(weeks=3 if why == "little history" else 8)
+def test_a_usual_or_unknown_silence_is_no_alarm(why):
+    """No alarm if such a silence is usual or the history is too short."""
+    add_office_hours(closes=12 if why == "closed" else 18)
+    add_usual_calls(weeks=3 if why == "little history" else 8)
     late = MONDAY + 70 * MINUTE
     if why == "holiday":
         Holiday.objects.create(date=MONDAY.date())
@@ -377,18 +383,18 @@ def test_silence_is_not_told(why):
         for week in (1, 2):
             day = MONDAY - week * 7 * DAY
             CallLog.objects.filter(started_at__range=(day + MINUTE, day + 300 * MINUTE)).delete()
-    assert silence.found(late) is None
+    assert silence.detect_silence(late) is None
 
 
-def test_holidays_teach_nothing_and_the_morning_begins_with_the_opening():
-    hours()
-    usual(every=4)
+def test_holidays_do_not_count_and_silence_starts_with_the_opening():
+    add_office_hours()
+    add_usual_calls(every=4)
     for week in (1, 2, 3):
         day = MONDAY - week * 7 * DAY
         Holiday.objects.create(date=day.date())
         CallLog.objects.filter(started_at__range=(day - 300 * MINUTE, day + 600 * MINUTE)).delete()
-    assert silence.found(MONDAY + 50 * MINUTE)
+    assert silence.detect_silence(MONDAY + 50 * MINUTE)
     tuesday = (MONDAY + DAY).replace(hour=9, minute=50)
-    assert silence.found(tuesday) is None, "only twenty minutes of it are office hours"
-    found = silence.found(tuesday + 40 * MINUTE)
-    assert "since 23 Nov, 11:30" in silence.words(found, tuesday)
+    assert silence.detect_silence(tuesday) is None, "only twenty minutes of it are office hours"
+    detected = silence.detect_silence(tuesday + 40 * MINUTE)
+    assert "since 23 Nov, 11:30" in silence.describe_silence(detected, tuesday)

@@ -1,4 +1,4 @@
-"""The desk's pages: who sees and does what, in how many queries, and what it answers to nonsense."""
+"""Pages of the callback queue: permissions, actions, number of queries, and invalid parameters."""
 
 import datetime as dt
 import re
@@ -26,16 +26,16 @@ def supervisor(client_for):
     return client_for(SUPERVISORS)
 
 
-def ago(minutes):
-    """So many minutes ago, as minutes after the tests' noon."""
+def minutes_ago(minutes):
+    """The time `minutes` minutes ago, expressed as minutes after NOON."""
     return (timezone.now() - NOON).total_seconds() // 60 - minutes
 
 
-def row_of(caller=ASHA):
+def get_row(caller=ASHA):
     return MissedCaller.objects.get(caller=caller)
 
 
-def test_a_call_that_was_just_pushed_stands_on_the_desk_and_in_the_navigation(push, client_for):
+def test_a_call_that_was_just_pushed_is_in_the_queue_and_in_the_navigation(push, client_for):
     supervisor = client_for(SUPERVISORS)
     assert "Nobody waits" in supervisor.get(PAGE).text
     now = timezone.localtime() - dt.timedelta(minutes=75)
@@ -51,7 +51,9 @@ def test_a_call_that_was_just_pushed_stands_on_the_desk_and_in_the_navigation(pu
 
 
 def test_the_page_takes_at_most_twelve_queries(supervisor, django_assert_max_num_queries):
-    store([call(f"+9198123{index:05d}", minute=ago(index), department="Sales") for index in range(60)])
+    store(
+        [call(f"+9198123{index:05d}", minute=minutes_ago(index), department="Sales") for index in range(60)]
+    )
     supervisor.get(PAGE)
     CallbackClaim.objects.create(
         caller="+919812300059", person=User.objects.get(), claimed_at=timezone.now(),
@@ -64,26 +66,26 @@ def test_the_page_takes_at_most_twelve_queries(supervisor, django_assert_max_num
         supervisor.get(PAGE, headers=HTMX)
 
 
-def test_who_asks_again_is_answered_only_if_something_changed(supervisor):
-    store([call(ASHA, minute=ago(1500))])
+def test_polling_gets_the_queue_only_if_something_changed(supervisor):
+    store([call(ASHA, minute=minutes_ago(1500))])
     first = supervisor.get(PAGE, headers=HTMX)
     assert b"<html" not in first.content
     version = re.search(r'"seen": "(\w+)"', first.text)[1]
     again = {"seen": version}
     assert supervisor.get(PAGE, again, headers=HTMX).status_code == 204
-    store([call(RAVI, minute=ago(3))])
+    store([call(RAVI, minute=minutes_ago(3))])
     assert supervisor.get(PAGE, again, headers=HTMX).status_code == 200
 
 
-def test_a_supervisor_takes_calls_back_and_takes_that_back(supervisor):
-    store([call(ASHA, minute=ago(30))])
+def test_a_supervisor_closes_a_caller_and_undoes_that(supervisor):
+    store([call(ASHA, minute=minutes_ago(30))])
     supervisor.get(PAGE)
-    row = row_of()
-    said = supervisor.post(f"{PAGE}{row.pk}/take/", {"back": ""}, headers=HTMX)
-    assert "You have 98123 45678 now" in said.text
-    assert "You have it, until" in said.text
-    asked = supervisor.get(f"{PAGE}{row.pk}/called-back/", {"seen": row.last_at.isoformat()}, headers=HTMX)
-    assert asked["HX-Retarget"] == "#desk-dialog-body"
+    row = get_row()
+    response = supervisor.post(f"{PAGE}{row.pk}/take/", {"back": ""}, headers=HTMX)
+    assert "You have 98123 45678 now" in response.text
+    assert "You have it, until" in response.text
+    dialog = supervisor.get(f"{PAGE}{row.pk}/called-back/", {"seen": row.last_at.isoformat()}, headers=HTMX)
+    assert dialog["HX-Retarget"] == "#queue-dialog-body"
     closed = supervisor.post(
         f"{PAGE}{row.pk}/called-back/",
         {"seen": row.last_at.isoformat(), "note": "Wants the blue one", "back": "why=NO_ANSWER"},
@@ -94,9 +96,9 @@ def test_a_supervisor_takes_calls_back_and_takes_that_back(supervisor):
     assert (entry.person_name, entry.note, entry.misses) == ("supervisors", "Wants the blue one", 1)
     assert not CallbackClaim.objects.exists()
     assert "Wants the blue one" in supervisor.get(f"{PAGE}?show=done").text
-    story = supervisor.get(f"{PAGE}call/{row.last_call}/").text
-    for words in ("Took it", "Called back", "Wants the blue one", "Waits from here on.", "does not wait"):
-        assert words in story
+    history = supervisor.get(f"{PAGE}call/{row.last_call}/").text
+    for text in ("Took it", "Called back", "Wants the blue one", "Waits from here on.", "does not wait"):
+        assert text in history
     opened = supervisor.post(f"{PAGE}done/{entry.pk}/open-again/", headers=HTMX)
     assert "98123 45678 is open again." in opened.text
     assert (
@@ -106,25 +108,25 @@ def test_a_supervisor_takes_calls_back_and_takes_that_back(supervisor):
 
 
 def test_a_dismissal_needs_a_reason_and_a_new_call_opens_it_again(supervisor):
-    store([call(ASHA, minute=ago(30))])
+    store([call(ASHA, minute=minutes_ago(30))])
     supervisor.get(PAGE)
-    row = row_of()
-    place = f"{PAGE}{row.pk}/dismiss/"
-    refused = supervisor.post(place, {"note": " ", "seen": row.last_at.isoformat()}, headers=HTMX)
+    row = get_row()
+    url = f"{PAGE}{row.pk}/dismiss/"
+    refused = supervisor.post(url, {"note": " ", "seen": row.last_at.isoformat()}, headers=HTMX)
     assert "Write in a few words why" in refused.text
-    assert "too long" in supervisor.post(place, {"note": "x" * 501}, headers=HTMX).text
-    done = supervisor.post(place, {"note": "A fax", "seen": row.last_at.isoformat(), "back": "q=x&show=old"})
+    assert "too long" in supervisor.post(url, {"note": "x" * 501}, headers=HTMX).text
+    done = supervisor.post(url, {"note": "A fax", "seen": row.last_at.isoformat(), "back": "q=x&show=old"})
     assert (done.status_code, done.url) == (302, f"{PAGE}?q=x&show=old")
     assert "Nobody waits" in supervisor.get(PAGE).text
-    store([call(ASHA, minute=ago(2))])
+    store([call(ASHA, minute=minutes_ago(2))])
     assert "98123 45678" in supervisor.get(PAGE).text
-    assert "Waits from here on." in supervisor.get(f"{PAGE}call/{row_of().last_call}/").text
+    assert "Waits from here on." in supervisor.get(f"{PAGE}call/{get_row().last_call}/").text
 
 
 def test_a_taken_caller_is_taken_over_only_knowingly(supervisor):
-    store([call(ASHA, minute=ago(30))])
+    store([call(ASHA, minute=minutes_ago(30))])
     supervisor.get(PAGE)
-    row, ravi = row_of(), User.objects.create_user("ravi", first_name="Ravi", last_name="Singh")
+    row, ravi = get_row(), User.objects.create_user("ravi", first_name="Ravi", last_name="Singh")
     now = timezone.now()
     CallbackClaim.objects.create(
         caller=ASHA, person=ravi, claimed_at=now, expires_at=now + dt.timedelta(minutes=9)
@@ -132,34 +134,34 @@ def test_a_taken_caller_is_taken_over_only_knowingly(supervisor):
     assert "Ravi Singh has it, for" in supervisor.get(PAGE).text
     late = supervisor.post(f"{PAGE}{row.pk}/take/", headers=HTMX)
     assert "Ravi Singh was a moment quicker" in late.text
-    asked = supervisor.get(f"{PAGE}{row.pk}/take/").text
-    assert "Ravi Singh has this caller" in asked
-    over = re.search(r'name="over" value="(\d+)"', asked)[1]
+    dialog = supervisor.get(f"{PAGE}{row.pk}/take/").text
+    assert "Ravi Singh has this caller" in dialog
+    over = re.search(r'name="over" value="(\d+)"', dialog)[1]
     assert "You have" in supervisor.post(f"{PAGE}{row.pk}/take/", {"over": over}, headers=HTMX).text
     supervisor.post(f"{PAGE}{row.pk}/give-back/")
     assert [entry.kind for entry in CallbackEntry.objects.order_by("pk")] == ["TAKEN_OVER", "RELEASED"]
 
 
-def test_who_was_answered_meanwhile_is_said_to_be(supervisor):
-    store([call(ASHA, minute=ago(30))])
+def test_an_action_on_a_caller_answered_meanwhile_reports_that(supervisor):
+    store([call(ASHA, minute=minutes_ago(30))])
     supervisor.get(PAGE)
-    row = row_of()
-    store([call(ASHA, "ANSWER", minute=ago(1))])
+    row = get_row()
+    store([call(ASHA, "ANSWER", minute=minutes_ago(1))])
     supervisor.get(PAGE)
-    for act in ("take", "give-back", "called-back", "dismiss"):
-        said = supervisor.post(f"{PAGE}{row.pk}/{act}/", {"note": "x"}, headers=HTMX)
-        assert "This caller waits no more" in said.text
+    for action in ("take", "give-back", "called-back", "dismiss"):
+        response = supervisor.post(f"{PAGE}{row.pk}/{action}/", {"note": "x"}, headers=HTMX)
+        assert "This caller waits no more" in response.text
 
 
-def test_an_office_manager_sees_and_may_not_act_and_others_see_nothing(client_for):
-    store([call(ASHA, minute=ago(30))])
+def test_an_office_manager_can_view_but_not_act_and_others_see_nothing(client_for):
+    store([call(ASHA, minute=minutes_ago(30))])
     manager = client_for(OFFICE_MANAGERS)
     text = manager.get(PAGE).text
     assert "98••• ••678" in text
     assert "tel:" not in text
     assert "I call back" not in text
-    for act in ("take", "give-back", "called-back", "dismiss"):
-        assert manager.post(f"{PAGE}{row_of().pk}/{act}/").status_code == 403
+    for action in ("take", "give-back", "called-back", "dismiss"):
+        assert manager.post(f"{PAGE}{get_row().pk}/{action}/").status_code == 403
     nobody = User.objects.get()
     nobody.groups.clear()
     assert manager.get(PAGE).status_code == 403
@@ -174,13 +176,13 @@ def test_an_office_manager_sees_and_may_not_act_and_others_see_nothing(client_fo
         "after=9999-12-31T23:59:59-14:00~1",
     ],
 )  # fmt: skip
-def test_nonsense_in_the_address_is_no_error(supervisor, query):
-    store([call(ASHA, minute=ago(30))])
+def test_invalid_query_parameters_are_no_error(supervisor, query):
+    store([call(ASHA, minute=minutes_ago(30))])
     assert supervisor.get(f"{PAGE}?{query}").status_code == 200
 
 
-def test_a_search_is_answered_in_words_and_finds_any_spelling(supervisor):
-    store([call(ASHA, minute=ago(30))])
+def test_an_invalid_search_gets_a_message_and_a_number_is_found_in_any_spelling(supervisor):
+    store([call(ASHA, minute=minutes_ago(30))])
     for text in ("+91 98123-45678", "098123 45678", "45678"):
         assert "1 call" in supervisor.get(PAGE, {"q": text}).text
     assert "at least three digits" in supervisor.get(PAGE, {"q": "9" * 10_000}).text
@@ -194,7 +196,7 @@ LONG_AGO = NOON - dt.timedelta(days=30)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "had", "status", "why", "words"),
+    ("wanted", "had", "status", "why", "text"),
     [
         ("", "", "MISSED", MissReason.NO_ANSWER, ""),
         ("", "", "CANCEL", MissReason.DROPPED, "hung up"),
@@ -211,9 +213,7 @@ LONG_AGO = NOON - dt.timedelta(days=30)
         ("", "13:00-18:30", "MISSED", MissReason.CLOSED, "13:00–18:30"),
     ],
 )  # fmt: skip
-def test_why_comes_from_what_was_wanted_and_what_the_provider_had(
-    supervisor, wanted, had, status, why, words
-):
+def test_the_reason_depends_on_desired_and_confirmed_hours(supervisor, wanted, had, status, why, text):
     if wanted == "HOLIDAY":
         Holiday.objects.create(date=SUNDAY_NOON.date())
         Holiday.history.update(history_date=LONG_AGO)
@@ -236,7 +236,7 @@ def test_why_comes_from_what_was_wanted_and_what_the_provider_had(
             )  # fmt: skip
     store([call(ASHA, status)])
     supervisor.get(PAGE)
-    row = row_of()
+    row = get_row()
     assert row.why == why
-    assert words in presentation.why_words(row)
+    assert text in presentation.explain_reason(row)
     assert CallLog.objects.count() == 1

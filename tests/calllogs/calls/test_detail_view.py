@@ -1,4 +1,4 @@
-"""A call's page: what happened in order, what the pushes said, what else this caller did, notes and tags."""
+"""The detail page of a call: timeline, pushes, related calls, notes and tags."""
 
 import datetime as dt
 
@@ -31,16 +31,17 @@ def page(call, part="change/"):
     return f"/admin/calllogs/calllog/{call.pk}/{part}"
 
 
-# --- what happened -----------------------------------------------------------------------------------------
+# --- timeline ----------------------------------------------------------------------------------------------
 
 
-def told(call, *, agent="", why=""):
-    return [(step.time, step.words) for step in timeline.steps(call, EVERYTHING, agent=agent, why=why)]
+def step_texts(call, *, agent=""):
+    steps = timeline.build_steps(call, EVERYTHING, agent=agent, miss_reason="")
+    return [(step.time, step.text) for step in steps]
 
 
-def test_an_answered_call_is_told_in_order():
+def test_an_answered_call_has_its_steps_in_order():
     call = make_call(status="ANSWERED", ivr_seconds=12, talk_seconds=75, agent_number="+919800100001")
-    assert told(call, agent="Asha Nair (98001 00001)") == [
+    assert step_texts(call, agent="Asha Nair (98001 00001)") == [
         ("10:15:00", "98123 45678 rang 98002 00001"),
         ("10:15:00", "In the menu for 12 s"),
         ("10:15:12", "Asha Nair (98001 00001) answered"),
@@ -50,7 +51,7 @@ def test_an_answered_call_is_told_in_order():
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "text"),
     [
         ({"status": "MISSED"}, "Nobody answered"),
         ({"status": "MISSED", "agent_number": "+919800100001"}, "It rang at Asha, and nobody answered"),
@@ -59,36 +60,36 @@ def test_an_answered_call_is_told_in_order():
         ({"status": "ANSWERED"}, "An agent answered; which one was not told"),
     ],
 )
-def test_how_it_went_is_told_for_every_status(values, words):
+def test_every_status_has_an_outcome_step(values, text):
     call = make_call(**values)
-    assert words in [step for _, step in told(call, agent="Asha" if call.agent_number else "")]
+    assert text in [step for _, step in step_texts(call, agent="Asha" if call.agent_number else "")]
 
 
-def test_why_a_call_was_missed_is_told_from_the_plan_of_that_day():
+def test_the_reason_of_a_missed_call_comes_from_the_office_hours_of_that_day():
     call = make_call()
-    assert timeline.why_missed(call) == ""
+    assert timeline.explain_missed(call) == ""
     hours = OfficeHours.objects.create(day="Monday", opens_at=dt.time(9, 30), closes_at=dt.time(18, 30))
-    assert "was open" in timeline.why_missed(call)
+    assert "was open" in timeline.explain_missed(call)
     OfficeHours.objects.filter(pk=hours.pk).update(opens_at=dt.time(10, 30))
-    assert "was closed" in timeline.why_missed(call)
+    assert "was closed" in timeline.explain_missed(call)
     Holiday.objects.create(date=dt.date(2026, 11, 9), name="Founders' day")
     with CaptureQueriesContext(connection) as queries:
-        assert timeline.why_missed(call) == "That day is a holiday here: Founders' day."
+        assert timeline.explain_missed(call) == "That day is a holiday here: Founders' day."
     assert len(queries) == 1
 
 
-# --- what the pushes said ----------------------------------------------------------------------------------
+# --- pushes ------------------------------------------------------------------------------------------------
 
 
-def test_pushes_that_disagree_are_shown_side_by_side_and_no_recording_s_address_anywhere(client_for, push):
+def test_conflicting_pushes_are_shown_side_by_side_without_recording_urls(client_for, push):
     push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=MISSED&ivrduration=5&recordingurl=" + TOKEN)
     push(
         "calllogid=C9&date=2026-11-08&time=10:00&callstatus=ANSWER&ivrduration=5&recordingurl=https%3A%2F%2Fx.test%2Fcanary&state=Delhi"
     )
     call = CallLog.objects.get()
     assert call.recording_url.endswith("canary")
-    _told, quarrels = timeline.pushes_of(call, EVERYTHING)
-    assert [(str(each.words), [said for _, said in each.said]) for each in quarrels] == [
+    _summaries, conflicts = timeline.load_pushes(call, EVERYTHING)
+    assert [(str(each.label), [value for _, value in each.values]) for each in conflicts] == [
         ("Status", ["Missed", "Answered"]),
         ("Recording", ["a recording", "a recording"]),
     ]
@@ -108,14 +109,14 @@ def test_pushes_that_disagree_are_shown_side_by_side_and_no_recording_s_address_
         ("state=Delhi", "state=Delhi"),
     ],
 )
-def test_a_recording_s_address_is_cut_out_of_a_push(raw, shown):
-    assert redaction.without_recording(raw) == shown
+def test_a_recording_url_is_removed_from_a_push(raw, shown):
+    assert redaction.hide_recording_url(raw) == shown
 
 
-# --- around ------------------------------------------------------------------------------------------------
+# --- related calls -----------------------------------------------------------------------------------------
 
 
-def test_neighbours_counts_agent_and_department(client_for, monkeypatch):
+def test_related_calls_by_caller_agent_and_department(client_for, monkeypatch):
     monkeypatch.setattr(related_calls, "MOST_OF_CALLER", 8)
     Agent.objects.create(name="Asha Nair", number="9800100001", department="Sales")
     calls = [
@@ -127,25 +128,25 @@ def test_neighbours_counts_agent_and_department(client_for, monkeypatch):
         "other", at=AT + dt.timedelta(hours=1), caller="+919800000001", department="Sales", status="DROPPED"
     )
     call = CallLog.objects.get(call_id="C2")
-    found = related_calls.of_caller(call, EVERYTHING)
+    found = related_calls.load_caller_history(call, EVERYTHING)
     assert (found.older, found.newer, found.count, found.answered, found.has_more) == (
         calls[1].pk, calls[3].pk, 8, 8, False,
     )  # fmt: skip
-    assert [line.pk for line in found.lines] == [calls[n].pk for n in (5, 4, 3, 2, 1, 0)]
-    agent, department = related_calls.of_agent_and_department(call, EVERYTHING)
-    assert [line.pk for line in agent] == [calls[1].pk, calls[0].pk]
+    assert [row.pk for row in found.calls] == [calls[n].pk for n in (5, 4, 3, 2, 1, 0)]
+    agent, department = related_calls.load_latest_of_agent_and_department(call, EVERYTHING)
+    assert [row.pk for row in agent] == [calls[1].pk, calls[0].pk]
     assert len(department) == 3
     shown = client_for(SUPERVISORS).get(page(call)).text
     assert "Asha Nair: latest 5 before this call" in shown
     assert f'href="{page(calls[3])}"' in shown
     make_call("C9", at=AT + dt.timedelta(hours=9))
-    far = related_calls.of_caller(calls[0], EVERYTHING)
-    assert (far.is_far, far.has_more, far.lines) == (True, True, [])
-    assert related_calls.of_caller(make_call("hidden", caller=""), EVERYTHING).count == 0
+    far = related_calls.load_caller_history(calls[0], EVERYTHING)
+    assert (far.is_beyond_counted, far.has_more, far.calls) == (True, True, [])
+    assert related_calls.load_caller_history(make_call("hidden", caller=""), EVERYTHING).count == 0
 
 
-def test_the_page_takes_twelve_queries_at_most_however_much_it_shows(client_for, push):
-    """The navigation, which counts missed callers, included."""
+def test_the_page_takes_at_most_twelve_queries(client_for, push):
+    """Includes the navigation, which counts missed callers."""
     push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=MISSED&callnumber=9812345678&department=Sales")
     push("calllogid=C9&date=2026-11-08&time=10:00&callstatus=CANCEL&callnumber=9812345678&department=Sales")
     call, supervisor = CallLog.objects.get(), client_for(SUPERVISORS)
@@ -153,18 +154,18 @@ def test_the_page_takes_twelve_queries_at_most_however_much_it_shows(client_for,
         make_call(f"C{n}x", at=call.started_at - dt.timedelta(hours=n), department="Sales")
         supervisor.post(page(call, "notes/"), {"text": f"note {n}"})
         supervisor.post(page(call, "tags/"), {"word": f"tag {n}"})
-        Listening.objects.note(call, user=User.objects.get(), play=str(n))
+        Listening.objects.record_play(call, user=User.objects.get(), play=str(n))
     supervisor.get(page(call))
     with CaptureQueriesContext(connection) as queries:
         shown = supervisor.get(page(call)).text
     assert len(queries) <= 12
-    assert all(words in shown for words in ("note 11", "tag 0", "Who listened", "told two different things"))
+    assert all(text in shown for text in ("note 11", "tag 0", "Who listened", "told two different things"))
 
 
 # --- notes and tags ----------------------------------------------------------------------------------------
 
 
-def test_notes_have_an_author_a_time_and_a_trace(client_for):
+def test_notes_have_an_author_a_time_and_a_history_entry(client_for):
     call, supervisor, manager = make_call(), client_for(SUPERVISORS), client_for(OFFICE_MANAGERS)
     reply = supervisor.post(
         page(call, "notes/"), {"text": " Rings <b>back</b>\r\ntomorrow\x00 "}, follow=True
@@ -187,7 +188,7 @@ def test_notes_have_an_author_a_time_and_a_trace(client_for):
     ]
 
 
-def test_nobody_takes_back_what_another_wrote(client_for):
+def test_only_the_author_deletes_a_note(client_for):
     call = make_call()
     client_for(None).post(page(call, "notes/"), {"text": "by the admin"})
     supervisor = client_for(SUPERVISORS)
@@ -198,16 +199,16 @@ def test_nobody_takes_back_what_another_wrote(client_for):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("  ", "The note is empty"), ("x" * 2001, "The note is too long")]
+    ("text", "message"), [("  ", "The note is empty"), ("x" * 2001, "The note is too long")]
 )
-def test_a_note_that_cannot_be_kept_is_not_lost(client_for, text, words):
+def test_a_rejected_note_is_shown_again(client_for, text, message):
     reply = client_for(SUPERVISORS).post(page(make_call(), "notes/"), {"text": text})
-    assert words in reply.text
+    assert message in reply.text
     assert f">{text.strip()}</textarea>" in reply.text
     assert CallNote.objects.count() == 0
 
 
-def test_tags_are_free_words_once_each_and_suggested_to_others(client_for):
+def test_tags_are_unique_per_call_and_suggested_for_other_calls(client_for):
     call, other, supervisor = make_call(), make_call("C2"), client_for(SUPERVISORS)
     for word in ("Refund", "refund ", "VIP", "", "x" * 41):
         supervisor.post(page(call, "tags/"), {"word": word})
@@ -228,19 +229,19 @@ def test_tags_are_free_words_once_each_and_suggested_to_others(client_for):
     assert suggested("v") == []
 
 
-# --- the page itself ---------------------------------------------------------------------------------------
+# --- the page ----------------------------------------------------------------------------------------------
 
 
-def test_the_details_for_a_ticket_hold_what_support_needs_and_no_address(client_for):
+def test_the_details_for_a_ticket_contain_no_recording_url(client_for):
     call = make_call(
         status="ANSWERED", raw_status="ANSWER", ivr_seconds=0, recording_url=TOKEN, circle="Delhi"
     )
-    text = timeline.details(call, EVERYTHING, agent="Asha Nair (98001 00001)")
-    for words in (
+    text = timeline.format_details(call, EVERYTHING, agent="Asha Nair (98001 00001)")
+    for line in (
         "Call id: C1", "Started: 9 November 2026, 10:15:00 (IST, UTC+0530)", "Caller: +919812345678",
         "Status: Answered (as received: ANSWER)", "Seconds in the IVR: 0", "Seconds of talk: –", "Recording: yes",
     ):  # fmt: skip
-        assert words in text
+        assert line in text
     assert "canary" not in text
     shown = client_for(SUPERVISORS).get(page(call)).text
     assert "canary" not in shown
@@ -248,12 +249,12 @@ def test_the_details_for_a_ticket_hold_what_support_needs_and_no_address(client_
 
 
 @pytest.mark.parametrize("pk", ["999999999", "0", "x", "9" * 30, "1_0", "٣"])
-def test_a_call_that_is_not_here_is_told_so(client_for, pk):
+def test_an_unknown_call_redirects_with_a_message(client_for, pk):
     reply = client_for(SUPERVISORS).get(f"/admin/calllogs/calllog/{pk}/change/", follow=True)
     assert "This call is not here" in reply.text
 
 
-def test_the_way_back_leads_to_the_list_as_it_was(client_for):
+def test_the_link_back_keeps_the_filter_of_the_list(client_for):
     shown = (
         client_for(SUPERVISORS)
         .get(page(make_call()), {"_changelist_filters": "status__exact=MISSED&p=2"})
@@ -262,7 +263,7 @@ def test_the_way_back_leads_to_the_list_as_it_was(client_for):
     assert 'href="/admin/calllogs/calllog/?status__exact=MISSED&amp;p=2"' in shown
 
 
-def test_whoever_may_not_see_calls_sees_no_part_of_their_pages(client_for):
+def test_without_permission_every_part_of_the_page_is_forbidden(client_for):
     client = client_for(OFFICE_MANAGERS)
     User.objects.get().groups.clear()
     call = make_call(recording_url=TOKEN)
@@ -274,7 +275,7 @@ def test_whoever_may_not_see_calls_sees_no_part_of_their_pages(client_for):
     assert client.get("/admin/calllogs/calllog/tags/").status_code == 403
 
 
-def test_sample_data_without_pushes_and_a_call_with_nothing_but_an_id_have_a_page(client_for):
+def test_a_call_with_only_an_id_and_without_pushes_has_a_page(client_for):
     bare = make_call("bare", caller="", virtual_number="", status="OTHER")
     shown = client_for(SUPERVISORS).get(page(bare)).text
     assert "Number withheld" in shown

@@ -1,4 +1,4 @@
-"""One filter for list, views, exports and links: read, applied, said and written."""
+"""CallFilter: parsing, applying, describing, and writing as a query string."""
 
 import datetime as dt
 import random
@@ -17,7 +17,7 @@ from settings_sync.models import Holiday, OfficeHours, OtherHours
 NOW = dt.datetime(2026, 11, 8, 6, 0, tzinfo=dt.UTC)  # Sunday, 11:30 in India
 
 
-def read(query: str) -> CallFilter:
+def parse(query: str) -> CallFilter:
     return from_query(QueryDict(query))
 
 
@@ -27,8 +27,8 @@ def make(call_id: str, **fields: object) -> CallLog:
 
 
 def ids(query: str) -> list[str]:
-    wanted = read(query)
-    return sorted(wanted.apply(CallLog.objects.all(), now=NOW).values_list("call_id", flat=True))
+    call_filter = parse(query)
+    return sorted(call_filter.apply(CallLog.objects.all(), now=NOW).values_list("call_id", flat=True))
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def ids(query: str) -> list[str]:
         "q=%2B91+98123%20%2045678&unknown=1",
     ],
 )
-def test_a_filter_and_its_query_string_are_the_same_thing(query):
-    wanted = read(query)
-    assert read(wanted.query()) == wanted
-    assert read(wanted.query()).query() == wanted.query()
+def test_a_filter_survives_the_round_trip_through_its_query_string(query):
+    call_filter = parse(query)
+    assert parse(call_filter.query()) == call_filter
+    assert parse(call_filter.query()).query() == call_filter.query()
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "message"),
     [
         ("period=someday", "period “someday”"),
         ("from=2026-02-30", "first day “2026-02-30”"),
@@ -71,20 +71,20 @@ def test_a_filter_and_its_query_string_are_the_same_thing(query):
         ("&".join(f"agent={number}" for number in range(60)), "More than 50"),
     ],
 )
-def test_what_is_not_understood_is_told_in_a_sentence(query, told):
-    problems = read(query).problems
+def test_an_invalid_value_is_reported_in_one_sentence(query, message):
+    problems = parse(query).problems
     assert len(problems) == 1
-    assert told in problems[0]
+    assert message in problems[0]
     assert len(problems[0]) < 250
 
 
-def test_reading_takes_any_mapping_of_lists():
-    assert from_query({"status": ["MISSED"], "q": ["98"]}) == read("status=MISSED&q=98")
+def test_from_query_takes_any_mapping_of_lists():
+    assert from_query({"status": ["MISSED"], "q": ["98"]}) == parse("status=MISSED&q=98")
 
 
 @pytest.mark.django_db
-def test_a_filter_is_said_in_one_line():
-    said = {
+def test_a_filter_is_described_in_one_line():
+    descriptions = {
         "": "all calls",
         "period=today": "8 Nov 2026",
         "period=yesterday": "7 Nov 2026",
@@ -99,7 +99,7 @@ def test_a_filter_is_said_in_one_line():
         "talk_from=90&talk_to=600": "talk of 1:30 to 10:00 min",
         "number=9800200001&q=98123": "called 98002 00001, “98123”",
     }
-    assert {query: read(query).words(now=NOW) for query in said} == said
+    assert {query: parse(query).describe(now=NOW) for query in descriptions} == descriptions
 
 
 @pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_periods_begin_and_end_at_the_portal_s_midnight():
 
 
 @pytest.mark.django_db
-def test_each_field_narrows_and_several_values_widen():
+def test_conditions_are_combined_with_and_and_values_with_or():
     make(
         "a",
         status="ANSWERED",
@@ -164,7 +164,7 @@ def test_a_number_is_found_in_any_spelling_by_its_beginning_and_by_its_end():
 @pytest.mark.django_db
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin"])
 @pytest.mark.parametrize("is_always_open", [False, True])
-def test_in_and_out_of_office_hours_are_what_the_schedule_says(settings, zone, is_always_open):
+def test_the_office_hours_filter_agrees_with_the_schedule(settings, zone, is_always_open):
     settings.TIME_ZONE = zone
     chance = random.Random(7)
     start = dt.datetime(2026, 10, 12, tzinfo=dt.UTC)  # Berlin's clocks go back on the 25th
@@ -183,14 +183,15 @@ def test_in_and_out_of_office_hours_are_what_the_schedule_says(settings, zone, i
         CallLog(call_id=str(at), started_at=at, received_at=at, told_at=at, updated_at=at)
         for at in set(moments)
     )
-    plans = {plan.date: plan for plan in schedule.days(dt.date(2026, 10, 10), 30)}
+    plans = {plan.date: plan for plan in schedule.plan_days(dt.date(2026, 10, 10), 30)}
     for query, first, last in (("", None, None), ("&from=2026-10-15&to=2026-10-26", 15, 26)):
         expected: dict[str, set[str]] = {"in": set(), "out": set()}
         for at in moments:
             local = timezone.localtime(at)
             if first is None or first <= local.day <= last:
                 is_open = (
-                    schedule.answer_for(plans[local.date()], local.time()).heard == schedule.CallerHears.OPEN
+                    schedule.answer_for(plans[local.date()], local.time()).caller_hears
+                    == schedule.CallerHears.OPEN
                 )
                 expected["in" if is_open else "out"].add(str(at))
         for office in ("in", "out"):
@@ -199,8 +200,8 @@ def test_in_and_out_of_office_hours_are_what_the_schedule_says(settings, zone, i
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin"])
-def test_an_hour_of_the_clock_and_a_weekday_are_the_portal_s(settings, zone):
-    """Whether the days are told to the database one by one, or it works the clock out itself."""
+def test_hour_and_weekday_are_in_the_portal_zone(settings, zone):
+    """Both with one time range per day and with the map of the week."""
     settings.TIME_ZONE = zone
     start = dt.datetime(2026, 10, 12, tzinfo=dt.UTC)  # Berlin's clocks go back on the 25th
     moments = [start + dt.timedelta(minutes=17 * number) for number in range(1500)]
@@ -212,11 +213,11 @@ def test_an_hour_of_the_clock_and_a_weekday_are_the_portal_s(settings, zone):
         ("weekday=Sunday", 6, None),
         ("weekday=Sunday&hour=23", 6, 23),
     ]:
-        meant = [
+        expected = [
             str(at)
             for at in moments
             if weekday in (None, timezone.localtime(at).weekday())
             and hour in (None, timezone.localtime(at).hour)
         ]
-        assert ids(query) == sorted(meant)
-        assert ids(f"{query}&from=2026-10-11&to=2026-11-03") == sorted(meant)
+        assert ids(query) == sorted(expected)
+        assert ids(f"{query}&from=2026-10-11&to=2026-11-03") == sorted(expected)

@@ -1,4 +1,4 @@
-"""The call list's page: columns, views, and a sentence for whatever does not fit."""
+"""The call list: pages, columns, saved views, and messages for invalid parameters."""
 
 import datetime as dt
 import html
@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from calllogs.calls import pagination
-from calllogs.calls.count_estimates import Count
-from calllogs.calls.list_view import count_words
+from calllogs.calls.count_estimates import CallCount
+from calllogs.calls.list_view import format_count
 from calllogs.models import CallLog, SavedView
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
 from settings_sync.models import Agent, OfficeHours
@@ -42,16 +42,16 @@ def test_pages_are_reached_from_both_ends(client_for, calls):
     supervisor = client_for(SUPERVISORS)
     first = supervisor.get(CALLS + "?circle=Delhi")
     assert "120 calls" in text_of(first)
-    assert (first.context["newer"], first.context["newest"]) == ("", "")
-    last = supervisor.get(first.context["oldest"])
+    assert (first.context["newer_url"], first.context["newest_url"]) == ("", "")
+    last = supervisor.get(first.context["oldest_url"])
     assert [row["cells"][0] for row in last.context["rows"]][-1] is not None
-    assert last.context["older"] == ""
-    assert len(supervisor.get(first.context["older"]).context["rows"]) == 50
+    assert last.context["older_url"] == ""
+    assert len(supervisor.get(first.context["older_url"]).context["rows"]) == 50
 
 
-def test_what_does_not_fit_is_told_in_a_sentence(client_for, calls):
+def test_invalid_parameters_are_reported(client_for, calls):
     supervisor = client_for(SUPERVISORS)
-    for query, told in (
+    for query, message in (
         ("page=older.1000000.1", "There are no calls of this filter beyond this page"),
         ("page=17", "This page's address is not complete"),
         ("p=99999&o=-1&all=&e=1", "120 calls"),
@@ -63,14 +63,14 @@ def test_what_does_not_fit_is_told_in_a_sentence(client_for, calls):
         ("status=LOST&column=nothing", "status “LOST” is not known"),
         ("q=5550001", "No call fits"),
     ):
-        assert told in text_of(supervisor.get(f"{CALLS}?{query}")), query
+        assert message in text_of(supervisor.get(f"{CALLS}?{query}")), query
 
 
-def test_an_empty_list_says_what_it_waits_for(client_for):
+def test_an_empty_list_has_an_explanation(client_for):
     assert "As soon as the provider tells of a finished call" in text_of(client_for(SUPERVISORS).get(CALLS))
 
 
-def test_who_may_not_see_calls_sees_neither_list_nor_views(client_for):
+def test_without_permission_list_and_views_are_forbidden(client_for):
     nobody = client_for(OFFICE_MANAGERS)
     User.objects.get().groups.clear()
     assert nobody.get(CALLS).status_code == 403
@@ -78,17 +78,17 @@ def test_who_may_not_see_calls_sees_neither_list_nor_views(client_for):
     assert client_for(SUPERVISORS).get(VIEWS).status_code == 405
 
 
-def test_chosen_columns_stand_in_the_address_and_are_remembered(client_for, calls):
+def test_selected_columns_are_in_the_url_and_remembered(client_for, calls):
     supervisor = client_for(SUPERVISORS)
-    answer = supervisor.get(f"{CALLS}?circle=Delhi&column=call_id&column=caller&remember=1")
-    assert answer.url == f"{CALLS}?circle=Delhi&column=caller&column=call_id"
-    for address in (answer.url, CALLS):
-        page = supervisor.get(address)
+    response = supervisor.get(f"{CALLS}?circle=Delhi&column=call_id&column=caller&remember=1")
+    assert response.url == f"{CALLS}?circle=Delhi&column=caller&column=call_id"
+    for url in (response.url, CALLS):
+        page = supervisor.get(url)
         assert [column.name for column in page.context["columns"]] == ["caller", "call_id"]
-    assert "column=caller&column=call_id" in supervisor.get(CALLS).context["whole_address"]
+    assert "column=caller&column=call_id" in supervisor.get(CALLS).context["share_url"]
 
 
-def test_a_filter_is_taken_out_one_by_one(client_for, calls):
+def test_each_condition_can_be_removed_from_the_filter(client_for, calls):
     page = client_for(SUPERVISORS).get(f"{CALLS}?status=MISSED&status=OTHER&circle=Delhi&column=caller")
     assert page.context["chips"] == [
         ("missed", f"{CALLS}?status=OTHER&circle=Delhi&column=caller"),
@@ -100,9 +100,9 @@ def test_a_filter_is_taken_out_one_by_one(client_for, calls):
 def test_a_view_is_saved_shared_renamed_and_deleted(client_for, calls):
     owner, other = client_for(SUPERVISORS), client_for(OFFICE_MANAGERS)
     sent = {"do": "save", "name": " Missed  here ", "query": "status=MISSED&column=caller&x=1"}
-    answer = owner.post(VIEWS, sent, follow=True)
-    assert "The view “Missed here” is saved." in text_of(answer)
-    assert answer.request["QUERY_STRING"] == "status=MISSED&column=caller"
+    response = owner.post(VIEWS, sent, follow=True)
+    assert "The view “Missed here” is saved." in text_of(response)
+    assert response.request["QUERY_STRING"] == "status=MISSED&column=caller"
     view = SavedView.objects.get()
     assert "Missed here" not in text_of(other.get(CALLS))
     owner.post(VIEWS, {"do": "share", "view": view.pk})
@@ -139,7 +139,7 @@ def test_a_shared_view_outlives_its_owner(client_for, calls):
     assert "of somebody who left" in page
 
 
-def test_a_page_asks_the_database_little(client_for, calls, django_assert_max_num_queries):
+def test_a_page_takes_at_most_twelve_queries(client_for, calls, django_assert_max_num_queries):
     OfficeHours.objects.create(day="Monday", opens_at=dt.time(9), closes_at=dt.time(18))
     Agent.objects.bulk_create(Agent(name=str(number), number=f"+9198001{number:05d}") for number in range(40))
     supervisor = client_for(SUPERVISORS)
@@ -155,25 +155,29 @@ def test_an_office_that_never_closes_has_no_calls_out_of_its_hours(client_for, c
     assert "No call fits" in page
 
 
-def test_a_page_of_rare_calls_asks_little_too(client_for, calls, monkeypatch, django_assert_max_num_queries):
-    """It is walked for, in vain, and then gathered."""
+def test_a_page_of_rare_calls_takes_few_queries(
+    client_for, calls, monkeypatch, django_assert_max_num_queries
+):
+    """The walk finds nothing, so the index lookup follows."""
     OfficeHours.objects.create(day="Monday", opens_at=dt.time(9), closes_at=dt.time(18))
-    for name in ("WALK", "FAR"):
+    for name in ("WALK", "EXTENDED_WALK"):
         monkeypatch.setattr(pagination, name, dict.fromkeys(("postgresql", "sqlite"), 1))
-    gathered, seen = pagination._gathered, []
-    monkeypatch.setattr(pagination, "_gathered", lambda *given: seen.append(1) or gathered(*given))
+    load_by_index, lookups = pagination._load_by_index, []
+    monkeypatch.setattr(
+        pagination, "_load_by_index", lambda *given: lookups.append(1) or load_by_index(*given)
+    )
     client = client_for(SUPERVISORS)
     for query in ("?office=out", "?office=out&talk_from=5&q=98"):
         client.get(CALLS + query)
         with django_assert_max_num_queries(12):
             assert client.get(CALLS + query).status_code == 200
-    assert len(seen) == 4
+    assert len(lookups) == 4
 
 
-def test_counts_are_said_no_more_exactly_than_they_are_known():
-    assert count_words(Count(1, is_exact=True)) == "1 call"
-    assert count_words(Count(1234, is_exact=True)) == "1,234 calls"
-    assert count_words(Count(41_771, is_about=True)) == "about 42,000 calls"
-    assert count_words(Count(4_968_566, is_about=True)) == "about 5.0 million calls"
-    assert count_words(Count(10_000)) == "more than 10,000 calls"
-    assert count_words(Count()) == ""
+def test_estimated_counts_are_rounded():
+    assert format_count(CallCount(1, is_exact=True)) == "1 call"
+    assert format_count(CallCount(1234, is_exact=True)) == "1,234 calls"
+    assert format_count(CallCount(41_771, is_estimate=True)) == "about 42,000 calls"
+    assert format_count(CallCount(4_968_566, is_estimate=True)) == "about 5.0 million calls"
+    assert format_count(CallCount(10_000)) == "more than 10,000 calls"
+    assert format_count(CallCount()) == ""

@@ -1,4 +1,4 @@
-"""Pages of calls: nothing is left out and nothing comes twice, on whichever way they were found."""
+"""Pagination: every call appears exactly once, whichever step found it."""
 
 import datetime as dt
 import random
@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from calllogs.calls import count_estimates, pagination
 from calllogs.calls.filters import CallFilter, from_query
-from calllogs.calls.pagination import PageCursor, cursor_from
+from calllogs.calls.pagination import PageCursor, parse_cursor
 from calllogs.models import CallLog
 from ivrportal.common.query_timeout import QueryTimeout, query_timeout
 
@@ -36,7 +36,7 @@ def calls():
         CallLog(
             call_id=str(number),
             caller=f"+9198000{chance.randrange(100_000):05d}",
-            # several begin in the same second
+            # several start in the same second
             started_at=NOW - dt.timedelta(hours=chance.randrange(200)),
             status=chance.choice(["MISSED", "ANSWERED", "ANSWERED"]),
             circle="Delhi" if number % 31 == 0 else "Kerala",
@@ -50,82 +50,84 @@ def calls():
     )
 
 
-def small(monkeypatch, *, is_slow=False):
+def use_small_pages(monkeypatch, *, is_slow=False):
     monkeypatch.setattr(pagination, "PER_PAGE", 7)
-    for steps, name in ((20, "WALK"), (50, "FAR")):
-        monkeypatch.setattr(pagination, name, dict.fromkeys(("postgresql", "sqlite"), steps))
+    for length, name in ((20, "WALK"), (50, "EXTENDED_WALK")):
+        monkeypatch.setattr(pagination, name, dict.fromkeys(("postgresql", "sqlite"), length))
     if is_slow:
 
-        def gathered(*_arguments):
+        def time_out(*_arguments):
             raise QueryTimeout
 
-        monkeypatch.setattr(pagination, "_gathered", gathered)
+        monkeypatch.setattr(pagination, "_load_by_index", time_out)
 
 
-def walk(wanted, place, way):
-    """The ids on all pages from there."""
+def walk(call_filter, cursor, direction):
+    """The ids on all pages from the cursor on."""
     found = []
     for _page in range(100):
-        page = pagination.read(wanted, cursor_from(str(place)), now=NOW)
-        found += [call.pk for call in (page.calls if way == "older" else page.calls[::-1])]
-        place = getattr(page, way)
-        if place is None:
+        page = pagination.load_page(call_filter, parse_cursor(str(cursor)), now=NOW)
+        found += [call.pk for call in (page.calls if direction == "older" else page.calls[::-1])]
+        cursor = getattr(page, direction)
+        if cursor is None:
             return found
     raise AssertionError("the pages do not end")
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
 def test_pages_in_both_directions_hold_every_call_once_and_in_order(calls, monkeypatch, is_slow):
-    small(monkeypatch, is_slow=is_slow)
+    use_small_pages(monkeypatch, is_slow=is_slow)
     for query in QUERIES:
-        wanted = from_query(QueryDict(query))
+        call_filter = from_query(QueryDict(query))
         expected = list(
-            wanted.apply(CallLog.objects.order_by("-started_at", "-pk"), now=NOW).values_list("pk", flat=True)
+            call_filter.apply(CallLog.objects.order_by("-started_at", "-pk"), now=NOW).values_list(
+                "pk", flat=True
+            )
         )
-        assert walk(wanted, PageCursor(), "older") == expected, query
-        assert walk(wanted, PageCursor(is_down=False), "newer") == expected[::-1], query
+        assert walk(call_filter, PageCursor(), "older") == expected, query
+        assert walk(call_filter, PageCursor(is_towards_older=False), "newer") == expected[::-1], query
 
 
-def test_the_way_back_leads_to_the_same_page(calls, monkeypatch):
-    small(monkeypatch)
+def test_going_back_leads_to_the_same_page(calls, monkeypatch):
+    use_small_pages(monkeypatch)
     for query in ("", "status=MISSED"):
-        wanted = from_query(QueryDict(query))
-        first = pagination.read(wanted, PageCursor(), now=NOW)
-        second = pagination.read(wanted, first.older, now=NOW)
-        assert pagination.read(wanted, second.newer, now=NOW).calls == first.calls
+        call_filter = from_query(QueryDict(query))
+        first = pagination.load_page(call_filter, PageCursor(), now=NOW)
+        second = pagination.load_page(call_filter, first.older, now=NOW)
+        assert pagination.load_page(call_filter, second.newer, now=NOW).calls == first.calls
         assert first.newer is None
 
 
-def test_a_search_that_takes_too_long_says_how_far_it_came(calls, monkeypatch):
-    small(monkeypatch, is_slow=True)
-    page = pagination.read(CallFilter(circles=("Goa",)), PageCursor(), now=NOW)
+def test_a_search_that_takes_too_long_returns_an_incomplete_page(calls, monkeypatch):
+    use_small_pages(monkeypatch, is_slow=True)
+    page = pagination.load_page(CallFilter(circles=("Goa",)), PageCursor(), now=NOW)
     assert page.calls == []
     assert page.stopped_at == CallLog.objects.order_by("-started_at", "-pk")[19].started_at
-    assert page.older.is_far
-    assert page.count == count_estimates.UNKNOWN
+    assert page.older.is_extended
+    assert page.count == count_estimates.UNKNOWN_COUNT
 
 
 def test_counts_are_exact_where_they_can_be(calls, monkeypatch):
-    small(monkeypatch)
+    use_small_pages(monkeypatch)
     for query in QUERIES:
-        wanted = from_query(QueryDict(query))
-        count = pagination.read(wanted, PageCursor(), now=NOW).count
+        call_filter = from_query(QueryDict(query))
+        count = pagination.load_page(call_filter, PageCursor(), now=NOW).count
         assert count.is_exact
-        assert count.number == wanted.apply(CallLog.objects.all(), now=NOW).count(), query
+        assert count.number == call_filter.apply(CallLog.objects.all(), now=NOW).count(), query
 
 
-def test_what_is_not_counted_is_estimated_from_a_sample(calls, monkeypatch):
+def test_a_large_count_is_estimated_from_a_sample(calls, monkeypatch):
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE calllogs_calllog")
-    monkeypatch.setattr(count_estimates, "COUNTED", 10)
-    count = count_estimates.of_many(Q(status="ANSWERED"))
-    assert count.is_about
+    monkeypatch.setattr(count_estimates, "COUNT_LIMIT", 10)
+    count = count_estimates.count_frequent(Q(status="ANSWERED"))
+    assert count.is_estimate
     exact = CallLog.objects.filter(status="ANSWERED").count()
     assert exact / 2 < count.number < exact * 2
 
 
-def test_an_address_of_no_page_is_none():
+def test_an_invalid_cursor_is_none():
     for text in (
         "x",
         "older",
@@ -136,11 +138,11 @@ def test_an_address_of_no_page_is_none():
         "sideways.1.1",
         "newer.²1.1",
     ):
-        assert cursor_from(text) is None, text
+        assert parse_cursor(text) is None, text
 
 
-def test_a_place_beyond_all_calls_has_a_way_back(calls):
-    page = pagination.read(CallFilter(), cursor_from("older.1000000.1"), now=NOW)
+def test_a_cursor_beyond_all_calls_has_a_newer_page(calls):
+    page = pagination.load_page(CallFilter(), parse_cursor("older.1000000.1"), now=NOW)
     assert (page.calls, page.older) == ([], None)
     assert page.newer is not None
 
@@ -159,7 +161,7 @@ def test_a_query_is_stopped_in_time_and_the_next_one_is_not():
             assert cursor.fetchone() == ("0",)
 
 
-def test_the_indexes_know_the_conditions():
+def test_the_conditions_use_the_indexes():
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:

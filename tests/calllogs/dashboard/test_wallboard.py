@@ -1,4 +1,4 @@
-"""The wall board: today's figures for those who may see calls, masked, in few queries; polite when signed out."""
+"""The wall board: figures of today with masked numbers, few queries, and a message after a sign-out."""
 
 import datetime as dt
 
@@ -25,7 +25,7 @@ def calls(*statuses, caller="+919812345678", at=None):
     )  # fmt: skip
 
 
-def test_the_board_tells_today_and_no_whole_number(client_for, django_assert_max_num_queries):
+def test_the_board_shows_today_and_no_whole_number(client_for, django_assert_max_num_queries):
     now = timezone.now()
     calls("ANSWERED", "ANSWERED", "ANSWERED", "MISSED", "DROPPED")
     calls("ANSWERED", caller="anonymous")
@@ -46,9 +46,9 @@ def test_the_board_tells_today_and_no_whole_number(client_for, django_assert_max
     )
     client = client_for(SUPERVISORS)
     page = client.get(PAGE).text
-    for words in ("Calls today</dt><dd>6<", "<dd>67<small>%", "the longest 1 h 15 min", "••••78", "number hidden",
+    for text in ("Calls today</dt><dd>6<", "<dd>67<small>%", "the longest 1 h 15 min", "••••78", "number hidden",
                   "1 of 1", "0 of 1", "Nobody", "Asha Nair", "1:35", "Calls that cannot be used"):  # fmt: skip
-        assert words in page, words
+        assert text in page, text
     assert "98123" not in page
     assert "Calls wait on the disk" not in page
     with django_assert_max_num_queries(14):
@@ -58,25 +58,25 @@ def test_the_board_tells_today_and_no_whole_number(client_for, django_assert_max
     assert part["Cache-Control"] == "no-store"
 
 
-def test_who_sees_some_departments_has_a_board_of_these(client_for):
+def test_the_board_of_a_department_limited_user_shows_only_these_departments(client_for):
     now = timezone.now()
     for department, number in (("Sales", "+919800100001"), ("Billing", "+919800100002")):
         Agent.objects.create(name=f"Agent of {department}", number=number, department=department)
-    for place, department in enumerate(["Sales", "Billing", "Billing", "Billing", ""]):
+    for index, department in enumerate(["Sales", "Billing", "Billing", "Billing", ""]):
         moments = dict.fromkeys(["started_at", "received_at", "told_at", "updated_at"], now)
         CallLog.objects.create(
-            call_id=f"d{place}",
+            call_id=f"d{index}",
             department=department,
             status="ANSWERED",
-            caller=f"+9198123456{place}0",
+            caller=f"+9198123456{index}0",
             agent_number="+919800100002",
             **moments,
         )
         MissedCaller.objects.create(
-            caller=f"+9198123456{place}0",
+            caller=f"+9198123456{index}0",
             department=department,
             misses=1,
-            first_at=now - dt.timedelta(hours=place + 1),
+            first_at=now - dt.timedelta(hours=index + 1),
             last_at=now,
             last_call=1,
             why="OTHER",
@@ -86,35 +86,35 @@ def test_who_sees_some_departments_has_a_board_of_these(client_for):
     DepartmentLimit.objects.create(person=User.objects.get(), department="Sales")
     for headers in ({}, HTMX):
         page = client.get(PAGE, headers=headers).text
-        for words in ("Calls today</dt><dd>1<", "call back</dt><dd>1<", "the longest 1 h", "Departments: Sales",
+        for text in ("Calls today</dt><dd>1<", "call back</dt><dd>1<", "the longest 1 h", "Departments: Sales",
                       "Agent of Sales", "••••00"):  # fmt: skip
-            assert words in page, words
-        for words in ("Billing", "••••10", "of 2<"):
-            assert words not in page, words
+            assert text in page, text
+        for text in ("Billing", "••••10", "of 2<"):
+            assert text not in page, text
 
 
-def test_an_empty_office_has_a_board_too(client_for):
+def test_the_board_works_without_calls_and_agents(client_for):
     page = client_for(SUPERVISORS).get(PAGE).text
     assert "No call yet" in page
     assert "No agents yet" in page
 
 
-def test_who_is_signed_out_is_told_and_asked_no_more():
+def test_a_signed_out_board_gets_a_message_and_stops_polling():
     stranger = Client(headers={"host": "127.0.0.1"})
     assert stranger.get(PAGE).url == "/admin/login/?next=/admin/board/"
-    said = stranger.get(PAGE, headers=HTMX)
-    assert said.status_code == 286
-    assert "Signed out." in said.text
-    assert "/admin/login/?next=%2Fadmin%2Fboard%2F" in said.text
-    assert "<form" not in said.text
+    response = stranger.get(PAGE, headers=HTMX)
+    assert response.status_code == 286
+    assert "Signed out." in response.text
+    assert "/admin/login/?next=%2Fadmin%2Fboard%2F" in response.text
+    assert "<form" not in response.text
 
 
-def test_who_may_not_see_calls_sees_no_board(client_for):
+def test_a_user_without_the_call_permission_gets_no_board(client_for):
     client = client_for(SUPERVISORS)
     client.get(PAGE)
     User.objects.get().groups.clear()
     assert client.get(PAGE).status_code == 403
-    said = client.get(PAGE, headers=HTMX)
-    assert said.status_code == 286
-    assert "You may not see calls any more." in said.text
+    response = client.get(PAGE, headers=HTMX)
+    assert response.status_code == 286
+    assert "You may not see calls any more." in response.text
     assert client.post(PAGE).status_code in (403, 405)

@@ -1,4 +1,4 @@
-"""Nasty calls, and files read back as a customer's programs read them."""
+"""Calls with difficult texts, and readers of the files as a customer's programs read them."""
 
 import csv
 import datetime as dt
@@ -11,14 +11,14 @@ from django.utils import timezone
 from openpyxl.utils.escape import unescape
 
 from calllogs.calls import filters
-from calllogs.exports.columns import COLUMNS, Call, Setting, cells, columns_of
-from calllogs.exports.metadata import Tally
+from calllogs.exports.columns import COLUMN_NAMES, CallRow, CellContext, build_cells, columns_for
+from calllogs.exports.metadata import RowCounter
 from calllogs.exports.render import chunks
 from calllogs.exports.requests import ExportRequest
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog, Export
 
-NASTY = [
+DIFFICULT_TEXTS = [
     "", " ", "plain", "=1+1", "+1+1", "-1", "@SUM(A1)", "+", "+919812345678", "+91 98", "\t=1", "\r=1", "\n=1", "＝1",
     "'quoted", 'a "quoted" word', "a,b;c", "line\nbreak", "dos\r\nbreak", "tab\there", " leading", "trailing ", "a  b",
     "<b>&amp;</b>", "]]>", "_x000D_", "_x0041_ _x0042_", "_X000D_", "x_x005F_x", "bell\x07", "\x1f\x1e\x1d", "\x7f\x85",
@@ -27,8 +27,8 @@ NASTY = [
 ]  # fmt: skip
 
 
-def make_calls(texts=NASTY, **fixed):
-    """A call for each text, which stands in every field that can hold it."""
+def make_calls(texts=DIFFICULT_TEXTS, **fixed):
+    """Creates one call for each text, with the text in every field that can contain it."""
     now = timezone.now()
     start = dt.datetime(2026, 11, 8, 4, 45, 0, 999_999, tzinfo=dt.UTC)
     return CallLog.objects.bulk_create(
@@ -44,63 +44,65 @@ def make_calls(texts=NASTY, **fixed):
     )  # fmt: skip
 
 
-def asked(user=None, query="", file_format="csv"):
+def make_request(user=None, query="", file_format="csv"):
     return ExportRequest(user, filters.from_query(QueryDict(query)), file_format)
 
 
-def written(calls_query, file_format, *, zone, hides=""):
-    """The whole file of a filter, and how many rows it says to have."""
-    export = asked(query=calls_query, file_format=file_format).record(
+def write_file(calls_query, file_format, *, zone, hides=""):
+    """(content, counted rows) of the export of a filter."""
+    export = make_request(query=calls_query, file_format=file_format).record(
         Export.Way.COMMAND, Export.State.RUNNING
     )
     export.hides = hides
-    tally = Tally()
+    counter = RowCounter()
     with Snapshot(zone) as snapshot:
-        return b"".join(chunks(export, snapshot, tally)), tally.rows
+        return b"".join(chunks(export, snapshot, counter)), counter.rows
 
 
-def expected(calls, *, zone, names=None, hides=""):
-    """What the columns say of these calls, in Python."""
-    setting = Setting(zone, names or {})
-    rows = calls.order_by("-started_at", "-id").values_list(*Call._fields)
-    columns = columns_of(hides)
-    return [[_none(cell) for cell in cells(Call._make(row), setting, columns)] for row in rows]
+def expected_rows(calls, *, zone, names=None, hides=""):
+    """The rows of these calls as the columns define them in Python."""
+    context = CellContext(zone, names or {})
+    rows = calls.order_by("-started_at", "-id").values_list(*CallRow._fields)
+    columns = columns_for(hides)
+    return [
+        [_empty_to_none(cell) for cell in build_cells(CallRow._make(row), context, columns)] for row in rows
+    ]
 
 
-def csv_rows(content):
+def read_csv_rows(content):
     text = content.decode("utf-8")
     assert text.startswith("\ufeff")
     header, *rows = csv.reader(io.StringIO(text[1:], newline=""), strict=True)
-    assert tuple(header) == COLUMNS
-    numbers = {COLUMNS.index("ivr_seconds"), COLUMNS.index("talk_seconds")}
+    assert tuple(header) == COLUMN_NAMES
+    numbers = {COLUMN_NAMES.index("ivr_seconds"), COLUMN_NAMES.index("talk_seconds")}
     return [
-        [int(cell) if place in numbers and cell else _none(cell) for place, cell in enumerate(row)]
+        [int(cell) if index in numbers and cell else _empty_to_none(cell) for index, cell in enumerate(row)]
         for row in rows
     ]
 
 
-def sheets(content):
-    """{name: rows} of a workbook, as openpyxl reads it."""
+def read_sheets(content):
+    """{sheet name: rows} of a workbook as openpyxl reads it. No cell may be a formula."""
     assert ZipFile(io.BytesIO(content)).testzip() is None
     book = openpyxl.load_workbook(io.BytesIO(content))
     for sheet in book:
         assert not [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
     return {
-        sheet.title: [[_read(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
+        sheet.title: [[_decode_cell(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
         for sheet in book
     }
 
 
-def xlsx_rows(content):
-    header, *rows = sheets(content)["Calls"]
-    assert tuple(header) == COLUMNS
+def read_xlsx_rows(content):
+    header, *rows = read_sheets(content)["Calls"]
+    assert tuple(header) == COLUMN_NAMES
     return rows
 
 
-def _read(cell):
-    """openpyxl leaves Excel's spelling of control signs as it is."""
-    return _none(unescape(cell)) if isinstance(cell, str) else cell
+def _decode_cell(cell):
+    """Decodes Excel's encoding of control characters, which openpyxl leaves as it is."""
+    return _empty_to_none(unescape(cell)) if isinstance(cell, str) else cell
 
 
-def _none(cell):
+def _empty_to_none(cell):
     return None if cell == "" else cell

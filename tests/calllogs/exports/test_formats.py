@@ -1,4 +1,4 @@
-"""What stands in the files: the same at every database, in both formats, cell by cell."""
+"""The content of export files: equal on both databases and in both formats, cell by cell."""
 
 import datetime as dt
 import io
@@ -17,28 +17,36 @@ from hypothesis import strategies as st
 
 from calllogs.calls import filters
 from calllogs.exports import csv_format, snapshot, workbook
-from calllogs.exports.columns import COLUMNS
-from calllogs.exports.metadata import Tally
+from calllogs.exports.columns import COLUMN_NAMES
+from calllogs.exports.metadata import RowCounter
 from calllogs.models import CallLog, Export
-from ivrportal.common.spreadsheet import safe
+from ivrportal.common.spreadsheet import escape_formula
 from settings_sync.models import Agent
-from tests.calllogs.exports.exporting import NASTY, csv_rows, expected, make_calls, sheets, written, xlsx_rows
+from tests.calllogs.exports.exporting import (
+    DIFFICULT_TEXTS,
+    expected_rows,
+    make_calls,
+    read_csv_rows,
+    read_sheets,
+    read_xlsx_rows,
+    write_file,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KOLKATA = ZoneInfo("Asia/Kolkata")
 NOVEMBER = dt.datetime(2026, 11, 10, tzinfo=KOLKATA)
-READ = {"csv": csv_rows, "xlsx": xlsx_rows}
+READERS = {"csv": read_csv_rows, "xlsx": read_xlsx_rows}
 
 
 @pytest.fixture
-def nasty():
-    texts = [*NASTY, "nul\x00"] if connection.vendor == "sqlite" else NASTY
+def difficult_calls():
+    texts = [*DIFFICULT_TEXTS, "nul\x00"] if connection.vendor == "sqlite" else DIFFICULT_TEXTS
     make_calls(texts)
     names = {}
     for number, text in enumerate(text for text in texts if text):
         Agent.objects.create(name=text, number=f"+9198000{number:05}")
         CallLog.objects.filter(department=text).update(agent_number=f"+9198000{number:05}")
-        names[f"+9198000{number:05}"] = safe(text)
+        names[f"+9198000{number:05}"] = escape_formula(text)
     return names
 
 
@@ -46,31 +54,31 @@ def nasty():
 @pytest.mark.parametrize(
     ("file_format", "zone"), [("csv", "Asia/Kolkata"), ("csv", "America/New_York"), ("xlsx", "Asia/Kolkata")]
 )
-def test_every_cell_is_what_the_columns_say(nasty, file_format, zone, hides):
+def test_every_cell_is_what_the_columns_define(difficult_calls, file_format, zone, hides):
     CallLog.objects.filter(caller="+919812345678").update(call_id="rec-919812345678.9812345678")
     CallLog.objects.filter(caller="'quoted").update(caller="+441632960961", call_id="441632960961@x")
     CallLog.objects.filter(caller="plain").update(call_id="derived-0123456789abcdef")
-    content, rows = written("", file_format, zone=ZoneInfo(zone), hides=hides)
-    wanted = expected(CallLog.objects.all(), zone=ZoneInfo(zone), names=nasty, hides=hides)
-    told = [row for row in wanted if "9812345678" in f"{row[0]} {row[2]}"]
-    assert bool(told) is (hides != Export.Hides.NUMBERS)
-    assert READ[file_format](content) == wanted
+    content, rows = write_file("", file_format, zone=ZoneInfo(zone), hides=hides)
+    wanted = expected_rows(CallLog.objects.all(), zone=ZoneInfo(zone), names=difficult_calls, hides=hides)
+    unmasked = [row for row in wanted if "9812345678" in f"{row[0]} {row[2]}"]
+    assert bool(unmasked) is (hides != Export.Hides.NUMBERS)
+    assert READERS[file_format](content) == wanted
     assert rows == len(wanted) == CallLog.objects.count()
 
 
 @pytest.mark.parametrize("many", [0, 1000])
-def test_few_calls_and_many_come_newest_first(nasty, monkeypatch, many):
-    monkeypatch.setattr(snapshot, "MANY", many)
+def test_few_and_many_calls_come_newest_first(difficult_calls, monkeypatch, many):
+    monkeypatch.setattr(snapshot, "SORT_LIMIT", many)
     calls = CallLog.objects.exclude(caller="plain")
-    with snapshot.Snapshot(KOLKATA) as moment:
-        assert moment.count(calls) == len(NASTY) - (connection.vendor != "sqlite")
-        assert csv_rows(b"".join(csv_format.chunks(moment, calls, Tally()))) == expected(
-            calls, zone=KOLKATA, names=nasty
+    with snapshot.Snapshot(KOLKATA) as opened:
+        assert opened.count(calls) == len(DIFFICULT_TEXTS) - (connection.vendor != "sqlite")
+        assert read_csv_rows(b"".join(csv_format.chunks(opened, calls, RowCounter()))) == expected_rows(
+            calls, zone=KOLKATA, names=difficult_calls
         )
 
 
-def test_both_writers_of_a_workbook_leave_blanks_and_empty_cells_as_they_are(nasty):
-    content, _rows = written("", "xlsx", zone=KOLKATA)
+def test_both_writers_of_a_workbook_leave_blanks_and_empty_cells_as_they_are(difficult_calls):
+    content, _rows = write_file("", "xlsx", zone=KOLKATA)
     with ZipFile(io.BytesIO(content)) as archive:
         sheet = archive.read("xl/worksheets/sheet1.xml").decode()
     assert '<t xml:space="preserve"> leading</t>' in sheet
@@ -79,24 +87,24 @@ def test_both_writers_of_a_workbook_leave_blanks_and_empty_cells_as_they_are(nas
 
 
 @pytest.mark.parametrize("calls", [0, 1, 4, 5, 8, 9])
-def test_a_sheet_that_is_full_is_followed_by_another(monkeypatch, calls):
-    """Four calls and a header to a sheet. The sheet about the export stays the second."""
-    monkeypatch.setattr(workbook, "MOST_ROWS", 5)
+def test_a_full_sheet_is_followed_by_another(monkeypatch, calls):
+    """Each sheet has a header and four calls. The sheet about the export stays the second."""
+    monkeypatch.setattr(workbook, "MAX_ROWS", 5)
     make_calls([str(number) for number in range(calls)])
-    found = sheets(written("", "xlsx", zone=KOLKATA)[0])
+    found = read_sheets(write_file("", "xlsx", zone=KOLKATA)[0])
     more = max(0, (calls - 1) // 4)
     assert list(found) == ["Calls", "About this export", *(f"Calls {number + 2}" for number in range(more))]
     about = dict(found.pop("About this export"))
     rows = [row for sheet in found.values() for row in sheet[1:]]
-    assert rows == expected(CallLog.objects.all(), zone=KOLKATA)
+    assert rows == expected_rows(CallLog.objects.all(), zone=KOLKATA)
     assert (len(rows), about["Rows"]) == (calls, calls)
-    assert {tuple(sheet[0]) for sheet in found.values()} == {COLUMNS}
+    assert {tuple(sheet[0]) for sheet in found.values()} == {COLUMN_NAMES}
 
 
 def test_a_workbook_can_be_read_row_by_row_as_large_ones_are():
     make_calls(["a", "b"])
-    book = openpyxl.load_workbook(io.BytesIO(written("", "xlsx", zone=KOLKATA)[0]), read_only=True)
-    assert [len(row) for row in book["Calls"].iter_rows()] == [len(COLUMNS)] * 3
+    book = openpyxl.load_workbook(io.BytesIO(write_file("", "xlsx", zone=KOLKATA)[0]), read_only=True)
+    assert [len(row) for row in book["Calls"].iter_rows()] == [len(COLUMN_NAMES)] * 3
     book.close()
 
 
@@ -124,19 +132,19 @@ queries = st.fixed_dictionaries(
 
 @pytest.fixture
 def many():
-    """Two hundred calls of all kinds, around the periods that filters name."""
-    draw = random.Random(6)
+    """Two hundred calls of all kinds, around the periods of the filters."""
+    rng = random.Random(6)
     now = timezone.now()
     for hours in range(200):
         make_calls(
-            [draw.choice(["Sales", "a&b", "café", "=x", ""])],
+            [rng.choice(["Sales", "a&b", "café", "=x", ""])],
             call_id=f"id-{hours}",
-            caller=f"+9198{draw.choice(['1234', '0000'])}5{hours:03}",
-            agent_number=draw.choice(["+919800012345", ""]),
+            caller=f"+9198{rng.choice(['1234', '0000'])}5{hours:03}",
+            agent_number=rng.choice(["+919800012345", ""]),
             started_at=(now if hours % 2 else NOVEMBER) - dt.timedelta(hours=hours * 3),
-            status=draw.choice(CallLog.Status.values),
-            talk_seconds=draw.choice([None, 0, 59, 60, 300]),
-            recording_url=draw.choice(["", "https://recordings.example/1"]),
+            status=rng.choice(CallLog.Status.values),
+            talk_seconds=rng.choice([None, 0, 59, 60, 300]),
+            recording_url=rng.choice(["", "https://recordings.example/1"]),
         )
 
 
@@ -148,11 +156,11 @@ def test_the_file_holds_the_rows_of_the_screen_for_any_filter(many, file_format)
     @given(query=queries)
     def check(query):
         text = urlencode(query, doseq=True)
-        content, rows = written(text, file_format, zone=KOLKATA)
+        content, rows = write_file(text, file_format, zone=KOLKATA)
         screen = filters.from_query(QueryDict(text)).apply(CallLog.objects.all())
-        assert READ[file_format](content) == expected(screen, zone=KOLKATA)
+        assert READERS[file_format](content) == expected_rows(screen, zone=KOLKATA)
         assert rows == screen.count()
         seen.add(rows)
 
     check()
-    assert len(seen) > 3, "filters that all find the same prove nothing"
+    assert len(seen) > 3, "the filters must find different numbers of rows"

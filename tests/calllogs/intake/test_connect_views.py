@@ -1,4 +1,4 @@
-"""Connect the provider: the address to hand over, the test push, the last pushes."""
+"""The page "Connect the provider": the address to hand over, the test push, the newest pushes."""
 
 import re
 from html import unescape
@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from calllogs.intake import connect_views, group_commit, push_auth
 from calllogs.intake.waiters import PushResult
 from calllogs.models import CallLog, Push, PushKey
+from calllogs.models.push_key import hash_push_key
 from calllogs.provider_fields import SAMPLE_URL_NAMES, TABLE_NAMES
 from tests.conftest import PUSHES
 
@@ -30,9 +31,9 @@ def admin(client_for):
 # --- the address ---
 
 
-@pytest.mark.parametrize(("place", "names"), [(0, SAMPLE_URL_NAMES), (1, TABLE_NAMES)])
-def test_the_address_that_is_printed_works_when_the_provider_fills_it_in(push, admin, place, names):
-    address = addresses(admin.get(CONNECT).text)[place]
+@pytest.mark.parametrize(("position", "names"), [(0, SAMPLE_URL_NAMES), (1, TABLE_NAMES)])
+def test_the_shown_address_works_when_its_placeholders_are_replaced(push, admin, position, names):
+    address = addresses(admin.get(CONNECT).text)[position]
     assert address.startswith("http://127.0.0.1/api/PostCallLogs?key=YOUR-KEY&")
     query = address.partition("YOUR-KEY&")[2]
     for field, name in names.items():
@@ -43,13 +44,13 @@ def test_the_address_that_is_printed_works_when_the_provider_fills_it_in(push, a
     assert (call.talk_seconds, call.department) == (75, "Sales")
 
 
-def test_an_address_that_nobody_filled_in_is_kept_as_that(push, admin):
+def test_an_address_with_its_placeholders_is_rejected_with_that_reason(push, admin):
     query = addresses(admin.get(CONNECT).text)[0].partition("YOUR-KEY&")[2]
     assert push(query).status_code == 400
     assert Push.objects.get().reason == "template not filled in"
 
 
-def test_the_address_is_the_one_under_which_the_page_was_opened(admin, settings):
+def test_the_address_has_the_host_and_scheme_of_the_page(admin, settings):
     settings.ALLOWED_HOSTS = ["portal.example.com"]
     page = admin.get(CONNECT, headers={"host": "portal.example.com"}, secure=True).text
     assert addresses(page)[0].startswith("https://portal.example.com/api/PostCallLogs?key=")
@@ -70,9 +71,11 @@ def test_an_address_of_this_office_only_is_recognised(host, is_local):
     assert connect_views.is_local(host) is is_local
 
 
-def test_a_key_with_signs_of_its_own_survives_the_address():
-    made = connect_views.template_url("https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES)
-    assert push_auth.split_off_key(made.partition("?")[2].encode())[1] == push_auth.digest_of("a&b=c d")
+def test_a_key_with_special_characters_is_encoded_in_the_address():
+    address = connect_views.build_template_url(
+        "https://x.example/api/PostCallLogs", "a&b=c d", names=SAMPLE_URL_NAMES
+    )
+    assert push_auth.split_off_key(address.partition("?")[2].encode())[1] == hash_push_key("a&b=c d")
 
 
 def test_the_page_says_who_may_push(admin, settings, push_key):
@@ -84,7 +87,7 @@ def test_the_page_says_who_may_push(admin, settings, push_key):
 # --- the test push ---
 
 
-def test_a_test_push_is_stored_on_the_real_way(admin, push_key):
+def test_a_test_push_is_stored_like_a_real_push(admin, push_key):
     page = admin.post(CONNECT + "test/").text
     call = CallLog.objects.get()
     assert call.call_id.startswith("test-")
@@ -95,70 +98,70 @@ def test_a_test_push_is_stored_on_the_real_way(admin, push_key):
     assert LogEntry.objects.get().object_repr == call.call_id
 
 
-def test_a_test_push_asked_for_by_the_script_is_answered_with_its_part_of_the_page(admin, push_key):
-    part = admin.post(CONNECT + "test/", headers={"x-requested-with": "fetch"}).text
-    assert "The portal replied: Successful" in part
-    assert "<html" not in part
+def test_a_test_push_by_fetch_returns_a_fragment(admin, push_key):
+    fragment = admin.post(CONNECT + "test/", headers={"x-requested-with": "fetch"}).text
+    assert "The portal replied: Successful" in fragment
+    assert "<html" not in fragment
 
 
-def test_a_test_push_does_not_make_a_key_look_used(admin, push_key):
-    """Who rotates keys revokes the old one when the new one is used: a test must not say so."""
+def test_a_test_push_does_not_mark_a_key_as_used(admin, push_key):
+    """Administrators revoke the old key once the new one is used, so a test push must not count as a use."""
     admin.post(CONNECT + "test/")
     assert PushKey.objects.get().last_used_at is None
 
 
-def test_without_a_live_key_the_test_push_is_refused_as_the_provider_is(admin):
+def test_without_a_live_key_the_test_push_is_refused(admin):
     page = admin.post(CONNECT + "test/").text
     assert "The portal replied: Failure" in page
     assert "no push key is live" in page
     assert not CallLog.objects.exists()
 
 
-@pytest.mark.parametrize("kept", [PushResult.SPOOLED, PushResult.NOWHERE])
-def test_the_reply_is_the_one_that_the_provider_gets(admin, push, monkeypatch, kept):
-    monkeypatch.setattr(group_commit, "submit", lambda arrival, digest: kept)
+@pytest.mark.parametrize("push_result", [PushResult.SPOOLED, PushResult.NOT_STORED])
+def test_the_reply_is_the_one_that_the_provider_gets(admin, push, monkeypatch, push_result):
+    monkeypatch.setattr(group_commit, "submit", lambda raw_push, digest: push_result)
     reply = push(SAMPLE)
     page = admin.post(CONNECT + "test/").text
     assert f"The portal replied: {reply.text}" in page
     assert f"(HTTP {reply.status_code})" in page
 
 
-def test_what_the_portal_carries_for_itself_is_no_key_for_others(push):
-    assert push(SAMPLE, key=push_auth.OWN).status_code == 403
+def test_the_special_digests_are_not_accepted_as_keys(push):
+    assert push(SAMPLE, key=push_auth.PORTAL_TEST_KEY).status_code == 403
     assert push(SAMPLE, key=push_auth.NO_KEY).status_code == 403
 
 
-# --- the last pushes ---
+# --- the newest pushes ---
 
 
 def test_the_last_pushes_are_listed_with_masked_numbers(admin, push):
     push(SAMPLE)
     push("callnumber=9812345699&date=tomorrow")
     push("callnumber=9811111177", key="wrong")
-    part = admin.get(CONNECT + "pushes/").text
-    assert part.index("From a stranger") < part.index("Not usable") < part.index("New call")
+    fragment = admin.get(CONNECT + "pushes/").text
+    assert fragment.index("From a stranger") < fragment.index("Not usable") < fragment.index("New call")
     for number in ("••••78", "••••99", "••••77"):
-        assert number in part
-    assert "98123" not in part
-    assert "9811111177" not in part
-    assert "This is not a date" in part
+        assert number in fragment
+    assert "98123" not in fragment
+    assert "9811111177" not in fragment
+    assert "This is not a date" in fragment
 
 
-def test_the_list_ends_after_ten_and_asks_the_same_for_any_number(admin, push, django_assert_max_num_queries):
+def test_the_list_has_ten_rows_and_a_fixed_number_of_queries(admin, push, django_assert_max_num_queries):
     for number in range(12):
         push(f"calllogid=L{number}&callnumber=9812345678&date=2026-11-08&time=10:15")
     admin.get(CONNECT + "pushes/")
-    with django_assert_max_num_queries(3):  # the session, the person, the pushes
-        part = admin.get(CONNECT + "pushes/").text
-    assert part.count("data-push=") == 10
+    with django_assert_max_num_queries(3):  # the session, the user, the pushes
+        fragment = admin.get(CONNECT + "pushes/").text
+    assert fragment.count("data-push=") == 10
 
 
-def test_the_list_is_asked_for_by_reading_and_the_test_by_posting(admin):
+def test_the_list_accepts_get_only_and_the_test_push_post_only(admin):
     assert admin.get(CONNECT + "test/").status_code == 405
     assert admin.post(CONNECT + "pushes/").status_code == 405
 
 
-def test_nobody_pushes_or_looks_without_being_signed_in(client, push_key):
+def test_the_pages_need_a_login(client, push_key):
     for path in ("", "pushes/"):
         assert client.get(CONNECT + path, headers={"host": "127.0.0.1"}).status_code == 302
     assert client.post(CONNECT + "test/", headers={"host": "127.0.0.1"}).status_code == 302

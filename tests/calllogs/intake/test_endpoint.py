@@ -1,4 +1,4 @@
-"""The provider's door: its answers, to the contract's letter."""
+"""The push endpoint: its replies, exactly as in the contract."""
 
 import asyncio
 
@@ -62,7 +62,7 @@ def test_neither_the_slash_nor_http_is_answered_by_a_redirect(push_key, client, 
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
-def test_a_look_stores_nothing(push_key, client, method):
+def test_head_and_options_store_nothing(push_key, client, method):
     response = client.generic(
         method,
         "/api/PostCallLogs",
@@ -84,70 +84,70 @@ def test_errors_can_be_answered_with_200_for_senders_that_need_it(push, settings
     assert (response.status_code, response.content) == (200, b"Failure")
 
 
-def at_the_door(method, query, *, form=(), path="/api/PostCallLogs", headers=(), client=("127.0.0.1", 1)):
-    """One request to the door itself: status, headers and body; None where it let the request through."""
+def send_asgi(method, query, *, form=(), path="/api/PostCallLogs", headers=(), client=("127.0.0.1", 1)):
+    """One request to the ASGI middleware: status, headers and body; None if it passed the request on."""
     pieces = list(form) or [b""]
-    said = []
+    messages = []
 
     async def receive():
         piece = pieces.pop(0)
         return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 
     async def send(message):
-        said.append(message)
+        messages.append(message)
 
     async def portal(scope, receive, send):
-        said.append(None)
+        messages.append(None)
 
     scope = {
         "type": "http", "method": method, "path": path, "query_string": query, "client": client,
         "headers": [(b"host", b"unknown.example"), *headers],
     }  # fmt: skip
     asyncio.run(endpoint.push_endpoint_middleware(portal)(scope, receive, send))
-    if said == [None]:
+    if messages == [None]:
         return None
-    start, body = said
+    start, body = messages
     return start["status"], dict(start["headers"]), body["body"]
 
 
-def test_the_door_does_not_ask_for_the_host_name(push_key):
-    status, headers, body = at_the_door("GET", b"key=%s&%s" % (push_key.encode(), SAMPLE))
+def test_the_middleware_accepts_any_host_name(push_key):
+    status, headers, body = send_asgi("GET", b"key=%s&%s" % (push_key.encode(), SAMPLE))
     assert (status, body) == (200, b"Successful")
     assert headers[b"content-type"] == b"text/plain; charset=utf-8"
     assert (headers[b"cache-control"], headers[b"content-length"]) == (b"no-store", b"10")
     assert Push.objects.get().remote_addr == "127.0.0.1"
 
 
-def test_the_door_reads_a_form_that_comes_in_pieces(push_key):
-    status, _, body = at_the_door("POST", b"key=" + push_key.encode(), form=[SAMPLE[:50], SAMPLE[50:]])
+def test_the_middleware_reads_a_form_that_comes_in_pieces(push_key):
+    status, _, body = send_asgi("POST", b"key=" + push_key.encode(), form=[SAMPLE[:50], SAMPLE[50:]])
     assert (status, body) == (200, b"Successful")
     assert CallLog.objects.get().call_id == "C-1001"
 
 
-def test_the_door_reads_no_more_of_a_form_than_a_push_can_have(push_key):
+def test_the_middleware_reads_at_most_max_body_bytes_of_a_form(push_key):
     endless = [SAMPLE + b"&x=" + b"x" * endpoint.MAX_BODY, *[b"x" * 1000] * 10]
-    assert at_the_door("POST", b"key=" + push_key.encode(), form=endless)[0] == 200
+    assert send_asgi("POST", b"key=" + push_key.encode(), form=endless)[0] == 200
     assert len(Push.objects.get().raw_query) <= endpoint.MAX_BODY
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("OPTIONS", 200), ("PUT", 405)])
-def test_a_look_at_the_door_stores_nothing(push_key, method, status):
-    assert at_the_door(method, b"key=%s&%s" % (push_key.encode(), SAMPLE))[0] == status
+def test_the_middleware_stores_nothing_for_other_methods(push_key, method, status):
+    assert send_asgi(method, b"key=%s&%s" % (push_key.encode(), SAMPLE))[0] == status
     assert not Push.objects.exists()
 
 
-def test_the_door_answers_for_nothing_but_pushes():
-    assert at_the_door("GET", b"", path="/api/PostCallLog") is None
+def test_the_middleware_passes_other_paths_on():
+    assert send_asgi("GET", b"", path="/api/PostCallLog") is None
 
 
-def test_the_door_sees_who_is_behind_a_proxy_that_is_trusted(push_key, settings):
+def test_the_middleware_stores_the_address_behind_a_trusted_proxy(push_key, settings):
     settings.TRUSTED_PROXIES = ["127.0.0.0/8"]
     hops = [(b"x-forwarded-for", b"198.51.100.9, 203.0.113.7")]
-    at_the_door("GET", b"key=%s&%s" % (push_key.encode(), SAMPLE), headers=hops)
+    send_asgi("GET", b"key=%s&%s" % (push_key.encode(), SAMPLE), headers=hops)
     assert Push.objects.get().remote_addr == "203.0.113.7"
 
 
-def test_a_refusal_at_the_door_is_told_the_way_the_sender_needs(push_key, settings):
-    assert at_the_door("GET", b"key=wrong")[0] == 403
+def test_the_middleware_sends_errors_as_200_if_configured(push_key, settings):
+    assert send_asgi("GET", b"key=wrong")[0] == 403
     settings.PUSH_ERROR_STATUS = "ok"
-    assert at_the_door("GET", b"key=wrong")[::2] == (200, b"Failure")
+    assert send_asgi("GET", b"key=wrong")[::2] == (200, b"Failure")

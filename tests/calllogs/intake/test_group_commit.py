@@ -1,4 +1,4 @@
-"""Group commit and its fallbacks: what is answered is on a disk, and nobody waits long for it."""
+"""Group commit and its fallbacks: an acknowledged push is on disk, and no request waits long."""
 
 import os
 import threading
@@ -10,15 +10,15 @@ from django.db import DataError, connection, transaction
 from calllogs.intake import group_commit, parser, push_auth, replay
 from calllogs.intake.envelope import receive, to_spool_record
 from calllogs.models import CallLog, Push, PushKey
-from tests.conftest import PUSHES
+from tests.conftest import PUSHES, forget_push_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALL = "calllogid={id}&callnumber=9812345678&date=2026-11-08&time=10:15:00&callstatus=ANSWER"
 
 
 @pytest.fixture(autouse=True)
-def _a_writer_of_its_own():
-    """Each test meets a writer that has seen no trouble yet, and leaves an empty spool."""
+def _fresh_writer():
+    """Each test gets a new writer, and leaves an empty spool."""
     group_commit.stop()
     yield
     group_commit.stop()
@@ -26,13 +26,13 @@ def _a_writer_of_its_own():
 
 
 def push_together(push, count):
-    """`count` pushes at once, from as many threads; their answers."""
+    """Send `count` pushes at once, each from its own thread. Returns the replies."""
     answers = [None] * count
 
-    def one(number):
+    def send_one(number):
         answers[number] = push(CALL.format(id=f"G{number}")).content
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    threads = [threading.Thread(target=send_one, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -46,18 +46,18 @@ def test_pushes_that_come_together_are_all_stored(push):
 
 
 def test_pushes_that_come_together_share_transactions(push, monkeypatch):
-    sizes = []
+    batch_sizes = []
     store = group_commit.store
 
     def slow(batch):
-        sizes.append(len(batch))
-        while sum(sizes) + group_commit._current._queue.qsize() < 24:
+        batch_sizes.append(len(batch))
+        while sum(batch_sizes) + group_commit._current._queue.qsize() < 24:
             time.sleep(0.001)
         store(batch)
 
     monkeypatch.setattr(group_commit, "store", slow)
     assert push_together(push, 24) == [b"Successful"] * 24
-    assert len(sizes) <= 2
+    assert len(batch_sizes) <= 2
 
 
 def test_a_connection_that_died_unnoticed_costs_no_push(push):
@@ -72,18 +72,18 @@ def test_a_connection_that_died_unnoticed_costs_no_push(push):
     assert CallLog.objects.count() == 2
 
 
-def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
-    from calllogs.intake import storage as room
+def test_a_push_that_the_database_rejects_affects_no_other(push, monkeypatch):
+    from calllogs.intake import storage as storage_module
 
-    store = room.store
+    store = storage_module.store
 
-    def picky(batch):
-        if any(arrival.call and arrival.call.call_id == "G3" for arrival in batch):
+    def reject_one(batch):
+        if any(parsed.call and parsed.call.call_id == "G3" for parsed in batch):
             raise DataError("poison")
         store(batch)
 
-    monkeypatch.setattr(room, "store", picky)
-    monkeypatch.setattr(group_commit, "store", picky)
+    monkeypatch.setattr(storage_module, "store", reject_one)
+    monkeypatch.setattr(group_commit, "store", reject_one)
     answers = push_together(push, 8)
     assert answers == [b"Invalid Data" if number == 3 else b"Successful" for number in range(8)]
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {f"G{n}" for n in range(8)} - {"G3"}
@@ -91,33 +91,33 @@ def test_a_poisonous_push_hurts_only_itself(push, monkeypatch):
     assert (kept.reason, "calllogid=G3" in kept.raw_query) == ("could not be stored", True)
 
 
-def test_a_push_on_which_the_parser_breaks_hurts_only_itself(push, monkeypatch):
+def test_a_push_that_crashes_the_parser_affects_no_other(push, monkeypatch):
     parse = parser.parse
 
-    def broken(raw, **named):
+    def crash_on_one(raw, **named):
         if b"G3" in raw:
             raise RecursionError
         return parse(raw, **named)
 
-    monkeypatch.setattr(parser, "parse", broken)
+    monkeypatch.setattr(parser, "parse", crash_on_one)
     answers = push_together(push, 8)
     assert answers == [b"Invalid Data" if number == 3 else b"Successful" for number in range(8)]
     assert Push.objects.get(outcome="REJECTED").reason == "could not be read"
 
 
-def hold_the_table(hold):
-    """Another connection that locks the calls for everybody until `hold` is set."""
+def lock_calls(released):
+    """Lock the table of calls from another connection until `released` is set."""
     locked = threading.Event()
 
-    def keep():
+    def hold_lock():
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("LOCK TABLE calllogs_calllog IN EXCLUSIVE MODE")
-            locked.set()  # SQLite: IMMEDIATE has locked the whole database already
-            hold.wait(15)
+            locked.set()  # on SQLite, IMMEDIATE has locked the whole database
+            released.wait(15)
         connection.close()
 
-    thread = threading.Thread(target=keep)
+    thread = threading.Thread(target=hold_lock)
     thread.start()
     assert locked.wait(5)
     return thread
@@ -126,45 +126,45 @@ def hold_the_table(hold):
 def test_a_database_that_stalls_costs_the_wait_once_and_no_push(push, settings):
     settings.PUSH_WAIT_S = 0.4
     assert push(CALL.format(id="before")).content == b"Successful"
-    hold = threading.Event()
-    holder = hold_the_table(hold)
+    released = threading.Event()
+    lock_holder = lock_calls(released)
     started = time.monotonic()
     assert push(CALL.format(id="stalled-1")).content == b"Accepted"
     assert 0.3 < time.monotonic() - started < 2
     started = time.monotonic()
     assert push(CALL.format(id="stalled-2")).content == b"Accepted"
-    assert time.monotonic() - started < 0.3, "once it is known to stall, nobody waits for it"
-    assert replay.spool().depth().records == 2
-    hold.set()
-    holder.join()
-    until = time.monotonic() + 10
-    while CallLog.objects.count() < 3 and time.monotonic() < until:
+    assert time.monotonic() - started < 0.3, "no request waits once the stall is known"
+    assert replay.get_spool().depth().records == 2
+    released.set()
+    lock_holder.join()
+    deadline = time.monotonic() + 10
+    while CallLog.objects.count() < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
     replay.drain()
     assert set(CallLog.objects.values_list("call_id", flat=True)) == {"before", "stalled-1", "stalled-2"}
-    assert Push.objects.count() == 3, "a push that was spooled and, late, committed is one push"
+    assert Push.objects.count() == 3, "a push that was spooled and committed late is stored once"
 
 
-def test_a_stranger_is_refused_while_the_database_stalls(push, settings):
+def test_a_wrong_key_is_refused_while_the_database_stalls(push, settings):
     settings.PUSH_WAIT_S = 0.3
     push(CALL.format(id="before"))
-    hold = threading.Event()
-    holder = hold_the_table(hold)
+    released = threading.Event()
+    lock_holder = lock_calls(released)
     assert push(CALL.format(id="x")).content == b"Accepted"
     assert push(CALL.format(id="y"), key="wrong").content == b"Failure"
-    hold.set()
-    holder.join()
+    released.set()
+    lock_holder.join()
 
 
 def test_a_new_process_knows_the_keys_though_the_database_is_silent(push):
     push(CALL.format(id="before"))
-    push_auth._Known.digests = None  # as in a process that has just been started
-    from calllogs.models.push_key import digest_of
+    push_auth._KeyCache.digests = None  # as in a new process
+    from calllogs.models.push_key import hash_push_key
 
-    assert push_auth.is_valid_key(digest_of("test-push-key")) is True
-    assert push_auth.is_valid_key(digest_of("wrong")) is False
-    push_auth.forget_keys()
-    assert push_auth.is_valid_key(digest_of("test-push-key")) is None
+    assert push_auth.is_valid_key(hash_push_key("test-push-key")) is True
+    assert push_auth.is_valid_key(hash_push_key("wrong")) is False
+    forget_push_keys()
+    assert push_auth.is_valid_key(hash_push_key("test-push-key")) is None
 
 
 def test_a_new_key_works_at_once_and_a_revoked_one_for_a_quarter_of_a_second(push):
@@ -172,12 +172,12 @@ def test_a_new_key_works_at_once_and_a_revoked_one_for_a_quarter_of_a_second(pus
     PushKey.make("second", key="second-key")
     assert push(CALL.format(id="second"), key="second-key").status_code == 200
     PushKey.objects.filter(name="second").update(revoked_at="2026-11-08T00:00:00Z")
-    time.sleep(push_auth.FRESH_S)
+    time.sleep(push_auth.KEYS_FRESH_S)
     assert push(CALL.format(id="third"), key="second-key").status_code == 403
-    assert push(CALL.format(id="fourth")).status_code == 200, "two live keys: the other still works"
+    assert push(CALL.format(id="fourth")).status_code == 200, "the other live key still works"
 
 
-def test_the_last_use_of_a_key_is_noted(push):
+def test_the_last_use_of_a_key_is_recorded(push):
     push(CALL.format(id="one"))
     assert PushKey.objects.get().last_used_at is not None
 
@@ -189,7 +189,7 @@ def test_what_was_answered_is_on_disk_when_the_writer_stops(push):
     assert push(CALL.format(id="after")).content == b"Successful", "a new writer takes over"
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # that it is dangerous is why we test it
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # forking with threads is what this tests
 def test_a_forked_child_has_a_writer_of_its_own(push):
     push(CALL.format(id="parent"))
     connection.close()
@@ -227,7 +227,7 @@ def test_behind_trusted_proxies_the_address_is_read_from_the_right(push, setting
 
 def test_with_no_key_at_all_pushes_need_an_allowed_network(push, settings):
     PushKey.objects.all().delete()
-    push_auth.forget_keys()
+    forget_push_keys()
     sample = (PUSHES / "sample_url.query").read_bytes()
     assert push(sample, key=None).status_code == 403
     settings.PUSH_ALLOWED_NETWORKS = ["127.0.0.0/8"]
@@ -241,15 +241,15 @@ def test_keys_of_the_environment_are_accepted_beside_those_of_the_screen(push, s
     assert push(sample).status_code == 200
 
 
-def test_a_writer_that_is_never_idle_drains_its_spool_all_the_same(push, monkeypatch):
-    """On a machine without a worker nobody else would."""
-    monkeypatch.setattr(group_commit, "LOOK_S", 0.2)
+def test_a_writer_that_is_never_idle_drains_its_spool(push, monkeypatch):
+    """On a machine without a Celery worker, no other process drains the spool."""
+    monkeypatch.setattr(group_commit, "SPOOL_CHECK_S", 0.2)
     monkeypatch.setattr(group_commit, "IDLE_S", 60.0)
     assert push(CALL.format(id="L0")).content == b"Successful"
-    replay.spool().append(to_spool_record(receive(CALL.format(id="spooled").encode(), "127.0.0.1")))
-    until, number = time.monotonic() + 10, 0
+    replay.get_spool().append(to_spool_record(receive(CALL.format(id="spooled").encode(), "127.0.0.1")))
+    deadline, number = time.monotonic() + 10, 0
     while not CallLog.objects.filter(call_id="spooled").exists():
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         number += 1
         push(CALL.format(id=f"L{number}"))
-    assert replay.spool().depth().records == 0
+    assert replay.get_spool().depth().records == 0

@@ -26,10 +26,10 @@ from hypothesis import strategies as st
 from calllogs.intake.spool import Spool, SpoolFull, files
 from calllogs.intake.spool import append as append_module
 from calllogs.intake.spool import depth as depth_module
-from calllogs.intake.spool.records import HEADER, MAGIC, MAX_PAYLOAD, packed, spans
+from calllogs.intake.spool.records import HEADER, MAGIC, MAX_PAYLOAD, pack_record, split_records
 
 ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.get("SPOOL_KILLS", "40"))  # the long fault run asks for 500
+KILLS = int(os.environ.get("SPOOL_KILLS", "40"))  # 500 in the long fault run
 SEED = int(os.environ.get("SPOOL_SEED", "20261108"))
 
 
@@ -49,7 +49,7 @@ def names(spool: Spool, pattern: str = "*") -> list[Path]:
 
 
 def run(script: str, *args: object, **options: Any) -> subprocess.Popen[bytes]:
-    """Another process, with the spool's directory as `spool` and the other arguments as `args`."""
+    """Run a script in another process. It has the spool as `spool` and the other arguments as `args`."""
     head = "import os, sys, threading\nfrom calllogs.intake.spool import Spool, SpoolFull\n"
     head += "spool, args = Spool(sys.argv[1]), sys.argv[2:]\n"
     return subprocess.Popen(
@@ -63,7 +63,7 @@ def run(script: str, *args: object, **options: Any) -> subprocess.Popen[bytes]:
 # --- appending -------------------------------------------------------------------------------------------
 
 
-def test_what_was_appended_is_drained_in_order_and_gone(spool: Spool) -> None:
+def test_payloads_are_drained_in_order_and_their_file_is_deleted(spool: Spool) -> None:
     payloads = [b"", b"one", "दो".encode(), bytes(range(256)), b"x" * MAX_PAYLOAD]
     for payload in payloads[:2]:
         spool.append(payload)
@@ -73,14 +73,14 @@ def test_what_was_appended_is_drained_in_order_and_gone(spool: Spool) -> None:
     assert drained(spool) == []
 
 
-def test_a_drain_tells_how_much_and_hands_over_batches(spool: Spool) -> None:
+def test_a_drain_counts_records_and_passes_batches(spool: Spool) -> None:
     spool.append_many([b"%d" % n for n in range(5)])
     sizes: list[int] = []
     assert spool.drain(lambda batch: sizes.append(len(batch)), batch=2) == (5, 0)
     assert sizes == [2, 2, 1]
 
 
-def test_an_append_returns_only_when_its_bytes_and_its_new_name_are_synced(
+def test_an_append_returns_after_its_bytes_and_its_new_name_are_synced(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: dict[int, int] = {}
@@ -142,8 +142,8 @@ def test_a_payload_that_is_too_long_is_refused_and_nothing_is_kept(spool: Spool)
     assert drained(spool) == []
 
 
-def test_no_file_grows_far_past_its_size(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(append_module, "FILE_BYTES", 1000)
+def test_a_full_file_is_followed_by_a_new_one(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(append_module, "MAX_FILE_BYTES", 1000)
     payloads = [b"%0100d" % n for n in range(40)]
     for payload in payloads:
         spool.append(payload)
@@ -168,7 +168,7 @@ os.waitpid(child, 0)
     assert sorted(drained(spool)) == [b"child", b"parent", b"parent again"]
 
 
-def test_a_child_forked_while_another_thread_appends_is_not_held_up(tmp_path: Path) -> None:
+def test_a_child_forked_while_another_thread_appends_is_not_blocked(tmp_path: Path) -> None:
     script = """
 real, inside, go_on = os.fdatasync, threading.Event(), threading.Event()
 def slow(fd):
@@ -194,7 +194,7 @@ os.waitpid(child, 0)
     assert process.stdout.readline() == b"appended\n"
     spool, taken = Spool(tmp_path), []
     deadline = time.monotonic() + 10
-    # The child lives, and has the parent's locked file open: the lock must be free all the same.
+    # The child still has the parent's locked file open. The lock must be free nevertheless.
     while len(taken) < 2 and time.monotonic() < deadline:
         taken += drained(spool)
     process.stdin.close()
@@ -240,7 +240,7 @@ def test_an_append_while_the_handler_works_waits_for_the_next_drain(spool: Spool
     assert drained(spool) == [b"second"]
 
 
-def test_a_file_renamed_between_opening_and_locking_gets_no_more(
+def test_a_file_renamed_between_opening_and_locking_is_not_appended_to(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool.append(b"before")
@@ -255,23 +255,23 @@ def test_a_file_renamed_between_opening_and_locking_gets_no_more(
 
     monkeypatch.setattr(files, "lock", late)
     spool.append(b"after")
-    assert sealed.read_bytes() == packed(b"before")
+    assert sealed.read_bytes() == pack_record(b"before")
 
 
-def test_a_file_that_is_not_as_it_was_left_gets_no_more(spool: Spool) -> None:
+def test_a_file_changed_by_another_process_is_not_appended_to(spool: Spool) -> None:
     spool.append(b"before")
     (file,) = names(spool)
     with file.open("ab") as appended:
-        appended.write(b"somebody else")
+        appended.write(b"another process")
     spool.append(b"after")
     assert len(names(spool)) == 2
     assert drained(spool) == [b"before", b"after"]
 
 
-# --- no room, and a failing disk -------------------------------------------------------------------------
+# --- size limits and disk errors -------------------------------------------------------------------------
 
 
-def test_the_spool_is_bounded_and_has_room_again_once_drained(tmp_path: Path) -> None:
+def test_the_spool_is_bounded_and_has_space_again_once_drained(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=1000)
     for _ in range(8):
         spool.append(b"x" * (125 - HEADER.size))
@@ -280,11 +280,11 @@ def test_the_spool_is_bounded_and_has_room_again_once_drained(tmp_path: Path) ->
     with pytest.raises(SpoolFull):
         Spool(tmp_path, limit_bytes=1000).append(b"from another process")
     assert len(drained(spool)) == 8
-    spool.append(b"room")
-    assert drained(spool) == [b"room"]
+    spool.append(b"space")
+    assert drained(spool) == [b"space"]
 
 
-def test_one_append_without_room_does_not_spoil_those_that_wait_with_it(
+def test_one_append_over_the_limit_does_not_affect_those_that_wait_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = Spool(tmp_path, limit_bytes=1000)
@@ -303,7 +303,7 @@ def test_one_append_without_room_does_not_spoil_those_that_wait_with_it(
     inside.wait()
     for thread in threads[1:]:
         thread.start()
-    time.sleep(0.05)  # both wait behind the first
+    time.sleep(0.05)  # both wait for the first
     go_on.set()
     for thread in threads:
         thread.join()
@@ -311,7 +311,7 @@ def test_one_append_without_room_does_not_spoil_those_that_wait_with_it(
     assert drained(spool) == [b"first", b"third"]
 
 
-def test_a_full_disk_is_told_and_costs_nothing_that_was_kept(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     script = """
 kept = full = 0
 for n in range(400):
@@ -322,7 +322,7 @@ for n in range(400):
         full += 1
 sys.exit(7 if full else 1)
 """
-    limit = 20_000  # bytes of a file: stands for a disk that is full in the middle of a record
+    limit = 20_000  # bytes of a file; simulates a disk that becomes full in the middle of a record
 
     def small_disk() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -339,11 +339,11 @@ sys.exit(7 if full else 1)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
-def test_no_room_on_the_disk_is_spool_full(
+def test_disk_full_errors_become_spool_full(
     spool: Spool, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(fd: int, data: bytes) -> int:
-        raise OSError(number, "no room")
+        raise OSError(number, "disk full")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
@@ -351,11 +351,11 @@ def test_no_room_on_the_disk_is_spool_full(
             spool.append(b"push")
     assert caught.value.errno == number
     assert names(spool) == []
-    spool.append(b"room again")
-    assert drained(spool) == [b"room again"]
+    spool.append(b"space again")
+    assert drained(spool) == [b"space again"]
 
 
-def test_a_sync_that_fails_is_an_error_and_its_file_gets_no_more(
+def test_a_failed_sync_raises_and_its_file_is_not_used_again(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool.append(b"kept")
@@ -376,7 +376,7 @@ def test_a_sync_that_fails_is_an_error_and_its_file_gets_no_more(
     assert drained(spool) == [b"kept", b"kept too"]
 
 
-def test_an_append_that_is_interrupted_is_taken_back(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_append_is_undone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.append(b"kept")
 
     def interrupted(fd: int) -> None:
@@ -392,7 +392,7 @@ def test_an_append_that_is_interrupted_is_taken_back(spool: Spool, monkeypatch: 
 # --- draining --------------------------------------------------------------------------------------------
 
 
-def test_what_the_handler_did_not_take_stays_for_the_next_drain(spool: Spool) -> None:
+def test_payloads_that_the_handler_rejects_stay_for_the_next_drain(spool: Spool) -> None:
     payloads = [b"%d" % n for n in range(10)]
     spool.append_many(payloads)
     seen: list[bytes] = []
@@ -409,7 +409,7 @@ def test_what_the_handler_did_not_take_stays_for_the_next_drain(spool: Spool) ->
     assert drained(spool) == [*payloads, b"later"]
 
 
-def test_a_file_that_another_drainer_holds_is_left_to_it(spool: Spool) -> None:
+def test_a_file_that_another_drainer_has_locked_is_skipped(spool: Spool) -> None:
     spool.append(b"push")
     other = Spool(spool.directory)
     results = []
@@ -418,9 +418,7 @@ def test_a_file_that_another_drainer_holds_is_left_to_it(spool: Spool) -> None:
     assert spool.depth().records == 0
 
 
-def test_a_drain_takes_the_append_that_is_under_way_with_it(
-    spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_drain_includes_an_append_in_progress(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.append(b"first")
     inside, sync = threading.Event(), os.fdatasync
 
@@ -460,7 +458,7 @@ def test_damage_is_safe_before_its_file_is_deleted_and_the_deletion_is_synced(
     assert events == ["set aside", "directory", "deleted", "directory"]
 
 
-def test_a_file_that_cannot_be_read_is_told_but_does_not_hold_up_the_others(spool: Spool) -> None:
+def test_a_file_that_cannot_be_read_raises_after_the_others_are_drained(spool: Spool) -> None:
     spool.append(b"push")
     (spool.directory / "0-unreadable.sealed").mkdir()
     taken: list[bytes] = []
@@ -539,7 +537,7 @@ threading.Event().wait()
         process.stdout.readline()
         time.sleep(rng.uniform(0, 0.03))
         process.send_signal(signal.SIGKILL)
-        # The last line of a killed process may itself be torn; each whole one was written after its append.
+        # The last line of a killed process may be incomplete. Each complete one was written after its append.
         acknowledged.update(line for line in process.communicate()[0].splitlines(keepends=True)[:-1])
         if rng.random() < 0.7:
             torn += spool.drain(lambda batch: taken.update(p.rstrip(b"x") + b"\n" for p in batch)).set_aside
@@ -565,7 +563,7 @@ spool.drain(handle, batch=5)
     for life in range(max(5, KILLS // 4)):
         for part in range(3):
             payloads = [b"%d-%d-%d" % (life, part, n) for n in range(100)]
-            Spool(spool.directory).append_many(payloads)  # a new one: a file for each part
+            Spool(spool.directory).append_many(payloads)  # a new Spool starts a new file
             sent.update(payloads)
         process = run(script, spool.directory, out)
         assert process.stdout is not None
@@ -611,7 +609,7 @@ def set_aside_bytes(spool: Spool) -> list[bytes]:
 
 
 def test_a_torn_tail_costs_only_the_record_that_was_never_acknowledged(spool: Spool) -> None:
-    whole = packed(b"never acknowledged")
+    whole = pack_record(b"never acknowledged")
     for length in range(1, len(whole)):
         spool.append(b"kept")
         (file,) = names(spool, "*.open")
@@ -635,28 +633,33 @@ def test_a_tail_of_zeros_after_a_power_cut_is_set_aside(spool: Spool) -> None:
 
 def test_any_single_flipped_bit_costs_only_its_record() -> None:
     payloads = [b"one", b"two" * 5, b"", b"four"]
-    data = b"".join(map(packed, payloads))
-    owner = [n for n, payload in enumerate(payloads) for _ in packed(payload)]
+    data = b"".join(map(pack_record, payloads))
+    owner = [n for n, payload in enumerate(payloads) for _ in pack_record(payload)]
     for bit in range(len(data) * 8):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
-        found = list(spans(bytes(flipped)))
+        found = list(split_records(bytes(flipped)))
         kept = [bytes(flipped[s.start + HEADER.size : s.end]) for s in found if s.is_record]
         lost = owner[bit // 8]
         assert kept == payloads[:lost] + payloads[lost + 1 :]
-        assert [s.end - s.start for s in found if not s.is_record] == [len(packed(payloads[lost]))]
+        assert [s.end - s.start for s in found if not s.is_record] == [len(pack_record(payloads[lost]))]
 
 
-def test_what_looks_like_a_record_inside_a_damaged_payload_is_not_taken_for_one() -> None:
-    outer = bytearray(packed(MAGIC + packed(b"never appended") + b"end"))
+def test_a_record_inside_a_damaged_payload_is_not_handled() -> None:
+    outer = bytearray(pack_record(MAGIC + pack_record(b"never appended") + b"end"))
     outer[-1] ^= 1
-    data = packed(b"first") + bytes(outer) + packed(b"last")
-    assert [data[s.start + HEADER.size : s.end] for s in spans(data) if s.is_record] == [b"first", b"last"]
+    data = pack_record(b"first") + bytes(outer) + pack_record(b"last")
+    assert [data[s.start + HEADER.size : s.end] for s in split_records(data) if s.is_record] == [
+        b"first",
+        b"last",
+    ]
 
 
 def test_bytes_missing_in_the_middle_cost_only_their_record() -> None:
-    data = packed(b"first") + packed(b"x" * 50)[:-10] + packed(b"third") + packed(b"fourth")
-    records = [data[s.start + HEADER.size : s.end] for s in spans(data) if s.is_record]
+    data = (
+        pack_record(b"first") + pack_record(b"x" * 50)[:-10] + pack_record(b"third") + pack_record(b"fourth")
+    )
+    records = [data[s.start + HEADER.size : s.end] for s in split_records(data) if s.is_record]
     assert records == [b"first", b"third", b"fourth"]
 
 
@@ -670,25 +673,25 @@ def test_random_damage_costs_at_most_the_damaged_records(
     payloads: list[bytes], flips: list[tuple[int, int]], cut: int | None
 ) -> None:
     numbered = [b"%d:" % n + payload for n, payload in enumerate(payloads)]
-    whole = b"".join(map(packed, numbered))
+    whole = b"".join(map(pack_record, numbered))
     data = bytearray(whole)
-    for place, mask in flips:
-        data[place % len(data)] ^= mask
+    for offset, mask in flips:
+        data[offset % len(data)] ^= mask
     if cut is not None:
         del data[cut % (len(data) + 1) :]
-    intact, at = [], 0
+    intact, start = [], 0
     for payload in numbered:
-        end = at + len(packed(payload))
-        if data[at:end] == whole[at:end]:
+        end = start + len(pack_record(payload))
+        if data[start:end] == whole[start:end]:
             intact.append(payload)
-        at = end
+        start = end
     with TemporaryDirectory() as directory:
         spool = Spool(directory)
         (Path(directory) / "1-1-damaged.open").write_bytes(data)
         taken = drained(spool, batch=3)
         assert taken == intact
-        # Every byte is in a record that was handed over or was set aside.
-        kept = sum(len(packed(payload)) for payload in taken)
+        # Every byte was handled in a record or set aside.
+        kept = sum(len(pack_record(payload)) for payload in taken)
         assert kept + sum(map(len, set_aside_bytes(spool))) == len(data)
         assert names(spool, "*.sealed") == []
         assert spool.depth().damaged == len(set_aside_bytes(spool))
@@ -697,14 +700,14 @@ def test_random_damage_costs_at_most_the_damaged_records(
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=400)
-    | st.lists(st.sampled_from([MAGIC, packed(b"a"), b"\xf5", bytes(8)])).map(b"".join)
+    | st.lists(st.sampled_from([MAGIC, pack_record(b"a"), b"\xf5", bytes(8)])).map(b"".join)
 )
-def test_any_bytes_at_all_are_cut_without_a_gap(data: bytes) -> None:
-    at = 0
-    for span in spans(data):
-        assert span.start == at < span.end
-        at = span.end
-    assert at == len(data)
+def test_any_bytes_are_split_without_a_gap(data: bytes) -> None:
+    start = 0
+    for span in split_records(data):
+        assert span.start == start < span.end
+        start = span.end
+    assert start == len(data)
 
 
 # --- depth -----------------------------------------------------------------------------------------------
@@ -722,7 +725,7 @@ def test_depth_counts_what_waits(spool: Spool) -> None:
     assert spool.depth() == (0, 0, 0, 0.0, 0)
 
 
-def test_depth_tells_the_age_of_the_oldest_file(spool: Spool) -> None:
+def test_depth_has_the_age_of_the_oldest_file(spool: Spool) -> None:
     spool.append(b"push")
     (file,) = names(spool)
     file.rename(file.with_name(f"{time.time_ns() - 90 * 10**9:020d}-1-old.sealed"))
@@ -730,35 +733,35 @@ def test_depth_tells_the_age_of_the_oldest_file(spool: Spool) -> None:
     assert 90 <= spool.depth().oldest_age_s < 150
 
 
-def test_depth_reads_only_what_is_new(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_depth_reads_only_new_bytes(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool.append_many([b"%d" % n for n in range(100)])
     other = Spool(spool.directory)
     assert other.depth().records == 100
     read: list[bytes] = []
-    monkeypatch.setattr(depth_module, "spans", lambda data: read.append(data) or spans(data))
+    monkeypatch.setattr(depth_module, "split_records", lambda data: read.append(data) or split_records(data))
     assert other.depth().records == 100
     assert read == []
     spool.append(b"new")
     assert other.depth().records == 101
-    assert read == [packed(b"new")]
+    assert read == [pack_record(b"new")]
     (file,) = names(spool)
     file.rename(file.with_suffix(".sealed"))
     assert other.depth().records == 101
     assert len(read) == 1
 
 
-def test_depth_does_not_miss_a_file_that_is_sealed_while_it_looks(
+def test_depth_includes_a_file_that_is_sealed_while_it_counts(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool.append(b"push")
-    listed = files.listed
+    listed = files.list_files
 
     def then_sealed(directory: Path, *suffixes: str) -> list[Path]:
         paths = listed(directory, *suffixes)
         paths[0].rename(paths[0].with_suffix(".sealed"))
         return paths
 
-    monkeypatch.setattr(files, "listed", then_sealed)
+    monkeypatch.setattr(files, "list_files", then_sealed)
     assert spool.depth().records == 1
 
 
@@ -766,8 +769,8 @@ def test_depth_counts_past_damage_and_after_a_file_shrank(spool: Spool) -> None:
     spool.append_many([b"one", b"two", b"three"])
     (file,) = names(spool)
     data = bytearray(file.read_bytes())
-    data[len(packed(b"one")) + HEADER.size] ^= 1
+    data[len(pack_record(b"one")) + HEADER.size] ^= 1
     file.write_bytes(data)
     assert spool.depth().records == 2
-    file.write_bytes(packed(b"one"))
+    file.write_bytes(pack_record(b"one"))
     assert spool.depth().records == 1

@@ -1,4 +1,4 @@
-"""The only writer: idempotent, fills blanks, never blanks, whatever the order."""
+"""Storing pushes: idempotent, fills blank values and never blanks any, in any order."""
 
 import contextlib
 import datetime as dt
@@ -25,7 +25,7 @@ KOLKATA = ZoneInfo("Asia/Kolkata")
 NOON = dt.datetime(2026, 11, 8, 6, 30, tzinfo=dt.UTC)
 
 
-def arrival(query: str, *, after_s: float = 0, uid: str = "") -> ParsedPush:
+def parsed_push(query: str, *, after_s: float = 0, uid: str = "") -> ParsedPush:
     call = parse(query.encode(), zone=KOLKATA)
     return ParsedPush(uid or uuid4().hex, NOON + dt.timedelta(seconds=after_s), "127.0.0.1", query, call)
 
@@ -34,18 +34,18 @@ BASE = "calllogid=C1&date=2026-11-08&time=12:00:00"
 
 
 def test_a_repeat_adds_nothing():
-    store([arrival(f"{BASE}&callnumber=9812345678")])
-    store([arrival(f"{BASE}&callnumber=9812345678", after_s=5)])
+    store([parsed_push(f"{BASE}&callnumber=9812345678")])
+    store([parsed_push(f"{BASE}&callnumber=9812345678", after_s=5)])
     assert CallLog.objects.count() == 1
     assert sorted(Push.objects.values_list("outcome", flat=True)) == ["REPEAT", "STORED"]
     assert not CallLog.objects.get().has_conflict
 
 
 def test_a_later_push_fills_blanks_and_never_blanks():
-    store([arrival(f"{BASE}&callnumber=9812345678&callduration=75")])
+    store([parsed_push(f"{BASE}&callnumber=9812345678&callduration=75")])
     store(
         [
-            arrival(
+            parsed_push(
                 f"{BASE}&callnumber=&callduration=-&recordingurl=https://r.example/1&department=Sales",
                 after_s=5,
             )
@@ -59,55 +59,55 @@ def test_a_later_push_fills_blanks_and_never_blanks():
 
 
 def test_where_pushes_disagree_the_newest_wins_and_the_call_is_marked():
-    store([arrival(f"{BASE}&callstatus=MISSED")])
-    store([arrival(f"{BASE}&callstatus=ANSWER", after_s=5)])
+    store([parsed_push(f"{BASE}&callstatus=MISSED")])
+    store([parsed_push(f"{BASE}&callstatus=ANSWER", after_s=5)])
     call = CallLog.objects.get()
     assert (call.status, call.raw_status, call.has_conflict) == ("ANSWERED", "ANSWER", True)
 
 
 def test_two_spellings_of_one_status_do_not_disagree():
-    store([arrival(f"{BASE}&callstatus=ANSWER")])
-    store([arrival(f"{BASE}&callstatus=Answered", after_s=5)])
+    store([parsed_push(f"{BASE}&callstatus=ANSWER")])
+    store([parsed_push(f"{BASE}&callstatus=Answered", after_s=5)])
     assert not CallLog.objects.get().has_conflict
 
 
 def test_a_push_that_was_spooled_and_comes_late_does_not_win_over_a_newer_one():
-    store([arrival(f"{BASE}&department=Sales", after_s=60)])
-    store([arrival(f"{BASE}&department=Support&state=Delhi", after_s=0)])
+    store([parsed_push(f"{BASE}&department=Sales", after_s=60)])
+    store([parsed_push(f"{BASE}&department=Support&state=Delhi", after_s=0)])
     call = CallLog.objects.get()
     assert (call.department, call.circle, call.has_conflict) == ("Sales", "Delhi", True)
 
 
-def test_a_late_push_wins_over_an_older_one_even_if_a_newer_one_says_nothing_of_it():
-    store([arrival(f"{BASE}&department=Sales", after_s=0)])
-    store([arrival(f"{BASE}&state=Delhi", after_s=60)])
-    store([arrival(f"{BASE}&department=Support", after_s=30)])
+def test_a_late_push_wins_over_an_older_one_if_newer_ones_lack_the_field():
+    store([parsed_push(f"{BASE}&department=Sales", after_s=0)])
+    store([parsed_push(f"{BASE}&state=Delhi", after_s=60)])
+    store([parsed_push(f"{BASE}&department=Support", after_s=30)])
     call = CallLog.objects.get()
     assert (call.department, call.circle, call.has_conflict) == ("Support", "Delhi", True)
 
 
 def test_one_push_stored_twice_is_one_row():
-    twice = arrival(BASE, uid="same")
+    twice = parsed_push(BASE, uid="same")
     store([twice])
     store([twice])
     assert Push.objects.count() == CallLog.objects.count() == 1
     assert Push.objects.get().outcome == "STORED"
 
 
-def test_a_rejected_push_that_is_mended_becomes_a_call_under_its_own_id():
+def test_a_corrected_push_becomes_a_call_and_keeps_its_uid():
     bad = ParsedPush("u1", NOON, "", "date=x", None, "not a date", "date")
     store([bad])
-    store([arrival(BASE, uid="u1")])
+    store([parsed_push(BASE, uid="u1")])
     push = Push.objects.get()
     assert (push.outcome, push.reason, push.call.call_id) == ("STORED", "", "C1")
 
 
-def test_a_batch_with_many_pushes_of_one_call_folds_them():
+def test_a_batch_with_many_pushes_of_one_call_merges_them():
     store(
         [
-            arrival(f"{BASE}&callnumber=9812345678"),
-            arrival(f"{BASE}&callnumber=9812345678", after_s=1),
-            arrival(f"{BASE}&department=Sales", after_s=2),
+            parsed_push(f"{BASE}&callnumber=9812345678"),
+            parsed_push(f"{BASE}&callnumber=9812345678", after_s=1),
+            parsed_push(f"{BASE}&department=Sales", after_s=2),
         ]
     )
     call = CallLog.objects.get()
@@ -117,9 +117,9 @@ def test_a_batch_with_many_pushes_of_one_call_folds_them():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_stored_within_a_transaction_shares_its_fate():
+def test_a_batch_stored_within_a_transaction_is_rolled_back_with_it():
     with contextlib.suppress(KeyError), transaction.atomic():
-        store([arrival(BASE)])
+        store([parsed_push(BASE)])
         raise KeyError
     assert not CallLog.objects.exists()
     assert not Push.objects.exists()
@@ -128,11 +128,12 @@ def test_what_is_stored_within_a_transaction_shares_its_fate():
 @pytest.mark.django_db(transaction=True)
 def test_a_batch_is_stored_as_a_whole_or_not_at_all():
     batch = [
-        arrival(f"{BASE.replace('C1', f'C{number}')}&ivrduration=5", after_s=number) for number in range(100)
+        parsed_push(f"{BASE.replace('C1', f'C{number}')}&ivrduration=5", after_s=number)
+        for number in range(100)
     ]
-    spoilt = batch[-1]._replace(call=batch[-1].call._replace(ivr_seconds=-1))  # which the table refuses
+    invalid = batch[-1]._replace(call=batch[-1].call._replace(ivr_seconds=-1))  # violates a check constraint
     with pytest.raises(IntegrityError):
-        store([*batch[:-1], spoilt])
+        store([*batch[:-1], invalid])
     assert not CallLog.objects.exists()
     assert not Push.objects.exists()
     store(batch)
@@ -142,24 +143,24 @@ def test_a_batch_is_stored_as_a_whole_or_not_at_all():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_that_has_stored_and_ended_leaves_no_connection_behind():
-    left = []
+    connection_references = []
 
-    def bring():
-        store([arrival(BASE)])
-        left.append(weakref.ref(connections[DEFAULT_DB_ALIAS]))
+    def store_in_thread():
+        store([parsed_push(BASE)])
+        connection_references.append(weakref.ref(connections[DEFAULT_DB_ALIAS]))
         connections.close_all()
 
-    thread = threading.Thread(target=bring)
+    thread = threading.Thread(target=store_in_thread)
     thread.start()
     thread.join()
     gc.collect()
     assert CallLog.objects.count() == 1
-    assert [kept() for kept in left] == [None]
+    assert [reference() for reference in connection_references] == [None]
 
 
-def test_a_batch_in_which_a_call_changes_twice_is_one_call_that_is_folded_anew():
-    """The earlier push disagrees with the later one of its own batch, which says what counts."""
-    store([arrival(f"{BASE}&department=Sales"), arrival(f"{BASE}&department=Support", after_s=1)])
+def test_a_batch_in_which_pushes_disagree_stores_the_later_values():
+    """The later push of the same batch wins."""
+    store([parsed_push(f"{BASE}&department=Sales"), parsed_push(f"{BASE}&department=Support", after_s=1)])
     call = CallLog.objects.get()
     assert (call.department, call.has_conflict) == ("Support", True)
     assert call.received_at == NOON
@@ -170,7 +171,7 @@ def test_a_batch_in_which_a_call_changes_twice_is_one_call_that_is_folded_anew()
     ]
 
 
-_PIECES = {
+_FIELD_VALUES = {
     "callnumber": st.sampled_from(["", "9812345678", "9812345679"]),
     "callstatus": st.sampled_from(["", "ANSWER", "MISSED"]),
     "callduration": st.sampled_from(["", "75", "80"]),
@@ -182,26 +183,28 @@ _PIECES = {
 @hypothesis_settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
-@given(st.lists(st.fixed_dictionaries(_PIECES), min_size=1, max_size=3), st.booleans())
+@given(st.lists(st.fixed_dictionaries(_FIELD_VALUES), min_size=1, max_size=3), st.booleans())
 def test_the_order_of_arrival_never_changes_what_is_filled(pushes, together):
     filled = set()
     for number, order in enumerate(itertools.permutations(range(len(pushes)))):
         base = f"calllogid=order-{uuid4().hex}&date=2026-11-08&time=12:00:00&x={number}"
         batch = [
-            arrival(base + "".join(f"&{key}={value}" for key, value in pushes[index].items()), after_s=place)
-            for place, index in enumerate(order)
+            parsed_push(
+                base + "".join(f"&{key}={value}" for key, value in pushes[index].items()), after_s=position
+            )
+            for position, index in enumerate(order)
         ]
-        for part in [batch] if together else [[one] for one in batch]:
-            store(part)
+        for chunk in [batch] if together else [[single_push] for single_push in batch]:
+            store(chunk)
         call = CallLog.objects.latest("id")
         newest = {
             key: next((pushes[index][key] for index in reversed(order) if pushes[index][key]), "")
-            for key in _PIECES
+            for key in _FIELD_VALUES
         }
         assert call.raw_status == newest["callstatus"]
         assert call.department == newest["department"]
         assert (call.talk_seconds or "") == (int(newest["callduration"]) if newest["callduration"] else "")
-        disagrees = any(len({push[key] for push in pushes} - {""}) > 1 for key in _PIECES)
+        disagrees = any(len({push[key] for push in pushes} - {""}) > 1 for key in _FIELD_VALUES)
         assert call.has_conflict == disagrees
         filled.add(
             (bool(call.caller), bool(call.raw_status), call.talk_seconds is not None, bool(call.department))

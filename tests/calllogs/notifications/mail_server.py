@@ -1,4 +1,4 @@
-"""A mail server of the tests' own, on loopback: just enough SMTP, and with each mail it does what a test says."""
+"""A minimal SMTP server on loopback whose replies a test can set."""
 
 import contextlib
 import email
@@ -13,15 +13,15 @@ from tests.settings_sync.delivery.raw_server import serving
 
 @dataclass
 class MailServer:
-    """`replies` by verb: what is said instead of yes; None: nothing at all, until the other side has gone."""
+    """`replies` replaces the positive reply by SMTP verb. None means no reply until the client disconnects."""
 
     port: int = 0
     replies: dict[str, str | None] = field(default_factory=dict)
-    got: list[email.message.EmailMessage] = field(default_factory=list)
-    tries: int = 0
+    received: list[email.message.EmailMessage] = field(default_factory=list)
+    connections: int = 0
 
-    def act(self, connection: socket.socket) -> None:
-        self.tries += 1
+    def serve(self, connection: socket.socket) -> None:
+        self.connections += 1
         lines = connection.makefile("rb")
         connection.sendall(b"220 tests\r\n")
         for line in iter(lines.readline, b""):
@@ -32,7 +32,7 @@ class MailServer:
                 return
             if verb == "DATA" and reply.startswith("354"):
                 connection.sendall(b"354 go on\r\n")
-                self._take(lines)
+                self._receive(lines)
                 reply = self.replies.get(".", "250 taken")
                 if reply is None:
                     lines.read()
@@ -41,18 +41,18 @@ class MailServer:
             if verb == "QUIT":
                 return
 
-    def _take(self, lines) -> None:
+    def _receive(self, lines) -> None:
         text = b""
         for line in iter(lines.readline, b".\r\n"):
             if not line:
                 return
             text += line[1:] if line.startswith(b"..") else line
-        self.got.append(email.message_from_bytes(text, policy=email.policy.default))
+        self.received.append(email.message_from_bytes(text, policy=email.policy.default))
 
 
 @contextlib.contextmanager
 def mail_server() -> Iterator[MailServer]:
     server = MailServer()
-    with serving(server.act) as url:
+    with serving(server.serve) as url:
         server.port = int(url.rsplit(":", 1)[1])
         yield server

@@ -1,4 +1,4 @@
-"""A caller erased: out of every table and file, hidden at once, resumed after a crash, never back by a late push."""
+"""Erasing a caller: from every table and file, hidden at once, resumed after a crash, not restored by a late push."""
 
 import base64
 import datetime as dt
@@ -21,6 +21,7 @@ from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils import timezone
 
+from calllogs import tasks as periodic_tasks
 from calllogs.intake import erased_callers, replay
 from calllogs.intake.envelope import RawPush, parse_push, to_spool_record
 from calllogs.intake.storage import store
@@ -35,10 +36,10 @@ from calllogs.models import (
     Recording,
     SavedView,
 )
-from calllogs.models.export import scope_of
+from calllogs.models.export import scope_digest
 from calllogs.privacy import anonymise, erasure_jobs, file_erasure, late_pushes, table_scan, tasks
-from calllogs.privacy.erasure_requests import Refused, ask, number_of
-from calllogs.privacy.number_patterns import is_in, pattern_of, without
+from calllogs.privacy.erasure_requests import ErasureRefused, clean_number, request_erasure
+from calllogs.privacy.number_patterns import build_pattern, has_match, redact
 from calllogs.recordings import archive, cache
 from ivrportal.accounts import roles
 from ivrportal.audit import audit_log
@@ -47,12 +48,12 @@ from tests.rows import make
 
 CANARY, OTHER = "+919812377889", "+919812377880"
 DIGITS = CANARY.removeprefix("+91")
-PATTERN = pattern_of(CANARY)
+PATTERN = build_pattern(CANARY)
 PUSH = "calllogid={id}&callnumber={number}&date={today}&time=00:00:01&callstatus=MISSED"
 
 
 @pytest.fixture(autouse=True)
-def _own_place(settings, tmp_path, no_broker):
+def isolated_storage(settings, tmp_path, no_broker):
     settings.VAR_DIR = tmp_path
     settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
     location = {"location": tmp_path / "recordings"}
@@ -60,27 +61,27 @@ def _own_place(settings, tmp_path, no_broker):
     settings.STORAGES = {**settings.STORAGES, "recordings": disk}
 
 
-def said(call_id, number):
+def push_query(call_id, number):
     return PUSH.format(id=call_id, number=number, today=timezone.localdate())
 
 
-def arrived(call_id="E1", number=CANARY, *, uid=None, ago=dt.timedelta(0), more=""):
-    raw = said(call_id, number.replace("+", "%2B")) + more
+def received_push(call_id="E1", number=CANARY, *, uid=None, ago=dt.timedelta(0), more=""):
+    raw = push_query(call_id, number.replace("+", "%2B")) + more
     return parse_push(RawPush(uid or f"uid{call_id}", timezone.now() - ago, "203.0.113.9", raw))
 
 
 def erase(number=CANARY):
-    erasure, _ = ask(number)
+    erasure, _ = request_erasure(number)
     erasure_jobs.run(erasure.pk)
     erasure.refresh_from_db()
     return erasure
 
 
-# --- everywhere ----------------------------------------------------------------------------------------------
+# --- completeness ---------------------------------------------------------------------------------------------
 
 
-def holders():
-    """Every table that holds the number: the walk knows no table by name."""
+def fields_with_number():
+    """Every field of every table that contains the number, found without naming any table."""
     found = []
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.managed or model._meta.proxy:
@@ -92,15 +93,15 @@ def holders():
             found += [
                 f"{model._meta.label}.{field.name}"
                 for value in texts.values_list("as_text", flat=True)
-                if value and (DIGITS in re.sub("[^0-9]", "", value) or is_in(value, PATTERN))
+                if value and (DIGITS in re.sub("[^0-9]", "", value) or has_match(value, PATTERN))
             ]
     return found
 
 
-def planted(model):
-    """The number in every text of a row that has room for it."""
+def values_with_number(model):
+    """Field values with the number in every text field that is long enough for it."""
     values = {}
-    for name in table_scan.texts_of(model):
+    for name in table_scan.text_fields(model):
         field = model._meta.get_field(name)
         if isinstance(field, models.JSONField):
             values[name] = {"words": [f"98123 {DIGITS[5:]}", {CANARY: 1}]}
@@ -115,50 +116,52 @@ def planted(model):
 
 
 def plant_everywhere():
-    """One row in every table, also in those that another room will add; those in which it was planted."""
-    done = []
-    for model in table_scan.all_tables():
-        values = planted(model)
-        if model in (Agent, Session) or not set(values) & set(table_scan.texts_of(model)):
-            continue  # an agent's number is refused, a session is packed; both have tests of their own
+    """Creates a row with the number in every table, including future ones. Returns the models."""
+    planted_models = []
+    for model in table_scan.list_models():
+        values = values_with_number(model)
+        if model in (Agent, Session) or not set(values) & set(table_scan.text_fields(model)):
+            continue  # agents' numbers are refused and sessions are encoded; both have their own tests
         make(model, **values)
-        done.append(model)
-    return done
+        planted_models.append(model)
+    return planted_models
 
 
 @pytest.mark.django_db
-def test_the_number_is_nowhere_in_any_table_afterwards(client_for):
+def test_the_number_is_in_no_table_afterwards(client_for):
     client = client_for(roles.SUPERVISORS)
     session = SessionStore(client.session.session_key)
     session["note"] = f"98123 {DIGITS[5:]}"
     session.save()
-    store([arrived(), arrived("E2"), arrived("E3", OTHER)])
+    store([received_push(), received_push("E2"), received_push("E3", OTHER)])
     make(CallNote, call=CallLog.objects.get(call_id="E1"), text="call her again")
-    done = plant_everywhere()
-    assert len(done) > 30
-    assert {found.rpartition(".")[0] for found in holders()} >= {model._meta.label for model in done}
+    planted_models = plant_everywhere()
+    assert len(planted_models) > 30
+    assert {found.rpartition(".")[0] for found in fields_with_number()} >= {
+        model._meta.label for model in planted_models
+    }
     audit_log.record(audit_log.Action.SAW_CALL, person="asha", callers=[CANARY])
     erasure = erase()
     assert erasure.state == Erasure.State.DONE
-    assert holders() == []
-    assert client.get("/admin/").status_code == 302  # the session that held it is over
-    # What stays: calls of nobody, other people's calls, and a digest for the question who saw it.
+    assert fields_with_number() == []
+    assert client.get("/admin/").status_code == 302  # the session with the number was deleted
+    # What stays: calls without a caller, calls of others, and a digest for the access report.
     assert set(CallLog.objects.values_list("caller", flat=True)) >= {"", OTHER}
-    assert AuditEntry.objects.about_caller(audit_log.digests_of(CANARY)).count() == 2
+    assert AuditEntry.objects.about_caller(audit_log.caller_digests(CANARY)).count() == 2
     assert erasure.counts["calls"] >= 3
     assert erasure.counts["notes"] >= 1
 
 
 @pytest.mark.django_db
-def test_the_number_is_nowhere_on_the_disk_afterwards(tmp_path, settings):
+def test_the_number_is_in_no_file_afterwards(tmp_path, settings):
     call = make_call("F1", recording_url=f"https://r.example/{DIGITS}.mp3")
-    digest = cache.digest_of(call.recording_url)
-    with cache.writing() as file:
+    digest = cache.hash_url(call.recording_url)
+    with cache.temporary_file() as file:
         file.write(DIGITS.encode())
-        cache.keep(file, digest, "audio/mpeg")
+        cache.store(file, digest, "audio/mpeg")
     name = archive.storage().save("2026/11/08/1.mp3", _file(DIGITS))
     Recording.objects.create(call=call, state="KEPT", file=name, url_digest=digest, fetched_at=timezone.now())
-    replay.spool().append(to_spool_record(RawPush("s1", timezone.now(), "", said("S1", DIGITS))))
+    replay.get_spool().append(to_spool_record(RawPush("s1", timezone.now(), "", push_query("S1", DIGITS))))
     line = {"offset": 0, "note": "damaged", "base64": base64.b64encode(f"x{DIGITS}".encode()).decode()}
     other = {**line, "base64": base64.b64encode(b"nobody").decode()}
     (tmp_path / "spool" / "1-1-a.bad").write_text(json.dumps(line) + "\n" + json.dumps(other) + "\n")
@@ -170,41 +173,45 @@ def test_the_number_is_nowhere_on_the_disk_afterwards(tmp_path, settings):
     (tmp_path / "mail" / "1.log").write_text(f"98123 {DIGITS[5:]}")
     erasure = erase()
     assert erasure.state == Erasure.State.DONE
-    left = {
+    remaining = {
         str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
     }
-    assert [name for name, content in left.items() if is_in(content.decode("latin-1"), PATTERN)] == []
-    assert [name for name in left if name.startswith(("exports/", "recordings"))] == []
+    assert [
+        name for name, content in remaining.items() if has_match(content.decode("latin-1"), PATTERN)
+    ] == []
+    assert [name for name in remaining if name.startswith(("exports/", "recordings"))] == []
     assert b"nobody" in b"".join(
-        map(base64.b64decode, re.findall(rb'base64": "(\S+)"', left["spool/1-1-a.bad"]))
+        map(base64.b64decode, re.findall(rb'base64": "(\S+)"', remaining["spool/1-1-a.bad"]))
     )
     assert Export.objects.get().file == ""
-    assert holders() == []
+    assert fields_with_number() == []
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("led_by", ["the worker", "the sweep"])
-def test_the_number_is_nowhere_in_the_files_of_the_embedded_database_afterwards(led_by, monkeypatch):
+@pytest.mark.parametrize("run_by", ["the worker", "the sweep"])
+def test_the_number_is_not_in_the_files_of_sqlite_afterwards(run_by, monkeypatch):
     if connection.vendor != "sqlite":
-        return  # a server's files are the server's: docs/privacy.md
-    store([arrived(), *[arrived(f"O{number}", OTHER) for number in range(50)]])
-    assert DIGITS.encode() in in_files_of_the_database()
-    if led_by == "the sweep":
-        monkeypatch.setattr(erasure_jobs, "_empty_the_log", lambda: None)  # as when a reader was in the way
+        return  # PostgreSQL manages its own files: docs/privacy.md
+    store([received_push(), *[received_push(f"O{number}", OTHER) for number in range(50)]])
+    assert DIGITS.encode() in read_database_files()
+    if run_by == "the sweep":
+        monkeypatch.setattr(
+            erasure_jobs, "_truncate_wal", lambda: None
+        )  # as if a reader had prevented the checkpoint
     assert erase().state == Erasure.State.DONE
-    if led_by == "the sweep":
-        assert DIGITS.encode() in in_files_of_the_database()
+    if run_by == "the sweep":
+        assert DIGITS.encode() in read_database_files()
         monkeypatch.undo()
         erasure_jobs.run_due(budget_s=5)
     assert CallLog.objects.count() == 51
-    assert DIGITS.encode() not in in_files_of_the_database()
+    assert DIGITS.encode() not in read_database_files()
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
         assert cursor.fetchone() == (20000,)
 
 
-def in_files_of_the_database():
-    """Read by another process: whoever closes such a file loses all the locks that his process holds on it."""
+def read_database_files():
+    """Reads the files in another process, because closing such a file drops all locks this process holds on it."""
     path = Path(connection.settings_dict["NAME"])
     files = list(path.parent.glob(f"{path.name}*"))
     return subprocess.run(["/bin/cat", *files], capture_output=True, check=True).stdout
@@ -227,7 +234,7 @@ def make_call(call_id, *, ago=dt.timedelta(hours=1), **more):
 def make_export(**more):
     known = {
         "who": "asha", "file_format": "csv", "way": "JOB", "zone": "Asia/Kolkata", "query": f"q=%2B91{DIGITS}",
-        "words": f"“{CANARY}”", "scope": scope_of("csv", f"q=%2B91{DIGITS}"), "state": "DONE",
+        "words": f"“{CANARY}”", "scope": scope_digest("csv", f"q=%2B91{DIGITS}"), "state": "DONE",
         "asked_at": timezone.now() - dt.timedelta(minutes=1),
     }  # fmt: skip
     return Export.objects.create(**known | more)
@@ -240,58 +247,58 @@ def make_export(**more):
         "98123%2077889", "9812\u00a0377889", "(098123) 77889", "".join(f"%3{digit}" for digit in DIGITS), "9812_377889",
     ],
 )  # fmt: skip
-def test_a_number_is_found_in_every_spelling(text):
-    assert is_in(f"call={text}&x", PATTERN)
-    assert without(text, PATTERN) in ("", "([erased]")
-    assert without(f"call {text} back", PATTERN).replace("(", "") == "call [erased] back"
-    assert not is_in(text.replace("77889", "77880").replace("%39", "%30"), PATTERN)
+def test_a_number_is_found_in_every_notation(text):
+    assert has_match(f"call={text}&x", PATTERN)
+    assert redact(text, PATTERN) in ("", "([erased]")
+    assert redact(f"call {text} back", PATTERN).replace("(", "") == "call [erased] back"
+    assert not has_match(text.replace("77889", "77880").replace("%39", "%30"), PATTERN)
 
 
 @pytest.mark.django_db
-def test_the_databases_find_the_same_spellings():
+def test_both_databases_find_the_same_notations():
     for raw in (f"a={DIGITS}", "a=%2B91%2098123%2077889", "a=98123-77889", f"a={OTHER}"):
         Push.objects.create(uid=raw[:32], received_at=timezone.now(), raw_query=raw, outcome="REJECTED")
     assert Push.objects.filter(raw_query__regex=PATTERN).count() == 3
 
 
-# --- at once, and what stays ---------------------------------------------------------------------------------
+# --- hidden at once, and what stays-----------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_from_the_moment_of_asking_no_page_shows_the_caller(client_for):
+def test_from_the_request_on_no_page_shows_the_caller(client_for):
     client = client_for(None)
-    store([arrived(), arrived("E9", OTHER)])
+    store([received_push(), received_push("E9", OTHER)])
     unusable = f"callnumber={DIGITS}&date=never"
     store([parse_push(RawPush("u1", timezone.now(), "", unusable))])
-    tasks.refresh_missed()
+    periodic_tasks.refresh_missed()
     assert MissedCaller.objects.filter(caller=CANARY).exists()
     shown = ["/admin/calllogs/calllog/", reverse("admin:calllogs_missed"), "/admin/calllogs/push/"]
-    assert all(is_in(client.get(page).content.decode(), PATTERN) for page in shown)
-    erasure, is_new = ask(CANARY)
+    assert all(has_match(client.get(page).content.decode(), PATTERN) for page in shown)
+    erasure, is_new = request_erasure(CANARY)
     assert is_new
     assert erasure.is_under_way
-    assert [page for page in shown if is_in(client.get(page).content.decode(), PATTERN)] == []
-    assert not is_in(client.get(f"/admin/calllogs/calllog/?q={DIGITS}").content.decode().replace(f'"{DIGITS}"', ""),
+    assert [page for page in shown if has_match(client.get(page).content.decode(), PATTERN)] == []
+    assert not has_match(client.get(f"/admin/calllogs/calllog/?q={DIGITS}").content.decode().replace(f'"{DIGITS}"', ""),
                      f"98123 {DIGITS[5:]}")  # fmt: skip
-    tasks.refresh_missed()
-    tasks.rebuild_missed()
+    periodic_tasks.refresh_missed()
+    periodic_tasks.rebuild_missed()
     assert list(MissedCaller.objects.values_list("caller", flat=True)) == [OTHER]
 
 
 @pytest.mark.django_db
-def test_a_call_stays_as_a_call_of_nobody_and_the_counts_stay():
+def test_a_call_stays_without_its_caller():
     call = make_call("F1", department="Sales", talk_seconds=75, recording_url="https://r.example/1.mp3")
     user = make(User, username="asha")
-    Listening.objects.note(call, user=user, play="a")
+    Listening.objects.record_play(call, user=user, play="a")
     erase()
     call.refresh_from_db()
     assert (call.caller, call.recording_url, call.department, call.talk_seconds) == ("", "", "Sales", 75)
-    assert call.call_id == erased_callers.id_of("F1") != "F1"
+    assert call.call_id == erased_callers.erased_call_id("F1") != "F1"
     assert Listening.objects.get().call_uid == call.call_id
 
 
 @pytest.mark.django_db
-def test_what_is_about_others_keeps_its_row_without_the_number():
+def test_rows_about_others_stay_without_the_number():
     other = make_call(
         "X-" + DIGITS, caller=OTHER, agent_number=CANARY, recording_url=f"https://r.example/{DIGITS}"
     )
@@ -304,57 +311,57 @@ def test_what_is_about_others_keeps_its_row_without_the_number():
     assert CallNote.objects.get().text == "her sister is [erased], call there"
     assert SavedView.objects.get().query == "q=[erased]&status=MISSED"
     export.refresh_from_db()
-    assert export.scope == scope_of("csv", export.query) != scope_of("csv", f"q=%2B91{DIGITS}")
+    assert export.scope == scope_digest("csv", export.query) != scope_digest("csv", f"q=%2B91{DIGITS}")
 
 
 @pytest.mark.django_db
-def test_numbers_that_are_no_callers_are_refused():
+def test_numbers_of_agents_office_and_users_are_refused():
     Agent.objects.create(name="Asha", number=CANARY)
-    with pytest.raises(Refused, match="agent"):
-        ask(DIGITS)
-    with pytest.raises(Refused, match="whole"):
-        ask("12345")
+    with pytest.raises(ErasureRefused, match="agent"):
+        request_erasure(DIGITS)
+    with pytest.raises(ErasureRefused, match="whole"):
+        request_erasure("12345")
     make_call("F1", caller=OTHER, virtual_number="+918012345678")
-    tasks.rebuild_rollups()
-    with pytest.raises(Refused, match="office"):
-        ask("+918012345678")
+    periodic_tasks.rebuild_rollups()
+    with pytest.raises(ErasureRefused, match="office"):
+        request_erasure("+918012345678")
     User.objects.create_user(OTHER)
-    with pytest.raises(Refused, match="signs in"):
-        number_of(OTHER)
+    with pytest.raises(ErasureRefused, match="signs in"):
+        clean_number(OTHER)
     assert not Erasure.objects.exists()
 
 
 @pytest.mark.django_db
-def test_who_asks_twice_joins_the_first():
+def test_a_repeated_request_returns_the_first_erasure():
     make_call("F1")
-    first, is_new = ask(CANARY)
-    again, is_new_again = ask(f"0{DIGITS}")
+    first, is_new = request_erasure(CANARY)
+    again, is_new_again = request_erasure(f"0{DIGITS}")
     assert (first.pk, is_new, is_new_again) == (again.pk, True, False)
 
 
-# --- cut short -----------------------------------------------------------------------------------------------
+# --- interrupted ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_an_erasure_that_is_cut_short_anywhere_goes_on_where_it_was(monkeypatch):
-    monkeypatch.setattr(anonymise, "AT_ONCE", 2)
-    monkeypatch.setattr(erasure_jobs, "CALLS_AT_BEGIN", 2)
+def test_an_erasure_interrupted_anywhere_continues_where_it_stopped(monkeypatch):
+    monkeypatch.setattr(anonymise, "BATCH_SIZE", 2)
+    monkeypatch.setattr(erasure_jobs, "CALLS_AT_START", 2)
     for number in range(5):
         make_call(f"F{number}")
-    erasure, _ = ask(CANARY)
+    erasure, _ = request_erasure(CANARY)
     assert CallLog.objects.filter(caller=CANARY).count() == 3
-    write, written = erasure_jobs._write, []
+    write, written = erasure_jobs._save_progress, []
 
     def killed(row):
         written.append(row.step)
         if len(written) % 2:
-            raise KeyboardInterrupt  # in the place of a kill: the transaction is gone, the lease is still held
+            raise KeyboardInterrupt  # like a kill: the transaction is rolled back, the lease still held
         write(row)
 
-    monkeypatch.setattr(erasure_jobs, "_write", killed)
+    monkeypatch.setattr(erasure_jobs, "_save_progress", killed)
     runs = 0
     while Erasure.objects.get().is_under_way:
-        Erasure.objects.update(lease_until=None)  # its time is over
+        Erasure.objects.update(lease_until=None)  # the lease has expired
         with suppress(KeyboardInterrupt):
             erasure_jobs.run(erasure.pk)
         runs += 1
@@ -363,17 +370,17 @@ def test_an_erasure_that_is_cut_short_anywhere_goes_on_where_it_was(monkeypatch)
     erasure.refresh_from_db()
     assert erasure.counts["calls"] == 5
     assert (erasure.number, erasure.state) == ("", Erasure.State.DONE)
-    assert holders() == []
+    assert fields_with_number() == []
 
 
 @pytest.mark.django_db
-def test_only_one_leads_an_erasure_and_the_sweep_takes_up_what_was_left():
+def test_only_one_worker_runs_an_erasure_and_the_sweep_continues_abandoned_ones():
     make_call("F1")
-    erasure, _ = ask(CANARY)
+    erasure, _ = request_erasure(CANARY)
     assert erasure_jobs._claim(erasure.pk)
     assert not erasure_jobs.run(erasure.pk)
     Erasure.objects.update(lease_until=timezone.now() - dt.timedelta(seconds=1))
-    assert erasure_jobs.run_due(budget_s=5) == 0  # just asked for: whoever was nudged has it
+    assert erasure_jobs.run_due(budget_s=5) == 0  # just requested: left to the enqueued task
     Erasure.objects.update(asked_at=timezone.now() - dt.timedelta(minutes=1))
     assert erasure_jobs.run_due(budget_s=60) == 1
 
@@ -394,38 +401,40 @@ def test_a_storage_that_does_not_delete_leaves_the_erasure_under_way(monkeypatch
     assert erasure_jobs.run(erasure.pk)
 
 
-# --- what comes afterwards -----------------------------------------------------------------------------------
+# --- late pushes --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
 def test_a_late_repeat_of_an_erased_call_brings_no_number_back():
-    store([arrived()])
+    store([received_push()])
     erase()
-    store([arrived(uid="late", more="&state=Kerala")])
-    assert CallLog.objects.filter(caller=CANARY).exists()  # for a moment
-    tasks.go_on_erasing()
+    store([received_push(uid="late", more="&state=Kerala")])
+    assert CallLog.objects.filter(caller=CANARY).exists()  # until the next task run
+    tasks.continue_erasures()
     assert CallLog.objects.count() == 1
     assert not Push.objects.exists()
-    tasks.refresh_missed()
-    assert holders() == []
+    periodic_tasks.refresh_missed()
+    assert fields_with_number() == []
 
 
 @pytest.mark.django_db
-def test_what_was_on_its_way_when_the_caller_was_erased_is_forgotten_too():
+def test_a_push_received_before_the_erasure_is_anonymised_too():
     erase()
-    store([arrived("E5", ago=dt.timedelta(minutes=1))])
-    tasks.go_on_erasing()
-    assert list(CallLog.objects.values_list("call_id", "caller")) == [(erased_callers.id_of("E5"), "")]
+    store([received_push("E5", ago=dt.timedelta(minutes=1))])
+    tasks.continue_erasures()
+    assert list(CallLog.objects.values_list("call_id", "caller")) == [
+        (erased_callers.erased_call_id("E5"), "")
+    ]
     assert not Push.objects.exists()
 
 
 @pytest.mark.django_db
-def test_who_rings_again_afterwards_is_a_new_caller():
-    store([arrived()])
+def test_a_later_call_is_one_of_a_new_caller():
+    store([received_push()])
     erase()
-    store([arrived("E7")])
-    tasks.go_on_erasing()
-    tasks.refresh_missed()
+    store([received_push("E7")])
+    tasks.continue_erasures()
+    periodic_tasks.refresh_missed()
     assert CallLog.objects.filter(caller=CANARY).count() == 1
     Erasure.objects.update(state="RUNNING", number=CANARY, step="", after=None, lease_until=None)
     erasure_jobs.run(Erasure.objects.get().pk)  # even while an erasure is still under way
@@ -435,20 +444,20 @@ def test_who_rings_again_afterwards_is_a_new_caller():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("call_id", ["E1", "E8"])
-def test_a_push_that_lay_in_the_spool_brings_no_number_back(call_id):
-    store([arrived()])
-    before = arrived(call_id, uid="spooled", ago=dt.timedelta(minutes=1))
+def test_a_push_from_the_spool_brings_no_number_back(call_id):
+    store([received_push()])
+    before = received_push(call_id, uid="spooled", ago=dt.timedelta(minutes=1))
     erase()
-    replay.spool().append(to_spool_record(RawPush(*before[:4])))
+    replay.get_spool().append(to_spool_record(RawPush(*before[:4])))
     replay.drain()
-    assert holders() == []
+    assert fields_with_number() == []
     assert not Push.objects.exists()
 
 
 @pytest.mark.django_db
 def test_the_inbox_brings_no_number_back():
-    """An unusable push of an erased call, mended: the number was not even in it."""
-    store([arrived()])
+    """An unusable push of an erased call is corrected; the push itself does not contain the number."""
+    store([received_push()])
     erase()
     raw = "calllogid=E1&callnumber=&date=&time=10:15:00"
     mends = {"caller": CANARY, "date": "2026-11-08"}
@@ -459,19 +468,19 @@ def test_the_inbox_brings_no_number_back():
 
 
 @pytest.mark.django_db
-def test_a_late_push_is_known_after_the_secret_key_has_changed(settings):
-    store([arrived()])
+def test_a_late_push_is_recognised_after_the_secret_key_has_changed(settings):
+    store([received_push()])
     erase()
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret"
-    store([arrived(uid="late")])
-    tasks.go_on_erasing()
+    store([received_push(uid="late")])
+    tasks.continue_erasures()
     assert CallLog.objects.count() == 1
     assert not CallLog.objects.exclude(caller="").exists()
 
 
 @pytest.mark.django_db
-def test_where_nobody_was_erased_the_watch_asks_once(django_assert_num_queries):
-    store([arrived()])
+def test_without_erasures_the_task_runs_one_query(django_assert_num_queries):
+    store([received_push()])
     with django_assert_num_queries(1):
         late_pushes.process_late_pushes()
 
@@ -480,7 +489,7 @@ def test_where_nobody_was_erased_the_watch_asks_once(django_assert_num_queries):
 def test_a_recording_that_is_fetched_while_its_caller_is_erased_is_not_kept(monkeypatch):
     call = make_call("F1", recording_url="https://r.example/1.mp3")
     Recording.objects.create(
-        call=call, url_digest=cache.digest_of(call.recording_url), next_try_at=timezone.now()
+        call=call, url_digest=cache.hash_url(call.recording_url), next_try_at=timezone.now()
     )
 
     def fetched(url, file, *, limits):
@@ -488,7 +497,7 @@ def test_a_recording_that_is_fetched_while_its_caller_is_erased_is_not_kept(monk
         file.write(b"voice")
         from calllogs.recordings.fetch import FetchResult
 
-        return FetchResult(start=0, size=5, total=5, kind="audio/mpeg")
+        return FetchResult(start=0, size=5, total=5, content_type="audio/mpeg")
 
     monkeypatch.setattr(archive, "fetch", fetched)
     archive.fetch_due(until=float("inf"), limits=lambda: None)
@@ -500,13 +509,13 @@ def test_a_recording_that_is_fetched_while_its_caller_is_erased_is_not_kept(monk
 
 
 @pytest.mark.django_db
-def test_the_command_erases_and_says_what():
-    store([arrived()])
+def test_the_command_erases_and_prints_the_counts():
+    store([received_push()])
     out = StringIO()
     call_command("erase_caller", f"98123 {DIGITS[5:]}", stdout=out)
     assert out.getvalue().startswith("Erased: ")
     assert "1 calls" in out.getvalue()
-    assert holders() == []
+    assert fields_with_number() == []
     entry = AuditEntry.objects.get(action="ERASED")
     assert (entry.person, entry.count) == ("command line", 1)
     assert "••••89" in entry.what

@@ -1,4 +1,4 @@
-"""The pages that erase a caller, and that tell who saw a number."""
+"""The pages to erase a caller, and the report of who saw a number."""
 
 import datetime as dt
 import re
@@ -15,11 +15,11 @@ from settings_sync.models import Agent, AuditEntry
 
 pytestmark = pytest.mark.django_db
 NUMBER, OTHER = "+919812377889", "+919812377880"
-ERASE, WHO = "/admin/calllogs/erasure/", "/admin/calllogs/who-saw/"
+ERASE, ACCESS_REPORT = "/admin/calllogs/erasure/", "/admin/calllogs/who-saw/"
 
 
 @pytest.fixture(autouse=True)
-def _own_place(settings, tmp_path, no_broker):
+def isolated_storage(settings, tmp_path, no_broker):
     settings.VAR_DIR = tmp_path
 
 
@@ -64,15 +64,15 @@ def test_only_administrators_erase(client_for, call, role):
     assert ERASE not in client.get("/admin/").content.decode()
 
 
-def test_the_page_asks_twice_and_says_what_will_go(client_for, call):
+def test_the_page_asks_for_confirmation_and_shows_what_will_be_removed(client_for, call):
     client = client_for(ADMINISTRATORS)
     page = client.post(ERASE, {"number": "98123-77889"}).content.decode()
     assert "Erase 98123 77889 everywhere?" in page
     assert re.search(r"<strong class=\"number\">1</strong> calls, which stay", page)
     assert not Erasure.objects.exists()
-    answer = client.post(ERASE, {"number": NUMBER, "sure": "yes"})
+    response = client.post(ERASE, {"number": NUMBER, "sure": "yes"})
     erasure = Erasure.objects.get()
-    assert answer["Location"] == f"{ERASE}{erasure.pk}/"
+    assert response["Location"] == f"{ERASE}{erasure.pk}/"
     assert erasure.who == "administrators"
     entry = AuditEntry.objects.get(action="ERASED")
     assert (entry.person, entry.subject, entry.count) == (
@@ -83,7 +83,7 @@ def test_the_page_asks_twice_and_says_what_will_go(client_for, call):
     assert NUMBER not in str(vars(entry))
 
 
-def test_progress_is_told_without_a_reload_and_the_result_is_kept(client_for, call):
+def test_progress_is_polled_and_the_result_is_kept(client_for, call):
     client = client_for(ADMINISTRATORS)
     client.post(ERASE, {"number": NUMBER, "sure": "yes"})
     erasure = Erasure.objects.get()
@@ -100,7 +100,7 @@ def test_progress_is_told_without_a_reload_and_the_result_is_kept(client_for, ca
     assert f"{ERASE}{erasure.pk}/" in client.get(ERASE).content.decode()
 
 
-def test_a_call_leads_there_without_its_number_in_the_address(client_for, call):
+def test_a_call_links_to_the_page_without_its_number_in_the_url(client_for, call):
     client = client_for(ADMINISTRATORS)
     page = client.get(f"/admin/calllogs/calllog/{call.pk}/change/").content.decode()
     assert f'href="{ERASE}?call={call.pk}"' in page
@@ -109,7 +109,7 @@ def test_a_call_leads_there_without_its_number_in_the_address(client_for, call):
     assert client.get(f"{ERASE}?call=x").status_code == 404
 
 
-def test_an_agents_number_is_refused_in_a_sentence(client_for):
+def test_an_agents_number_is_refused_with_a_message(client_for):
     Agent.objects.create(name="Asha", number=NUMBER)
     page = client_for(ADMINISTRATORS).post(ERASE, {"number": NUMBER, "sure": "yes"}).content.decode()
     assert "Delete the agent first" in page
@@ -119,43 +119,43 @@ def test_an_agents_number_is_refused_in_a_sentence(client_for):
 # --- who saw -----------------------------------------------------------------------------------------------
 
 
-def test_who_saw_a_number_is_told_and_the_question_is_recorded(client_for, call):
+def test_the_report_shows_who_saw_a_number_and_is_itself_recorded(client_for, call):
     audit_log.record(audit_log.Action.SAW_CALL, person="asha", what="a call's page", callers=[NUMBER])
     audit_log.record(audit_log.Action.SAW_CALL, person="other-person", callers=[OTHER])
     client = client_for(ADMINISTRATORS)
-    page = client.post(WHO, {"number": "098123 77889"}).content.decode()
+    page = client.post(ACCESS_REPORT, {"number": "098123 77889"}).content.decode()
     assert "asha" in page
     assert "other-person" not in page
     entry = AuditEntry.objects.get(action="ASKED_WHO")
     assert entry.person == "administrators"
-    assert entry in AuditEntry.objects.about_caller(audit_log.digests_of(NUMBER))
+    assert entry in AuditEntry.objects.about_caller(audit_log.caller_digests(NUMBER))
 
 
-def test_it_tells_the_exports_that_must_have_held_a_call(client_for, call):
+def test_the_report_lists_the_exports_that_contained_a_call(client_for, call):
     held = make_export("status=MISSED", words="missed ones")
     make_export("status=ANSWERED", words="answered ones")
     make_export("q=%2B919812377880", words="other number")
     make_export(ago=dt.timedelta(days=2), words="before the call")
     make_call("F2", OTHER)
-    page = client_for(ADMINISTRATORS).post(WHO, {"number": NUMBER}).content.decode()
+    page = client_for(ADMINISTRATORS).post(ACCESS_REPORT, {"number": NUMBER}).content.decode()
     assert held.words in page
     assert [words for words in ("answered ones", "other number", "before the call") if words in page] == []
 
 
-def test_it_asks_about_many_exports_at_once(client_for, call, django_assert_max_num_queries):
+def test_many_exports_are_counted_in_one_query(client_for, call, django_assert_max_num_queries):
     for _ in range(30):
         make_export()
     client = client_for(ADMINISTRATORS)
-    client.post(WHO, {"number": NUMBER})
+    client.post(ACCESS_REPORT, {"number": NUMBER})
     with django_assert_max_num_queries(14):
-        client.post(WHO, {"number": NUMBER})
+        client.post(ACCESS_REPORT, {"number": NUMBER})
 
 
-def test_who_may_not_see_numbers_asks_by_a_call_only(client_for, call):
+def test_users_without_whole_numbers_can_only_start_from_a_call(client_for, call):
     make_export("q=%2B919812377889", words="“+919812377889”")
     client = client_for(AUDITORS)
-    assert client.post(WHO, {"number": NUMBER}).status_code == 403
-    page = client.get(f"{WHO}?call={call.pk}").content.decode()
+    assert client.post(ACCESS_REPORT, {"number": NUMBER}).status_code == 403
+    page = client.get(f"{ACCESS_REPORT}?call={call.pk}").content.decode()
     assert "98••• ••889" in page
     assert "••••89" in page
     assert "9812377889" not in page
@@ -163,18 +163,18 @@ def test_who_may_not_see_numbers_asks_by_a_call_only(client_for, call):
 
 
 @pytest.mark.parametrize("role", [OFFICE_MANAGERS, SUPERVISORS])
-def test_others_do_not_ask(client_for, call, role):
+def test_other_roles_cannot_open_the_report(client_for, call, role):
     client = client_for(role)
-    assert client.get(f"{WHO}?call={call.pk}").status_code == 403
-    assert client.post(WHO, {"number": NUMBER}).status_code == 403
+    assert client.get(f"{ACCESS_REPORT}?call={call.pk}").status_code == 403
+    assert client.post(ACCESS_REPORT, {"number": NUMBER}).status_code == 403
     assert reverse("admin:calllogs_who_saw") not in client.get("/admin/").content.decode()
 
 
-def test_the_answer_outlives_the_erasure(client_for, call):
+def test_the_report_still_works_after_an_erasure(client_for, call):
     audit_log.record(audit_log.Action.SAW_CALL, person="asha", callers=[NUMBER])
     client = client_for(ADMINISTRATORS)
     client.post(ERASE, {"number": NUMBER, "sure": "yes"})
     erasure_jobs.run(Erasure.objects.get().pk)
-    page = client.post(WHO, {"number": NUMBER}).content.decode()
+    page = client.post(ACCESS_REPORT, {"number": NUMBER}).content.decode()
     assert "asha" in page
     assert "Erased a caller" in page

@@ -1,6 +1,9 @@
-"""Everything personal has a limit: what is older goes, a little at a time, and what is read off the past stays."""
+"""Retention: rows beyond their limit are deleted in batches; the last state before the limit stays."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
 import threading
 from uuid import uuid4
 
@@ -28,7 +31,9 @@ def ago(span):
 
 def make_at(model, field, moment, **more):
     row = make(model, **{field: moment}, **more)
-    model._base_manager.filter(pk=row.pk).update(**{field: moment})  # some fields say when they are written
+    model._base_manager.filter(pk=row.pk).update(
+        **{field: moment}
+    )  # auto_now fields overwrite the value on creation
     return row
 
 
@@ -48,7 +53,7 @@ def make_at(model, field, moment, **more):
         ("axes.AccessLog", "attempt_time", {}),
     ],
 )
-def test_what_is_too_old_goes_and_what_is_not_stays(label, moment, more):
+def test_old_rows_are_deleted_and_recent_ones_stay(label, moment, more):
     model = apps.get_model(label)
     make_at(model, moment, ago(LONG_AGO), **more)
     kept = make_at(model, moment, ago(NOT_LONG), **more)
@@ -63,14 +68,14 @@ def test_what_is_too_old_goes_and_what_is_not_stays(label, moment, more):
         ("axes.AccessAttempt", "attempt_time", {}),
     ],
 )
-def test_what_has_served_its_purpose_goes_at_once(label, moment, more):
+def test_expired_sessions_and_lockouts_are_deleted_at_once(label, moment, more):
     model = apps.get_model(label)
     make_at(model, moment, ago(NOT_LONG), **more)
     retention.delete_old(budget_s=5)
     assert not model.objects.exists()
 
 
-def test_of_a_settings_history_the_last_state_before_the_limit_stays():
+def test_the_last_history_row_before_the_limit_stays():
     agent = Agent.objects.create(name="Asha", number="+919812377889")
     for name in ("Asha N", "Asha Nair"):
         agent.name = name
@@ -85,7 +90,7 @@ def test_of_a_settings_history_the_last_state_before_the_limit_stays():
     ]
 
 
-def test_of_attempts_the_last_of_each_outcome_before_the_limit_stays():
+def test_the_last_attempt_of_each_outcome_before_the_limit_stays():
     for days, value in ((1500, "old"), (1400, "last"), (10, "new")):
         make(
             Attempt,
@@ -105,7 +110,7 @@ def test_of_attempts_the_last_of_each_outcome_before_the_limit_stays():
     assert set(Attempt.objects.values_list("value", flat=True)) == {"last", "new", "other"}
 
 
-def test_a_view_that_nobody_can_open_goes():
+def test_a_view_that_nobody_can_open_is_deleted():
     owner = User.objects.create_user("asha")
     for name, shared in (("mine", False), ("ours", True)):
         SavedView.objects.create(name=name, owner=owner, shared=shared)
@@ -121,14 +126,29 @@ def test_an_export_whose_file_is_kept_or_that_is_under_way_stays():
     assert Export.objects.count() == 2
 
 
-def test_no_more_than_the_time_allows():
+def test_nothing_is_deleted_without_budget():
     make(Push, received_at=ago(LONG_AGO))
     assert retention.delete_old(budget_s=0) == 0
     assert Push.objects.exists()
 
 
-def test_records_are_kept_for_a_year_at_least(settings):
-    settings.DEED_RETENTION_DAYS = 100
+@pytest.mark.parametrize(
+    ("environment", "days"),
+    [
+        ({}, 1100),
+        ({"ACTIVITY_RETENTION_DAYS": "500"}, 500),
+        ({"DEED_RETENTION_DAYS": "600"}, 600),
+        ({"ACTIVITY_RETENTION_DAYS": "500", "DEED_RETENTION_DAYS": "600"}, 500),
+    ],
+)
+def test_the_old_name_of_the_activity_setting_is_read_when_the_new_one_is_unset(environment, days):
+    script = "from ivrportal.settings.calls import ACTIVITY_RETENTION_DAYS; print(ACTIVITY_RETENTION_DAYS)"
+    output = subprocess.check_output([sys.executable, "-c", script], env={**os.environ, **environment})
+    assert int(output) == days
+
+
+def test_a_warning_is_given_if_activity_is_kept_for_less_than_a_year(settings):
+    settings.ACTIVITY_RETENTION_DAYS = 100
     assert "calllogs.W003" in [message.id for message in checks.run_checks()]
 
 
@@ -139,7 +159,7 @@ def push(query: str = OLD) -> None:
     store([parse_push(receive(query.encode(), "127.0.0.1"))])
 
 
-def test_an_old_call_goes_and_its_young_push_stays():
+def test_an_old_call_is_deleted_and_its_recent_push_stays():
     push()
     retention.delete_old(budget_s=5)
     assert not CallLog.objects.exists()
@@ -147,15 +167,15 @@ def test_an_old_call_goes_and_its_young_push_stays():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_push_that_comes_while_its_call_is_deleted_points_at_no_call_that_is_gone():
+def test_a_push_that_arrives_while_its_call_is_deleted_refers_to_no_deleted_call():
     push()
-    done = threading.Thread(target=_delete_old)
-    with transaction.atomic():  # holds the call's row, with a push that nobody else sees yet
+    worker = threading.Thread(target=_delete_old)
+    with transaction.atomic():  # locks the call's row, with an uncommitted push
         push(OLD + f"&department={uuid4().hex[:8]}")
-        done.start()
-        done.join(timeout=1.0)  # it has taken the call off the pushes that it sees, and waits for the row
-        assert done.is_alive()
-    done.join(timeout=10)
+        worker.start()
+        worker.join(timeout=1.0)  # it has cleared the visible pushes and waits for the row
+        assert worker.is_alive()
+    worker.join(timeout=10)
     kept = set(CallLog.objects.values_list("pk", flat=True))
     assert Push.objects.count() == 2
     assert set(Push.objects.exclude(call=None).values_list("call_id", flat=True)) <= kept

@@ -1,4 +1,4 @@
-"""Fetching a recording: which addresses no fetch may reach, and servers that hang, lie, redirect or send no sound."""
+"""Fetching a recording: addresses that must not be reached, and servers that hang, lie, redirect or send no audio."""
 
 import contextlib
 import io
@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 
 from calllogs.recordings import url_policy
-from calllogs.recordings.audio_types import kind_of
+from calllogs.recordings.audio_types import detect_content_type
 from calllogs.recordings.errors import Cause, NotAvailable, OutOfRange
 from calllogs.recordings.fetch import FetchResult, Limits, fetch
-from calllogs.recordings.http_ranges import ByteRange, content_range, wish_of
-from settings_sync.simulator.sample_audio import tone
+from calllogs.recordings.http_ranges import ByteRange, parse_content_range, parse_range
+from settings_sync.simulator.sample_audio import build_tone
 from tests.settings_sync.delivery.raw_server import answer, hold, read_request, reset, saying, serving
 
 LOOPBACK = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
 LIMITS = Limits(deadline_s=0.5, connect_s=0.3, allowed=LOOPBACK, max_bytes=1_000_000)
-SOUND = b"ID3" + bytes(range(256)) * 40
-AUDIO = "Content-Type: audio/mpeg\r\n"
+AUDIO_DATA = b"ID3" + bytes(range(256)) * 40
+AUDIO_HEADER = "Content-Type: audio/mpeg\r\n"
 
 
-def got(url, *, span=None, limits=LIMITS):
+def run_fetch(url, *, span=None, limits=LIMITS):
     into = io.BytesIO()
     result = fetch(url, into, limits=limits, span=span)
     return result, into.getvalue()
@@ -35,7 +35,7 @@ def got(url, *, span=None, limits=LIMITS):
 
 def cause(url, **rest):
     with pytest.raises(NotAvailable) as caught:
-        got(url, **rest)
+        run_fetch(url, **rest)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     return caught.value.cause
@@ -43,7 +43,7 @@ def cause(url, **rest):
 
 # --- addresses ---------------------------------------------------------------------------------------------
 
-INNER = re.findall(
+PRIVATE_ADDRESSES = re.findall(
     r"\S+",
     """
 127.0.0.1 127.1.2.3 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.255 192.168.1.1 100.64.0.1
@@ -58,19 +58,19 @@ INNER = re.findall(
 fd12:3456:789a::1 ff01::1 ff05::2 192.0.0.8 192.0.0.255 198.18.255.1 0.255.255.255 255.0.0.1 192.175.48.1
 """,
 )
-PUBLIC = re.findall(
+PUBLIC_ADDRESSES = re.findall(
     r"\S+",
     "8.8.8.8 1.1.1.1 172.15.0.1 172.32.0.1 100.63.0.1 192.0.1.1 198.17.0.1 223.255.255.254 2606:4700::1111 2a00::1",
 )
 
 
-@pytest.mark.parametrize("address", INNER)
-def test_no_inner_address_in_any_disguise_is_fetched_from(address):
+@pytest.mark.parametrize("address", PRIVATE_ADDRESSES)
+def test_no_private_address_in_any_notation_is_fetched_from(address):
     host = f"[{address.partition('%')[0]}]" if ":" in address else address
     assert cause(f"http://{host}/a.mp3", limits=Limits(deadline_s=5)) == Cause.INNER
 
 
-@pytest.mark.parametrize("address", PUBLIC)
+@pytest.mark.parametrize("address", PUBLIC_ADDRESSES)
 def test_public_addresses_are_public(address):
     assert url_policy.is_public(url_policy.ipaddress.ip_address(address))
 
@@ -84,7 +84,7 @@ def test_public_addresses_are_public(address):
         "127.0.0.1%00.example.com", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[::127.0.0.1]",
     ],
 )  # fmt: skip
-def test_other_spellings_of_this_machine_are_this_machine(host):
+def test_other_notations_of_loopback_are_refused(host):
     refused = {Cause.INNER, Cause.UNKNOWN_HOST, Cause.NO_ADDRESS}
     assert cause(f"http://{host}/", limits=Limits(deadline_s=5)) in refused
 
@@ -100,12 +100,12 @@ def test_other_spellings_of_this_machine_are_this_machine(host):
         "http://8.8.8.8/" + "a" * 2000,
     ],
 )  # fmt: skip
-def test_what_is_no_plain_web_address_is_refused(url):
+def test_urls_that_are_not_plain_http_are_refused(url):
     assert cause(url) == Cause.NO_ADDRESS
 
 
-def names(monkeypatch, *found):
-    """Every name has these addresses, one list for each time it is asked for."""
+def fake_dns(monkeypatch, *found):
+    """Every `.test` name resolves to these addresses, one list for each lookup."""
     answers, ask = iter(found), socket.getaddrinfo
 
     def look_up(host, port, *rest, **more):
@@ -116,24 +116,24 @@ def names(monkeypatch, *found):
     monkeypatch.setattr(url_policy.socket, "getaddrinfo", look_up)
 
 
-def test_a_name_with_one_inner_address_among_public_ones_is_refused(monkeypatch):
-    names(monkeypatch, ["8.8.8.8", "10.0.0.1"])
+def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatch):
+    fake_dns(monkeypatch, ["8.8.8.8", "10.0.0.1"])
     assert cause("http://recordings.test/") == Cause.INNER
 
 
-def test_a_name_is_asked_for_once_and_the_connection_goes_to_that_answer(monkeypatch):
-    """Between the check and the use, the name would have become this machine."""
+def test_a_name_is_resolved_once_and_the_connection_uses_that_address(monkeypatch):
+    """A second lookup would return a loopback address."""
     connected = []
     monkeypatch.setattr(
         "calllogs.recordings.fetch.socket.create_connection",
         lambda address, *_: connected.append(address) or (_ for _ in ()).throw(OSError()),
     )
-    names(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
+    fake_dns(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
     assert cause("http://recordings.test/") == Cause.NO_CONNECTION
     assert connected == [("8.8.8.8", 80)]
 
 
-def test_a_name_server_that_hangs_is_waited_for_no_longer_than_the_deadline(monkeypatch):
+def test_a_hanging_name_server_is_limited_by_the_deadline(monkeypatch):
     released = threading.Event()
     monkeypatch.setattr(url_policy.socket, "getaddrinfo", lambda *_, **__: released.wait(5) and [])
     started = time.monotonic()
@@ -142,7 +142,7 @@ def test_a_name_server_that_hangs_is_waited_for_no_longer_than_the_deadline(monk
     released.set()
 
 
-def test_a_name_that_nobody_knows_is_told_so(monkeypatch):
+def test_an_unknown_name_has_its_own_cause(monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "no")
 
@@ -155,15 +155,15 @@ def test_a_name_that_nobody_knows_is_told_so(monkeypatch):
 CERTIFICATE = Path(__file__).parent / "certificates" / "recordings.test.pem"
 
 
-def over_tls(asked):
+def over_tls(seen_requests):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
-    context.sni_callback = lambda _sock, name, _context: asked.append(name)
+    context.sni_callback = lambda _sock, name, _context: seen_requests.append(name)
 
     def act(connection):
         with contextlib.suppress(ssl.SSLError), context.wrap_socket(connection, server_side=True) as secure:
-            asked.append(read_request(secure))
-            secure.sendall(answer(SOUND, head=AUDIO))
+            seen_requests.append(read_request(secure))
+            secure.sendall(answer(AUDIO_DATA, head=AUDIO_HEADER))
 
     return act
 
@@ -172,26 +172,26 @@ def over_tls(asked):
     ("host", "verify", "result"),
     [
         ("recordings.test", str(CERTIFICATE), "sound"),
-        ("other.test", str(CERTIFICATE), Cause.UNTRUSTED),  # another's certificate
-        ("recordings.test", True, Cause.UNTRUSTED),  # nobody known vouches for it
+        ("other.test", str(CERTIFICATE), Cause.UNTRUSTED),  # certificate of another name
+        ("recordings.test", True, Cause.UNTRUSTED),  # not signed by a trusted authority
     ],
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_certificate_is_checked_against_the_name_though_the_address_is_pinned(
     monkeypatch, host, verify, result
 ):
-    asked = []
+    seen_requests = []
     limits = Limits(deadline_s=3, allowed=LOOPBACK, verify=verify)
-    with serving(over_tls(asked)) as url:
+    with serving(over_tls(seen_requests)) as url:
         port = int(url.rpartition(":")[2])
-        names(monkeypatch, ["127.0.0.1"])
+        fake_dns(monkeypatch, ["127.0.0.1"])
         address = f"https://{host}:{port}/a.mp3"
         if result == "sound":
-            assert got(address, limits=limits)[1] == SOUND
-            assert f"Host: {host}:{port}".encode() in asked[1]
+            assert run_fetch(address, limits=limits)[1] == AUDIO_DATA
+            assert f"Host: {host}:{port}".encode() in seen_requests[1]
         else:
             assert cause(address, limits=limits) == result
-    assert asked[0] == host
+    assert seen_requests[0] == host
 
 
 # --- servers -----------------------------------------------------------------------------------------------
@@ -207,8 +207,8 @@ def drip(connection):
 
 def drip_head(connection):
     read_request(connection)
-    for sign in b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n" * 100:
-        connection.sendall(bytes([sign]))
+    for byte in b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n" * 100:
+        connection.sendall(bytes([byte]))
         time.sleep(0.05)
 
 
@@ -228,24 +228,24 @@ def test_the_whole_fetch_has_one_deadline(act):
         assert time.monotonic() - started < LIMITS.deadline_s + 0.4
 
 
-def ended(head, body=b""):
+def response_with(head, body=b""):
     return saying(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n" + head + b"\r\n\r\n" + body)
 
 
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
-        (ended(b"Content-Length: 20000", SOUND), Cause.BROKE_OFF),
-        (ended(b"Content-Length: 5000000", SOUND), Cause.TOO_BIG),
-        (ended(b"Content-Length: 0"), Cause.EMPTY),
-        (ended(b"Connection: close", b"ID3" + bytes(1_100_000)), Cause.TOO_BIG),
-        (ended(b"Transfer-Encoding: chunked", b"5\r\nID3ab\r\nzz\r\n"), Cause.BROKE_OFF),
-        (ended(b"Content-Encoding: gzip\r\nContent-Length: 3", b"ID3"), Cause.FAILED),
+        (response_with(b"Content-Length: 20000", AUDIO_DATA), Cause.BROKE_OFF),
+        (response_with(b"Content-Length: 5000000", AUDIO_DATA), Cause.TOO_BIG),
+        (response_with(b"Content-Length: 0"), Cause.EMPTY),
+        (response_with(b"Connection: close", b"ID3" + bytes(1_100_000)), Cause.TOO_BIG),
+        (response_with(b"Transfer-Encoding: chunked", b"5\r\nID3ab\r\nzz\r\n"), Cause.BROKE_OFF),
+        (response_with(b"Content-Encoding: gzip\r\nContent-Length: 3", b"ID3"), Cause.FAILED),
         (
             saying(answer(b"<!doctype html><title>Sign in</title>", head="Content-Type: text/html\r\n")),
             Cause.NOT_SOUND,
         ),
-        (saying(answer(b"\n <html>" + bytes(90), head=AUDIO)), Cause.NOT_SOUND),
+        (saying(answer(b"\n <html>" + bytes(90), head=AUDIO_HEADER)), Cause.NOT_SOUND),
         (
             saying(answer(b"MZ" + bytes(90), head="Content-Type: application/octet-stream\r\n")),
             Cause.NOT_SOUND,
@@ -259,12 +259,12 @@ def ended(head, body=b""):
         (lambda connection: (read_request(connection), reset(connection)), Cause.BROKE_OFF),
     ],
 )
-def test_whatever_a_server_does_is_one_of_our_causes(act, expected):
+def test_every_server_failure_is_one_of_the_causes(act, expected):
     with serving(act) as url:
         assert cause(url) == expected
 
 
-def test_a_port_where_nobody_listens_is_told_so():
+def test_a_closed_port_has_its_own_cause():
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     assert cause(f"http://127.0.0.1:{port}/") == Cause.NO_CONNECTION
@@ -280,32 +280,32 @@ def test_a_port_where_nobody_listens_is_told_so():
         ("/again", Cause.REDIRECTS),
     ],
 )
-def test_every_redirect_is_checked_as_the_first(target, expected):
-    asked = []
+def test_every_redirect_is_checked_like_the_first_url(target, expected):
+    seen_requests = []
 
     def act(connection):
-        asked.append(read_request(connection))
+        seen_requests.append(read_request(connection))
         connection.sendall(answer(b"", status="302 Found", head=f"Location: {target}\r\n"))
 
     with serving(act) as url:
         assert cause(url, limits=Limits(deadline_s=3, allowed=LOOPBACK)) == expected
-    assert len(asked) == (4 if expected == Cause.REDIRECTS else 1)
+    assert len(seen_requests) == (4 if expected == Cause.REDIRECTS else 1)
 
 
-def test_a_redirect_to_a_good_address_is_followed_without_telling_where_from():
-    asked = []
+def test_a_redirect_to_a_public_address_is_followed_without_a_referer():
+    seen_requests = []
 
     def act(connection):
         request = read_request(connection)
-        asked.append(request.lower())
+        seen_requests.append(request.lower())
         first = request.startswith(b"GET /first")
         reply = answer(b"", status="302 Found", head="Location: /second?a=1\r\nSet-Cookie: a=b\r\n")
-        connection.sendall(reply if first else answer(SOUND, head=AUDIO))
+        connection.sendall(reply if first else answer(AUDIO_DATA, head=AUDIO_HEADER))
 
     with serving(act) as url:
-        assert got(f"{url}/first?token=secret#x")[1] == SOUND
-    assert asked[1].startswith(b"get /second?a=1 ")
-    assert not any(word in asked[1] for word in (b"referer", b"cookie", b"secret", b"authorization"))
+        assert run_fetch(f"{url}/first?token=secret#x")[1] == AUDIO_DATA
+    assert seen_requests[1].startswith(b"get /second?a=1 ")
+    assert not any(word in seen_requests[1] for word in (b"referer", b"cookie", b"secret", b"authorization"))
 
 
 def test_neither_a_proxy_nor_a_netrc_of_the_environment_matters(monkeypatch, tmp_path):
@@ -314,72 +314,83 @@ def test_neither_a_proxy_nor_a_netrc_of_the_environment_matters(monkeypatch, tmp
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    asked = []
+    seen_requests = []
     with serving(
-        lambda each: (asked.append(read_request(each)), each.sendall(answer(SOUND, head=AUDIO)))
+        lambda each: (
+            seen_requests.append(read_request(each)),
+            each.sendall(answer(AUDIO_DATA, head=AUDIO_HEADER)),
+        )
     ) as url:
-        assert got(url)[1] == SOUND
-    assert b"authorization" not in asked[0].lower()
+        assert run_fetch(url)[1] == AUDIO_DATA
+    assert b"authorization" not in seen_requests[0].lower()
 
 
-def test_no_address_and_no_token_stands_in_a_log_line(caplog):
-    """Not even that of a header that cannot be read, which urllib3 would warn of with the whole address."""
-    broken = answer(SOUND, head=AUDIO + "a header: without\r\n: its name\r\n")
+def test_no_url_and_no_token_is_in_a_log_line(caplog):
+    """Not even for an invalid header, about which urllib3 would warn with the whole URL."""
+    broken = answer(AUDIO_DATA, head=AUDIO_HEADER + "a header: without\r\n: its name\r\n")
     with caplog.at_level(logging.DEBUG), serving(saying(broken)) as url, contextlib.suppress(NotAvailable):
-        got(f"{url}/a.mp3?signature=canary")
+        run_fetch(f"{url}/a.mp3?signature=canary")
     assert "canary" not in caplog.text
 
 
-# --- parts -------------------------------------------------------------------------------------------------
+# --- ranges ------------------------------------------------------------------------------------------------
 
 
-def in_parts(connection):
+def serve_ranges(connection):
     request = read_request(connection).decode()
     first, last = request.partition("Range: bytes=")[2].partition("\r\n")[0].split("-")
-    part = SOUND[int(first) : int(last) + 1]
-    told = f"Content-Range: bytes {first}-{int(first) + len(part) - 1}/{len(SOUND)}\r\n"
-    connection.sendall(answer(part, status="206 Partial Content", head=AUDIO + told))
+    part = AUDIO_DATA[int(first) : int(last) + 1]
+    content_range = f"Content-Range: bytes {first}-{int(first) + len(part) - 1}/{len(AUDIO_DATA)}\r\n"
+    connection.sendall(answer(part, status="206 Partial Content", head=AUDIO_HEADER + content_range))
 
 
-def test_a_part_is_asked_for_as_a_part():
-    with serving(in_parts) as url:
-        assert got(url, span=(100, 199)) == (FetchResult(100, 100, len(SOUND), "audio/mpeg"), SOUND[100:200])
-        whole, data = got(url, span=(0, 10**6))
+def test_a_range_is_requested_as_a_range():
+    with serving(serve_ranges) as url:
+        assert run_fetch(url, span=(100, 199)) == (
+            FetchResult(100, 100, len(AUDIO_DATA), "audio/mpeg"),
+            AUDIO_DATA[100:200],
+        )
+        whole, data = run_fetch(url, span=(0, 10**6))
     assert whole.is_whole
-    assert data == SOUND
+    assert data == AUDIO_DATA
 
 
-def test_a_server_that_knows_no_ranges_sends_the_whole():
-    with serving(saying(answer(SOUND, head=AUDIO))) as url:
-        assert got(url, span=(100, 199)) == (FetchResult(0, len(SOUND), len(SOUND), "audio/mpeg"), SOUND)
+def test_a_server_without_ranges_sends_the_whole():
+    with serving(saying(answer(AUDIO_DATA, head=AUDIO_HEADER))) as url:
+        assert run_fetch(url, span=(100, 199)) == (
+            FetchResult(0, len(AUDIO_DATA), len(AUDIO_DATA), "audio/mpeg"),
+            AUDIO_DATA,
+        )
 
 
-@pytest.mark.parametrize("told", ["bytes 5-9/*", "bytes 0-4/100", "bytes 5-200/100", "pages 5-9/100", ""])
-def test_a_part_that_makes_no_sense_is_not_used(told):
-    """Then the whole is fetched, without asking for a part."""
+@pytest.mark.parametrize(
+    "content_range", ["bytes 5-9/*", "bytes 0-4/100", "bytes 5-200/100", "pages 5-9/100", ""]
+)
+def test_an_invalid_content_range_is_not_used(content_range):
+    """The whole file is fetched instead, without a range."""
 
     def act(connection):
         if b"Range:" in read_request(connection):
-            head = AUDIO + (f"Content-Range: {told}\r\n" if told else "")
+            head = AUDIO_HEADER + (f"Content-Range: {content_range}\r\n" if content_range else "")
             connection.sendall(answer(b"abcde", status="206 Partial Content", head=head))
         else:
-            connection.sendall(answer(SOUND, head=AUDIO))
+            connection.sendall(answer(AUDIO_DATA, head=AUDIO_HEADER))
 
     with serving(act) as url:
-        assert got(url, span=(5, 9))[1] == SOUND
+        assert run_fetch(url, span=(5, 9))[1] == AUDIO_DATA
 
 
 @pytest.mark.parametrize("length", [3, 9])
-def test_a_part_of_another_length_than_told_is_broken(length):
-    told = f"{AUDIO}Content-Range: bytes 5-9/100\r\n"
-    with serving(saying(answer(b"x" * length, status="206 Partial Content", head=told))) as url:
+def test_a_range_of_another_length_than_declared_is_broken(length):
+    content_range = f"{AUDIO_HEADER}Content-Range: bytes 5-9/100\r\n"
+    with serving(saying(answer(b"x" * length, status="206 Partial Content", head=content_range))) as url:
         assert cause(url, span=(5, 9)) == Cause.BROKE_OFF
 
 
-def test_beyond_the_end_there_is_nothing():
+def test_a_range_beyond_the_end_is_out_of_range():
     reply = answer(b"", status="416 Range Not Satisfiable", head="Content-Range: bytes */500\r\n")
     with serving(saying(reply)) as url, pytest.raises(OutOfRange) as caught:
-        got(url, span=(900, 999))
+        run_fetch(url, span=(900, 999))
     assert caught.value.total == 500
 
 
@@ -391,8 +402,8 @@ def test_beyond_the_end_there_is_nothing():
         ("bytes=100-", None), ("bytes=-0", None),
     ],
 )  # fmt: skip
-def test_a_range_is_understood(header, span):
-    assert wish_of(header).within(100) == span
+def test_a_range_is_parsed(header, span):
+    assert parse_range(header).resolve(100) == span
 
 
 @pytest.mark.parametrize(
@@ -400,26 +411,26 @@ def test_a_range_is_understood(header, span):
     ["", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1-2,4-5", "pages=1-2", "bytes=٣-٤",
      "bytes=1-" + "9" * 40],
 )  # fmt: skip
-def test_what_is_no_single_range_means_everything(header):
-    assert wish_of(header) is None
+def test_anything_but_a_single_range_means_the_whole_file(header):
+    assert parse_range(header) is None
 
 
-def test_a_content_range_has_to_make_sense():
-    assert content_range("bytes 0-9/10") == (0, 9, 10)
-    assert [content_range(text) for text in ("bytes 0-10/10", "bytes 9-0/10", "bytes 0-9/*", "0-9/10")] == [
-        None
-    ] * 4
-    assert ByteRange(3, None).within(3) is None
+def test_an_invalid_content_range_is_rejected():
+    assert parse_content_range("bytes 0-9/10") == (0, 9, 10)
+    assert [
+        parse_content_range(text) for text in ("bytes 0-10/10", "bytes 9-0/10", "bytes 0-9/*", "0-9/10")
+    ] == [None] * 4
+    assert ByteRange(3, None).resolve(3) is None
 
 
-# --- sounds ------------------------------------------------------------------------------------------------
+# --- audio types -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("declared", "beginning", "kind"),
+    ("declared", "beginning", "content_type"),
     [
-        ("audio/x-wav; charset=utf-8", tone(1)[:64], "audio/wav"),
-        ("application/octet-stream", tone(1)[:64], "audio/wav"),
+        ("audio/x-wav; charset=utf-8", build_tone(1)[:64], "audio/wav"),
+        ("application/octet-stream", build_tone(1)[:64], "audio/wav"),
         ("", b"OggS" + bytes(60), "audio/ogg"),
         ("binary/octet-stream", b"\xff\xfb\x90\x64" + bytes(60), "audio/mpeg"),
         ("application/octet-stream", b"\xff\xf1\x50\x80" + bytes(60), "audio/aac"),
@@ -429,8 +440,8 @@ def test_a_content_range_has_to_make_sense():
         ("application/octet-stream", None, ""),
     ],
 )
-def test_a_sound_is_known_by_its_beginning_or_by_its_name(declared, beginning, kind):
-    assert kind_of(declared, beginning) == kind
+def test_audio_is_detected_by_its_content_or_by_its_declared_type(declared, beginning, content_type):
+    assert detect_content_type(declared, beginning) == content_type
 
 
 @pytest.mark.parametrize(
@@ -440,6 +451,6 @@ def test_a_sound_is_known_by_its_beginning_or_by_its_name(declared, beginning, k
         ("audio/mpeg", b"\xef\xbb\xbf <!doctype"), ("application/octet-stream", b"PK\x03\x04"), ("", b""),
     ],
 )  # fmt: skip
-def test_what_is_no_sound_is_none_whatever_it_is_called(declared, beginning):
+def test_other_content_is_refused_whatever_the_declared_type(declared, beginning):
     with pytest.raises(NotAvailable):
-        kind_of(declared, beginning)
+        detect_content_type(declared, beginning)

@@ -1,4 +1,4 @@
-"""Signing in as people do, for tests: password, phone, recovery code."""
+"""Login helpers for tests: password, phone, recovery code."""
 
 import time
 
@@ -26,7 +26,7 @@ def is_in(client: Client) -> bool:
 
 
 def code_of(key: str = KEY, *, steps: int = 0) -> str:
-    """What the phone with this key shows now, or so many half minutes later."""
+    """The code that a phone with this key shows now, or `steps` half minutes later."""
     clock = TOTP(bytes.fromhex(key))
     clock.time = time.time() + 30 * steps
     return f"{clock.token():06d}"

@@ -1,4 +1,4 @@
-"""Permissions that are read at once are those that Django's own backend gives."""
+"""The single-query backend gives the same permissions as Django's ModelBackend."""
 
 import pytest
 from django.contrib.auth.backends import ModelBackend

@@ -1,4 +1,4 @@
-"""Who fails too often waits, the owner gets in from elsewhere, and every lock ends by itself."""
+"""Too many failures lock an account, the owner can log in from elsewhere, and every lock ends automatically."""
 
 import datetime as dt
 import logging
@@ -27,7 +27,7 @@ def fail(address, name="asha", times=1, **extra):
 
 
 def age(minutes):
-    """As if all failures had been so long ago."""
+    """Move all failures back in time."""
     for attempt in AccessAttempt.objects.all():
         AccessAttempt.objects.filter(pk=attempt.pk).update(
             attempt_time=attempt.attempt_time - dt.timedelta(minutes=minutes)
@@ -38,7 +38,7 @@ def test_five_failures_lock_the_account_at_this_address_with_a_sentence(asha):
     began = timezone.localtime()
     answers = fail("203.0.113.5", times=5)
     assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 429]
-    # A minute may end meanwhile.
+    # The minute may change during the test.
     said = [moment + dt.timedelta(minutes=15) for moment in (began, timezone.localtime())]
     assert any(f"Try again after {at:%H:%M}" in answers[-1].text for at in said)
     assert 0 < int(answers[-1]["Retry-After"]) <= 900
@@ -49,7 +49,7 @@ def test_five_failures_lock_the_account_at_this_address_with_a_sentence(asha):
     assert give_password(stranger("198.51.100.7"), "asha").status_code == 302
 
 
-def test_a_lock_ends_by_itself_although_somebody_goes_on_failing(asha):
+def test_a_lock_ends_automatically_despite_further_failures(asha):
     fail("203.0.113.5", times=5)
     age(10)
     assert fail("203.0.113.5", times=3)[-1].status_code == 429
@@ -76,7 +76,7 @@ def test_one_address_that_tries_many_accounts_is_locked_and_others_are_not(asha)
     assert give_password(stranger("198.51.100.7"), "asha").status_code == 302
 
 
-def test_a_sign_in_of_one_s_own_does_not_wash_the_address_clean(asha):
+def test_an_own_login_does_not_clear_the_failures_of_the_address(asha):
     for n in range(login_throttle.ADDRESS_LIMIT - 1):
         fail("203.0.113.5", f"nobody{n}")
     give_password(stranger(), "asha")
@@ -92,17 +92,17 @@ def test_an_account_tried_from_everywhere_is_still_open_to_its_owner(asha):
     assert give_password(stranger("198.51.100.7"), "asha").status_code == 302
 
 
-def test_where_somebody_signed_in_is_known_for_thirty_days_and_then_forgotten(asha):
+def test_a_login_address_is_known_for_thirty_days_and_then_deleted(asha):
     give_password(stranger("198.51.100.7"), "asha")
-    assert login_throttle.is_known("asha", "198.51.100.7")
-    assert not login_throttle.is_known("asha", "198.51.100.8")
+    assert login_throttle.is_known_address("asha", "198.51.100.7")
+    assert not login_throttle.is_known_address("asha", "198.51.100.8")
     AccessLog.objects.update(attempt_time=timezone.now() - dt.timedelta(days=31))
-    assert not login_throttle.is_known("asha", "198.51.100.7")
+    assert not login_throttle.is_known_address("asha", "198.51.100.7")
     give_password(stranger("198.51.100.8"), "asha")
     assert AccessLog.objects.get().ip_address == "198.51.100.8"
 
 
-def test_who_signs_in_begins_anew(asha):
+def test_a_login_clears_the_failures(asha):
     fail("203.0.113.5", times=4)
     give_password(stranger(), "asha")
     assert fail("203.0.113.5", times=4)[-1].status_code == 200
@@ -168,7 +168,7 @@ def test_an_empty_lift_lifts_nothing(asha, client_for):
     assert give_password(stranger(), "asha").status_code == 429
 
 
-def test_signing_in_leads_to_the_page_that_was_asked_for_and_nowhere_else(asha):
+def test_login_redirects_to_the_requested_page_of_this_site_only(asha):
     assert give_password(stranger(), "asha", to="/admin/heard/").url == "/admin/heard/"
     assert give_password(stranger(), "asha", to="//evil.example/").url == "/admin/"
     assert "password" in stranger().get(LOGIN).text

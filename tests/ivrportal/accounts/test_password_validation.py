@@ -1,4 +1,4 @@
-"""What a password must be."""
+"""Password validation and hashing."""
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
@@ -29,7 +29,7 @@ def test_long_ones_are_welcome(password):
     [
         "short words",
         "123456789012",
-        "justinbieber",  # on the list of common ones
+        "justinbieber",  # on the list of common passwords
         "ivrportal2026!",
         "IVR Portal password",
         "asha.nair-asha",
@@ -52,7 +52,7 @@ def test_the_host_s_name_is_no_password(settings):
         validate_password("acmetelephony2026")
 
 
-def test_one_spelling_of_signs_that_look_alike_and_what_was_kept_before_is_still_read(settings):
+def test_passwords_are_normalised_and_older_hashes_stay_valid(settings):
     settings.PASSWORD_HASHERS = ["ivrportal.accounts.password_validation.NfkcPBKDF2Hasher"]
     composed, decomposed = "caf\u00e9 and a long day", "cafe\u0301 and a long day"
     kept = make_password(composed)

@@ -1,4 +1,4 @@
-"""The second factor: nothing before it, a code works once, recovery codes, and who must have one."""
+"""The second factor: no access before it, codes work once, recovery codes, and who needs one."""
 
 import re
 import threading
@@ -42,11 +42,11 @@ def asha():
 
 @pytest.fixture
 def required(settings):
-    settings.SECOND_FACTOR_ROLES = list(roles.SEE_PERSONAL_DATA)
+    settings.SECOND_FACTOR_ROLES = [roles.SUPERVISORS, roles.AUDITORS, roles.ADMINISTRATORS]
 
 
 def admin_pages():
-    """Every address below /admin/, with something in the place of its arguments."""
+    """Every URL below /admin/, with placeholder arguments."""
 
     def walk(patterns, prefix):
         for each in patterns:
@@ -72,7 +72,9 @@ def test_with_the_password_alone_no_page_gives_anything(asha):
             for headers in ({}, {"HX-Request": "true"}, {"Accept": "application/json"}):
                 answer = asked(address, headers=headers)
                 if name in {"jsi18n", "logout"}:
-                    assert answer.status_code in (200, 302, 405), address  # words of Django; and leaving
+                    assert answer.status_code in (200, 302, 405), (
+                        address
+                    )  # Django's JavaScript texts, and logout
                     continue
                 is_board = name == "board" and "Signed out." in answer.text
                 is_refused = answer.status_code in (404, 405)
@@ -140,7 +142,7 @@ def test_a_recovery_code_works_once_in_any_spelling_and_only_its_digest_is_kept(
         give_password(client, "asha")
         client.post(STEP + "?recovery", {"code": code})
         assert is_in(client) == lets_in
-    assert second_factor.codes_left(asha) == 8
+    assert second_factor.count_codes_left(asha) == 8
     assert AuditEntry.objects.filter(action="SECOND_FACTOR", what__contains="8 left").exists()
 
 
@@ -149,8 +151,8 @@ def test_nobody_else_s_recovery_code_works(asha, rf):
     request = rf.get("/")
     request.user = other
     code = second_factor.renew_codes(request, other)[0]
-    assert second_factor.accept(asha, code) == ""
-    assert second_factor.accept(other, code) == second_factor.RECOVERY
+    assert second_factor.verify_code(asha, code) == ""
+    assert second_factor.verify_code(other, code) == second_factor.RECOVERY
 
 
 @pytest.mark.django_db(transaction=True)
@@ -161,7 +163,7 @@ def test_a_code_that_is_sent_twice_at_the_same_moment_works_once():
 
     def use():
         start.wait()
-        found.append(second_factor.accept(person, code_of()))
+        found.append(second_factor.verify_code(person, code_of()))
         connection.close()
 
     threads = [threading.Thread(target=use) for _ in range(4)]
@@ -211,7 +213,7 @@ def test_the_set_up_leads_in_and_shows_the_codes_once(required):
     page = client.get(SET_UP)
     assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")
     key = client.session["pending_key"]
-    assert second_factor.secret_words(key) in page.text
+    assert second_factor.format_secret(key) in page.text
     assert "data:image/svg+xml;base64," in page.text
     assert "This code does not fit" in client.post(SET_UP, {"code": "000000"}).text
     assert not is_in(client)
@@ -259,7 +261,7 @@ def signed_in(person):
     return client
 
 
-def test_what_guards_the_account_is_changed_with_the_password_only(asha):
+def test_credentials_are_changed_with_the_password_only(asha):
     client = signed_in(asha)
     for address in (SET_UP, "/admin/account/recovery-codes/", "/admin/account/second-factor/remove/"):
         assert client.get(address).status_code == 200
@@ -328,14 +330,14 @@ def test_the_secrets_have_no_screen(client_for):
         assert admin.get(f"/admin/{path}").status_code == 404
 
 
-def test_a_demo_asks_nobody_and_production_those_who_see_personal_data(settings):
+def test_the_demo_requires_no_factor_and_production_requires_it_of_three_roles(settings):
     assert settings.SECOND_FACTOR_ROLES == []
     listed = re.search(r"#SECOND_FACTOR_ROLES=(.*)", Path(".env.example").read_text(encoding="utf-8"))[1]
-    assert tuple(listed.split(",")) == roles.SEE_PERSONAL_DATA
+    assert listed.split(",") == [roles.SUPERVISORS, roles.AUDITORS, roles.ADMINISTRATORS]
 
 
-def test_a_role_that_is_none_is_told_at_the_start(settings):
-    from ivrportal.checks import configuration_is_complete
+def test_an_unknown_role_is_reported_at_the_start(settings):
+    from ivrportal.checks import check_configuration
 
     settings.SECOND_FACTOR_ROLES = ["Supervisor"]
-    assert "portal.E005" in {message.id for message in configuration_is_complete()}
+    assert "portal.E005" in {message.id for message in check_configuration()}

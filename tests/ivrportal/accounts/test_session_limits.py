@@ -1,4 +1,4 @@
-"""How long a session lasts: twelve hours, an hour without a click, and not longer than its second factor."""
+"""A session ends after twelve hours, after an hour without a click, or when its second factor changes."""
 
 import datetime as dt
 import time
@@ -24,7 +24,7 @@ HTMX = {"HX-Request": "true", "Sec-Fetch-Mode": "cors"}
 
 @pytest.fixture
 def after(monkeypatch):
-    """Go so many minutes on."""
+    """Advance the clock by so many minutes."""
     gone = [0.0]
     real = time.time
     monkeypatch.setattr("ivrportal.accounts.session_limits.time.time", lambda: real() + gone[0] * 60)
@@ -63,7 +63,7 @@ def test_an_hour_without_a_click_ends_it_and_says_so(client, after):
     "path",
     ["/admin/provider/live/", "/admin/calllogs/export/news/", "/admin/calllogs/missed/", "/admin/board/"],
 )
-def test_what_a_page_asks_by_itself_keeps_nothing_alive(client, after, path):
+def test_polling_does_not_extend_the_session(client, after, path):
     from django.urls import reverse
 
     path = reverse("admin:provider_live") if "live" in path else path
@@ -73,7 +73,7 @@ def test_what_a_page_asks_by_itself_keeps_nothing_alive(client, after, path):
     assert not is_in(client)
 
 
-def test_a_page_that_asks_by_itself_is_cut_too(client, after):
+def test_polling_ends_with_the_session(client, after):
     after(61)
     assert client.get("/admin/calllogs/missed/", headers=HTMX).status_code == 302
 
@@ -121,7 +121,7 @@ def test_a_factor_that_was_reset_ends_its_sessions_within_a_minute(asha, after, 
     assert not is_in(client)
 
 
-def test_who_gets_a_role_that_asks_for_one_signs_in_anew(settings, after):
+def test_a_user_with_a_new_role_that_requires_a_factor_logs_in_again(settings, after):
     settings.SECOND_FACTOR_ROLES = [roles.SUPERVISORS]
     person = make_user("ravi", roles.OFFICE_MANAGERS)
     client = stranger()

@@ -1,4 +1,4 @@
-"""People's screens: roles in words, no right beyond one's own, and always an administrator left."""
+"""The user screens: roles, no permission beyond the editor's own, and one administrator always remains."""
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -25,7 +25,7 @@ def typed(person, **changes):
         "first_name": person.first_name,
         "last_name": person.last_name,
         "email": person.email,
-        "roles": roles.of(person),
+        "roles": roles.roles_of(person),
         "departments": [limit.department for limit in person.department_limits.all()],
     }
     if person.is_active:
@@ -54,7 +54,13 @@ def asha(db):
 
 def test_the_form_speaks_of_roles_and_not_of_permissions(admin, asha):
     page = admin.get(page_of(asha)).text
-    for words in (*roles.PERMISSIONS, str(roles.WORDS[roles.AUDITORS]), "Sales", "Billing", "Not locked"):
+    for words in (
+        *roles.PERMISSIONS,
+        str(roles.DESCRIPTIONS[roles.AUDITORS]),
+        "Sales",
+        "Billing",
+        "Not locked",
+    ):
         assert words in page, words
     for words in ("user_permissions", "is_superuser", "is_staff", "Can add", "pbkdf2", "md5"):
         assert words not in page, words
@@ -66,7 +72,7 @@ def test_roles_and_departments_are_kept_and_on_record(admin, asha):
     answer = admin.post(page_of(asha), typed(asha, roles=[roles.AUDITORS], departments=["Sales"]))
     assert answer.status_code == 302, answer.context["errors"]
     asha.refresh_from_db()
-    assert roles.of(asha) == [roles.AUDITORS]
+    assert roles.roles_of(asha) == [roles.AUDITORS]
     assert own in asha.groups.all()
     assert list(DepartmentLimit.objects.values_list("person", "department")) == [(asha.pk, "Sales")]
     entry = AuditEntry.objects.get(action="ROLES")
@@ -96,7 +102,7 @@ def test_a_new_person_uses_the_portal_at_once(admin, client_for):
     uma = User.objects.get(username="uma")
     assert uma.is_staff
     assert not uma.is_superuser
-    assert roles.of(uma) == [roles.OFFICE_MANAGERS]
+    assert roles.roles_of(uma) == [roles.OFFICE_MANAGERS]
     assert uma.check_password(NEW)
     assert AuditEntry.objects.get(action="ROLES").changes == {"roles": ["", "Office managers"]}
 
@@ -129,11 +135,11 @@ def test_nobody_gives_a_role_that_is_more_than_their_own(client_for, asha):
     assert roles.ADMINISTRATORS not in client.get(page_of(uma)).text
     answer = client.post(page_of(uma), typed(uma, roles=[roles.OFFICE_MANAGERS, roles.SUPERVISORS]))
     assert answer.status_code == 200
-    assert roles.of(User.objects.get(pk=uma.pk)) == [roles.OFFICE_MANAGERS]
+    assert roles.roles_of(User.objects.get(pk=uma.pk)) == [roles.OFFICE_MANAGERS]
     assert client.post(page_of(asha), typed(asha)).status_code == 403, "she may more"
 
 
-def test_who_is_limited_gives_no_wider_sight(admin, me, asha):
+def test_who_is_limited_gives_no_wider_visibility(admin, me, asha):
     DepartmentLimit.objects.create(person=me, department="Sales")
     assert admin.post(page_of(asha), typed(asha)).status_code == 403, "she sees more"
     DepartmentLimit.objects.create(person=asha, department="Sales")
@@ -151,7 +157,7 @@ def test_nobody_takes_the_last_administrator_away_or_the_role_from_oneself(admin
     assert admin.post(f"{LIST}{me.pk}/delete/", {"post": "yes"}).status_code == 403
     me.refresh_from_db()
     assert me.is_active
-    assert roles.of(me) == [roles.ADMINISTRATORS]
+    assert roles.roles_of(me) == [roles.ADMINISTRATORS]
 
 
 def test_the_last_active_administrator_stays(client_for):
@@ -206,7 +212,7 @@ def test_another_s_password_is_set_by_the_rules_and_on_record(admin, asha):
     )
 
 
-def test_roles_are_read_only_and_in_words(admin):
+def test_roles_are_read_only_with_permission_labels(admin):
     group = Group.objects.get(name=roles.SUPERVISORS)
     page = admin.get(f"/admin/auth/group/{group.pk}/change/").text
     assert "listen to recordings" in page

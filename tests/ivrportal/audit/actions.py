@@ -1,6 +1,6 @@
-"""Everything that a person can do by POST in the portal: for each address one deed, and what the trail says of it.
+"""Every action by POST in the portal: one activity per URL name, with the action code of its audit entry.
 
-A deed is `(kind of entry, a function that says where and what is posted)`; the function is given a `World`.
+An activity is `(action code, function)`. The function gets a `World` and returns the URL and the POST data.
 """
 
 import datetime as dt
@@ -50,12 +50,12 @@ class World:
     user: User
     push: Callable[..., Any]
 
-    # --- what there is to do something with ---
+    # --- records to act on ---
 
     def agent(self, **facts: Any) -> Agent:
         values = {"name": "Asha", "number": "+919800100001", "department": "Sales"}
         agent = Agent.objects.create(**values | facts)
-        service.record([f"agent:{agent.number[3:]}"])
+        service.reconcile_and_enqueue([f"agent:{agent.number[3:]}"])
         return agent
 
     def holiday(self, date: dt.date = SOON) -> Holiday:
@@ -86,7 +86,7 @@ class World:
 
     def job(self, state: str = Export.State.WAITING) -> Export:
         asked = requests.ExportRequest(self.user, filters.from_query(QueryDict("")), "csv")
-        export = requests.begin_job(asked)[0]
+        export = requests.start_job(asked)[0]
         Export.objects.filter(pk=export.pk).update(state=state)
         return export
 
@@ -155,9 +155,9 @@ def _week(**changed: str) -> dict[str, str]:
     return form | changed
 
 
-# The name of the address: what is done there.
-DEEDS: dict[str, Deed] = {
-    # people
+# URL name: activity
+ACTIVITIES: dict[str, Deed] = {
+    # users
     "login": (Action.SIGNED_IN, lambda w: ("login/", {"username": "admin", "password": PASSWORD})),
     "logout": (Action.SIGNED_OUT, lambda w: ("logout/", {})),
     "password_change": (Action.PASSWORD, lambda w: (
@@ -223,7 +223,7 @@ DEEDS: dict[str, Deed] = {
     )),
     "holiday_feed_make": (Action.ADDED, lambda w: ("settings_sync/holiday/calendar/", {})),
     "holiday_feed_revoke": (Action.CHANGED, lambda w: (
-        f"settings_sync/holiday/calendar/{CalendarFeed.make(w.user)[0].pk}/revoke/", {},
+        f"settings_sync/holiday/calendar/{CalendarFeed.create_for(w.user)[0].pk}/revoke/", {},
     )),
     # hours
     "settings_sync_officehours_add": (Action.ADDED, lambda w: (
@@ -297,7 +297,7 @@ DEEDS: dict[str, Deed] = {
     "calllogs_views": (Action.ADDED, lambda w: (
         "calllogs/calllog/views/", {"do": "save", "name": "Mine", "query": f"q={CALLER}", "shared": "1"},
     )),
-    # the desk
+    # callback queue
     "calllogs_missed_take": (Action.DESK, lambda w: (f"calllogs/missed/{w.missed().pk}/take/", {})),
     "calllogs_missed_give_back": (Action.DESK, lambda w: (
         f"calllogs/missed/{taken(w).pk}/give-back/", {},
@@ -308,7 +308,7 @@ DEEDS: dict[str, Deed] = {
     "calllogs_missed_open_again": (Action.DESK, lambda w: (
         f"calllogs/missed/done/{w.closed().pk}/open-again/", {},
     )),
-    # watching
+    # alarms and reports
     "alarm": (Action.CHANGED, lambda w: (f"alarms/{w.alarm().pk}/", {"quiet": "1"})),
     "alarm_readers": (Action.CHANGED, lambda w: ("alarms/readers/", {})),
     "calllogs_report_add": (Action.ADDED, lambda w: ("calllogs/report/add/", REPORT_FORM | {"people": [w.user.pk]})),
@@ -319,7 +319,7 @@ DEEDS: dict[str, Deed] = {
         f"calllogs/report/{w.report().pk}/delete/", {"post": "yes"},
     )),
     "calllogs_report_send": (Action.CHANGED, lambda w: (f"calllogs/report/{w.report().pk}/send/", {})),
-    # the trail itself
+    # audit log
     "audit_export": (Action.EXPORTED, lambda w: ("settings_sync/auditentry/export.csv", {})),
 }  # fmt: skip
 

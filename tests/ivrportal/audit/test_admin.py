@@ -1,4 +1,4 @@
-"""The screen of the trail: what it shows, finds and hands out, to whom; and the command that verifies it."""
+"""The audit log's screen: list, search, export and permissions; and the command that verifies the log."""
 
 import csv
 import datetime as dt
@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ivrportal.accounts.roles import ADMINISTRATORS, AUDITORS, OFFICE_MANAGERS, SUPERVISORS
-from ivrportal.audit import admin as screen
+from ivrportal.audit import admin as audit_admin
 from ivrportal.audit import audit_log, export
 from ivrportal.audit import models as entries
 from ivrportal.audit.audit_log import Action
@@ -19,8 +19,8 @@ from settings_sync.models import AuditEntry
 from tests.ivrportal.audit.test_audit_log import _raw as tamper
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TRAIL = "/admin/settings_sync/auditentry/"
-EXPORT = TRAIL + "export.csv"
+AUDIT_LOG_URL = "/admin/settings_sync/auditentry/"
+EXPORT = AUDIT_LOG_URL + "export.csv"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def rows(response):
 def test_the_newest_entry_comes_first(auditor):
     written("asha")
     written("ravi", Action.EXPORTED, "missed, CSV", count=1234)
-    page = auditor.get(TRAIL)
+    page = auditor.get(AUDIT_LOG_URL)
     assert listed(page)[:2] == [("ravi", "EXPORTED"), ("asha", "SAW_LIST")]
     assert "1,234" in page.text
     assert "Audit trail" in auditor.get("/admin/").text
@@ -65,14 +65,14 @@ def test_the_newest_entry_comes_first(auditor):
         ({"at_from": "2999-01-01"}, []),
     ],
 )
-def test_the_trail_is_narrowed_by_person_deed_days_and_search(auditor, monkeypatch, query, found):
-    # Before midnight in India: a day is one of the portal's zone.
+def test_the_audit_log_is_filtered_by_person_action_days_and_search(auditor, monkeypatch, query, found):
+    # Just before midnight in India: days are those of the portal's time zone.
     monkeypatch.setattr(audit_log.timezone, "now", lambda: dt.datetime(2026, 11, 8, 18, 29, tzinfo=dt.UTC))
     written("old", Action.SIGNED_OUT, "")
     monkeypatch.undo()
     written("asha")
     written("ravi", Action.EXPORTED, "missed, CSV", subject="calllogs.export:7")
-    page = auditor.get(TRAIL, query)
+    page = auditor.get(AUDIT_LOG_URL, query)
     assert [person for person, _ in listed(page)] == found
 
 
@@ -83,7 +83,7 @@ def test_an_entry_shows_its_changes_old_and_new(auditor):
         changes={"opens_at": ["09:00", "<b>09:30</b>"], "off_until": [None, "x"]},
     )  # fmt: skip
     entry = AuditEntry.objects.first()
-    text = auditor.get(f"{TRAIL}{entry.pk}/change/").text
+    text = auditor.get(f"{AUDIT_LOG_URL}{entry.pk}/change/").text
     assert "Opens at" in text
     assert ">09:00<" in text
     assert "&lt;b&gt;09:30&lt;/b&gt;" in text
@@ -98,7 +98,7 @@ def test_nobody_changes_an_entry(client_for):
     admin = client_for(None)
     pk = AuditEntry.objects.get(person="asha").pk
     for path in ("add/", f"{pk}/change/", f"{pk}/delete/"):
-        assert admin.post(TRAIL + path, {"what": "x"}).status_code == 403
+        assert admin.post(AUDIT_LOG_URL + path, {"what": "x"}).status_code == 403
     assert AuditEntry.objects.get(pk=pk).what == "all calls"
 
 
@@ -108,10 +108,10 @@ def test_nobody_changes_an_entry(client_for):
 )
 def test_who_sees_it_and_takes_it_out(client_for, role, sees):
     client = client_for(role)
-    assert client.get(TRAIL).status_code == (200 if sees else 403)
+    assert client.get(AUDIT_LOG_URL).status_code == (200 if sees else 403)
     assert client.post(EXPORT).status_code == (200 if sees else 403)
     assert client.get(EXPORT).status_code == 405
-    assert (TRAIL in client.get("/admin/").text) == sees
+    assert (AUDIT_LOG_URL in client.get("/admin/").text) == sees
 
 
 def test_a_page_asks_little_and_counts_no_further_than_it_lists(
@@ -119,9 +119,9 @@ def test_a_page_asks_little_and_counts_no_further_than_it_lists(
 ):
     for number in range(12):
         written(f"p{number}")
-    monkeypatch.setattr(pagination.CappedPaginator, "most", 3)
+    monkeypatch.setattr(pagination.CappedPaginator, "max_count", 3)
     with django_assert_max_num_queries(12):
-        page = auditor.get(TRAIL)
+        page = auditor.get(AUDIT_LOG_URL)
     assert page.context["cl"].result_count == 3
     assert "Only the newest 3 are listed" in page.text
 
@@ -130,16 +130,16 @@ def test_a_search_in_scopes_reads_the_newest_only(auditor, monkeypatch):
     written("asha", what="the old one")
     for _ in range(3):
         written("ravi")
-    monkeypatch.setattr(entries, "SEARCHED", 2)
-    assert listed(auditor.get(TRAIL, {"q": "old one"})) == []
-    assert listed(auditor.get(TRAIL, {"q": "asha"})) == [("asha", "SAW_LIST")]
+    monkeypatch.setattr(entries, "SEARCH_WINDOW", 2)
+    assert listed(auditor.get(AUDIT_LOG_URL, {"q": "old one"})) == []
+    assert listed(auditor.get(AUDIT_LOG_URL, {"q": "asha"})) == [("asha", "SAW_LIST")]
 
 
 def test_a_search_lists_some_and_an_export_has_all_that_it_finds(auditor, monkeypatch):
     for number in range(4):
         written("asha", what=f"missed {number}")
-    monkeypatch.setattr(screen, "MOST_FOUND", 2)
-    page = auditor.get(TRAIL, {"q": "missed"})
+    monkeypatch.setattr(audit_admin, "MAX_RESULTS", 2)
+    page = auditor.get(AUDIT_LOG_URL, {"q": "missed"})
     assert [entry.what for entry in page.context["cl"].result_list] == ["missed 3", "missed 2"]
     assert "Only the newest 2 are listed" in page.text
     assert len(rows(auditor.post(EXPORT + "?q=missed&person=asha"))) == 4
@@ -148,8 +148,8 @@ def test_a_search_lists_some_and_an_export_has_all_that_it_finds(auditor, monkey
 # --- out as CSV -------------------------------------------------------------------------------------------
 
 
-def test_what_is_found_is_what_is_exported_and_that_is_an_entry_itself(auditor, monkeypatch):
-    monkeypatch.setattr(export, "ROWS_IN_A_PIECE", 2)
+def test_the_export_has_the_found_entries_and_is_recorded(auditor, monkeypatch):
+    monkeypatch.setattr(export, "CHUNK_ROWS", 2)
     for number in range(5):
         written("asha", what=f'=1+1, "{number}"', count=number, changes={"a": ["=x", 'y"']})
     written("ravi")
@@ -168,7 +168,7 @@ def test_what_is_found_is_what_is_exported_and_that_is_an_entry_itself(auditor, 
 
 
 def test_an_export_is_an_entry_before_its_first_byte(auditor, monkeypatch):
-    monkeypatch.setattr(export.audit, "record", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(export.audit_log, "record", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         auditor.post(EXPORT)
 
@@ -189,8 +189,8 @@ def test_a_query_that_makes_no_sense_exports_nothing(auditor):
 # --- verifying --------------------------------------------------------------------------------------------
 
 
-def test_the_command_says_in_one_line_what_to_keep_elsewhere_and_the_screen_when_it_was(auditor, capsys):
-    assert "never verified" in auditor.get(TRAIL).text
+def test_the_command_prints_the_digest_to_keep_and_the_screen_shows_the_last_run(auditor, capsys):
+    assert "never verified" in auditor.get(AUDIT_LOG_URL).text
     written("asha")
     last = AuditEntry.objects.first()
     call_command("verify_audit")
@@ -198,26 +198,26 @@ def test_the_command_says_in_one_line_what_to_keep_elsewhere_and_the_screen_when
     assert line == f"{last.pk} entries hold; keep this elsewhere: {last.pk}:{last.digest}\n"
     entry = AuditEntry.objects.first()
     assert (entry.action, entry.person, entry.count) == (Action.VERIFIED, "command line", last.pk)
-    assert f"all {last.pk} entries hold" in auditor.get(TRAIL).text
+    assert f"all {last.pk} entries hold" in auditor.get(AUDIT_LOG_URL).text
     call_command("verify_audit", "--expect", line.rsplit(" ", 1)[1].strip())
 
 
 @pytest.mark.parametrize(
-    ("tampering", "told"),
+    ("tampering", "message"),
     [
         ("UPDATE settings_sync_auditentry SET what = 'x' WHERE number = 2", "Entry 2 does not hold: changed"),
         ("DELETE FROM settings_sync_auditentry WHERE number = 1", "Entry 1 does not hold: missing"),
     ],
 )
-def test_the_command_fails_at_the_first_entry_that_does_not_hold(client_for, tampering, told):
+def test_the_command_fails_at_the_first_invalid_entry(client_for, tampering, message):
     for _ in range(3):
         written("asha")
     tamper(tampering)
-    with pytest.raises(CommandError, match=told) as failed:
+    with pytest.raises(CommandError, match=message) as failed:
         call_command("verify_audit")
     assert failed.value.returncode == 1
-    assert AuditEntry.objects.first().what.startswith(told[0].lower() + told[1:])
-    assert told[0].lower() + told[1:] in client_for(AUDITORS).get(TRAIL).text
+    assert AuditEntry.objects.first().what.startswith(message[0].lower() + message[1:])
+    assert message[0].lower() + message[1:] in client_for(AUDITORS).get(AUDIT_LOG_URL).text
 
 
 def test_a_digest_that_was_kept_elsewhere_shows_a_lost_end():
@@ -225,7 +225,7 @@ def test_a_digest_that_was_kept_elsewhere_shows_a_lost_end():
     written("ravi")
     last = AuditEntry.objects.first()
     tamper("DELETE FROM settings_sync_auditentry WHERE number = 2")
-    call_command("verify_audit")  # another entry stands in its place now, and the chain holds
+    call_command("verify_audit")  # another entry has its number now, and the chain is valid
     with pytest.raises(CommandError, match="Entry 2 does not hold: not the entry that was noted elsewhere"):
         call_command("verify_audit", expect=[f"{last.pk}:{last.digest}"])
 
@@ -237,7 +237,7 @@ def test_an_expectation_that_is_none_is_refused(nonsense):
 
 
 def test_a_million_entries_are_no_hurdle(auditor):
-    """Here a hundred thousand: no statement of a page may read them all in order to count or to sort."""
+    """With a hundred thousand entries, no query of a page may read them all to count or sort."""
     values = "'2026-01-01 00:00+00', 'SAW_LIST', NULL, 'asha', '', 'all calls', '', NULL, '{}', '[]', 'x'"
     numbers = (
         "SELECT number FROM generate_series(1, 100000) AS number"
@@ -255,5 +255,5 @@ def test_a_million_entries_are_no_hurdle(auditor):
         )
     began = timezone.now()
     for query in ({}, {"person": "asha"}, {"q": "nothing of the kind"}, {"at_from": "2026-01-01"}):
-        assert auditor.get(TRAIL, query).status_code == 200
+        assert auditor.get(AUDIT_LOG_URL, query).status_code == 200
     assert (timezone.now() - began).total_seconds() < 8

@@ -1,4 +1,4 @@
-"""The audit trail: what it holds, that it is only added to, and that tampering shows."""
+"""The audit log: its entries, that it is append-only, and that tampering is detected."""
 
 import threading
 
@@ -39,25 +39,25 @@ def test_an_entry_names_person_address_and_scope_but_no_whole_number(request_of)
     assert entry.changes == {"opens_at": [None, "09:30"]}
     assert len(entry.callers) == 2
     assert "98123" not in str(vars(entry))
-    assert AuditEntry.objects.about_caller(audit_log.digests_of(NUMBER)).get() == entry
-    assert not AuditEntry.objects.about_caller(audit_log.digests_of("+919812300003")).exists()
+    assert AuditEntry.objects.about_caller(audit_log.caller_digests(NUMBER)).get() == entry
+    assert not AuditEntry.objects.about_caller(audit_log.caller_digests("+919812300003")).exists()
 
 
 def test_numbers_of_the_office_may_stay_whole_in_changes(db):
     changes = {f"agent {NUMBER}": ["98123 00001", OTHER]}
     audit_log.record(Action.CHANGED, person="asha", changes=changes)
-    audit_log.record(Action.CHANGED, person="asha", changes=changes, are_our_numbers=True)
+    audit_log.record(Action.CHANGED, person="asha", changes=changes, has_office_numbers=True)
     whole, hidden = AuditEntry.objects.all()
     assert whole.changes == changes
     assert hidden.changes == {"agent ••••01": ["••••01", "••••02"]}
 
 
-def test_an_entry_is_one_statement_whatever_is_remembered(db, django_assert_num_queries, monkeypatch):
+def test_an_entry_is_one_statement_if_the_last_number_is_known(db, django_assert_num_queries, monkeypatch):
     audit_log.record(Action.SAW_LIST, person="asha")
     with django_assert_num_queries(1):
         audit_log.record(Action.SAW_LIST, person="asha")
     for remembered in ((1, AuditEntry.objects.last().digest), (2, "not its digest"), (9, "x"), (0, "")):
-        monkeypatch.setattr(audit_log, "_remembered", remembered)
+        monkeypatch.setattr(audit_log, "_last_written", remembered)
         audit_log.record(Action.SAW_LIST, person="asha")
     assert audit_log.verify()[0] == 6
     assert audit_log.verify()[2] is None
@@ -77,13 +77,13 @@ def test_a_number_is_found_after_the_secret_key_has_changed(db, settings):
     audit_log.record(Action.SAW_CALL, person="asha", callers=[NUMBER])
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another secret"
     audit_log.record(Action.SAW_CALL, person="ravi", callers=[NUMBER])
-    assert AuditEntry.objects.about_caller(audit_log.digests_of(NUMBER)).count() == 2
+    assert AuditEntry.objects.about_caller(audit_log.caller_digests(NUMBER)).count() == 2
     assert audit_log.verify()[2] is None
 
 
 def _raw(sql):
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # as somebody who owns the table could
+        if connection.vendor == "postgresql":  # as the table's owner could
             cursor.execute("ALTER TABLE settings_sync_auditentry DISABLE TRIGGER USER")
         cursor.execute(sql)
         if connection.vendor == "postgresql":
@@ -125,7 +125,9 @@ def test_only_a_digest_that_was_noted_elsewhere_shows_a_lost_end(db):
 def test_postgresql_itself_refuses_to_change_or_delete():
     audit_log.record(Action.SIGNED_IN, person="asha")
     if connection.vendor != "postgresql":
-        assert AuditEntry.objects.update(what="x") == 1  # SQLite has one owner: whoever has the file
+        assert (
+            AuditEntry.objects.update(what="x") == 1
+        )  # in SQLite, everyone who can write the file owns the table
         return
     for change in (lambda: AuditEntry.objects.update(what="x"), lambda: AuditEntry.objects.all().delete()):
         with pytest.raises(DatabaseError, match="only ever added to"), transaction.atomic():

@@ -1,4 +1,4 @@
-"""Whatever can be posted leaves exactly one entry in the trail, or stands here with the reason why not."""
+"""Every POST leaves exactly one audit entry, or is listed here with the reason why not."""
 
 import json
 from collections.abc import Iterator
@@ -16,45 +16,45 @@ from ivrportal.audit.audit_log import Action
 from ivrportal.common import admin_mixins
 from settings_sync.models import AuditEntry, Holiday
 from tests.conftest import PASSWORD
-from tests.ivrportal.audit.actions import CALLER, DEEDS, SOON, World
+from tests.ivrportal.audit.actions import ACTIVITIES, CALLER, SOON, World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
-SHOWN = "it only shows, whatever the method"
-NOT_SAVED = "the form is saved, looked at, and rolled back"
-ASKED = "it leads to the page that asks; that page's own address saves"
-BY_ITSELF = "it records what it does, as its own room's tests hold"
+ONLY_DISPLAYS = "it only displays, whatever the method"
+NOT_SAVED = "the form is saved, previewed and rolled back"
+CONFIRMATION = "it leads to a confirmation page, which saves"
+TESTED_ELSEWHERE = "it records itself; its own package has the tests"
 EXCEPTIONS = {
     "second_step": "it goes on with a sign-in, which is an entry when it is complete or fails",
     "second_step_again": "it forgets a sign-in that is not complete",
-    "second_factor": BY_ITSELF,
-    "recovery_codes": BY_ITSELF,
-    "second_factor_remove": BY_ITSELF,
-    "auth_user_reset_factor": BY_ITSELF,
-    "locks_lift": BY_ITSELF,
-    "calllogs_erasures": BY_ITSELF,
-    "calllogs_who_saw": BY_ITSELF,
+    "second_factor": TESTED_ELSEWHERE,
+    "recovery_codes": TESTED_ELSEWHERE,
+    "second_factor_remove": TESTED_ELSEWHERE,
+    "auth_user_reset_factor": TESTED_ELSEWHERE,
+    "locks_lift": TESTED_ELSEWHERE,
+    "calllogs_erasures": TESTED_ELSEWHERE,
+    "calllogs_who_saw": TESTED_ELSEWHERE,
     "auth_user_changelist": "it has no actions and no fields to edit",
-    "index": SHOWN,
-    "app_list": SHOWN,
-    "search": SHOWN,
-    "autocomplete": SHOWN,
-    "jsi18n": SHOWN,
-    "view_on_site": SHOWN,
-    "password_change_done": SHOWN,
-    "heard": SHOWN,
-    "changes": SHOWN,
+    "index": ONLY_DISPLAYS,
+    "app_list": ONLY_DISPLAYS,
+    "search": ONLY_DISPLAYS,
+    "autocomplete": ONLY_DISPLAYS,
+    "jsi18n": ONLY_DISPLAYS,
+    "view_on_site": ONLY_DISPLAYS,
+    "password_change_done": ONLY_DISPLAYS,
+    "heard": ONLY_DISPLAYS,
+    "changes": ONLY_DISPLAYS,
     "calllogs_recording": "refused: a recording is read by GET, which leaves an entry for each play",
     "calllogs_recording_look": "refused: the player asks by GET, and that plays nothing",
-    "calllogs_calllog_changelist": SHOWN + "; that it was seen is an entry",
+    "calllogs_calllog_changelist": ONLY_DISPLAYS + "; that it was seen is an entry",
     "calllogs_calllog_change": "refused: calls are only read",
-    "calllogs_export_change": SHOWN,
+    "calllogs_export_change": ONLY_DISPLAYS,
     "calllogs_pushkey_changelist": "it has no actions and no fields to edit",
     "calllogs_report_changelist": "it has no actions and no fields to edit",
     "settings_sync_officehours_delete": "refused to everybody: the provider knows no day without hours",
     "calllogs_pushkey_delete": "refused to everybody: revoked keys stay listed",
-    "holiday_suggestions": ASKED,
-    "holiday_import": ASKED,
+    "holiday_suggestions": CONFIRMATION,
+    "holiday_import": CONFIRMATION,
     **{f"settings_sync_{kind}_preview{part}": NOT_SAVED
        for kind in ("agent", "holiday", "officehours") for part in ("", "_add", "_list")},
 }  # fmt: skip
@@ -76,7 +76,7 @@ def of_the_admin() -> list[tuple[str, URLPattern]]:
 
 
 def only_reads(name: str) -> bool:
-    """What Django's own admin answers for a model that people only read, and the history that it shows of all."""
+    """Views of Django's admin that save nothing: those of read-only models, and history pages."""
     request = RequestFactory().post("/")
     request.user = User(username="root", is_superuser=True, is_active=True)
     for model, one in admin.site._registry.items():
@@ -102,18 +102,18 @@ def test_every_address_that_takes_a_post_is_recorded_or_named_as_an_exception(wo
     forgotten, seen = [], set()
     for path, pattern in of_the_admin():
         name = pattern.name or ""
-        if not name:  # Django's redirects from old addresses, and its last resort, which is a 404
+        if not name:  # Django's redirects from old URLs, and its catch-all 404
             assert pattern.callback.__qualname__.split(".")[0] in {"View", "AdminSite"}, path
             continue
         seen.add(name)
-        if name in DEEDS or name in EXCEPTIONS or only_reads(name):
+        if name in ACTIVITIES or name in EXCEPTIONS or only_reads(name):
             continue
         concrete = "".join("1" if part.startswith("<") else part for part in _parts(path))
         if world.admin.post(f"/{concrete}").status_code != 405:
             forgotten.append(name)
     assert forgotten == []
-    assert sorted({*DEEDS, *EXCEPTIONS} - seen) == [], "what is gone is no exception"
-    assert sorted(DEEDS.keys() & EXCEPTIONS.keys()) == []
+    assert sorted({*ACTIVITIES, *EXCEPTIONS} - seen) == [], "what is gone is no exception"
+    assert sorted(ACTIVITIES.keys() & EXCEPTIONS.keys()) == []
     assert len(seen) > 100, "the walk finds what there is"
 
 
@@ -126,15 +126,15 @@ def _parts(path: str) -> list[str]:
     return [*found, rest]
 
 
-@pytest.mark.parametrize("name", DEEDS)
-def test_a_deed_leaves_exactly_one_entry_that_names_person_address_and_scope(world, name):
-    action, deed = DEEDS[name]
+@pytest.mark.parametrize("name", ACTIVITIES)
+def test_an_activity_leaves_exactly_one_entry_with_person_address_and_scope(world, name):
+    action, deed = ACTIVITIES[name]
     path, data = deed(world)
     client = Client(headers={"host": "127.0.0.1"}) if name == "login" else world.admin
     before = AuditEntry.objects.count()
     response = client.post(f"/admin/{path}", data, REMOTE_ADDR="203.0.113.9")
     assert response.status_code in {200, 302}
-    response.close()  # an export of calls goes on until somebody closes it
+    response.close()  # the export of calls continues until its response is closed
     entry = AuditEntry.objects.get(number__gt=before)
     assert (entry.action, entry.person, entry.address) == (action, "admin", "203.0.113.9")
     assert entry.what or entry.subject
@@ -170,7 +170,7 @@ def test_a_deed_leaves_exactly_one_entry_that_names_person_address_and_scope(wor
     ],
 )  # fmt: skip
 def test_a_change_is_kept_with_its_old_and_new_values(world, name, changes):
-    path, data = DEEDS[name][1](world)
+    path, data = ACTIVITIES[name][1](world)
     world.admin.post(f"/admin/{path}", data)
     entry = AuditEntry.objects.first()
     if changes is None:
@@ -192,7 +192,7 @@ def test_many_that_are_done_at_once_are_one_entry(world):
     assert AuditEntry.objects.count() == before + 1, "it was so already"
 
 
-def test_what_is_not_done_is_not_recorded(world):
+def test_a_rejected_action_is_not_recorded(world):
     before = AuditEntry.objects.count()
     world.admin.post("/admin/settings_sync/agent/add/", {"name": "", "number": "x"})
     world.admin.post("/admin/settings_sync/providersetting/send-everything-again/", {})
@@ -218,7 +218,7 @@ def test_a_failed_sign_in_keeps_the_typed_name_and_no_password(client):
     assert "a secret" not in str(vars(entry))
 
 
-def test_who_was_not_signed_in_does_not_sign_out(rf):
+def test_an_anonymous_logout_is_not_recorded(rf):
     from django.contrib.auth import logout
 
     request = rf.get("/")
@@ -227,12 +227,12 @@ def test_who_was_not_signed_in_does_not_sign_out(rf):
     assert not AuditEntry.objects.exists()
 
 
-# --- what is seen -----------------------------------------------------------------------------------------
+# --- views of personal data -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def seen(world):
-    """Opens a page; the entries that it left."""
+    """Open a page and return the audit entries that it left."""
 
     def opened(path, **more):
         before = AuditEntry.objects.count()
@@ -256,21 +256,21 @@ def seen(world):
         ("calllogs/push/{push}/change/", Action.SAW_CALL, "Push of"),
     ],
 )
-def test_what_tells_of_callers_is_an_entry_that_holds_their_digests(world, seen, path, action, what):
+def test_a_view_of_callers_is_recorded_with_their_digests(world, seen, path, action, what):
     call = world.call()
     world.missed = lambda: None
     entries = seen(path.format(call=call.pk, push=Push.objects.get().pk))
     assert [entry.action for entry in entries] == [action]
     assert what in entries[0].what
     is_shown = "missed/?show=old" not in path
-    found = AuditEntry.objects.about_caller(audit_log.digests_of(CALLER)).filter(number=entries[0].number)
+    found = AuditEntry.objects.about_caller(audit_log.caller_digests(CALLER)).filter(number=entries[0].number)
     assert found.exists() == is_shown
     if action == Action.SAW_LIST:
         assert entries[0].count == len(entries[0].callers) == (1 if is_shown else 0)
     assert CALLER[3:] not in str(vars(entries[0]))
 
 
-def test_a_desk_that_looks_again_writes_nothing(world, seen):
+def test_polling_of_the_callback_queue_is_not_recorded(world, seen):
     world.missed()
     version = "0" * 16
     assert seen("calllogs/missed/", query_params={"seen": version}, headers={"HX-Request": "true"}) == []

@@ -1,4 +1,4 @@
-"""What processes count is added up, whoever of them has ended, and costs nothing where it cannot be kept."""
+"""Counts of running and ended processes are summed, and a failed write does no harm."""
 
 import os
 import subprocess
@@ -19,9 +19,9 @@ ONE = {"ivrportal_pushes": {("committed",): [1.0]}}
 
 @pytest.fixture
 def alone(settings, tmp_path, monkeypatch):
-    """Counts of this test only, in a place of its own."""
+    """A separate directory with the counts of this test only."""
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr(metrics, "_mine", metrics._Mine())
+    monkeypatch.setattr(metrics, "_process", metrics._ProcessCounts())
     return tmp_path / "meters"
 
 
@@ -32,9 +32,9 @@ def pushes(counts) -> float:
 def process(directory: Path, times: int, *, end: str) -> subprocess.CompletedProcess[str]:
     code = f"""
 import os, signal, django
-from settings_sync import meters
+from ivrportal.common import metrics
 for _ in range({times}):
-    meters.count("ivrportal_pushes", "committed")
+    metrics.count("ivrportal_pushes", "committed")
 {end}
 """
     env = os.environ | {"VAR_DIR": str(directory.parent), "DJANGO_SETTINGS_MODULE": "ivrportal.settings"}
@@ -48,30 +48,30 @@ for _ in range({times}):
     )
 
 
-def test_words_of_outcomes_are_those_of_their_rooms():
+def test_outcome_labels_match_the_enums_of_their_packages():
     assert set(metrics.METERS["ivrportal_pushes"].known) == set(PushResult)
     assert set(metrics.METERS["ivrportal_attempts"].known) == set(Outcome)
 
 
 def test_counts_of_processes_that_have_ended_stay_and_are_counted_once(alone):
     metrics.count("ivrportal_pushes", "committed")
-    assert process(alone, 10, end="").returncode == 0  # writes when it ends
-    assert process(alone, 100, end="meters.write(); os.kill(os.getpid(), signal.SIGKILL)").returncode == -9
+    assert process(alone, 10, end="").returncode == 0  # the process writes at exit
+    assert process(alone, 100, end="metrics.write(); os.kill(os.getpid(), signal.SIGKILL)").returncode == -9
     for _ in range(3):
         assert pushes(metrics.total()) == 111
     metrics.write()
     assert {path.name for path in alone.iterdir()} == {
-        "ended.json", "folding.lock", f"{metrics._mine.name}.live", f"{metrics._mine.name}.json",
+        "ended.json", "folding.lock", f"{metrics._process.name}.live", f"{metrics._process.name}.json",
     }  # fmt: skip
     assert pushes(metrics.total()) == 111
 
 
 def test_a_process_killed_between_adding_and_deleting_adds_nothing_twice(alone, monkeypatch):
-    process(alone, 10, end="meters.write(); os._exit(0)")
+    process(alone, 10, end="metrics.write(); os._exit(0)")
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(OSError("killed")))
         with pytest.raises(OSError, match="killed"):
-            metrics_files.of_others(alone, "")
+            metrics_files.counts_of_others(alone, "")
     assert pushes(metrics.total()) == 10
     assert pushes(metrics.total()) == 10
 
@@ -90,11 +90,11 @@ def test_a_forked_child_counts_for_itself(alone):
     assert pushes(metrics.total()) == 1005
 
 
-def test_what_is_counted_is_written_by_itself_after_a_moment(alone, monkeypatch):
+def test_counts_are_written_automatically_after_a_moment(alone, monkeypatch):
     monkeypatch.setattr(metrics, "WRITE_S", 0.05)
     metrics.count("ivrportal_pushes", "committed")
     until = time.monotonic() + 10
-    while not metrics._mine.name or pushes(metrics_files.of_others(alone, "nobody")) != 1:
+    while not metrics._process.name or pushes(metrics_files.counts_of_others(alone, "nobody")) != 1:
         assert time.monotonic() < until
         time.sleep(0.02)
 
@@ -124,7 +124,7 @@ def test_a_disk_that_takes_nothing_costs_one_line_and_no_count(alone, caplog):
     assert caplog.text.count("cannot be shared") == 1
     alone.unlink()
     metrics.write()
-    assert pushes(metrics_files.of_others(alone, "nobody")) == 1
+    assert pushes(metrics_files.counts_of_others(alone, "nobody")) == 1
 
 
 def test_a_torn_file_and_other_buckets_of_before_break_nothing(alone):
@@ -134,5 +134,5 @@ def test_a_torn_file_and_other_buckets_of_before_break_nothing(alone):
     metrics.count("ivrportal_pushes", "committed")
     assert pushes(metrics.total()) == 1
     counts = {"ivrportal_push_batch_pushes": {(): [1.0, 2.0]}}
-    metrics_files.add(counts, {"ivrportal_push_batch_pushes": {(): [5.0] * 11}})
+    metrics_files.add_counts(counts, {"ivrportal_push_batch_pushes": {(): [5.0] * 11}})
     assert counts["ivrportal_push_batch_pushes"][()] == [5.0] * 11

@@ -1,4 +1,4 @@
-"""`make run` from outside: the whole portal, as a newcomer starts and stops it."""
+"""`make run` from outside: starting and stopping the whole portal."""
 
 import os
 import re
@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from ivrportal.devserver import demo as devserver
-from ivrportal.devserver.embedded_broker import HOST, answers, free_port, is_free
+from ivrportal.devserver.embedded_broker import HOST, free_port, is_answering, is_free
 from tests.plugins.demo import Demo, launch_demo, start_demo
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.whole
 
 
-# The demo starts whatever a user's shell is set to.
+# The demo starts whatever the user's shell exports.
 UNUSUAL = {
     "LC_ALL": "POSIX",
     "PYTHONUTF8": "0",
@@ -64,7 +64,7 @@ def test_everything_answers_once_it_is_ready(demo: Demo) -> None:
     assert fetch(f"{demo.url}/healthz") == 200
     assert fetch(f"{demo.url}/readyz") == 200
     assert fetch(f"{demo.simulator_url}/state") == 200
-    assert answers((demo.var / "broker" / "url").read_text().strip())
+    assert is_answering((demo.var / "broker" / "url").read_text().strip())
 
 
 def test_a_request_line_of_16_kib_passes_and_a_monstrous_one_gets_a_4xx(demo: Demo) -> None:
@@ -74,7 +74,7 @@ def test_a_request_line_of_16_kib_passes_and_a_monstrous_one_gets_a_4xx(demo: De
             try:
                 client.sendall(b"GET /healthz?" + b"x" * length + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
             except ConnectionError:
-                continue  # refused while we were still sending
+                continue  # rejected while the request was still being sent
             assert client.recv(12).startswith(b"HTTP/1.1 4")
 
 
@@ -97,7 +97,7 @@ def test_a_part_that_is_killed_comes_back_at_its_address(demo: Demo, part: str, 
     wait_until(f"{part} is back", lambda: demo.part(word) not in (None, before))
     wait_until("web answers", lambda: _answers(f"{demo.url}/healthz"))
     wait_until("the provider answers", lambda: _answers(f"{demo.simulator_url}/state"))
-    wait_until("the broker answers", lambda: answers((demo.var / "broker" / "url").read_text().strip()))
+    wait_until("the broker answers", lambda: is_answering((demo.var / "broker" / "url").read_text().strip()))
 
 
 def test_a_second_portal_in_the_same_directory_is_refused(demo: Demo) -> None:
@@ -108,7 +108,7 @@ def test_a_second_portal_in_the_same_directory_is_refused(demo: Demo) -> None:
 
 @pytest.fixture
 def taken_ports():
-    """Two ports of the loopback interface on which somebody else listens."""
+    """Two loopback ports on which another process listens."""
     with socket.socket() as one, socket.socket() as two:
         for other in (one, two):
             other.bind((HOST, 0))
@@ -244,7 +244,7 @@ def _answers(url: str) -> bool:
 
 
 def _refusal(**environment: str) -> str:
-    """The one line with which `manage.py portal` declines, with exit status 1."""
+    """The one line with which `manage.py portal` exits with status 1."""
     foreign = {"DATABASE_URL", "REDIS_URL", "IVR_API_URL"}
     env = {name: value for name, value in os.environ.items() if name not in foreign}
     env |= {

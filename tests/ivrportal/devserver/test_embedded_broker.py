@@ -1,4 +1,4 @@
-"""The embedded broker, started for real."""
+"""The embedded broker, with the real server."""
 
 import os
 import socket
@@ -16,8 +16,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ivrportal.devserver import embedded_broker
-from ivrportal.devserver.embedded_broker import HOST, Broker, answers, free_port, is_free, prepare_broker
-from ivrportal.devserver.processes import end, start_tied
+from ivrportal.devserver.embedded_broker import HOST, Broker, free_port, is_answering, is_free, prepare_broker
+from ivrportal.devserver.processes import start_tied, stop_process
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,13 +27,13 @@ def running(broker: Broker) -> Iterator[subprocess.Popen[bytes]]:
     process = start_tied(broker.command)
     try:
         deadline = time.monotonic() + 10
-        while not answers(broker.url):
+        while not is_answering(broker.url):
             assert process.poll() is None, (broker.directory / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         yield process
     finally:
-        end(process, within_s=5)
+        stop_process(process, within_s=5)
 
 
 def test_the_version_whose_private_name_we_use_is_pinned() -> None:
@@ -48,21 +48,21 @@ def test_the_broker_starts_and_wants_its_password(tmp_path: Path) -> None:
             pytest.raises(redis.AuthenticationError),
         ):
             stranger.ping()
-        assert not answers(broker.url.replace(broker.password, "wrong"))
-    assert not answers(broker.url)
+        assert not is_answering(broker.url.replace(broker.password, "wrong"))
+    assert not is_answering(broker.url)
 
 
-def test_what_was_queued_outlives_a_restart_at_the_same_address(tmp_path: Path) -> None:
+def test_queued_messages_survive_a_restart_at_the_same_address(tmp_path: Path) -> None:
     broker = prepare_broker(tmp_path / "broker")
     with running(broker), redis.Redis.from_url(broker.url) as client:
-        client.rpush("celery", "a nudge")
+        client.rpush("celery", "a message")
     again = prepare_broker(tmp_path / "broker")
     assert again == broker
     with running(again), redis.Redis.from_url(again.url) as client:
-        assert client.lrange("celery", 0, -1) == [b"a nudge"]
+        assert client.lrange("celery", 0, -1) == [b"a message"]
 
 
-def test_a_port_that_somebody_took_meanwhile_is_changed(tmp_path: Path) -> None:
+def test_a_port_taken_meanwhile_is_replaced(tmp_path: Path) -> None:
     broker = prepare_broker(tmp_path)
     with socket.socket() as intruder:
         intruder.bind((HOST, broker.port))
@@ -73,14 +73,14 @@ def test_a_port_that_somebody_took_meanwhile_is_changed(tmp_path: Path) -> None:
     assert (tmp_path / "url").read_text().strip() == moved.url
 
 
-def test_a_torn_file_of_the_last_start_is_written_anew(tmp_path: Path) -> None:
+def test_a_damaged_file_of_the_previous_start_is_rewritten(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://:secret@127.0.0.1:no-number/0")
     broker = prepare_broker(tmp_path)
     assert broker.port
     assert (tmp_path / "url").read_text().strip() == broker.url
 
 
-def test_nobody_else_can_read_the_password(tmp_path: Path) -> None:
+def test_no_other_user_can_read_the_password(tmp_path: Path) -> None:
     broker = prepare_broker(tmp_path / "broker")
     assert stat.S_IMODE(os.stat(broker.directory).st_mode) == 0o700
     for name in ("url", "valkey.conf"):
@@ -94,7 +94,7 @@ def test_a_directory_with_quotes_and_blanks_in_its_name_will_do(tmp_path: Path) 
         assert (broker.directory / "appendonlydir").is_dir()
 
 
-def test_a_port_is_free_until_somebody_listens() -> None:
+def test_a_port_is_free_until_a_process_listens() -> None:
     port = free_port()
     assert is_free(port)
     with socket.socket() as listener:
@@ -105,6 +105,6 @@ def test_a_port_is_free_until_somebody_listens() -> None:
 
 def test_a_machine_without_ipv4_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    monkeypatch.setattr(embedded_broker, "HOST", "192.0.2.1")  # for documentation only: no machine has it
-    with pytest.raises(embedded_broker.NoAddress, match=r"This machine has no address 192\.0\.2\.1"):
+    monkeypatch.setattr(embedded_broker, "HOST", "192.0.2.1")  # a documentation address, which no machine has
+    with pytest.raises(embedded_broker.NoLoopbackAddress, match=r"This machine has no address 192\.0\.2\.1"):
         is_free(port)

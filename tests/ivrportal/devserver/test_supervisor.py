@@ -1,4 +1,4 @@
-"""Parts under one parent: real processes, cheap ones."""
+"""The supervisor, with small real processes."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ivrportal.devserver import supervisor
-from ivrportal.devserver.supervisor import Part, Stopped, Supervisor
+from ivrportal.devserver.supervisor import Part, StopRequested, Supervisor
 
 ROOT = Path(__file__).resolve().parents[3]
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
@@ -29,7 +29,7 @@ def ask_to_stop(*after_s: float) -> None:
 
 
 def children() -> list[psutil.Process]:
-    """The parts that live, and theirs; the dead have no command line, and the tests' servers another one."""
+    """The running parts and their children. Zombies have no command line, and the tests' servers a different one."""
     return [each for each in psutil.Process().children(recursive=True) if SLEEPER in " ".join(each.cmdline())]
 
 
@@ -89,7 +89,7 @@ def test_starts_of_a_part_that_cannot_live_get_rarer(
     assert 2 <= len(said) <= 3
 
 
-def test_what_a_killed_part_leaves_behind_is_killed_too(
+def test_children_of_a_killed_part_are_killed_too(
     kept: Supervisor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]); {SLEEPER}"
@@ -98,7 +98,7 @@ def test_what_a_killed_part_leaves_behind_is_killed_too(
         wait_for("up\nworker   | up", capsys)
         leader, orphan = sorted(children(), key=psutil.Process.create_time)
         leader.kill()
-        ask_to_stop(0.4)  # before the part is started again
+        ask_to_stop(0.4)  # before the part restarts
         kept.watch()
         assert not psutil.pid_exists(orphan.pid) or orphan.status() == psutil.STATUS_ZOMBIE
 
@@ -106,14 +106,14 @@ def test_what_a_killed_part_leaves_behind_is_killed_too(
 def test_a_part_that_will_not_go_is_killed(
     kept: Supervisor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "POLITE_S", 0.3)
+    monkeypatch.setattr(supervisor, "CLIENTS_GRACE_S", 0.3)
     with kept:
         kept.start(part("web", STUBBORN))
         wait_for("up", capsys)
         ask_to_stop(0)
         kept.watch()
         began = time.monotonic()
-    assert time.monotonic() - began < supervisor.POLITE_S + 5
+    assert time.monotonic() - began < supervisor.CLIENTS_GRACE_S + 5
     assert not children()
 
 
@@ -124,7 +124,7 @@ def test_a_second_request_does_not_wait(kept: Supervisor, capsys: pytest.Capture
         ask_to_stop(0, 0.7)
         kept.watch()
         began = time.monotonic()
-    assert time.monotonic() - began < supervisor.POLITE_S
+    assert time.monotonic() - began < supervisor.CLIENTS_GRACE_S
     assert not children()
 
 
@@ -163,7 +163,7 @@ def test_a_request_during_the_start_stops_it_at_once(kept: Supervisor) -> None:
     with kept:
         kept.start(Part("web", [sys.executable, "-c", SLEEPER], lambda _: False))
         ask_to_stop(0.3)
-        with pytest.raises(Stopped):
+        with pytest.raises(StopRequested):
             kept.wait_until_ready()
     assert not children()
 

@@ -1,6 +1,6 @@
-"""Run as a script with canaries in the environment: plants them into every sink of a process of the portal.
+"""A script that writes the canaries of its environment to every output of a portal process.
 
-`application` is the web server's part of it: `/readyz` fails inside Django, anything else before Django.
+`application` does so in the web server: `/readyz` fails inside Django, any other path before Django.
 """
 
 import json
@@ -23,8 +23,8 @@ EVERYTHING = " ".join(CANARIES)
 logger = logging.getLogger("noisy")
 
 
-class Untold:
-    """What `%s` and `extra` are given when somebody logs an object."""
+class LoggedObject:
+    """An object that is logged by `%s` and `extra`."""
 
     def __repr__(self):
         return EVERYTHING
@@ -44,7 +44,7 @@ async def application(scope, receive, send):
     await pages(scope, receive, send)
 
 
-health.measures = SimpleNamespace(spool=fails, readiness=dict)
+health.gauges = SimpleNamespace(spool_status=fails, readiness=dict)
 
 
 @app.task
@@ -59,7 +59,7 @@ def plant():
         logger.warning(
             "extra", extra={"what": canary, "nested": {"list": [canary, {canary: 1}], "set": {canary}}}
         )
-    logger.warning("an object %s", Untold(), extra={"object": Untold()})
+    logger.warning("an object %s", LoggedObject(), extra={"object": LoggedObject()})
     logger.warning("a %d that is none", EVERYTHING)
     logger.warning(
         "names", extra={"totp_secret": "JBSWY3DPEHPK3PXP", "otp_token": 123456, "password": "hunter2222"}

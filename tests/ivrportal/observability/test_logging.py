@@ -1,4 +1,4 @@
-"""What a log line tells, and what none ever tells."""
+"""The fields of log lines, and what they must never contain."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client, RequestFactory
 from structlog.contextvars import get_contextvars
 
-from ivrportal.common.ids import in_letters, new_id, new_id_in_time
+from ivrportal.common.ids import new_id, new_sortable_id, to_letters
 from ivrportal.devserver.embedded_broker import HOST, free_port
 from ivrportal.devserver.granian_command import web_server
 from ivrportal.observability import request_ids
@@ -31,7 +31,7 @@ SECRETS = {
     "EMAIL_HOST_PASSWORD": "canary mail=password",
 }
 NUMBER = "9812340000"
-# As a person, a browser, our own pages or somebody else's library may write it.
+# Spellings by people, browsers, our own pages and libraries.
 SPELLINGS = [
     *(
         f"+91{NUMBER}",
@@ -63,20 +63,20 @@ def formatted(*, as_json: bool = True, **record) -> str:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_no_spelling_of_a_number_stays_whole(spelling):
     told = redact(f"caller={spelling}, again ({spelling})")
-    assert not canaries.found([("line", told.encode())], [NUMBER]), told
+    assert not canaries.find_canaries([("line", told.encode())], [NUMBER]), told
     assert spelling not in told
-    assert "00" in told  # its last two digits, to match two lines about one caller
+    assert "00" in told  # its last two digits, so that lines about one caller can be matched
 
 
 @pytest.mark.parametrize(
     "text",
     ["2026-11-28 10:15:00", "export 12345678", "12345 pushes came, 67 were damaged", "a1b2c3 took 0.123 s"],
 )
-def test_what_is_no_number_of_a_telephone_stays(text):
+def test_other_digits_than_telephone_numbers_stay(text):
     assert redact(text) == text
 
 
-@pytest.mark.parametrize("make", [new_id, new_id_in_time, lambda: in_letters(str(uuid4()))])
+@pytest.mark.parametrize("make", [new_id, new_sortable_id, lambda: to_letters(str(uuid4()))])
 def test_an_id_of_ours_is_never_taken_for_a_number(make):
     made = [make() for _ in range(500)]
     assert [redact(each) for each in made] == made
@@ -85,7 +85,7 @@ def test_an_id_of_ours_is_never_taken_for_a_number(make):
 
 
 def test_ids_in_time_are_in_order():
-    made = [new_id_in_time()[:16] for _ in range(500)]
+    made = [new_sortable_id()[:16] for _ in range(500)]
     assert made == sorted(made)
 
 
@@ -95,7 +95,7 @@ def test_long_texts_are_redacted_in_no_time():
     assert time.monotonic() - began < 2
 
 
-def test_a_line_tells_moment_level_logger_and_event():
+def test_a_line_has_moment_level_logger_and_event():
     line = json.loads(formatted(msg="%s came", args=("three",), extra_field=3))
     assert list(line) == ["moment", "level", "logger", "event", "extra_field"]
     assert (line["level"], line["logger"], line["event"], line["extra_field"]) == (
@@ -114,7 +114,7 @@ def test_a_number_in_a_field_leaves_the_line_json():
     }
 
 
-# --- every sink ------------------------------------------------------------------------------------------
+# --- every output ----------------------------------------------------------------------------------------
 
 
 def environment_with_canaries(tmp_path) -> dict[str, str]:
@@ -144,9 +144,11 @@ def test_no_canary_leaves_a_process_by_any_sink(tmp_path, mode):
     )
     said = done.stdout + done.stderr
     assert done.returncode == 1
-    assert not canaries.found([("the output", said.encode())], NEVER), said
+    assert not canaries.find_canaries([("the output", said.encode())], NEVER), said
     if mode == "production":
-        lines = [json.loads(line) for line in said.splitlines()]  # every line that is printed, by whomever
+        lines = [
+            json.loads(line) for line in said.splitlines()
+        ]  # every printed line, whatever library printed it
         events = " ".join(line["event"] for line in lines)
         assert {"py.warnings", "celery.app.trace", "django.request", "_granian"} <= {
             line["logger"] for line in lines
@@ -177,14 +179,14 @@ def test_a_request_that_fails_is_one_line_of_the_server_with_its_id_and_without_
         text=True,
     )
     try:
-        inside = asked(port, "/readyz?name=canary-query", {"X-Request-ID": "from-the-proxy.1"})
-        before = asked(port, f"/boom?caller={NUMBER}&name=canary-query", {})
+        inside = request_until_up(port, "/readyz?name=canary-query", {"X-Request-ID": "from-the-proxy.1"})
+        before = request_until_up(port, f"/boom?caller={NUMBER}&name=canary-query", {})
     finally:
         server.send_signal(signal.SIGTERM)
         said = server.communicate(timeout=30)[0]
     assert (inside.status, before.status) == (500, 500)
     assert inside.getheader("X-Request-ID") == "from-the-proxy.1"
-    assert not canaries.found([("the output", said.encode())], [*NEVER, "canary-query"]), said
+    assert not canaries.find_canaries([("the output", said.encode())], [*NEVER, "canary-query"]), said
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     errors = [line for line in lines if line["level"] == "error"]
     assert [line["logger"] for line in errors] == ["django.request", "_granian.utils"]
@@ -193,7 +195,7 @@ def test_a_request_that_fails_is_one_line_of_the_server_with_its_id_and_without_
     assert "ValueError" in errors[0]["exception"]
 
 
-def asked(port: int, path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+def request_until_up(port: int, path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     until = time.monotonic() + 30
     while True:
         connection = http.client.HTTPConnection(HOST, port, timeout=10)

@@ -1,4 +1,4 @@
-"""`/metrics`: every number that the alerts and the dashboard need, from several processes at once."""
+"""`/metrics` has every number that the alerts and the dashboard need, summed over processes."""
 
 import http.client
 import time
@@ -11,9 +11,9 @@ from calllogs.models import Export
 from ivrportal.celery import app
 from ivrportal.devserver.embedded_broker import HOST
 from settings_sync.models import Circuit, ProviderSetting
-from tests.faults.pushes_clients import Crowd, lifelike, push_of
-from tests.faults.pushes_stand import databases_on, stand_on
-from tests.faults.settings_beside import Celery
+from tests.faults.push_portal import running_portal, start_databases
+from tests.faults.pushes_clients import PushSenders, build_push, generate_sample_calls
+from tests.faults.settings_disturbances import Celery
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -51,7 +51,7 @@ def test_everything_has_a_help_a_unit_and_our_prefix(machine):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pushes_are_counted_by_what_became_of_them(machine, push):
+def test_pushes_are_counted_by_outcome(machine, push):
     before = scraped(machine)
     good = "calllogid=m-1&callnumber=9812345678&date=2026-11-08&time=10:00:00"
     assert push(good).text == push(good).text == "Successful"
@@ -70,7 +70,7 @@ def test_pushes_are_counted_by_what_became_of_them(machine, push):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_attempts_settings_gate_and_exports_are_shown(machine, simulator, no_broker):
+def test_attempts_settings_gate_and_exports_are_exported(machine, simulator, no_broker):
     from settings_sync.delivery import worker as delivery_worker
     from tests.settings_sync.delivery.test_worker import deliver, save_agent
 
@@ -102,7 +102,7 @@ def test_web_requests_are_counted_by_class_of_status(machine):
     machine.get("/nowhere")
     after = scraped(machine)
     count = "ivrportal_web_requests_total"
-    # The scrape before was counted when it had ended.
+    # The previous scrape was counted when it ended.
     assert one(after, count, status="2xx") - one(before, count, status="2xx") == 2
     assert one(after, count, status="4xx") - one(before, count, status="4xx") == 1
 
@@ -120,7 +120,7 @@ def test_tasks_are_counted_by_outcome(machine):
 
 
 @pytest.mark.django_db
-def test_without_a_database_the_rest_is_shown(machine, monkeypatch):
+def test_without_a_database_the_other_metrics_are_exported(machine, monkeypatch):
     from django.db import OperationalError
 
     from ivrportal.observability import gauges
@@ -128,7 +128,7 @@ def test_without_a_database_the_rest_is_shown(machine, monkeypatch):
     def silent():
         raise OperationalError
 
-    monkeypatch.setattr(gauges, "of_database", silent)
+    monkeypatch.setattr(gauges, "database_gauges", silent)
     samples = scraped(machine)
     assert one(samples, "ivrportal_database_up") == 0
     assert one(samples, "ivrportal_spool_records") == 0
@@ -138,7 +138,7 @@ def test_without_a_database_the_rest_is_shown(machine, monkeypatch):
 # --- several processes -----------------------------------------------------------------------------------
 
 
-def asked(port: int) -> Samples:
+def request_metrics(port: int) -> Samples:
     connection = http.client.HTTPConnection(HOST, port, timeout=10)
     connection.request("GET", "/metrics", headers={"Host": HOST})
     text = connection.getresponse().read().decode()
@@ -149,7 +149,7 @@ def asked(port: int) -> Samples:
 def until_counted(port: int, wanted: int) -> Samples:
     deadline = time.monotonic() + 20
     while True:
-        samples = asked(port)
+        samples = request_metrics(port)
         found = one(samples, "ivrportal_pushes_total", outcome="committed")
         assert found <= wanted
         if found == wanted:
@@ -161,31 +161,33 @@ def until_counted(port: int, wanted: int) -> Samples:
 @pytest.mark.whole
 @pytest.mark.timeout(300)
 def test_several_web_processes_and_workers_are_one_count_also_after_they_are_killed():
-    with databases_on("postgres") as databases, stand_on(databases) as stand:
-        pushes = [push_of(call) for call in lifelike("metrics", 400)]
-        with Crowd(stand.port, databases.key, pushes[:200], stand.answers) as crowd:
-            crowd.wait()
-        samples = until_counted(stand.port, 200)
+    with start_databases("postgres") as databases, running_portal(databases) as server:
+        pushes = [build_push(call) for call in generate_sample_calls("metrics", 400)]
+        with PushSenders(server.port, databases.key, pushes[:200], server.answers) as senders:
+            senders.wait()
+        samples = until_counted(server.port, 200)
         assert one(samples, "ivrportal_push_batch_pushes_sum") == 200
-        for worker in stand.workers():
+        for worker in server.workers():
             worker.kill()
         time.sleep(0.1)
-        stand.wait_until_it_serves()
-        until_counted(stand.port, 200)  # never back, or a scraper would see a new beginning
-        with Crowd(stand.port, databases.key, pushes[200:], stand.answers) as crowd:
-            crowd.wait()
-        assert {answer.body for answer in stand.answers} == {"Successful"}
-        until_counted(stand.port, 400)
-        env = stand.environment() | {"IVR_SWEEP_S": "0.5", "PORTAL_MODE": "demo"}
+        server.wait_until_serving()
+        until_counted(server.port, 200)  # never decreasing, or a scraper would see a reset
+        with PushSenders(server.port, databases.key, pushes[200:], server.answers) as senders:
+            senders.wait()
+        assert {answer.body for answer in server.answers} == {"Successful"}
+        until_counted(server.port, 400)
+        env = server.environment() | {"IVR_SWEEP_S": "0.5", "PORTAL_MODE": "demo"}
         with Celery(env):
-            wait_for_tasks(stand.port)
-        stand.terminate()
-        stand.start()
-        assert one(until_counted(stand.port, 400), "ivrportal_database_up") == 1
+            wait_for_tasks(server.port)
+        server.terminate()
+        server.start()
+        assert one(until_counted(server.port, 400), "ivrportal_database_up") == 1
 
 
 def wait_for_tasks(port: int) -> None:
     name, deadline = "settings_sync.tasks.sweep", time.monotonic() + 60
-    while asked(port).get(("ivrportal_tasks_total", (("outcome", "success"), ("task", name))), 0) < 2:
+    while (
+        request_metrics(port).get(("ivrportal_tasks_total", (("outcome", "success"), ("task", name))), 0) < 2
+    ):
         assert time.monotonic() < deadline, "no task of the worker is counted"
         time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""A WSGI application behind the portal's bridge, for its tests: each path one habit of pages."""
+"""A WSGI application for tests of the adapter. Each path behaves differently."""
 
 import json
 import os
@@ -13,7 +13,7 @@ django.setup()
 from ivrportal.web.wsgi_adapter import wsgi_to_asgi  # noqa: E402
 
 PIECE = b"x" * 64 * 1024
-PIECES = 2000  # of 64 KB: more than any buffer on the way holds
+PIECES = 2000  # of 64 KB: more than any buffer in between
 NOTES = Path(os.environ["BRIDGE_NOTES"])
 
 

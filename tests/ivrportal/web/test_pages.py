@@ -1,4 +1,4 @@
-"""Every page that can be reached by a link: its headers, nothing inline, and strangers' words as plain text."""
+"""Every linked page: its headers, no inline code, and texts from outside escaped."""
 
 import re
 from html.parser import HTMLParser
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calllogs.models import CallLog, Push
-from ivrportal.common.invisible_characters import shown
+from ivrportal.common.invisible_characters import make_visible
 
 pytestmark = pytest.mark.django_db
 MOST_PAGES = 150
@@ -26,8 +26,8 @@ NASTY = [
 ]
 
 
-class Looked(HTMLParser):
-    """What of a page could run, or look as it likes, without lying in a file of ours."""
+class InlineCodeParser(HTMLParser):
+    """The inline scripts, handlers and styles of a page."""
 
     def __init__(self, html):
         super().__init__()
@@ -70,7 +70,7 @@ def nasty_call(text, number):
 
 
 def walked(client):
-    """`{path: response}` of all pages that links of the portal lead to, one for each kind of address."""
+    """`{path: response}` of all linked pages, one per URL pattern."""
     todo, seen, kinds = ["/admin/", "/admin/login/", "/admin/board/"], {}, set()
     while todo and len(seen) < MOST_PAGES:
         path = todo.pop(0)
@@ -80,7 +80,7 @@ def walked(client):
         seen[path] = response
         if response.status_code != 200 or "text/html" not in response["Content-Type"]:
             continue
-        for link in Looked(response.content.decode()).links:
+        for link in InlineCodeParser(response.content.decode()).links:
             parts = urlsplit(link)
             kind = re.sub(r"\d+", "N", parts.path)
             is_ours = not parts.netloc and parts.path.startswith("/admin/") and "logout" not in kind
@@ -101,7 +101,7 @@ def pages(client_for, simulator, no_broker):
 def test_no_page_has_anything_inline_and_every_page_has_the_headers(pages):
     html = {path: answer for path, answer in pages.items() if "text/html" in answer["Content-Type"]}
     assert len(html) > 40
-    found = {path: Looked(answer.content.decode()).found for path, answer in html.items()}
+    found = {path: InlineCodeParser(answer.content.decode()).found for path, answer in html.items()}
     assert {path: what for path, what in found.items() if what} == {}
     for path, answer in pages.items():
         assert "no-store" in answer["Cache-Control"], path
@@ -123,7 +123,7 @@ def test_the_wall_board_evaluates_nothing(client_for):
     assert "unsafe" not in policy
 
 
-def test_a_strangers_words_are_plain_text_on_every_page_of_a_call(client_for, push):
+def test_texts_from_outside_are_escaped_on_every_page_of_a_call(client_for, push):
     client = client_for(None)
     for number, text in enumerate(NASTY):
         names = (
@@ -154,24 +154,24 @@ def test_a_strangers_words_are_plain_text_on_every_page_of_a_call(client_for, pu
         answer = client.get(address, follow=True)
         assert answer.status_code == 200, address
         page = answer.content.decode()
-        assert Looked(page).found == [], address
+        assert InlineCodeParser(page).found == [], address
         for raw in ("<script>alert", "<img src=x", "<svg/onload"):
             assert raw not in page, address
 
 
-# --- signs that nobody sees ------------------------------------------------------------------------------------
+# --- invisible characters -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "sign", [OVERRIDE, ISOLATE, JOINER, "\u200e", "\u200f", "\u2069", "\u202a", "\ufeff", "\x07"]
 )
-def test_a_sign_that_nobody_sees_is_shown(sign):
-    assert shown(f"Sa{sign}les") == f"Sa⟨U+{ord(sign):04X}⟩les"
+def test_an_invisible_character_is_made_visible(sign):
+    assert make_visible(f"Sa{sign}les") == f"Sa⟨U+{ord(sign):04X}⟩les"
 
 
 def test_a_plain_text_comes_back_as_it_is():
     for text in ("Sales", "हिन्दी बिक्री", "Zoë – “x” 🙂", "two\nlines\t"):
-        assert shown(text) is text
+        assert make_visible(text) is text
 
 
 def test_no_page_of_a_call_turns_the_direction_of_writing(client_for):

@@ -1,4 +1,4 @@
-"""What holds for every answer: hosts, redirects, cookies, pages of errors, and the production settings behind them."""
+"""Security of all responses: hosts, redirects, cookies, error pages, and the production settings."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ELSEWHERE = [
 ]
 
 
-# --- where a person is led ---------------------------------------------------------------------------------
+# --- redirects ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_no_address_leads_out_of_the_portal(client_for, there):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/", "/admin/", "/admin/login/", "/language/setlang/", "/readyz"])
-def test_a_host_that_is_not_ours_is_refused_and_told_nothing(path):
+def test_an_unknown_host_is_rejected_without_details(path):
     answer = Client(headers={"host": EVIL}).get(path)
     assert answer.status_code == (200 if path == "/readyz" else 400) or answer.status_code in {400, 503}
     assert EVIL not in answer.content.decode()
@@ -73,7 +73,7 @@ def test_a_host_that_is_not_ours_is_refused_and_told_nothing(path):
 
 
 def test_links_of_mails_begin_with_the_portals_own_address(settings):
-    """The host of a request is never asked: mails are written by workers, without one."""
+    """Links never use the request's host: workers write mails without a request."""
     source = "".join(
         path.read_text()
         for path in [*ROOT.glob("calllogs/mailed/*.py"), ROOT / "calllogs/notifications/outbox.py"]
@@ -83,7 +83,7 @@ def test_links_of_mails_begin_with_the_portals_own_address(settings):
     assert "build_absolute_uri" not in source
 
 
-# --- pages of errors ---------------------------------------------------------------------------------------
+# --- error pages -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -95,7 +95,7 @@ def test_links_of_mails_begin_with_the_portals_own_address(settings):
         (403, "/admin/calllogs/erasure/", "This is not for you"),
     ],
 )
-def test_an_error_page_is_in_our_words_and_holds_nothing_of_the_request(client_for, status, path, words):
+def test_an_error_page_has_our_text_and_nothing_of_the_request(client_for, status, path, words):
     answer = client_for("Office managers").get(path, {"canary": "9812377889"})
     page = answer.content.decode()
     assert answer.status_code == status
@@ -116,7 +116,7 @@ def test_a_form_that_was_open_too_long_is_explained(db):
 
 @pytest.mark.django_db
 def test_the_page_for_a_mistake_of_ours_needs_no_database(client_for, monkeypatch):
-    """Also for who is signed in, while every question to the database fails."""
+    """Also for a logged-in user while every query fails."""
     client = client_for(None)
     client.raise_request_exception = False
 
@@ -169,7 +169,7 @@ print(json.dumps({"plain": [plain.status_code, plain["Location"]], "headers": di
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory):
-    """What a browser gets from the portal as an office would run it."""
+    """A production response, as a browser gets it."""
     known = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     place = {"VAR_DIR": str(tmp_path_factory.mktemp("var")), "DJANGO_SETTINGS_MODULE": "ivrportal.settings"}
     done = subprocess.run(

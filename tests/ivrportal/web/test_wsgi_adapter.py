@@ -1,4 +1,4 @@
-"""Pages in threads behind the real web server: requests arrive whole, responses leave as their reader takes them."""
+"""The WSGI adapter behind the real web server: requests arrive complete, responses wait for a slow reader."""
 
 import http.client
 import json
@@ -38,7 +38,7 @@ def served(notes):
 
 def answers(port):
     try:
-        asked(port, "GET", "/")
+        send_request(port, "GET", "/")
     except OSError:
         return False
     return True
@@ -61,7 +61,7 @@ def port(server, notes):
     return server[0]
 
 
-def asked(port, method, path, *, body=None, headers=()):
+def send_request(port, method, path, *, body=None, headers=()):
     in_chunks = not isinstance(body, bytes | None)
     with closing(http.client.HTTPConnection(HOST, port, timeout=20)) as connection:
         connection.request(method, path, body=body, headers=dict(headers), encode_chunked=in_chunks)
@@ -72,7 +72,7 @@ def asked(port, method, path, *, body=None, headers=()):
 
 def test_a_request_arrives_as_it_was_sent(port):
     path = "/caf%C3%A9/a%2Fb%20c?name=%E0%A4%A8&a=b+c"
-    said = json.loads(asked(port, "GET", path, headers={"X-One": "1", "Host": "portal.example"}).text)
+    said = json.loads(send_request(port, "GET", path, headers={"X-One": "1", "Host": "portal.example"}).text)
     assert said["PATH_INFO"].encode("latin-1").decode() == "/café/a/b c"
     assert said["QUERY_STRING"] == "name=%E0%A4%A8&a=b+c"
     assert (said["REQUEST_METHOD"], said["HTTP_X_ONE"], said["HTTP_HOST"]) == ("GET", "1", "portal.example")
@@ -96,7 +96,7 @@ def test_a_body_arrives_whole_with_its_length_or_in_chunks(port):
     body = bytes(range(256)) * 1000  # more than is kept in memory
     for sent in (body, iter([body[:100_000], body[100_000:]])):
         headers = {"Content-Type": "application/octet-stream"}
-        said = json.loads(asked(port, "POST", "/", body=sent, headers=headers).text)
+        said = json.loads(send_request(port, "POST", "/", body=sent, headers=headers).text)
         assert said["body"].encode("latin-1") == body
         assert (said["CONTENT_LENGTH"], said["CONTENT_TYPE"]) == (str(len(body)), "application/octet-stream")
 
@@ -108,7 +108,7 @@ def test_a_body_that_is_too_large_is_refused_with_a_word(port):
         try:
             for _ in range(20):
                 line.sendall(b"x" * 1_000_000)
-        except OSError:  # it is answered before all is sent
+        except OSError:  # the reply comes before the whole body is sent
             reply = b""
         reply = b"".join(iter(lambda: line.recv(65536), b"")) if reply is None else line.recv(65536)
     assert reply.startswith(b"HTTP/1.1 413 ")
@@ -116,19 +116,19 @@ def test_a_body_that_is_too_large_is_refused_with_a_word(port):
 
 
 def test_headers_leave_in_their_order_and_a_whole_body_has_no_chunks(port):
-    response = asked(port, "GET", "/")
+    response = send_request(port, "GET", "/")
     assert response.getheader("Set-Cookie") == "a=1, b=2"
     assert response.getheader("Transfer-Encoding") is None
 
 
-def test_a_look_takes_no_piece_of_a_stream(port, notes):
-    assert asked(port, "HEAD", "/endless").status == 200
+def test_a_head_request_reads_no_piece_of_a_stream(port, notes):
+    assert send_request(port, "HEAD", "/endless").status == 200
     until(lambda: "closed" in notes.read_text())
     assert "piece" not in notes.read_text()
 
 
 def test_a_file_arrives_whole(port):
-    response = asked(port, "GET", "/file")
+    response = send_request(port, "GET", "/file")
     assert (response.status, len(response.text), response.text[-3:]) == (206, 10 * 64 * 1024 + 3, b"end")
 
 
@@ -144,18 +144,29 @@ def test_a_stream_arrives_piece_by_piece(port):
     assert first < time.monotonic() - began - 0.15
 
 
-def test_a_slow_reader_fills_no_memory_and_holds_nobody_else(server, port, notes):
+@pytest.fixture
+def new_notes(port, notes):
+    """An empty notes file; streams of earlier tests have finished writing to it."""
+    until(lambda: quiet(notes), seconds=20)
+    notes.write_text("")
+    return notes
+
+
+def test_a_slow_reader_fills_no_memory_and_delays_no_other_request(server, port, new_notes):
+    notes = new_notes
     worker = psutil.Process(server[1].pid).children()[0]
     before = worker.memory_info().rss
     with socket.create_connection((HOST, port), timeout=20) as line:
         line.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
         assert line.recv(1000)
         until(lambda: quiet(notes), seconds=20)
-        assert len(notes.read_text().splitlines()) < 400  # of 2,000; the rest waits for the reader
+        assert (
+            len(notes.read_text().splitlines()) < 400
+        )  # of 2,000; the rest waits until the reader continues
         assert worker.memory_info().rss - before < 40 * 1024 * 1024
-        assert asked(port, "GET", "/").status == 200
+        assert send_request(port, "GET", "/").status == 200
         assert "closed" not in notes.read_text()
-    until(lambda: "closed" in notes.read_text(), seconds=20)  # the reader has left
+    until(lambda: "closed" in notes.read_text(), seconds=20)  # the reader has disconnected
 
 
 def quiet(notes):
@@ -165,30 +176,31 @@ def quiet(notes):
     return notes.stat().st_size == size
 
 
-def test_who_leaves_ends_the_work_for_him(port, notes):
+def test_who_leaves_ends_the_work_for_him(port, new_notes):
+    notes = new_notes
     for _ in range(8):  # more than there are threads
         with socket.create_connection((HOST, port), timeout=20) as line:
             line.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
             assert line.recv(1000)
     until(lambda: notes.read_text().count("closed") == 8, seconds=20)
-    assert asked(port, "GET", "/").status == 200
+    assert send_request(port, "GET", "/").status == 200
 
 
-def test_a_stream_that_breaks_does_not_look_whole_and_is_closed(port, notes):
+def test_a_broken_stream_is_not_taken_as_complete_and_is_closed(port, notes):
     with pytest.raises(http.client.IncompleteRead):
-        asked(port, "GET", "/breaks")
+        send_request(port, "GET", "/breaks")
     until(lambda: "closed" in notes.read_text())
-    assert asked(port, "GET", "/").status == 200
+    assert send_request(port, "GET", "/").status == 200
 
 
 def test_pages_are_worked_on_at_once(port):
     began = time.monotonic()
-    threads = [threading.Thread(target=asked, args=(port, "GET", "/wait")) for _ in range(4)]
+    threads = [threading.Thread(target=send_request, args=(port, "GET", "/wait")) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - began < 1.5  # one after the other it would be two seconds
+    assert time.monotonic() - began < 1.5  # sequentially it would take two seconds
 
 
 def test_a_page_that_is_being_made_is_sent_before_the_server_ends(notes):

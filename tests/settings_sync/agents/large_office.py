@@ -1,4 +1,4 @@
-"""An office of the largest size that its pages are promised to be quick at."""
+"""The largest office for which page performance is guaranteed."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ AGENTS, HOLIDAYS, DEPARTMENTS = 500, 400, 8
 
 
 def large_office() -> None:
-    """500 agents in 8 departments with shifts, 400 holidays, the week; all of it entered for the provider."""
+    """Create 500 agents with shifts in 8 departments, 400 holidays and the office hours, with provider settings."""
     agents = Agent.objects.bulk_create(
         Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", department=f"Department {n % DEPARTMENTS}")
         for n in range(AGENTS)

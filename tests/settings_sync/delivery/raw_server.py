@@ -1,4 +1,4 @@
-"""A server that does with each connection exactly what a test says, HTTP or not."""
+"""A socket server whose behaviour per connection is given by the test, HTTP or not."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ Act = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def serving(act: Act) -> Iterator[str]:
-    """Its base URL. `act` gets each connection, and may raise OSError."""
+    """Yield the base URL. `act` is called with each connection and may raise OSError."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         threading.Thread(target=_accept, args=(listener, act), daemon=True).start()
         try:
@@ -36,7 +36,7 @@ def _serve(connection: socket.socket, act: Act) -> None:
 
 
 def saying(reply: bytes) -> Act:
-    """Reads the request, says that, and closes."""
+    """Return an `Act` that reads the request, sends `reply` and closes."""
 
     def act(connection: socket.socket) -> None:
         read_request(connection)
@@ -54,10 +54,10 @@ def answer(body: bytes, *, status: str = "200 OK", head: str = "") -> bytes:
 def read_request(connection: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
-        piece = connection.recv(65536)
-        if not piece:
+        chunk = connection.recv(65536)
+        if not chunk:
             break
-        data += piece
+        data += chunk
     return data
 
 
@@ -66,6 +66,6 @@ def reset(connection: socket.socket) -> None:
 
 
 def hold(connection: socket.socket) -> None:
-    """Says nothing until the other side has gone."""
+    """Send nothing until the client closes the connection."""
     while connection.recv(65536):
         pass

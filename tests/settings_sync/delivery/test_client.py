@@ -1,4 +1,4 @@
-"""One request: its one deadline, its four kinds of end, and what it says on the wire."""
+"""The provider client: its deadline, its errors, and how it reads responses."""
 
 import contextlib
 import gc
@@ -14,19 +14,19 @@ import psutil
 import pytest
 
 from settings_sync.delivery import client, outcomes, wire_format
-from settings_sync.delivery.client import Account, Misconfigured, NoAnswer, NotSent, ProviderError
+from settings_sync.delivery.client import Misconfigured, NoAnswer, NotSent, ProviderAccount, ProviderError
 from settings_sync.delivery.outcomes import Outcome
 from settings_sync.simulator import Simulator
 from tests.settings_sync.delivery.raw_server import answer, hold, read_request, reset, saying, serving
 
 KEY, CUSTOMER = "canary/key+31", "canary customer"
-PARAMETERS = wire_format.parameters("hours:Monday", "09:30-18:30")
+PARAMETERS = wire_format.build_parameters("hours:Monday", "09:30-18:30")
 DEADLINE_S = 0.4
-BUSY_S = 3.0  # what a busy machine may add; the faults last longer by far
+BUSY_S = 3.0  # tolerance for a busy machine; the faults last much longer
 
 
-def account(url: str) -> Account:
-    return Account(url, KEY, CUSTOMER)
+def account(url: str) -> ProviderAccount:
+    return ProviderAccount(url, KEY, CUSTOMER)
 
 
 def send(url: str, *, deadline_s: float = DEADLINE_S) -> outcomes.ProviderResponse:
@@ -62,7 +62,7 @@ def test_a_slow_answer_within_the_deadline_is_an_answer(provider: Simulator) -> 
             lambda connection: (read_request(connection), reset(connection)),
             NoAnswer,
         ),
-        ("reset at once", reset, (NoAnswer, NotSent)),  # whichever of the two was quicker
+        ("reset at once", reset, (NoAnswer, NotSent)),  # depends on timing
         ("no HTTP at all", saying(b"Success\r\n\r\n"), NoAnswer),
         ("bytes", saying(bytes(range(256)) * 4), NoAnswer),
         ("a status that is none", saying(b"HTTP/1.1 abc OK\r\n\r\n"), NoAnswer),
@@ -81,13 +81,13 @@ def test_a_slow_answer_within_the_deadline_is_an_answer(provider: Simulator) -> 
         ),
     ],
 )
-def test_whatever_is_no_whole_answer_leaves_a_doubt(name: str, act, error: type[ProviderError]) -> None:
+def test_an_incomplete_answer_is_no_answer(name: str, act, error: type[ProviderError]) -> None:
     with serving(act) as url, pytest.raises(error):
         send(url)
 
 
 @pytest.mark.parametrize("rest", [b"Content-Le", b"Content-Length: 20\r\n\r\nSuccess", b"\r\nSucces"])
-def test_a_torn_answer_is_never_a_success(rest: bytes) -> None:
+def test_a_truncated_answer_is_never_a_success(rest: bytes) -> None:
     with serving(saying(b"HTTP/1.1 200 OK\r\n" + rest)) as url, contextlib.suppress(NoAnswer):
         assert outcomes.classify(send(url)) != Outcome.CONFIRMED
 
@@ -108,7 +108,7 @@ def test_a_name_that_does_not_resolve_means_not_sent(monkeypatch: pytest.MonkeyP
         send("http://provider.invalid")
 
 
-def test_a_name_server_that_hangs_cannot_hold_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_name_server_does_not_exceed_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
 
     def hangs(*_: object, **__: object) -> None:
@@ -123,7 +123,7 @@ def test_a_name_server_that_hangs_cannot_hold_the_exchange(monkeypatch: pytest.M
     released.set()
 
 
-# A handshake that fails leaves its socket to the garbage collector; that is urllib3's way.
+# urllib3 leaves the socket of a failed handshake to the garbage collector.
 ends_in_a_handshake = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -134,7 +134,7 @@ def collected() -> Iterator[None]:
 
 
 def over_tls(connection: socket.socket) -> None:
-    """A handshake that must fail: a server without a certificate has no cipher to share."""
+    """Fail the handshake: a server without a certificate shares no cipher."""
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_socket(connection, server_side=True)
 
 
@@ -146,7 +146,7 @@ def in_plain_http(connection: socket.socket) -> None:
 @ends_in_a_handshake
 @pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("act", [over_tls, in_plain_http])
-def test_a_secure_connection_that_cannot_be_made_is_for_a_person(act) -> None:
+def test_a_failed_tls_handshake_is_a_misconfiguration(act) -> None:
     with serving(act) as url, pytest.raises(Misconfigured):
         send(url.replace("http:", "https:"))
 
@@ -154,25 +154,25 @@ def test_a_secure_connection_that_cannot_be_made_is_for_a_person(act) -> None:
 @ends_in_a_handshake
 @pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("act", [lambda connection: connection.recv(65536), reset], ids=["closed", "reset"])
-def test_a_handshake_that_is_hung_up_on_is_only_not_sent(act) -> None:
-    """A load balancer that restarts does this; it must not stop the account until a person comes."""
+def test_a_connection_closed_during_the_handshake_is_not_sent(act) -> None:
+    """A restarting load balancer does this; it must not pause the account."""
     with serving(act) as url, pytest.raises(NotSent):
         send(url.replace("http:", "https:"))
 
 
 @ends_in_a_handshake
 @pytest.mark.usefixtures("collected")
-def test_a_handshake_that_stalls_ends_in_time() -> None:
+def test_a_stalled_handshake_ends_at_the_deadline() -> None:
     started = time.monotonic()
     with serving(hold) as url, pytest.raises((NotSent, NoAnswer)):
         send(url.replace("http:", "https:"))
     assert time.monotonic() - started < DEADLINE_S + BUSY_S
 
 
-def test_a_secure_connection_that_breaks_after_the_request_leaves_a_doubt(
+def test_a_tls_error_after_the_request_is_no_answer(
     provider: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The provider may have acted before the line broke, whatever the TLS layer calls it."""
+    """The provider may have acted before the connection broke, whatever the TLS error."""
 
     def broken(*_: object, **__: object) -> None:
         raise ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] decryption failed")
@@ -185,7 +185,7 @@ def test_a_secure_connection_that_breaks_after_the_request_leaves_a_doubt(
 @pytest.mark.parametrize(
     "url", ["", "provider.example", "ftp://127.0.0.1", "http://", "http://[::1", "https:///x"]
 )
-def test_an_address_that_is_none_is_for_a_person(url: str) -> None:
+def test_an_invalid_url_is_a_misconfiguration(url: str) -> None:
     with pytest.raises(Misconfigured):
         send(url)
 
@@ -197,7 +197,7 @@ def test_no_redirect_is_followed(provider: Simulator) -> None:
     assert provider.state()["redirects_followed"] == before
 
 
-def test_neither_a_proxy_nor_a_netrc_of_the_environment_matters(
+def test_proxies_and_netrc_of_the_environment_are_ignored(
     provider: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     provider.set_faults("")
@@ -218,7 +218,7 @@ def test_neither_a_proxy_nor_a_netrc_of_the_environment_matters(
     assert b"authorization" not in seen[0].lower()
 
 
-def test_at_most_4_kib_are_read_and_never_taken_for_the_whole(provider: Simulator) -> None:
+def test_a_body_over_4_kib_is_cut_and_marked_as_cut(provider: Simulator) -> None:
     provider.set_faults("script:huge")
     started = time.monotonic()
     got = send(provider.url, deadline_s=9)
@@ -228,7 +228,7 @@ def test_at_most_4_kib_are_read_and_never_taken_for_the_whole(provider: Simulato
     assert time.monotonic() - started < 3
 
 
-def test_a_packed_flood_is_cut_as_well() -> None:
+def test_a_compressed_flood_is_cut_as_well() -> None:
     packed = gzip.compress(b"Success" + b" " * 30_000_000)
     with serving(saying(answer(packed, head="Content-Encoding: gzip\r\n"))) as url:
         assert len(send(url, deadline_s=3).body) == client.MAX_BODY + 1
@@ -267,7 +267,7 @@ def test_retry_after_is_a_number_of_seconds_or_nothing(text: str, seconds: float
     assert (got.status, got.retry_after_s) == (429, seconds)
 
 
-def test_two_hundred_time_outs_leave_no_thread_and_no_socket() -> None:
+def test_two_hundred_timeouts_leave_no_thread_and_no_socket() -> None:
     def opened() -> tuple[int, int]:
         return threading.active_count(), psutil.Process(os.getpid()).num_fds()
 

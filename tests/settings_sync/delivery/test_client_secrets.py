@@ -1,4 +1,4 @@
-"""The key shows in no error, in nothing that an error reporter would collect, and in no line of a log."""
+"""No error, no data that an error reporter collects, and no log line contains the key."""
 
 import io
 import logging
@@ -33,7 +33,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_an_error_carries_neither_address_nor_key(name: str) -> None:
+def test_an_error_contains_neither_url_nor_key(name: str) -> None:
     with serving(saying(b"HTTP/1.1 abc\r\n\r\n")) as url:
         base = FAILURES[name] if len(FAILURES[name]) > 5 else url.replace("http:", FAILURES[name] + ":")
         error = raised_by(base)
@@ -47,10 +47,10 @@ def test_an_error_carries_neither_address_nor_key(name: str) -> None:
 
 
 def raised_by(base: str) -> ProviderError:
-    """As the caller gets it: the traceback's frames are this function's and the client's."""
-    hidden = account(base)
+    """Return the error as a caller gets it; its traceback has this function's frame and the client's."""
+    provider_account = account(base)
     try:
-        client.send(hidden, PARAMETERS, connect_s=0.2, deadline_s=DEADLINE_S)
+        client.send(provider_account, PARAMETERS, connect_s=0.2, deadline_s=DEADLINE_S)
     except ProviderError as error:
         del base
         return error
@@ -58,7 +58,7 @@ def raised_by(base: str) -> ProviderError:
 
 
 def locals_of(trace: TracebackType | None) -> Iterator[object]:
-    """What an error reporter would show: the variables of each frame, but for the test's own."""
+    """Yield what an error reporter would collect: the local variables of each frame, except the test's own."""
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == client.__file__:
             for value in trace.tb_frame.f_locals.values():
@@ -69,8 +69,8 @@ def locals_of(trace: TracebackType | None) -> Iterator[object]:
         trace = trace.tb_next
 
 
-def test_nothing_that_is_logged_holds_the_key_even_at_debug(provider: Simulator) -> None:
-    """Through the portal's own set-up, with every logger as loud as it can be."""
+def test_no_log_line_contains_the_key_even_at_debug(provider: Simulator) -> None:
+    """With the portal's own logging configuration and every logger at DEBUG."""
     stream = io.StringIO()
     config = {**portal.LOGGING, "loggers": {}, "root": {"handlers": ["stderr"], "level": "DEBUG"}}
     config["handlers"] = {"stderr": {**portal.LOGGING["handlers"]["stderr"], "stream": stream}}
@@ -91,5 +91,5 @@ def test_nothing_that_is_logged_holds_the_key_even_at_debug(provider: Simulator)
             logging.getLogger(name).setLevel(level)
             logging.getLogger(name).handlers[:] = handlers
     lines = stream.getvalue()
-    assert "urllib3" in lines, "or this proves nothing"
+    assert "urllib3" in lines, "without its lines this test proves nothing"
     assert "canary" not in lines, lines

@@ -1,6 +1,6 @@
-"""Every answer a provider can give has one outcome, and every outcome one action: read off the one table.
+"""Every response has one outcome, and every outcome one action.
 
-What an answer means is said here once more and on its own, so that a slip in `outcomes` is not copied into its proof.
+The expected outcomes are written here independently of the tables in `outcomes`.
 """
 
 import datetime as dt
@@ -66,7 +66,7 @@ BODIES: dict[str, tuple[str, Outcome]] = {
     **{f"neither, {name}": (body, Outcome.UNRECOGNISED) for name, body in NEITHER.items()},
 }
 GOOD_STATUSES = (200, 201, 202, 203, 204, 206, 226, 299)
-# What no body can change.
+# Outcomes that do not depend on the body.
 OTHER_STATUSES: dict[int, Outcome] = {
     **dict.fromkeys((100, 101, 102, 103, 199), Outcome.UNKNOWN),
     **dict.fromkeys((300, 301, 302, 303, 304, 307, 308, 399), Outcome.CONFIG),
@@ -79,13 +79,13 @@ OTHER_STATUSES: dict[int, Outcome] = {
 
 
 @pytest.mark.parametrize("status", GOOD_STATUSES)
-def test_a_good_status_means_what_its_whole_body_says(status: int) -> None:
-    said = {name: classify(ProviderResponse(status, body)) for name, (body, _) in BODIES.items()}
-    assert said == {name: outcome for name, (_, outcome) in BODIES.items()}
+def test_the_outcome_of_a_2xx_depends_on_its_whole_body(status: int) -> None:
+    classified = {name: classify(ProviderResponse(status, body)) for name, (body, _) in BODIES.items()}
+    assert classified == {name: outcome for name, (_, outcome) in BODIES.items()}
 
 
 @pytest.mark.parametrize("status", OTHER_STATUSES)
-def test_no_body_makes_any_other_status_a_success(status: int) -> None:
+def test_no_body_makes_another_status_a_success(status: int) -> None:
     assert {classify(ProviderResponse(status, body)) for body, _ in BODIES.values()} == {
         OTHER_STATUSES[status]
     }
@@ -108,41 +108,41 @@ def test_every_outcome_has_an_action_and_only_one_is_in_force() -> None:
     assert {State(action.state) for action in ACTIONS.values()} <= set(State)
 
 
-def test_whatever_leaves_a_doubt_is_settled() -> None:
-    """The provider may have acted on all but these: it was not reached, or it said that it did not."""
-    sure = {
+def test_every_ambiguous_outcome_is_sent_again_after_the_settle_window() -> None:
+    """Except for these outcomes the provider may have acted: it was not reached, or its answer is unambiguous."""
+    unambiguous = {
         Outcome.NOT_SENT, Outcome.THROTTLED, Outcome.ACCOUNT, Outcome.CONFIG, Outcome.REFUSED, Outcome.CONFIRMED
     }  # fmt: skip
-    assert {outcome for outcome, action in ACTIONS.items() if action.settle} == set(Outcome) - sure
+    assert {outcome for outcome, action in ACTIONS.items() if action.reasserts} == set(Outcome) - unambiguous
 
 
 @pytest.fixture
 def claimed(simulator, transactional_db, no_broker) -> worker.Claim:
-    """A request that has just been answered, whatever the answer will be."""
+    """A claimed setting whose request has no result yet."""
     now = database_now()
     ProviderSetting.objects.create(
         address="agent:9812345678", kind="agent", lane="agent:9812345678", desired="OFF", changed_at=now,
         next_attempt_at=now,
     )  # fmt: skip
-    found = worker.claim()
-    assert isinstance(found, worker.Claim)
-    return found
+    claim = worker.claim()
+    assert isinstance(claim, worker.Claim)
+    return claim
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_the_action_of_an_outcome_is_what_the_row_and_the_gate_show(outcome, claimed, settings) -> None:
+def test_each_outcome_has_its_action_on_the_row_and_the_gate(outcome, claimed, settings) -> None:
     settings.IVR_BACKOFF_CAP_S = 60.0
     action = ACTIONS[outcome]
-    assert worker.complete(claimed, worker.Result(outcome, 5, 200, "words"))
-    row, gate, now = ProviderSetting.objects.get(), Circuit.only(), database_now()
+    assert worker.record_result(claimed, worker.RequestResult(outcome, 5, 200, "words"))
+    row, gate, now = ProviderSetting.objects.get(), Circuit.get_solo(), database_now()
     assert row.state == action.state
     assert (row.lease_token, row.lease_until) == (None, None)
     assert row.confirmed == ("OFF" if outcome == Outcome.CONFIRMED else "")
     assert (row.first_failed_at is None, row.attempts) == (
         (True, 0) if outcome == Outcome.CONFIRMED else (False, 1)
     )
-    assert bool(row.reassert_after) == action.settle
-    if action.settle:
+    assert bool(row.reassert_after) == action.reasserts
+    if action.reasserts:
         assert abs(_seconds(row.reassert_after, now) - settings.IVR_SETTLE_S) < 1
     if action.next_try == NextTry.NONE:
         assert row.next_attempt_at is None
@@ -154,35 +154,35 @@ def test_the_action_of_an_outcome_is_what_the_row_and_the_gate_show(outcome, cla
         }[action.next_try]
         assert _seconds(row.next_attempt_at, now) <= longest
         assert action.next_try != NextTry.SLOW or _seconds(row.next_attempt_at, now) > longest - 1
-    assert gate.paused_reason == ("words" if action.pauses else "")
-    assert gate.failures == (1 if action.breaks else 0)
+    assert gate.paused_reason == ("words" if action.pauses_account else "")
+    assert gate.failures == (1 if action.counts_as_failure else 0)
     assert Attempt.objects.get().outcome == outcome
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].pauses])
-def test_what_pauses_the_account_lets_nothing_else_through(outcome, claimed) -> None:
-    worker.complete(claimed, worker.Result(outcome, 5))
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].pauses_account])
+def test_an_outcome_that_pauses_the_account_closes_the_gate(outcome, claimed) -> None:
+    worker.record_result(claimed, worker.RequestResult(outcome, 5))
     assert worker.claim() == circuit.GateClosed(None, "account")
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].breaks])
-def test_what_breaks_opens_the_breaker_when_it_happens_often_enough(outcome, claimed, settings) -> None:
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if ACTIONS[outcome].counts_as_failure])
+def test_repeated_failures_open_the_breaker(outcome, claimed, settings) -> None:
     settings.IVR_BREAKER_FAILURES = 1
-    worker.complete(claimed, worker.Result(outcome, 5))
+    worker.record_result(claimed, worker.RequestResult(outcome, 5))
     ProviderSetting.objects.update(next_attempt_at=database_now())
-    assert worker.claim().why == "breaker"
+    assert worker.claim().code == "breaker"
 
 
-def test_a_busy_provider_is_left_alone_for_as_long_as_it_says(claimed) -> None:
-    worker.complete(claimed, worker.Result(Outcome.THROTTLED, 5, 429, "", retry_after_s=30.0))
+def test_retry_after_delays_the_next_request(claimed) -> None:
+    worker.record_result(claimed, worker.RequestResult(Outcome.THROTTLED, 5, 429, "", retry_after_s=30.0))
     row = ProviderSetting.objects.get()
     assert 29 < _seconds(row.next_attempt_at, database_now()) <= 30
     ProviderSetting.objects.update(next_attempt_at=database_now())
-    assert worker.claim().why == "rate"
+    assert worker.claim().code == "rate"
 
 
-def test_the_account_words_are_not_found_inside_other_words() -> None:
-    assert not outcomes._ACCOUNT_WORDS.search("the customer's keyboard is invalid")
+def test_account_refusals_are_not_matched_inside_other_words() -> None:
+    assert not outcomes._ACCOUNT_REFUSAL.search("the customer's keyboard is invalid")
 
 
 def _seconds(moment: dt.datetime | None, now: dt.datetime) -> float:

@@ -1,4 +1,4 @@
-"""What a save will send, said before it: the real form, saved and rolled back."""
+"""Previews of what a save will send."""
 
 import datetime as dt
 
@@ -24,7 +24,7 @@ def manager(client_for):
 def asha(simulator):
     agent = Agent.objects.create(name="Asha", number="+919812345678")
     reconcile.repair()
-    worker.run(budget_s=5)
+    worker.deliver_due(budget_s=5)
     return agent
 
 
@@ -38,29 +38,29 @@ def preview(client, path, data):
     return " ".join(response.text.replace("<strong>", "").replace("</strong>", "").split())
 
 
-def test_adding_an_agent_says_what_is_sent_and_saves_nothing(manager, simulator):
-    words = preview(manager, f"{AGENTS}add/preview/", agent_form())
-    assert "1 request: 98123 45678 takes calls; about 1 second." in words
+def test_the_preview_of_a_new_agent_saves_nothing(manager, simulator):
+    text = preview(manager, f"{AGENTS}add/preview/", agent_form())
+    assert "1 request: 98123 45678 takes calls; about 1 second." in text
     assert not Agent.objects.exists()
     assert not ProviderSetting.objects.exists()
     assert not LogEntry.objects.exists()
 
 
-def test_what_changes_nothing_sends_nothing(manager, asha):
-    words = preview(manager, f"{AGENTS}{asha.pk}/preview/", agent_form(name="Asha Nair", department="Sales"))
-    assert "Nothing to send." in words
+def test_an_edit_without_effect_sends_nothing(manager, asha):
+    text = preview(manager, f"{AGENTS}{asha.pk}/preview/", agent_form(name="Asha Nair", department="Sales"))
+    assert "Nothing to send." in text
     asha.refresh_from_db()
     assert asha.name == "Asha"
 
 
 def test_a_changed_number_is_two_requests(manager, asha, settings):
     settings.IVR_RATE_PER_S = 0.5
-    words = preview(manager, f"{AGENTS}{asha.pk}/preview/", agent_form(number="9812345679"))
-    assert "2 requests: 98123 45678 takes no calls, 98123 45679 takes calls; about 4 seconds." in words
+    text = preview(manager, f"{AGENTS}{asha.pk}/preview/", agent_form(number="9812345679"))
+    assert "2 requests: 98123 45678 takes no calls, 98123 45679 takes calls; about 4 seconds." in text
 
 
 @pytest.mark.parametrize("values", [{"number": "call me"}, {"number": ""}, {"availability": "MAYBE"}])
-def test_an_unfinished_form_has_no_preview(manager, asha, values):
+def test_an_invalid_form_has_no_preview(manager, asha, values):
     assert preview(manager, f"{AGENTS}{asha.pk}/preview/", agent_form(**values)) == ""
     assert preview(manager, f"{AGENTS}add/preview/", {}) == ""
 
@@ -69,7 +69,7 @@ def test_a_taken_number_has_no_preview(manager, asha):
     assert preview(manager, f"{AGENTS}add/preview/", agent_form(name="Ravi")) == ""
 
 
-def test_the_editable_list_says_what_all_its_changes_send(manager, asha):
+def test_the_editable_list_previews_all_its_changes(manager, asha):
     data = {
         "form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": asha.pk, "form-0-availability": "OFF",
     }  # fmt: skip
@@ -84,7 +84,7 @@ def test_the_editable_list_says_what_all_its_changes_send(manager, asha):
     assert asha.availability == "AVAIL"
 
 
-def test_the_week_is_told_in_its_order(manager, simulator):
+def test_the_week_is_listed_from_monday_to_sunday(manager, simulator):
     week = [
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
         for day in ("Monday", "Tuesday", "Friday")
@@ -97,46 +97,46 @@ def test_the_week_is_told_in_its_order(manager, simulator):
             f"form-{number}-opens_at": "09:30",
             f"form-{number}-closes_at": "18:30",
         }
-    words = preview(manager, f"{HOURS}preview/", data)
-    assert "3 requests: Monday 09:30 AM to 06:30 PM, Tuesday 09:30 AM to 06:30 PM, Friday" in words
+    text = preview(manager, f"{HOURS}preview/", data)
+    assert "3 requests: Monday 09:30 AM to 06:30 PM, Tuesday 09:30 AM to 06:30 PM, Friday" in text
     assert preview(manager, f"{HOURS}preview/", data | {"form-1-closes_at": "08:00"}) == ""
 
 
-def test_while_sending_is_stopped_it_says_that_it_will_wait(manager, simulator):
+def test_the_preview_says_that_changes_wait_while_sending_is_stopped(manager, simulator):
     service.stop_sending("anita")
-    words = preview(manager, f"{AGENTS}add/preview/", agent_form())
-    assert "Nothing is sent at this moment, so it will wait." in words
+    text = preview(manager, f"{AGENTS}add/preview/", agent_form())
+    assert "Nothing is sent at this moment, so it will wait." in text
 
 
-def test_moving_a_sent_holiday_says_that_the_old_day_stays(manager, simulator):
+def test_moving_a_sent_holiday_warns_that_the_old_date_stays(manager, simulator):
     holiday = Holiday.objects.create(date=SOON)
     reconcile.repair()
-    worker.run(budget_s=5)
+    worker.deliver_due(budget_s=5)
     moved = {"date": (SOON + dt.timedelta(days=1)).isoformat(), "name": ""}
-    words = preview(manager, f"{HOLIDAYS}{holiday.pk}/preview/", moved)
-    assert "1 request: holiday on" in words
-    assert "The provider cannot take back a holiday" in words
+    text = preview(manager, f"{HOLIDAYS}{holiday.pk}/preview/", moved)
+    assert "1 request: holiday on" in text
+    assert "The provider cannot take back a holiday" in text
 
 
-def test_deleting_says_before_what_it_means(manager, simulator, asha):
+def test_the_delete_page_shows_a_preview(manager, simulator, asha):
     assert "98123 45678 takes no calls" in manager.get(f"{AGENTS}{asha.pk}/delete/").text
     assert Agent.objects.exists()
     holiday = Holiday.objects.create(date=SOON)
     reconcile.repair()
     assert "cannot take back" not in manager.get(f"{HOLIDAYS}{holiday.pk}/delete/").text, "not sent yet"
-    worker.run(budget_s=5)
+    worker.deliver_due(budget_s=5)
     assert "The provider cannot take back a holiday" in manager.get(f"{HOLIDAYS}{holiday.pk}/delete/").text
     chosen = {"action": "delete_selected", "_selected_action": [holiday.pk]}
     assert "The provider cannot take back a holiday" in manager.post(HOLIDAYS, chosen).text
     assert Holiday.objects.exists()
 
 
-def test_who_may_not_save_gets_no_preview(client_for, asha):
+def test_a_user_without_permission_gets_no_preview(client_for, asha):
     supervisor = client_for(SUPERVISORS)
     for path in (f"{AGENTS}preview/", f"{AGENTS}add/preview/", f"{AGENTS}{asha.pk}/preview/"):
         assert supervisor.post(path, agent_form()).status_code == 403
 
 
-def test_a_record_that_is_gone_is_no_crash_and_a_look_is_no_save(manager, asha):
+def test_a_missing_record_is_404_and_get_is_not_allowed(manager, asha):
     assert manager.post(f"{AGENTS}999/preview/", agent_form()).status_code == 404
     assert manager.get(f"{AGENTS}{asha.pk}/preview/").status_code == 405

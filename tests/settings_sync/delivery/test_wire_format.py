@@ -1,4 +1,4 @@
-"""The wire's words: spaces as `%20`, AM and PM from a table, whatever the locale."""
+"""The wire format: spaces as `%20`, AM and PM independent of the locale."""
 
 import locale
 import socket
@@ -24,7 +24,7 @@ def test_a_space_is_percent_20_and_a_time_has_am_or_pm_in_any_locale(name: str) 
     try:
         locale.setlocale(locale.LC_ALL, name)
         with serving(act) as url:
-            client.send(account(url), wire_format.parameters("hours:Monday", "00:05-12:30"))
+            client.send(account(url), wire_format.build_parameters("hours:Monday", "00:05-12:30"))
     finally:
         locale.setlocale(locale.LC_ALL, before)
     path = seen[0].split(b" ")[1].decode()
@@ -37,9 +37,9 @@ def test_a_space_is_percent_20_and_a_time_has_am_or_pm_in_any_locale(name: str) 
     }  # fmt: skip
 
 
-def test_am_and_pm_come_from_a_table_even_where_the_locale_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """German has no AM and PM; whether its locale is installed or not, nothing asks for it."""
-    monkeypatch.setattr(time, "strftime", lambda *_: pytest.fail("the locale was asked"))
-    assert [wire_format.clock(text) for text in ("00:00", "09:05", "12:00", "23:59")] == [
+def test_am_and_pm_do_not_depend_on_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """German has no AM and PM; the locale must not be used, whether it is installed or not."""
+    monkeypatch.setattr(time, "strftime", lambda *_: pytest.fail("strftime depends on the locale"))
+    assert [wire_format.format_time(text) for text in ("00:00", "09:05", "12:00", "23:59")] == [
         "12:00 AM", "09:05 AM", "12:00 PM", "11:59 PM"
     ]  # fmt: skip

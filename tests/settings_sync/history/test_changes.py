@@ -1,4 +1,4 @@
-"""The history: who changed what, from what to what, whether it reached the provider; and putting back."""
+"""The history of changes: content, filters, delivery status and undo."""
 
 import datetime as dt
 import re
@@ -40,20 +40,20 @@ def switch(manager, agent, to):
     manager.post(AGENTS + "board/switch/", {"switch": f"{agent.pk}:{to}"})
 
 
-def fates(**wanted):
-    found, _more = change_log.page(ChangeFilter(**wanted))
+def statuses(**filters):
+    found, _more = change_log.load_page(ChangeFilter(**filters))
     return [
-        (change.row.history_type, fate.fate)
-        for change, fate in zip(found, delivery_status.delivery_statuses(found), strict=True)
+        (change.row.history_type, delivery.status)
+        for change, delivery in zip(found, delivery_status.delivery_statuses(found), strict=True)
     ]
 
 
-def put_back_links(page):
+def undo_links(page):
     return re.findall(r'href="(/admin/changes/[a-z]+/\d+/)"', page.text)
 
 
-# --- what it says ----------------------------------------------------------------------------------------
-def test_a_change_says_who_when_from_what_to_what(manager, asha):
+# --- content ----------------------------------------------------------------------------------------
+def test_a_change_shows_author_time_and_values(manager, asha):
     switch(manager, asha, "OFF")
     page = manager.get(PAGE).text
     assert "office-managers" in page
@@ -61,7 +61,7 @@ def test_a_change_says_who_when_from_what_to_what(manager, asha):
     assert "Agent, added" in page
 
 
-def test_what_time_did_by_itself_says_so(manager, asha):
+def test_automatic_changes_show_their_cause(manager, asha):
     Agent.objects.update(availability="OFF", off_until=timezone.now() - dt.timedelta(seconds=1))
     scheduler.apply_due_changes()
     assert "by itself: the pause is over" in manager.get(PAGE).text
@@ -79,10 +79,10 @@ def test_the_history_of_a_deleted_record_stays(manager, asha):
     assert "Changes of Asha" in page
 
 
-def test_filters_narrow_the_list(manager, asha):
+def test_filters_limit_the_list(manager, asha):
     manager.post("/admin/settings_sync/holiday/add/", {"date": SOON.isoformat(), "name": "Founder's day"})
-    Agent.objects.get().save()  # nobody
-    manager.get("/admin/")  # what was said about the saves is said there
+    Agent.objects.get().save()  # without a user
+    manager.get("/admin/")  # shows the messages of the saves, which name the records
     for query, wanted, unwanted in (
         ("kind=holiday", "Founder", "Asha"), ("kind=agent", "Asha", "Founder"),
         ("person=itself", "Saved without a change", "Founder"),
@@ -97,53 +97,53 @@ def test_filters_narrow_the_list(manager, asha):
         assert manager.get(f"{PAGE}?{query}").status_code == 200
 
 
-def test_a_record_without_history_before_says_that_it_began_here(manager):
+def test_a_record_without_earlier_history_is_marked_as_such(manager):
     agent = Agent.objects.bulk_create([Agent(name="Asha", number="+919812345678")])[0]
     switch(manager, agent, "OFF")
     assert "What it was before is not known" in manager.get(PAGE).text
 
 
-# --- whether it reached the provider ---------------------------------------------------------------------
+# --- delivery status ---------------------------------------------------------------------
 def test_in_force_and_not_yet(manager, simulator, asha):
-    assert fates() == [("+", DeliveryStatus.NOT_YET)]
-    worker.run(budget_s=5)
-    assert fates() == [("+", DeliveryStatus.IN_FORCE)]
+    assert statuses() == [("+", DeliveryStatus.NOT_YET)]
+    worker.deliver_due(budget_s=5)
+    assert statuses() == [("+", DeliveryStatus.IN_FORCE)]
     assert re.search(r"In force since \d\d:\d\d", manager.get(PAGE).text)
 
 
-def test_what_was_replaced_before_it_was_sent_says_so(manager, simulator, asha):
-    worker.run(budget_s=5)
+def test_a_change_replaced_before_it_was_sent(manager, simulator, asha):
+    worker.deliver_due(budget_s=5)
     switch(manager, asha, "OFF")
     switch(manager, asha, "AVAIL")
-    worker.run(budget_s=5)
-    assert fates() == [
+    worker.deliver_due(budget_s=5)
+    assert statuses() == [
         ("~", DeliveryStatus.IN_FORCE),
         ("~", DeliveryStatus.REPLACED),
         ("+", DeliveryStatus.IN_FORCE),
     ]
 
 
-def test_what_was_sent_but_never_confirmed_is_not_called_in_force(manager, simulator, asha):
+def test_a_change_that_was_sent_but_never_confirmed_is_not_in_force(manager, simulator, asha):
     simulator.set_faults("script:http500")
-    worker.run(budget_s=0.01)
+    worker.deliver_due(budget_s=0.01)
     switch(manager, asha, "OFF")
-    assert fates()[-1] == ("+", DeliveryStatus.UNCONFIRMED)
+    assert statuses()[-1] == ("+", DeliveryStatus.UNCONFIRMED)
 
 
-def test_a_change_of_a_name_has_nothing_to_tell(manager, simulator, asha):
+def test_a_change_of_a_name_is_not_sent(manager, simulator, asha):
     asha.name = "Asha Nair"
     asha.save()
-    assert fates()[0] == ("~", DeliveryStatus.NOTHING)
+    assert statuses()[0] == ("~", DeliveryStatus.NOTHING)
 
 
 def test_a_sent_holiday_that_was_deleted_could_not_be_taken_back(manager, simulator):
     for date in (SOON, SOON + dt.timedelta(days=1)):
         manager.post("/admin/settings_sync/holiday/add/", {"date": date.isoformat(), "name": ""})
         if date == SOON:
-            worker.run(budget_s=5)
+            worker.deliver_due(budget_s=5)
     for holiday in Holiday.objects.order_by("date"):
         manager.post(f"/admin/settings_sync/holiday/{holiday.pk}/delete/", {"post": "yes"})
-    assert fates() == [
+    assert statuses() == [
         ("-", DeliveryStatus.NEVER_SENT),
         ("-", DeliveryStatus.STUCK),
         ("+", DeliveryStatus.REPLACED),
@@ -151,131 +151,133 @@ def test_a_sent_holiday_that_was_deleted_could_not_be_taken_back(manager, simula
     ]
     assert "Could not be taken back" in manager.get(PAGE).text
     service.close_withdrawn(ProviderSetting.objects.get().pk)
-    assert fates()[1] == ("-", DeliveryStatus.REMOVED)
+    assert statuses()[1] == ("-", DeliveryStatus.REMOVED)
 
 
-def test_hours_are_in_force_by_daily_too(simulator, settings):
+def test_hours_are_in_force_if_sent_as_daily(simulator, settings):
     settings.IVR_SEND_DAILY = True
     for day in OfficeHours.Day.values:
         OfficeHours.objects.create(day=day, opens_at=dt.time(9), closes_at=dt.time(18))
     reconcile.repair()
-    worker.run(budget_s=10)
-    assert {fate for _, fate in fates(kinds=("hours",))} == {DeliveryStatus.IN_FORCE}
+    worker.deliver_due(budget_s=10)
+    assert {status for _, status in statuses(kinds=("hours",))} == {DeliveryStatus.IN_FORCE}
 
 
-def test_hours_for_a_date_wait_for_it(simulator):
+def test_a_date_override_waits_for_its_date(simulator):
     OtherHours.objects.create(date=SOON, opens_at=dt.time(9), closes_at=dt.time(12))
     OtherHours.objects.create(date=dt.date(2020, 1, 1), opens_at=dt.time(9), closes_at=dt.time(12))
-    assert fates(kinds=("other",)) == [("+", DeliveryStatus.TOO_LATE), ("+", DeliveryStatus.LATER)]
+    assert statuses(kinds=("other",)) == [("+", DeliveryStatus.TOO_LATE), ("+", DeliveryStatus.LATER)]
 
 
-# --- putting back ----------------------------------------------------------------------------------------
-def test_an_old_value_is_put_back_after_a_question_and_told(manager, simulator, asha):
+# --- undo ----------------------------------------------------------------------------------------
+def test_an_undo_is_confirmed_and_sent(manager, simulator, asha):
     switch(manager, asha, "OFF")
-    link = put_back_links(manager.get(PAGE))[0]
+    link = undo_links(manager.get(PAGE))[0]
     question = manager.get(link).text
     assert "Yes, put it back" in question
     assert re.search(r"<del>Off</del>.*?<ins>Available</ins>", question, re.DOTALL)
-    assert Agent.objects.get().availability == "OFF", "asking changes nothing"
+    assert Agent.objects.get().availability == "OFF", "GET changes nothing"
     page = manager.post(link, follow=True)
     assert Agent.objects.get().availability == "AVAIL"
     assert ProviderSetting.objects.get().desired == "AVAIL"
     assert "office-managers, put back" in page.text
     assert "nothing to put back" in manager.get(link).text
     manager.post(link)
-    assert asha.history.count() == 3, "a second press does nothing"
+    assert asha.history.count() == 3, "a second undo does nothing"
 
 
-def test_only_what_that_change_changed_is_put_back(manager, asha):
+def test_an_undo_restores_only_the_fields_of_the_change(manager, asha):
     switch(manager, asha, "OFF")
     asha.refresh_from_db()
     asha.name = "Asha Nair"
     asha.save()
-    manager.post(put_back_links(manager.get(PAGE))[1])
+    manager.post(undo_links(manager.get(PAGE))[1])
     asha.refresh_from_db()
     assert (asha.name, asha.availability) == ("Asha Nair", "AVAIL")
 
 
-def test_a_number_that_is_put_back_switches_the_other_one_off(manager, asha):
+def test_restoring_a_number_switches_the_other_one_off(manager, asha):
     form = {"name": "Asha", "number": "9812345679", "department": "Sales", "availability": "AVAIL"}
     manager.post(f"{AGENTS}{asha.pk}/change/", form)
-    manager.post(put_back_links(manager.get(PAGE))[0])
+    manager.post(undo_links(manager.get(PAGE))[0])
     assert dict(ProviderSetting.objects.values_list("address", "desired")) == {
         "agent:9812345678": "AVAIL",
         "agent:9812345679": "OFF",
     }
 
 
-def test_a_deleted_agent_comes_back_with_its_shifts_and_its_history(manager, asha):
+def test_a_deleted_agent_is_restored_with_shifts_and_history(manager, asha):
     Shift.objects.create(agent=asha, day=0, starts_at=dt.time(9), ends_at=dt.time(18))
     manager.post(f"{AGENTS}{asha.pk}/delete/", {"post": "yes"})
     assert not Shift.objects.exists()
-    link = next(link for link in put_back_links(manager.get(PAGE)) if "/agent/" in link)
+    link = next(link for link in undo_links(manager.get(PAGE)) if "/agent/" in link)
     assert "with 1 shift" in manager.get(link).text
     manager.post(link)
-    again = Agent.objects.get()
-    assert (again.pk, again.name, again.number) == (asha.pk, "Asha", "+919812345678")
-    assert again.shifts.count() == 1
+    restored = Agent.objects.get()
+    assert (restored.pk, restored.name, restored.number) == (asha.pk, "Asha", "+919812345678")
+    assert restored.shifts.count() == 1
     assert ProviderSetting.objects.get().desired == "AVAIL"
-    assert again.history.count() == 3
+    assert restored.history.count() == 3
     assert "there again already" in manager.get(link).text
 
 
-def test_a_deleted_agent_whose_number_was_given_away_says_so(manager, asha):
+def test_a_deleted_agent_whose_number_is_taken_cannot_be_restored(manager, asha):
     manager.post(f"{AGENTS}{asha.pk}/delete/", {"post": "yes"})
-    link = put_back_links(manager.get(PAGE))[0]
+    link = undo_links(manager.get(PAGE))[0]
     Agent.objects.create(name="Ravi", number="+919812345678")
     assert "Another agent has this number already." in manager.get(link).text
     manager.post(link)
     assert Agent.objects.count() == 1
 
 
-def test_a_deleted_holiday_to_come_can_be_put_back_and_a_past_one_cannot(manager):
+def test_a_deleted_future_holiday_can_be_restored_but_not_a_past_one(manager):
     for date in (SOON, dt.date(2020, 1, 26)):
         Holiday.objects.create(date=date, name="Day").delete()
-    links = put_back_links(manager.get(PAGE))
+    links = undo_links(manager.get(PAGE))
     assert len(links) == 1
     manager.post(links[0])
     assert Holiday.objects.get().date == SOON
     assert ProviderSetting.objects.get().address == f"holiday:{SOON}"
 
 
-def test_hours_are_put_back(manager):
+def test_a_change_of_hours_is_undone(manager):
     monday = OfficeHours.objects.create(day="Monday", opens_at=dt.time(9), closes_at=dt.time(18))
     monday.closes_at = dt.time(16)
     monday.save()
-    manager.post(put_back_links(manager.get(PAGE))[0])
+    manager.post(undo_links(manager.get(PAGE))[0])
     assert ProviderSetting.objects.get().desired == "09:00-18:00"
 
 
-def test_putting_back_off_asks_for_the_last_one_too(manager, asha):
+def test_an_undo_that_switches_off_the_last_agent_must_be_confirmed(manager, asha):
     for day in OfficeHours.Day.values:
         OfficeHours.objects.create(day=day, opens_at=dt.time(0), closes_at=dt.time(23, 59))
     Agent.objects.update(availability="OFF")
     asha.history.all().update(availability="OFF")
     switch(manager, asha, "AVAIL")
-    link = next(link for link in put_back_links(manager.get(PAGE)) if "/agent/" in link)
+    link = next(link for link in undo_links(manager.get(PAGE)) if "/agent/" in link)
     assert "nobody at all is available" in manager.get(link).text
     manager.post(link)
-    assert Agent.objects.get().availability == "AVAIL", "not without being sure"
+    assert Agent.objects.get().availability == "AVAIL", "not without confirmation"
     manager.post(link, {"sure": "1"})
     assert Agent.objects.get().availability == "OFF"
 
 
-def test_a_supervisor_reads_the_history_and_puts_nothing_back(client_for, manager, asha):
+def test_a_supervisor_reads_the_history_but_cannot_undo(client_for, manager, asha):
     switch(manager, asha, "OFF")
-    link = put_back_links(manager.get(PAGE))[0]
+    link = undo_links(manager.get(PAGE))[0]
     supervisor = client_for(SUPERVISORS)
     page = supervisor.get(PAGE)
     assert page.status_code == 200
-    assert put_back_links(page) == []
+    assert undo_links(page) == []
     assert supervisor.post(link).status_code == 403
     assert manager.get("/admin/changes/agent/999999/").status_code == 404
     assert manager.get("/admin/changes/nonsense/1/").status_code == 404
 
 
-# --- what it costs ---------------------------------------------------------------------------------------
-def test_with_thousands_of_changes_a_page_asks_little(manager, simulator, django_assert_max_num_queries):
+# --- number of queries ---------------------------------------------------------------------------------------
+def test_with_thousands_of_changes_a_page_needs_few_queries(
+    manager, simulator, django_assert_max_num_queries
+):
     agents = bulk_create_with_history(
         [Agent(name=f"Agent {n}", number=f"+9198123{45000 + n}", department="Sales") for n in range(500)],
         Agent,
@@ -289,15 +291,15 @@ def test_with_thousands_of_changes_a_page_asks_little(manager, simulator, django
     bulk_create_with_history(
         [Shift(agent=agents[n], day=0, starts_at=dt.time(9), ends_at=dt.time(18)) for n in range(5)], Shift
     )
-    for turn in range(6):  # how long a page takes after twenty thousand is in the benchmark of the office
+    for turn in range(6):  # the duration is measured by tests/bench/office_process.py
         for agent in agents:
             agent.availability = "OFF" if turn % 2 else "AVAIL"
         bulk_update_with_history(agents, Agent, ["availability"])
-    # A page with every kind on it.
+    # One page with every kind of record.
     for record in (*hours, *Holiday.objects.all()[:5], OtherHours.objects.get(), *Shift.objects.all()):
         record.save()
     reconcile.repair()
-    worker.run(budget_s=5)
+    worker.deliver_due(budget_s=5)
     for query in (
         "",
         "?page=2",

@@ -1,4 +1,4 @@
-"""Holidays out of the house: the exported file, and the calendar under its secret address."""
+"""The CSV export of holidays, and the calendar feed under its secret URL."""
 
 import datetime as dt
 import logging
@@ -23,22 +23,22 @@ def manager(client_for):
 
 
 @pytest.fixture
-def anybody():
+def anonymous():
     return Client(headers={"host": "127.0.0.1"})
 
 
-def made(client):
-    """The path of a new calendar address, as its page shows it once."""
+def create_feed(client):
+    """Create a feed; return the path from the page that shows it once."""
     response = client.post(PAGE + "calendar/")
     assert "no-store" in response.headers["Cache-Control"]
     return response.context["address"].removeprefix("http://127.0.0.1")
 
 
-def test_the_calendar_is_read_without_a_login_and_holds_every_day_to_come(manager, anybody):
+def test_the_feed_needs_no_login_and_has_every_future_holiday(manager, anonymous):
     today = timezone.localdate()
     for offset, name in ((-900, "Long ago"), (3, "Holi; the second, \n day"), (4, "")):
         Holiday.objects.create(date=today + dt.timedelta(days=offset), name=name)
-    response = anybody.get(made(manager))
+    response = anonymous.get(create_feed(manager))
     assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
     assert "private" in response.headers["Cache-Control"]
     assert response.headers["X-Robots-Tag"] == "noindex"
@@ -51,9 +51,9 @@ def test_the_calendar_is_read_without_a_login_and_holds_every_day_to_come(manage
     assert b"\r\nDTSTART;VALUE=DATE:" in response.content
 
 
-def test_a_wrong_address_is_not_found_and_a_revoked_one_neither(manager, anybody):
-    path = made(manager)
-    assert anybody.get(path).status_code == 200
+def test_an_unknown_and_a_revoked_feed_are_not_found(manager, anonymous):
+    path = create_feed(manager)
+    assert anonymous.get(path).status_code == 200
     for wrong in (
         "/calendar/x.ics",
         "/calendar/.ics",
@@ -61,18 +61,18 @@ def test_a_wrong_address_is_not_found_and_a_revoked_one_neither(manager, anybody
         path.replace(".ics", "%00.ics"),
         path + "/",
     ):
-        response = anybody.get(wrong)
+        response = anonymous.get(wrong)
         assert response.status_code == 404, wrong
     feed = CalendarFeed.objects.get()
     assert "Revoke this calendar address?" in manager.get(f"{PAGE}calendar/{feed.pk}/revoke/").text
     manager.post(f"{PAGE}calendar/{feed.pk}/revoke/")
-    revoked = anybody.get(path)
+    revoked = anonymous.get(path)
     assert (revoked.status_code, revoked.headers["Cache-Control"]) == (404, "private, no-store")
-    assert anybody.post(path).status_code == 405
+    assert anonymous.post(path).status_code == 405
 
 
-def test_the_address_is_shown_once_and_only_its_digest_is_kept(manager):
-    path = made(manager)
+def test_the_url_is_shown_once_and_only_its_digest_is_stored(manager):
+    path = create_feed(manager)
     token = path.removeprefix("/calendar/").removesuffix(".ics")
     assert len(token) >= 43
     feed = CalendarFeed.objects.get()
@@ -83,19 +83,19 @@ def test_the_address_is_shown_once_and_only_its_digest_is_kept(manager):
     assert f"{PAGE}calendar/{feed.pk}/revoke/" in page
 
 
-def test_the_address_is_written_into_no_log(manager, anybody, caplog):
-    path = made(manager)
+def test_the_url_is_not_logged(manager, anonymous, caplog):
+    path = create_feed(manager)
     with caplog.at_level(logging.DEBUG):
-        anybody.get(path)
-        anybody.get(path.replace("/calendar/", "/calendar/x"))
-        anybody.post(path)
+        anonymous.get(path)
+        anonymous.get(path.replace("/calendar/", "/calendar/x"))
+        anonymous.post(path)
     token = path.removeprefix("/calendar/").removesuffix(".ics")
     assert token not in " ".join(redact(record.getMessage()) for record in caplog.records)
     assert redact(f'GET "{path}" failed') == 'GET "/calendar/[secret]" failed'
 
 
-def test_only_who_edits_holidays_makes_and_revokes_addresses(client_for, manager):
-    made(manager)
+def test_only_users_who_edit_holidays_create_and_revoke_feeds(client_for, manager):
+    create_feed(manager)
     feed = CalendarFeed.objects.get()
     supervisor = client_for(SUPERVISORS)
     page = supervisor.get(PAGE).text
@@ -106,21 +106,21 @@ def test_only_who_edits_holidays_makes_and_revokes_addresses(client_for, manager
     assert manager.get(PAGE + "calendar/").status_code == 405
 
 
-def test_the_export_is_what_the_import_reads(manager, anybody):
+def test_the_export_can_be_imported(manager, anonymous):
     Holiday.objects.create(date=dt.date(2027, 1, 26), name='Republic "Day", =1')
     Holiday.objects.create(date=dt.date(2020, 1, 26), name="=1+1")
     response = manager.get(PAGE + "export.csv")
-    taken = AuditEntry.objects.get(action="EXPORTED")
-    assert (taken.person, taken.what, taken.count) == ("office-managers", "all holidays, CSV", 2)
+    entry = AuditEntry.objects.get(action="EXPORTED")
+    assert (entry.person, entry.what, entry.count) == ("office-managers", "all holidays, CSV", 2)
     assert response.content.startswith(b"\xef\xbb\xbfdate,name\r\n")
     assert "attachment" in response.headers["Content-Disposition"]
     rows = csv_files.read_csv(response.content).rows
     assert [(row.date.isoformat(), row.name) for row in rows] == [
         ("2020-01-26", "=1+1"), ("2027-01-26", 'Republic "Day", =1'),
     ]  # fmt: skip
-    assert anybody.get(PAGE + "export.csv").status_code == 302
+    assert anonymous.get(PAGE + "export.csv").status_code == 302
 
 
-def test_the_sample_file_is_read_without_an_error(manager):
-    reading = csv_files.read_csv(manager.get(PAGE + "import/sample.csv").content)
-    assert (len(reading.rows), reading.problems) == (3, [])
+def test_the_sample_file_has_no_errors(manager):
+    parsed = csv_files.read_csv(manager.get(PAGE + "import/sample.csv").content)
+    assert (len(parsed.rows), parsed.problems) == (3, [])

@@ -1,4 +1,4 @@
-"""Talking to a simulator over real sockets, with nothing of the portal in between."""
+"""HTTP helpers that talk to a simulator over real sockets, without the portal's client."""
 
 import http.client
 import time
@@ -56,5 +56,5 @@ def last(simulator: Simulator) -> dict[str, Any]:
 def until(condition: Callable[[], bool], *, seconds: float = 5) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""`provider_simulator` as a process of its own, without the portal's configuration."""
+"""`provider_simulator` as a separate process, without the portal's configuration."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_says_where_it_is_and_stops_when_told(number: signal.Signals) -> None:
+def test_the_command_prints_its_url_and_stops_on_a_signal(number: signal.Signals) -> None:
     with command("--port", "0", "--faults", "stall", IVR_API_KEY=KEY, IVR_CUST_ID=CUSTOMER) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -50,7 +50,7 @@ def test_the_command_says_where_it_is_and_stops_when_told(number: signal.Signals
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-def test_the_command_says_in_one_line_that_its_port_is_taken() -> None:
+def test_the_command_reports_a_used_port_in_one_line() -> None:
     with Simulator() as provider, command(SIMULATOR_PORT=str(provider.port)) as process:
         out, errors = process.communicate(timeout=10)
     assert process.returncode == 1
@@ -63,7 +63,7 @@ def test_the_command_says_in_one_line_that_its_port_is_taken() -> None:
     ("arguments", "environment"),
     [(["--faults", "sunshine"], {}), ([], {"SIMULATOR_PORT": "many"}), (["--port", "99999"], {})],
 )
-def test_the_command_refuses_what_it_cannot_use_in_one_line(
+def test_the_command_reports_an_invalid_argument_in_one_line(
     arguments: list[str], environment: dict[str, str]
 ) -> None:
     with command(*arguments, **environment) as process:

@@ -1,4 +1,4 @@
-"""The simulator's faults: what a client meets, and whether the change took place."""
+"""Faults of the simulator: what the client receives, and whether the change is made."""
 
 import contextlib
 import http.client
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from settings_sync.simulator import BadFaults, Simulator
-from settings_sync.simulator.faults import Acts, FaultPlan
+from settings_sync.simulator import InvalidFaultPlan, Simulator
+from settings_sync.simulator.faults import Effect, FaultPlan
 from tests.settings_sync.simulator.provider_client import (
     AGENT,
     CUSTOMER,
@@ -48,22 +48,22 @@ def provider() -> Iterator[Simulator]:
 def test_a_fault_that_answers(provider: Simulator, fault: str, status: int, body: str) -> None:
     provider.set_faults(fault)
     assert switch_off(provider) == (status, body)
-    acts = fault in ("ok", "http500_after")
-    assert provider.state()["agents"] == ({AGENT: "OFF"} if acts else {})
+    is_applied = fault in ("ok", "http500_after")
+    assert provider.state()["agents"] == ({AGENT: "OFF"} if is_applied else {})
     assert (last(provider)["fault"], last(provider)["status"], last(provider)["applied"]) == (
         fault,
         status,
-        acts,
+        is_applied,
     )
 
 
-def test_a_busy_provider_says_when_to_come_again(provider: Simulator) -> None:
+def test_a_busy_provider_sends_retry_after(provider: Simulator) -> None:
     provider.set_faults("http429:7")
     status, _, headers = get(provider, wire("ManageAgent", agentnum=AGENT, status="OFF"))
     assert (status, headers["Retry-After"]) == (429, "7")
 
 
-def test_whoever_follows_the_redirect_is_told_success_and_counted(provider: Simulator) -> None:
+def test_a_followed_redirect_answers_success_and_is_counted(provider: Simulator) -> None:
     provider.set_faults("redirect")
     headers = get(provider, wire("ManageAgent", agentnum=AGENT, status="OFF"))[2]
     assert KEY not in headers["Location"]
@@ -72,7 +72,7 @@ def test_whoever_follows_the_redirect_is_told_success_and_counted(provider: Simu
     assert provider.state()["agents"] == {}
 
 
-def test_a_captive_portal_says_success_and_does_not_mean_it(provider: Simulator) -> None:
+def test_a_captive_portal_contains_success_and_changes_nothing(provider: Simulator) -> None:
     provider.set_faults("html")
     status, body = switch_off(provider)
     assert (status, "Success" in body) == (200, True)
@@ -86,12 +86,12 @@ def test_a_wrong_charset_is_neither_known_nor_utf8(provider: Simulator) -> None:
     assert "\ufffd" in body
 
 
-@pytest.mark.parametrize(("fault", "acts"), [("drop_before", False), ("drop_after", True)])
-def test_a_dropped_connection_sends_no_byte(provider: Simulator, fault: str, acts: bool) -> None:
+@pytest.mark.parametrize(("fault", "is_applied"), [("drop_before", False), ("drop_after", True)])
+def test_a_dropped_connection_sends_no_byte(provider: Simulator, fault: str, is_applied: bool) -> None:
     provider.set_faults(fault)
     with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
         switch_off(provider)
-    assert provider.state()["agents"] == ({AGENT: "OFF"} if acts else {})
+    assert provider.state()["agents"] == ({AGENT: "OFF"} if is_applied else {})
     assert last(provider)["status"] is None
 
 
@@ -117,7 +117,7 @@ def test_a_slow_request_acts_even_if_its_client_has_hung_up(provider: Simulator)
     assert provider.state()["agents"] == {AGENT: "AVAIL"}
 
 
-def test_a_reset_forgets_what_was_to_come_late(provider: Simulator) -> None:
+def test_a_reset_discards_pending_changes(provider: Simulator) -> None:
     provider.set_faults("late:0.1")
     with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
         switch_off(provider)
@@ -128,20 +128,20 @@ def test_a_reset_forgets_what_was_to_come_late(provider: Simulator) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drip", "drip_head"])
-def test_a_drip_outlasts_a_time_out_for_each_read(provider: Simulator, fault: str) -> None:
+def test_a_drip_outlasts_a_timeout_per_read(provider: Simulator, fault: str) -> None:
     provider.set_faults(f"{fault}:1.5")
     with socket.create_connection(("127.0.0.1", provider.port), timeout=0.9) as connection:
         connection.sendall(
             f"GET {wire('ManageAgent', agentnum=AGENT, status='OFF')} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         )
-        started, pieces = time.monotonic(), 0
+        started, chunks = time.monotonic(), 0
         while connection.recv(4096):
-            pieces += 1
-        assert pieces >= 3
+            chunks += 1
+        assert chunks >= 3
         assert time.monotonic() - started >= 1
 
 
-def test_a_huge_body_begins_like_a_good_one(provider: Simulator) -> None:
+def test_a_huge_body_begins_with_success(provider: Simulator) -> None:
     provider.set_faults("huge")
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=5)
     connection.request("GET", wire("ManageAgent", agentnum=AGENT, status="OFF"))
@@ -155,7 +155,7 @@ def test_a_huge_body_begins_like_a_good_one(provider: Simulator) -> None:
     until(lambda: last(provider)["ended_at"] is not None)
 
 
-def test_a_stalled_provider_neither_answers_nor_keeps_anybody_from_stopping_it() -> None:
+def test_a_stalled_simulator_can_be_stopped() -> None:
     started = time.monotonic()
     with Simulator(faults="stall", latency_s=0) as simulator:
         with pytest.raises(TimeoutError):
@@ -184,11 +184,11 @@ def test_the_same_seed_draws_the_same_faults() -> None:
     assert drawn != [other.pick() for _ in range(2000)]
     assert 0.5 < sum(fault.kind == "ok" for fault in drawn) / 2000 < 0.6
     assert all(
-        1 <= fault.seconds <= 3 and fault.acts is Acts.LATER for fault in drawn if fault.kind == "late"
+        1 <= fault.seconds <= 3 and fault.effect is Effect.LATER for fault in drawn if fault.kind == "late"
     )
 
 
-def test_a_script_is_played_once_and_then_all_is_well() -> None:
+def test_a_script_is_played_once_and_then_everything_succeeds() -> None:
     plan = FaultPlan("script:http500*2, drop_after,late:9")
     picked = [plan.pick() for _ in range(6)]
     assert [fault.kind for fault in picked] == ["http500", "http500", "drop_after", "late", "ok", "ok"]
@@ -211,6 +211,6 @@ def test_a_script_is_played_once_and_then_all_is_well() -> None:
         "ok=1e9",
     ],
 )
-def test_a_plan_that_is_none_is_refused(spec: str) -> None:
-    with pytest.raises(BadFaults):
+def test_an_invalid_plan_is_rejected(spec: str) -> None:
+    with pytest.raises(InvalidFaultPlan):
         FaultPlan(spec)

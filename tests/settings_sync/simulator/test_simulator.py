@@ -1,4 +1,4 @@
-"""The simulator as the document describes the provider: actions, keys, lanes, its state and its page."""
+"""The simulator follows the provider's document: actions, keys, lanes, state and page."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ def provider() -> Iterator[Simulator]:
         yield simulator
 
 
-def test_every_documented_action_is_answered_success_and_shows_in_the_state(provider: Simulator) -> None:
+def test_every_documented_action_succeeds_and_is_in_the_state(provider: Simulator) -> None:
     assert switch_off(provider) == (200, "Success")
     assert ask(provider, "holiday", hdate="2026-11-08") == (200, "Success")
     assert ask(provider, "OfficeTime", day="Monday", st_time="09:30 AM", en_time="06:30 PM") == (
@@ -69,7 +69,7 @@ def test_every_documented_action_is_answered_success_and_shows_in_the_state(prov
         ("", ""),
     ],
 )
-def test_a_time_that_is_not_as_documented_is_invalid(provider: Simulator, opens: str, closes: str) -> None:
+def test_an_undocumented_time_format_is_invalid(provider: Simulator, opens: str, closes: str) -> None:
     assert ask(provider, "OfficeTime", day="Monday", st_time=opens, en_time=closes) == (200, "Invalid Time")
     assert provider.state()["hours"] == {}
 
@@ -95,7 +95,7 @@ def test_twelve_am_is_midnight_and_twelve_pm_is_noon(provider: Simulator, opens:
         ("", {}),
     ],
 )
-def test_what_the_document_does_not_know_changes_nothing(
+def test_an_undocumented_request_changes_nothing(
     provider: Simulator, action: str, fields: dict[str, str]
 ) -> None:
     assert ask(provider, action, **fields) == (200, "Invalid Data")
@@ -116,22 +116,22 @@ def test_a_wrong_or_missing_key_or_customer_changes_nothing(provider: Simulator)
     assert provider.state()["agents"] == {}
 
 
-def test_without_a_configured_key_any_key_does() -> None:
-    with Simulator(latency_s=0) as anyones:
-        assert switch_off(anyones) == (200, "Success")
+def test_without_a_configured_key_any_key_is_accepted() -> None:
+    with Simulator(latency_s=0) as simulator:
+        assert switch_off(simulator) == (200, "Success")
 
 
-def test_no_key_and_no_customer_is_in_the_state_or_on_the_page(provider: Simulator) -> None:
+def test_neither_key_nor_customer_id_is_in_the_state_or_on_the_page(provider: Simulator) -> None:
     switch_off(provider)
     ask(provider, "ManageAgent", agentnum=KEY, status=CUSTOMER)
     ask(provider, KEY)
     ask(provider, "ManageAgent", key="wrong-canary", agentnum="wrong-canary", status="wrong-canary")
-    seen = get(provider, "/state")[1] + get(provider, "/")[1]
+    output = get(provider, "/state")[1] + get(provider, "/")[1]
     for secret in (KEY, CUSTOMER, "wrong-canary"):
-        assert secret not in seen
+        assert secret not in output
 
 
-def test_daily_overwrites_the_days_or_stands_beside_them() -> None:
+def test_daily_overwrites_the_days_or_is_their_default() -> None:
     monday, daily = ["10:00 AM", "02:00 PM"], ["09:00 AM", "05:00 PM"]
     for overwrites, expected in ((True, daily), (False, monday)):
         with Simulator(daily_overwrites=overwrites, latency_s=0) as simulator:
@@ -143,7 +143,7 @@ def test_daily_overwrites_the_days_or_stands_beside_them() -> None:
             assert len(hours) == 7
 
 
-def test_faults_are_switched_over_http_by_form_and_by_json(provider: Simulator) -> None:
+def test_faults_are_set_over_http_by_form_and_by_json(provider: Simulator) -> None:
     assert post(provider, "/faults", urlencode({"spec": "http500"}))[0] == 303
     assert switch_off(provider)[0] == 500
     status, body = post(
@@ -163,12 +163,12 @@ def test_faults_are_switched_over_http_by_form_and_by_json(provider: Simulator) 
     assert provider.state()["requests"] == 0
 
 
-def test_a_page_from_elsewhere_cannot_switch_faults(provider: Simulator) -> None:
+def test_another_origin_cannot_set_faults(provider: Simulator) -> None:
     assert post(provider, "/faults", "spec=http500", Origin="http://elsewhere.example")[0] == 403
     assert post(provider, "/faults", "spec=http500", Origin=provider.url)[0] == 303
 
 
-def test_the_page_shows_settings_and_escapes_what_came(provider: Simulator) -> None:
+def test_the_page_shows_settings_and_escapes_input(provider: Simulator) -> None:
     switch_off(provider)
     ask(provider, "<script>alert(1)</script>")
     status, page, headers = get(provider, "/")
@@ -179,7 +179,7 @@ def test_the_page_shows_settings_and_escapes_what_came(provider: Simulator) -> N
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page)
 
 
-def test_only_the_log_since_a_request_is_given(provider: Simulator) -> None:
+def test_the_log_can_be_limited_to_newer_requests(provider: Simulator) -> None:
     for _ in range(5):
         switch_off(provider)
     assert [entry["n"] for entry in json.loads(get(provider, "/state?since=3")[1])["log"]] == [4, 5]
@@ -195,16 +195,16 @@ def test_one_connection_serves_many_requests(provider: Simulator) -> None:
         connection.request("GET", path)
         connection.getresponse().read()
     assert connection.sock is used
-    assert time.monotonic() - started < 3.5, "a delayed ACK came between head and body"
+    assert time.monotonic() - started < 3.5, "a delayed ACK separates head and body"
     connection.close()
 
 
-def test_a_request_line_of_sixteen_kib_is_read(provider: Simulator) -> None:
+def test_a_request_line_of_16_kib_is_accepted(provider: Simulator) -> None:
     path = wire("ManageAgent", agentnum=AGENT, status="OFF", filler="x" * 16_000)
     assert get(provider, path)[:2] == (200, "Success")
 
 
-def test_a_broken_request_is_answered_without_repeating_it(provider: Simulator) -> None:
+def test_a_malformed_request_is_answered_without_echoing_it(provider: Simulator) -> None:
     with socket.create_connection(("127.0.0.1", provider.port), timeout=5) as connection:
         connection.sendall(f"GET /x?apikey={KEY} and more HTTP/1.1\r\n\r\n".encode())
         reply = connection.recv(4096).decode()
@@ -250,7 +250,7 @@ def test_requests_one_after_the_other_on_new_connections_are_no_overlap(provider
     assert provider.state()["overlaps"] == []
 
 
-def test_a_stopped_simulator_refuses_connections_and_comes_back_as_it_was(provider: Simulator) -> None:
+def test_a_restarted_simulator_keeps_its_state(provider: Simulator) -> None:
     switch_off(provider)
     provider.stop()
     with pytest.raises(ConnectionRefusedError):

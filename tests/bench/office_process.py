@@ -1,4 +1,7 @@
-"""`python -m tests.bench.office_inside REPEATS`: measures the office's pages on the environment's database; JSON."""
+"""`python -m tests.bench.office_process REPEATS`: measures the office's pages; prints JSON.
+
+The environment names the database.
+"""
 
 import json
 import os
@@ -11,19 +14,19 @@ from django.test import Client
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
-# After set-up, because these need the applications.
+# Imported after django.setup(), which loads the apps.
 from django.contrib.auth.models import Group, User  # noqa: E402
 from simple_history.utils import bulk_update_with_history  # noqa: E402
 
 from ivrportal.accounts import roles  # noqa: E402
 from settings_sync.models import Agent, Holiday, OfficeHours  # noqa: E402
-from tests.bench.inside import measured  # noqa: E402
+from tests.bench.page_timing import measure_page  # noqa: E402
 from tests.settings_sync.agents.large_office import large_office  # noqa: E402
 
 PAGES = {
     "Home": "/admin/",
     "Agents, the board": "/admin/settings_sync/agent/",
-    "Agents, the board's next look": "/admin/settings_sync/agent/board/look/",
+    "Agents, a poll of the board": "/admin/settings_sync/agent/board/look/",
     "Agents, the list": "/admin/settings_sync/agent/list/",
     "Office hours": "/admin/settings_sync/officehours/",
     "What callers hear": "/admin/heard/",
@@ -51,7 +54,7 @@ def main() -> None:
     user.groups.set([Group.objects.get(name=roles.OFFICE_MANAGERS)])
     client = Client()
     client.force_login(user)
-    print(json.dumps({name: measured(client, url, repeats) for name, url in PAGES.items()}))
+    print(json.dumps({name: measure_page(client, url, repeats) for name, url in PAGES.items()}))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""`python -m tests.faults.soak_people begin|save|settled …`: what people do while everything goes wrong, in the
-environment of the portal that it goes wrong with.
+"""`python -m tests.faults.soak_users begin|save|settled …`: the users of the soak run, in the portal's environment.
 
-    begin SEED                   the records that are changed
-    save LUCK COUNT SECONDS      so many saves, and now and then an export
-    settled WITHIN_S             waits, and says as JSON what was wanted and how it stands
+begin SEED                   creates the records
+save SEED COUNT SECONDS      saves COUNT times within SECONDS, and requests exports
+settled WITHIN_S             waits until all is settled and prints the outcome as JSON
 """
 
 import json
@@ -19,28 +18,28 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
-# After set-up, because these need the applications.
+# Imported after django.setup(), which loads the apps.
 from django.conf import settings  # noqa: E402
 from django.db import Error, close_old_connections, connections  # noqa: E402
 
 from calllogs.models import Export  # noqa: E402
-from tests.faults import settings_cast, settings_savers  # noqa: E402
-from tests.faults.settings_part import Part  # noqa: E402
+from tests.faults import settings_processes, settings_savers  # noqa: E402
+from tests.faults.settings_plan import RunPlan  # noqa: E402
 
 EXPORT_EVERY_S = 6.0
 
 
-def save(luck: str, count: int, seconds: float) -> None:
+def save_and_export(seed: str, count: int, seconds: float) -> None:
     over = threading.Event()
-    exporting = threading.Thread(target=export, args=(over,), daemon=True)
+    exporting = threading.Thread(target=request_exports, args=(over,), daemon=True)
     exporting.start()
-    settings_savers.save(luck, count, seconds)
+    settings_savers.save_in_bursts(seed, count, seconds)
     over.set()
     exporting.join(30)
 
 
-def export(over: threading.Event) -> None:
-    """Somebody asks for all calls, as CSV and as a workbook in turn."""
+def request_exports(over: threading.Event) -> None:
+    """Request an export of all calls every few seconds, alternating CSV and XLSX."""
     number = 0
     while not over.wait(EXPORT_EVERY_S):
         number += 1
@@ -59,23 +58,25 @@ def export(over: threading.Event) -> None:
     connections.close_all()
 
 
-def settled(within_s: float) -> None:
-    took_s = settings_cast.wait_until_settled(Part(seed=0, saves=0, seconds=0, settle_within_s=within_s))
+def report_settled(within_s: float) -> None:
+    took_s = settings_processes.wait_until_settled(
+        RunPlan(seed=0, saves=0, seconds=0, settle_within_s=within_s)
+    )
     until = time.monotonic() + within_s
     while Export.objects.under_way().exists() and time.monotonic() < until:
         time.sleep(0.2)
     seen = Path(settings.VAR_DIR) / "seen"
     seen.touch()
     exports = list(Export.objects.values("id", "state", "rows", "file", "file_format", "error"))
-    print(json.dumps(settings_cast.left_behind(seen) | {"settled_s": took_s, "exports": exports}))
+    print(json.dumps(settings_processes.collect_outcome(seen) | {"settled_s": took_s, "exports": exports}))
 
 
 if __name__ == "__main__":
     act, *arguments = sys.argv[1:]
     match act:
         case "begin":
-            settings_savers.begin(int(arguments[0]))
+            settings_savers.create_records(int(arguments[0]))
         case "save":
-            save(arguments[0], int(arguments[1]), float(arguments[2]))
+            save_and_export(arguments[0], int(arguments[1]), float(arguments[2]))
         case "settled":
-            settled(float(arguments[0]))
+            report_settled(float(arguments[0]))

@@ -1,4 +1,4 @@
-"""What goes on beside a cast: databases that restart, a broker that dies, stalls or forgets, Celery's processes."""
+"""Disturbances during a settings run: database restarts, broker faults, killed Celery processes."""
 
 import contextlib
 import random
@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import redis
 
-from ivrportal.devserver.embedded_broker import answers, prepare_broker
-from ivrportal.devserver.processes import end, kill_group, start_tied
-from tests.faults.settings_stand import Beside
+from ivrportal.devserver.embedded_broker import is_answering, prepare_broker
+from ivrportal.devserver.processes import kill_group, start_tied, stop_process
+from tests.faults.settings_run import Disturbance
 from tests.plugins.demo import ROOT
 from tests.plugins.postgres import Postgres
 
@@ -23,8 +23,8 @@ START_S = 30.0
 
 
 @contextlib.contextmanager
-def meanwhile(act: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Do this in a thread; told to end when the context does. What it raises is raised here."""
+def background_thread(act: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `act` in a thread, with an event that is set when the context ends. Its exception is raised here."""
     stop, failures = threading.Event(), []
 
     def guarded() -> None:
@@ -32,7 +32,7 @@ def meanwhile(act: Callable[[threading.Event], None]) -> Iterator[None]:
             act(stop)
         except Exception as error:
             failures.append(error)
-        stop.wait()  # what this thread has started is tied to it
+        stop.wait()  # processes started by this thread end with it
 
     thread = threading.Thread(target=guarded, daemon=True)
     thread.start()
@@ -45,13 +45,13 @@ def meanwhile(act: Callable[[threading.Event], None]) -> Iterator[None]:
         raise failures[0]
 
 
-def database(server: Postgres, luck: random.Random, seconds: float) -> Beside:
-    """Restarted in order, killed as a crash does it, and stalled, in turn, while people save."""
+def disturb_database(server: Postgres, rng: random.Random, seconds: float) -> Disturbance:
+    """Restart, crash or stall the database server at random while records are saved."""
 
     def disturb(stop: threading.Event) -> None:
         until = time.monotonic() + seconds + 2
-        while not stop.wait(luck.uniform(1.5, 2.5)) and time.monotonic() < until:
-            match luck.choice(["restart", "crash", "stall"]):
+        while not stop.wait(rng.uniform(1.5, 2.5)) and time.monotonic() < until:
+            match rng.choice(["restart", "crash", "stall"]):
                 case "restart":
                     server.restart()
                 case "crash":
@@ -62,11 +62,11 @@ def database(server: Postgres, luck: random.Random, seconds: float) -> Beside:
                     time.sleep(1.0)
                     server.resume()
 
-    return lambda env: meanwhile(disturb)
+    return lambda env: background_thread(disturb)
 
 
 class Celery:
-    """A worker and some beats on a broker of their own, all of which can die. As a context: running."""
+    """A Celery worker and beats on their own broker, all killable. As a context manager: running."""
 
     def __init__(self, env: dict[str, str], *, beats: int = 1, faulty_broker: bool = True) -> None:
         var = Path(env["VAR_DIR"])
@@ -99,10 +99,10 @@ class Celery:
 
     def start_broker(self) -> None:
         if self.server is not None:
-            end(self.server, within_s=0, polite=signal.SIGKILL)
+            stop_process(self.server, within_s=0, first_signal=signal.SIGKILL)
         until = time.monotonic() + START_S
         self.server = start_tied(self.broker.command, cwd=self.broker.directory, output=self.log)
-        while not answers(self.broker.url):
+        while not is_answering(self.broker.url):
             if time.monotonic() > until:
                 raise RuntimeError("the broker does not start")
             if self.server.poll() is not None:
@@ -116,11 +116,11 @@ class Celery:
         options = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
         self.worker = self._start("worker", *options)
 
-    def kill_a_child(self, luck: random.Random) -> None:
-        """One of the processes that carry out tasks; the worker starts another."""
+    def kill_a_child(self, rng: random.Random) -> None:
+        """Kill one of the worker's pool processes; the worker starts another."""
         assert self.worker is not None
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
-            luck.choice(psutil.Process(self.worker.pid).children()).kill()
+            rng.choice(psutil.Process(self.worker.pid).children()).kill()
 
     def stall_broker(self, seconds: float) -> None:
         assert self.server is not None
@@ -147,35 +147,35 @@ class Celery:
         return start_tied(command, env=self.env, cwd=ROOT, output=self.log)
 
 
-def celery(
-    luck: random.Random, seconds: float, *, beats: int, faults: tuple[str, ...], pause_s: tuple[float, float]
-) -> Beside:
-    """Celery delivers; its processes and its broker are hurt while people save, and are all up afterwards."""
+def disturb_celery(
+    rng: random.Random, seconds: float, *, beats: int, faults: tuple[str, ...], pause_s: tuple[float, float]
+) -> Disturbance:
+    """Deliver with Celery and inject faults into it and its broker; all processes run again at the end."""
 
     @contextlib.contextmanager
     def running(env: dict[str, str]) -> Iterator[None]:
-        with Celery(env, beats=beats) as crew:
+        with Celery(env, beats=beats) as celery:
             until = time.monotonic() + seconds + 3
 
             def disturb(stop: threading.Event) -> None:
-                while not stop.wait(luck.uniform(*pause_s)) and time.monotonic() < until:
-                    _hurt(crew, luck.choice(faults), luck)
+                while not stop.wait(rng.uniform(*pause_s)) and time.monotonic() < until:
+                    _inject_fault(celery, rng.choice(faults), rng)
 
-            with meanwhile(disturb):
+            with background_thread(disturb):
                 yield
 
     return running
 
 
-def _hurt(crew: Celery, fault: str, luck: random.Random) -> None:
+def _inject_fault(celery: Celery, fault: str, rng: random.Random) -> None:
     match fault:
         case "child":
-            crew.kill_a_child(luck)
+            celery.kill_a_child(rng)
         case "worker":
-            crew.start_worker()
+            celery.start_worker()
         case "kill":
-            crew.start_broker()
+            celery.start_broker()
         case "stall":
-            crew.stall_broker(luck.uniform(0.3, 1.5))
+            celery.stall_broker(rng.uniform(0.3, 1.5))
         case "empty":
-            crew.empty_broker()
+            celery.empty_broker()

@@ -1,11 +1,11 @@
-"""What one cast plays: read by the cast, written by the stand. No Django here."""
+"""The plan of one settings run, passed as JSON to settings_processes. Must not import Django."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Part:
-    """`kinds` are the workers, one process for each name; `kill_s` the time between kills."""
+class RunPlan:
+    """`kinds` names the workers, one process each; `kill_s` is the range of seconds between kills."""
 
     seed: int
     saves: int

@@ -1,4 +1,4 @@
-"""One scene of the way out: a database, a provider (two if the account changes), a cast; and the verdict on them."""
+"""One run of settings delivery: a database, a provider (two if the account changes), the processes, and the verdict."""
 
 import contextlib
 import json
@@ -13,13 +13,13 @@ from typing import Any
 
 from settings_sync.simulator import Simulator
 from tests.bench.databases import OnPostgres, OnSqlite
-from tests.faults.settings_part import Part
+from tests.faults.settings_plan import RunPlan
 from tests.faults.settings_verdict import Verdict, judge
 from tests.plugins.demo import ROOT
 from tests.plugins.postgres import Postgres
 
-# The provider that other ways were measured with. Our own times are cut down to its late deeds, and nest as in
-# production: the last of them comes well within the settle window.
+# The portal's times are shortened to match the provider's late actions, and nest as in production: the last late
+# action happens well within the settle window.
 FAULTS = "ok=55,http500=10,drop_before=10,drop_after=10,late=15:1-3"
 TIMES = {
     "IVR_CONNECT_S": "0.4",
@@ -32,36 +32,36 @@ TIMES = {
     "IVR_BREAKER_FAILURES": "8",
     "IVR_BREAKER_OPEN_S": "0.2",
     "IVR_RATE_PER_S": "400",
-    # The leases of the killed count until they run out: with few slots nobody would be left to send.
+    # Leases of killed workers count until they expire, so few slots would leave none free to send.
     "IVR_CONCURRENCY": "16",
 }
-# A window that ends before any late deed: as if there were no rule.
-WITHOUT_SETTLING = {"IVR_SETTLE_S": "0.001"}
+# A window that ends before any late action, as if there were no settle rule.
+WITHOUT_SETTLE_RULE = {"IVR_SETTLE_S": "0.001"}
 KEY, CUSTOMER = "canary-key-out", "canary-customer-out"
-# What else there is while a cast plays, e.g. a broker that dies: given the cast's environment, entered before it.
-Beside = Callable[[dict[str, str]], contextlib.AbstractContextManager[object]]
+# Runs beside the processes, e.g. a broker that dies. Receives their environment and is entered before they start.
+Disturbance = Callable[[dict[str, str]], contextlib.AbstractContextManager[object]]
 
 
-def play(
-    part: Part,
+def run_plan(
+    plan: RunPlan,
     database_url: str,
     *,
     env: dict[str, str] | None = None,
-    beside: Beside | None = None,
+    disturbance: Disturbance | None = None,
     two_accounts: bool = False,
 ) -> Verdict:
-    """One cast on a fresh database, to its end."""
+    """Run the plan on a fresh database to its end and judge the outcome."""
     with contextlib.ExitStack() as stack:
         var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ivrportal-settings-")))
-        providers = [stack.enter_context(_provider(part.seed))]
+        providers = [stack.enter_context(_provider(plan.seed))]
         if two_accounts:
-            providers.append(stack.enter_context(_provider(part.seed)))
-            part = replace(part, new_account=providers[-1].url)
-        environment = _environment(database_url, providers[0].url, var, part.seed) | (env or {})
-        if beside:
-            stack.enter_context(beside(environment))
-        told = _run_cast(part, environment)
-        return judge(told, [provider.state() for provider in providers])
+            providers.append(stack.enter_context(_provider(plan.seed)))
+            plan = replace(plan, new_account=providers[-1].url)
+        environment = _environment(database_url, providers[0].url, var, plan.seed) | (env or {})
+        if disturbance:
+            stack.enter_context(disturbance(environment))
+        outcome = _run_processes(plan, environment)
+        return judge(outcome, [provider.state() for provider in providers])
 
 
 def _provider(seed: int) -> Simulator:
@@ -82,7 +82,7 @@ def _environment(database_url: str, provider_url: str, var: Path, seed: int) -> 
         "VAR_DIR": str(var),
         "SECRET_KEY": "only for fault runs",
         "DATABASE_URL": database_url,
-        "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody answers there: the database alone delivers
+        "REDIS_URL": "redis://127.0.0.1:1/0",  # no broker there: delivery uses the database alone
         "IVR_API_URL": provider_url,
         "IVR_API_KEY": KEY,
         "IVR_CUST_ID": CUSTOMER,
@@ -92,25 +92,25 @@ def _environment(database_url: str, provider_url: str, var: Path, seed: int) -> 
     }
 
 
-def _run_cast(part: Part, env: dict[str, str]) -> dict[str, Any]:
+def _run_processes(plan: RunPlan, env: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.settings_cast"],
+        [sys.executable, "-m", "tests.faults.settings_processes"],
         cwd=ROOT,
         env=env,
-        input=json.dumps(asdict(part)),
+        input=json.dumps(asdict(plan)),
         capture_output=True,
         text=True,
         check=False,
-        timeout=20 * part.seconds + part.settle_within_s + 60,  # other people use the machine too
+        timeout=20 * plan.seconds + plan.settle_within_s + 60,  # the machine may be busy
     )
     if done.returncode:
-        raise RuntimeError(f"the cast ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"the processes ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @contextlib.contextmanager
-def databases_on(kind: str, directory: Path | None = None) -> Iterator[tuple[Any, Postgres | None]]:
-    """Fresh databases of that kind, and the server behind them if there is one. Durable enough for kills of workers."""
+def start_databases(kind: str, directory: Path | None = None) -> Iterator[tuple[Any, Postgres | None]]:
+    """Fresh databases of that kind, and their server if there is one. Without fsync: only workers are killed."""
     with contextlib.ExitStack() as stack:
         if directory is None:
             directory = Path(

@@ -1,8 +1,7 @@
-"""`python -m tests.faults.settings_cast`: people who save, workers that are killed, and one who watches; one database.
+"""`python -m tests.faults.settings_processes`: savers, workers that get killed, and a watcher on one database.
 
-Reads a `Part` as JSON from its standard input, and says at its end, as JSON, what it did, saw and left behind. Savers,
-workers and the watcher are processes forked from this one, which has Django's start behind it: so a worker that is
-killed every half second is at work for most of its life.
+Reads a `RunPlan` as JSON from standard input and prints the outcome as JSON. Savers, workers and the watcher are forked
+from this process after `django.setup()`: a worker that is killed every half second still spends most time working.
 """
 
 import ctypes
@@ -24,82 +23,87 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ivrportal.settings")
 django.setup()
 
-# After set-up, because these need the applications.
+# Imported after django.setup(), which loads the apps.
 from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, close_old_connections, connections  # noqa: E402
 
 from settings_sync.models import Agent, Attempt, Holiday, OfficeHours, ProviderSetting  # noqa: E402
 from settings_sync.models.provider_setting import State  # noqa: E402
 from tests.faults import settings_savers, settings_workers  # noqa: E402
-from tests.faults.settings_part import Part  # noqa: E402
+from tests.faults.settings_plan import RunPlan  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
-LOOK_EVERY_S = 0.03
+POLL_EVERY_S = 0.03
 
 
 def main() -> None:
-    part = Part(**json.loads(sys.stdin.read()))
-    luck = random.Random(f"cast {part.seed}")
-    settings_savers.begin(part.seed)
+    plan = RunPlan(**json.loads(sys.stdin.read()))
+    rng = random.Random(f"processes {plan.seed}")
+    settings_savers.create_records(plan.seed)
     connections.close_all()
     seen = Path(settings.VAR_DIR) / "seen"
-    watcher = fork(lambda: watch(seen))
-    crew = Crew(part, luck)
-    each = part.saves // part.savers
+    watcher = fork(lambda: record_settings_in_force(seen))
+    worker_processes = WorkerProcesses(plan, rng)
+    each = plan.saves // plan.savers
     savers = [
-        fork(lambda number=number: settings_savers.save(f"{part.seed} {number}", each, part.seconds))
-        for number in range(part.savers)
+        fork(
+            lambda number=number: settings_savers.save_in_bursts(f"{plan.seed} {number}", each, plan.seconds)
+        )
+        for number in range(plan.savers)
     ]
-    crew.play(savers)
-    heal(settings.IVR_API_URL)
-    if part.new_account:
-        heal(part.new_account)
-    settled_s = wait_until_settled(part)
-    kill(watcher)
-    crew.end()
-    print(json.dumps(left_behind(seen) | {"kills": crew.kills, "settled_s": settled_s}), flush=True)
+    worker_processes.kill_until_saved(savers)
+    clear_faults(settings.IVR_API_URL)
+    if plan.new_account:
+        clear_faults(plan.new_account)
+    settled_s = wait_until_settled(plan)
+    kill_process(watcher)
+    worker_processes.end()
+    print(
+        json.dumps(collect_outcome(seen) | {"kills": worker_processes.kills, "settled_s": settled_s}),
+        flush=True,
+    )
 
 
-class Crew:
-    """The workers, and who kills them."""
+class WorkerProcesses:
+    """Starts the worker processes, and kills and replaces them."""
 
-    def __init__(self, part: Part, luck: random.Random) -> None:
-        self.part, self.luck, self.kills = part, luck, 0
+    def __init__(self, plan: RunPlan, rng: random.Random) -> None:
+        self.plan, self.rng, self.kills = plan, rng, 0
         self.started = time.monotonic()
-        self.workers = {self._start(kind): kind for kind in part.kinds}
+        self.workers = {self._start(kind): kind for kind in plan.kinds}
 
-    def play(self, savers: list[int]) -> None:
-        """Kill one worker after the other until all savers are through."""
+    def kill_until_saved(self, savers: list[int]) -> None:
+        """Kill random workers until all savers have ended."""
         while savers:
             self._pause()
             savers = [pid for pid in savers if os.waitpid(pid, os.WNOHANG) == (0, 0)]
-            if self.part.kill_s and self.workers:
-                self._replace(self.luck.choice(list(self.workers)))
+            if self.plan.kill_s and self.workers:
+                self._replace(self.rng.choice(list(self.workers)))
         for pid in list(self.workers):
-            # The last ones to be killed leave their leases behind as well.
+            # Workers killed last leave their leases behind too.
             self._replace(pid)
 
     def end(self) -> None:
         for pid in self.workers:
-            kill(pid)
+            kill_process(pid)
 
     def _pause(self) -> None:
-        time.sleep(self.luck.uniform(*(self.part.kill_s or (0.2, 0.2))))
+        time.sleep(self.rng.uniform(*(self.plan.kill_s or (0.2, 0.2))))
 
     def _replace(self, pid: int) -> None:
         kind = self.workers.pop(pid)
-        kill(pid)
+        kill_process(pid)
         self.kills += 1
         self.workers[self._start(kind)] = kind
 
     def _start(self, kind: str) -> int:
-        changed = self.part.new_account and time.monotonic() > self.started + self.part.seconds / 2
-        url = self.part.new_account if changed else settings.IVR_API_URL
-        return fork(lambda: settings_workers.work(kind, url))
+        changed = self.plan.new_account and time.monotonic() > self.started + self.plan.seconds / 2
+        url = self.plan.new_account if changed else settings.IVR_API_URL
+        return fork(lambda: settings_workers.run_worker(kind, url))
 
 
 def fork(act: Callable[[], None]) -> int:
-    """A process that does this and ends, or is killed when we end; its number."""
+    """Fork a process that runs `act` and exits, and is killed when its parent ends. Returns its process id."""
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -118,15 +122,15 @@ def fork(act: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def kill(pid: int) -> None:
+def kill_process(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
 
-def watch(seen: Path) -> None:
-    """Write down each setting that is shown as in force, once for each time that it was changed."""
+def record_settings_in_force(seen: Path) -> None:
+    """Record each setting that is displayed as In force, once for each change of it."""
     known: set[tuple[Any, ...]] = set()
     with seen.open("w", encoding="utf-8", buffering=1) as lines:
         while True:
@@ -141,37 +145,37 @@ def watch(seen: Path) -> None:
                 rows = []
             now = time.time()
             for address, desired, confirmed, changed_at in set(rows) - known:
-                # What a person sees as in force is a row in this state whose value is the confirmed one.
+                # The pages show In force for a row in this state whose desired value is the confirmed one.
                 if desired == confirmed:
                     lines.write(json.dumps([address, desired, changed_at.timestamp(), now]) + "\n")
             known.update(rows)
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_EVERY_S)
 
 
-def heal(url: str) -> None:
+def clear_faults(url: str) -> None:
     body = json.dumps({"spec": ""}).encode()
     urlopen(Request(f"{url}/faults", body, {"Content-Type": "application/json"}), timeout=5).close()
 
 
-def pending(url: str) -> int:
+def count_pending(url: str) -> int:
     with urlopen(f"{url}/state?since=1000000000", timeout=5) as reply:
         return json.load(reply)["pending"]
 
 
-def wait_until_settled(part: Part) -> float:
-    """Until nothing is due any more and nothing will act late; how long that took."""
+def wait_until_settled(plan: RunPlan) -> float:
+    """Wait until no setting is pending and no provider has a late action. Returns the seconds waited."""
     began = time.monotonic()
-    while time.monotonic() < began + part.settle_within_s:
+    while time.monotonic() < began + plan.settle_within_s:
         with suppress(DatabaseError):
-            urls = [settings.IVR_API_URL, *([part.new_account] if part.new_account else [])]
-            if not ProviderSetting.objects.moving().exists() and not any(map(pending, urls)):
+            urls = [settings.IVR_API_URL, *([plan.new_account] if plan.new_account else [])]
+            if not ProviderSetting.objects.pending().exists() and not any(map(count_pending, urls)):
                 break
         close_old_connections()
         time.sleep(0.05)
     return round(time.monotonic() - began, 2)
 
 
-def left_behind(seen: Path) -> dict[str, Any]:
+def collect_outcome(seen: Path) -> dict[str, Any]:
     return {
         "agents": dict(Agent.objects.values_list("number", "availability")),
         "holidays": [day.isoformat() for day in Holiday.objects.values_list("date", flat=True)],
