@@ -21,7 +21,7 @@ PRODUCTION := ENV_FILE=/dev/null PORTAL_MODE=production SECRET_KEY=not-a-secret-
 
 help:
 	@echo "make run     the whole portal with sample data, on http://127.0.0.1:8000/ (PORT=… for another port)"
-	@echo "make test    every test, on PostgreSQL, and those of the databases on SQLite too"
+	@echo "make test    every test but the long ones, on PostgreSQL, and those of the databases on SQLite too"
 	@echo "make check   format, lint, types, layers, templates, migrations, deployment settings"
 	@echo "make bench   benchmarks against their baselines; writes docs/benchmarks.md"
 	@echo "make faults  the long fault-injection runs"

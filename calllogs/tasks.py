@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db import DatabaseError
 
 from calllogs.alarms import service
-from calllogs.callbacks import hourly_counts, refresh
+from calllogs.callbacks import refresh, waiting_history
 from calllogs.exports import jobs
 from calllogs.exports import tasks as exports_tasks  # noqa: F401
 from calllogs.intake import replay
@@ -64,7 +64,7 @@ def refresh_missed() -> None:
         has_more = refresh.refresh()
     refresh.mark_old()
     if not has_more:
-        hourly_counts.record_hour()
+        waiting_history.record_hour()
 
 
 @shared_task(soft_time_limit=900, time_limit=960)
@@ -73,8 +73,8 @@ def rebuild_missed() -> None:
     refresh.rebuild()
 
 
-@shared_task(soft_time_limit=50, time_limit=55)
-def watch() -> None:
+@shared_task(name="calllogs.tasks.watch", soft_time_limit=50, time_limit=55)
+def evaluate_alarms_and_reports() -> None:
     """Every minute: start due reports, evaluate alarms, and send the resulting mails."""
     generate.generate_due()
     service.evaluate_all()

@@ -2,7 +2,7 @@
 
 Addresses and values are internal; `delivery.wire_format` translates them for the provider:
 
-    agent:+919812345678   AVAIL | OFF
+    agent:9812345678   AVAIL | OFF
     holiday:2026-11-08    HOLIDAY
     hours:Monday          09:30-18:30
 """

@@ -30,15 +30,15 @@ class CallVisibility:
     def is_limited(self) -> bool:
         return self.departments is not None
 
-    def number(self, number: str) -> str:
+    def format_number(self, number: str) -> str:
         """A caller's number for display: `98123 45678`, or masked `98••• ••678`; empty stays empty."""
         return format_national(number) if self.sees_numbers else mask_partially(number)
 
-    def text(self, text: str, *callers: str, known: Iterable[str] = ()) -> str:
+    def mask_text(self, text: str, *callers: str, known: Iterable[str] = ()) -> str:
         """A text for display, with all numbers masked except those of the office (`known`)."""
         return text if self.sees_numbers else redaction.redact_text(text, callers=callers, known=tuple(known))
 
-    def call_id(self, call_id: str, caller: str) -> str:
+    def mask_call_id(self, call_id: str, caller: str) -> str:
         """A call id for display; the caller's number inside it is masked."""
         return call_id if self.sees_numbers else redaction.redact_call_id(call_id, caller)
 

@@ -9,5 +9,5 @@ call and the last call that a user closed. The waiting time counts from the firs
     refresh        updates the open rows from new calls, outside the push request; also rebuilds all of them
     actions        what a user can do: claim, release, close, reopen
     queries        pages, filters and counts of the queue
-    hourly_counts  how many callers waited at the start of each hour
+    waiting_history  how many callers waited at the start of each hour
 """

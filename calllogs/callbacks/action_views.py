@@ -102,11 +102,13 @@ def take(request: HttpRequest, *, render_queue: RenderQueue, pk: int) -> HttpRes
         return _respond(
             request,
             render_queue,
-            text % {"name": name, "caller": visibility_for(request.user).number(row.caller)},
+            text % {"name": name, "caller": visibility_for(request.user).format_number(row.caller)},
             messages.WARNING,
         )
     text = _("You have %(caller)s now; the others see it.")
-    return _respond(request, render_queue, text % {"caller": visibility_for(request.user).number(row.caller)})
+    return _respond(
+        request, render_queue, text % {"caller": visibility_for(request.user).format_number(row.caller)}
+    )
 
 
 def give_back(request: HttpRequest, *, render_queue: RenderQueue, pk: int) -> HttpResponse:
@@ -146,7 +148,7 @@ def close(request: HttpRequest, *, render_queue: RenderQueue, pk: int, how: str)
             _record_action(request, kind, row.caller, entry=closed.entry)
     except actions.NotWaiting as error:
         return _respond_not_waiting(request, render_queue, error)
-    caller = visibility_for(request.user).number(row.caller)
+    caller = visibility_for(request.user).format_number(row.caller)
     if closed.still_open is not None:
         text = ngettext(
             "Noted. But %(caller)s has called again meanwhile, and waits still.",
@@ -180,7 +182,9 @@ def open_again(request: HttpRequest, *, render_queue: RenderQueue, pk: int) -> H
             request, render_queue, _("Taken back. But the caller was answered since, and waits no more.")
         )
     return _respond(
-        request, render_queue, _("%(caller)s is open again.") % {"caller": visibility.number(row.caller)}
+        request,
+        render_queue,
+        _("%(caller)s is open again.") % {"caller": visibility.format_number(row.caller)},
     )
 
 

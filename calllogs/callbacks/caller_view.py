@@ -66,7 +66,7 @@ def caller_page(request: HttpRequest, pk: int) -> HttpResponse:
     )
     context = {
         **admin.site.each_context(request),
-        "title": visibility.number(caller),
+        "title": visibility.format_number(caller),
         "tel": caller if visibility.sees_numbers else "",
         "row": presentation.render_rows(rows, request, may_act=request.user.has_perm(CHANGE)) if rows else "",
         "events": build_events(caller, visibility, may_open=request.user.has_perm("calllogs.view_calllog")),
@@ -124,7 +124,7 @@ def _call_event(call: CallLog, *, is_open: bool, may_open: bool) -> CallerEvent:
 
 def _entry_event(entry: CallbackEntry, visibility: CallVisibility) -> CallerEvent:
     colour, icon = ENTRY_STYLE[entry.kind]
-    note = visibility.text(entry.note, entry.caller)
+    note = visibility.mask_text(entry.note, entry.caller)
     if entry.kind == CallbackEntry.Kind.TAKEN_OVER:
         note = _("from %(name)s") % {"name": entry.note}
     return CallerEvent(

@@ -37,7 +37,7 @@ def confirm_claim(request: HttpRequest, row: MissedCaller) -> HttpResponse:
     title = _("Take over %(caller)s?") if over else _("Take %(caller)s?")
     action = reverse("admin:calllogs_missed_take", args=[row.pk])
     return _render_confirmation(
-        request, title % {"caller": visibility_for(request.user).number(row.caller)}, action, context
+        request, title % {"caller": visibility_for(request.user).format_number(row.caller)}, action, context
     )
 
 
@@ -65,7 +65,7 @@ def confirm_close(
     title = _("Dismiss %(caller)s?") if is_dismissal else _("Was %(caller)s called back?")
     action = reverse("admin:calllogs_missed_close", args=[row.pk, how])
     return _render_confirmation(
-        request, title % {"caller": visibility_for(request.user).number(row.caller)}, action, context
+        request, title % {"caller": visibility_for(request.user).format_number(row.caller)}, action, context
     )
 
 

@@ -95,7 +95,7 @@ def build_caller_row(
     return CallerRow(
         missed.pk,
         actions_url(missed),
-        visibility.number(missed.caller),
+        visibility.format_number(missed.caller),
         missed.caller if visibility.sees_numbers else "",
         reverse("admin:calllogs_missed_caller", args=[missed.last_call]),
         format_waiting_time(waited),
@@ -200,12 +200,12 @@ def build_closing_row(
     }
     return ClosingRow(
         entry.pk,
-        visibility.number(entry.caller),
+        visibility.format_number(entry.caller),
         reverse("admin:calllogs_missed_caller", args=[call]) if call else "",
         entry.get_kind_display(),
         entry.person_name,
         format_moment(entry.at, now),
         waited,
-        visibility.text(entry.note, entry.caller),
+        visibility.mask_text(entry.note, entry.caller),
         undone_text,
     )

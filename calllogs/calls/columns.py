@@ -63,7 +63,7 @@ COLUMNS = [
     Column(
         "caller",
         _("Caller"),
-        lambda call, context: context.visibility.number(call.caller) or "–",
+        lambda call, context: context.visibility.format_number(call.caller) or "–",
         is_number=True,
     ),
     Column("agent", _("Agent"), _format_agent),
@@ -94,7 +94,7 @@ COLUMNS = [
     Column(
         "call_id",
         _("Call id"),
-        lambda call, context: context.visibility.call_id(call.call_id, call.caller),
+        lambda call, context: context.visibility.mask_call_id(call.call_id, call.caller),
         is_default=False,
     ),
 ]

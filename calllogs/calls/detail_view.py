@@ -88,7 +88,7 @@ def render_page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: 
     latest_of_agent, latest_of_department = related_calls.load_latest_of_agent_and_department(
         call, visibility
     )
-    call_id = visibility.call_id(call.call_id, call.caller)
+    call_id = visibility.mask_call_id(call.call_id, call.caller)
     local = timezone.localtime(call.started_at)
     context = {
         **model_admin.admin_site.each_context(request),
@@ -96,7 +96,7 @@ def render_page(request: HttpRequest, model_admin: Any, call: CallLog, *, note: 
         "title": _("Call of %(time)s") % {"time": date_format(local, "j M Y, H:i")},
         "call": call,
         "call_id": call_id,
-        "caller": visibility.number(call.caller) or _("Number withheld"),
+        "caller": visibility.format_number(call.caller) or _("Number withheld"),
         "sees_numbers": visibility.sees_numbers,
         "links_pushes": not visibility.is_limited,
         "badge": render_badge(call.status),

@@ -57,7 +57,7 @@ def load_annotations(
     found: dict[str, list[Annotation]] = {"notes": [], "tags": [], "listenings": []}
     for name, pk, raw_text, author, at, owner in sorted(rows, key=lambda row: (row[4], row[1])):
         is_mine = owner == user.pk or user.is_superuser
-        text = visibility.text(raw_text, call.caller, known=(call.agent_number, call.virtual_number))
+        text = visibility.mask_text(raw_text, call.caller, known=(call.agent_number, call.virtual_number))
         found[name].append(Annotation(pk, text, author, format_moment(at), is_mine))
     found["listenings"].reverse()
     return found
@@ -141,7 +141,7 @@ def suggest_tags(request: HttpRequest) -> JsonResponse:
     tags = CallTag.objects.filter(visibility.condition("call__department"))
     found = tags.suggestions(beginning, most=SUGGESTED)
     if not visibility.sees_numbers:  # else typing the start of a number would reveal the rest
-        found = [word for word in found if visibility.text(word) == word]
+        found = [word for word in found if visibility.mask_text(word) == word]
     return JsonResponse({"words": found}, headers={"Cache-Control": "no-store"})
 
 

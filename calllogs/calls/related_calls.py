@@ -133,7 +133,7 @@ def _build_related_call(
         str(CallLog.Status(row["status"]).label),
         colour,
         icon,
-        (agent if by_agent else visibility.number(row["caller"])) or "–",
+        (agent if by_agent else visibility.format_number(row["caller"])) or "–",
         describe_duration(row["talk_seconds"]) if row["talk_seconds"] else "–",
         row["pk"] == this,
     )

@@ -48,7 +48,7 @@ def build_context(
 def _mask_view(view: SavedView, visibility: CallVisibility) -> SavedView:
     """Mask numbers that another user typed into the name or the search."""
     if not visibility.sees_numbers:
-        view.name, view.query = visibility.text(view.name), _normalise_query(view.query, visibility)
+        view.name, view.query = visibility.mask_text(view.name), _normalise_query(view.query, visibility)
     return view
 
 
@@ -59,7 +59,7 @@ def change_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     with transaction.atomic():
         message, is_success = _apply_action(request)
-    message = visibility_for(request.user).text(message)
+    message = visibility_for(request.user).mask_text(message)
     messages.add_message(request, messages.SUCCESS if is_success else messages.WARNING, message)
     query = _normalise_query(request.POST.get("query", ""))
     return redirect(f"{reverse('admin:calllogs_calllog_changelist')}?{query}".rstrip("?"))

@@ -80,7 +80,7 @@ def _format_time(moment: dt.datetime) -> str:
 
 
 def _describe_start(call: CallLog, visibility: CallVisibility) -> str:
-    values = {"caller": visibility.number(call.caller), "number": format_national(call.virtual_number)}
+    values = {"caller": visibility.format_number(call.caller), "number": format_national(call.virtual_number)}
     if not call.caller:
         return (
             _("Somebody without a number rang %(number)s") % values
@@ -195,11 +195,11 @@ def _find_conflicts(
             if field.name == "recording_url":
                 shown = _("a recording")
             elif field.name == "caller":
-                shown = visibility.number(find_caller(push)) or field.value
+                shown = visibility.format_number(find_caller(push)) or field.value
             elif field.name in {"agent_number", "virtual_number"}:
                 shown = field.meaning or field.value
             else:
-                shown = visibility.text(field.meaning or field.value, *callers)
+                shown = visibility.mask_text(field.meaning or field.value, *callers)
             by_field.setdefault(field.name, (field.label, []))[1].append(
                 (format_moment(push.received_at), shown, field.meaning or field.value)
             )
@@ -217,9 +217,12 @@ def format_details(call: CallLog, visibility: CallVisibility, *, agent: str) -> 
     """Plain text for a support ticket. It omits the recording's URL, which may hold a token."""
     local = timezone.localtime(call.started_at)
     lines = [
-        (_("Call id"), visibility.call_id(call.call_id, call.caller)),
+        (_("Call id"), visibility.mask_call_id(call.call_id, call.caller)),
         (_("Started"), f"{date_format(local, 'j F Y, H:i:s')} ({local:%Z}, UTC{local:%z})"),
-        (_("Caller"), (call.caller if visibility.sees_numbers else visibility.number(call.caller)) or "–"),
+        (
+            _("Caller"),
+            (call.caller if visibility.sees_numbers else visibility.format_number(call.caller)) or "–",
+        ),
         (_("Circle"), call.circle or "–"),
         (_("Virtual number"), call.virtual_number or "–"),
         (_("Status"), f"{call.get_status_display()} ({_('as received')}: {call.raw_status or '–'})"),

@@ -100,7 +100,7 @@ def for_viewer_text(text: str, query: str, visibility: CallVisibility) -> str:
     if visibility.sees_numbers:
         return text
     search = from_query(QueryDict(query)).q
-    return visibility.text(text.replace(search, number_search.mask_search(search)) if search else text)
+    return visibility.mask_text(text.replace(search, number_search.mask_search(search)) if search else text)
 
 
 def describe_scope(text: str, visibility: CallVisibility) -> str:

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from calllogs.callbacks import hourly_counts
+from calllogs.callbacks import waiting_history
 from calllogs.dashboard import change_indicator as change
 from calllogs.dashboard.change_indicator import ChangeWording, FigureChange
 from calllogs.dashboard.query_params import MISSED, CallListLinks
@@ -43,7 +43,7 @@ class Tile:
 
 def build_waiting_tile(waiting: MissedCallerCounts, period: Period) -> Tile:
     """Waiting callers now. Compared with the hour in which the previous period ended, if that count is stored."""
-    then = hourly_counts.start_of_hour(period.before().end)
+    then = waiting_history.start_of_hour(period.before().end)
     note = _("missed callers, at this moment")
     figure_change = None
     if waiting.then is not None:

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
 from calllogs.access.visibility import visibility_for
-from calllogs.callbacks import hourly_counts, queries
+from calllogs.callbacks import queries, waiting_history
 from calllogs.dashboard import page_model, query_params
 from calllogs.dashboard.query_params import PERIOD_CHOICES, DashboardParams
 from calllogs.dashboard.tiles import MissedCallerCounts
@@ -45,7 +45,7 @@ def figures_view(request: HttpRequest) -> HttpResponse:
     names = dict(agents.values_list("number", "name"))
     params, waiting = query_params.parse_params(request.GET), None
     if request.user.has_perm(VIEW_MISSED_CALLERS):
-        previous = hourly_counts.count_waiting_at(params.period.before().end, visibility.departments)
+        previous = waiting_history.count_waiting_at(params.period.before().end, visibility.departments)
         waiting = MissedCallerCounts(queries.count_waiting_in(visibility.departments), previous)
     context = build_figures_context(request, params, names=names, waiting=waiting)
     headers = {"Cache-Control": "no-store"}

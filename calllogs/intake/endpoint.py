@@ -5,7 +5,7 @@ redirected, and costs a fraction of a page. It is asynchronous because a push mo
 thread for each waiting push cost more than the push. The view behind Django's URL gives the same replies.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,15 +17,12 @@ from calllogs.intake import group_commit, push_auth
 from calllogs.intake.envelope import RawPush, receive
 from calllogs.intake.waiters import PushResult
 from ivrportal.common import network
+from ivrportal.common.asgi_types import Asgi, Receive, Scope, Send
 
 PATHS = frozenset({"/api/PostCallLogs", "/api/PostCallLogs/"})
 SUCCESSFUL, ACCEPTED, INVALID_DATA, FAILURE = "Successful", "Accepted", "Invalid Data", "Failure"
 MAX_BODY = 64 * 1024  # bytes of a form
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # HTTP status and body
 _REPLIES = {

@@ -118,7 +118,7 @@ class PushAdmin(
 
         @admin_theme.display(description=gettext_lazy("Caller"))
         def caller(push: Push) -> str:
-            return visibility.number(push.call.caller if push.call else find_caller(push)) or "–"
+            return visibility.format_number(push.call.caller if push.call else find_caller(push)) or "–"
 
         @admin_theme.display(description=gettext_lazy("Call"))
         def call_link(push: Push) -> str:
@@ -274,5 +274,5 @@ def _call_link(push: Push, visibility: CallVisibility = EVERYTHING, *, longest: 
     if push.call is None:
         return ""
     address = reverse("admin:calllogs_calllog_change", args=[push.call.pk])
-    call_id = visibility.call_id(push.call.call_id, push.call.caller)
+    call_id = visibility.mask_call_id(push.call.call_id, push.call.caller)
     return format_html('<a href="{}" class="in-link">{}</a>', address, Truncator(call_id).chars(longest))

@@ -1,7 +1,8 @@
 """Authentication of pushes: a live push key in the query and an allowed address.
 
-The writer loads the digests of the live keys with nearly every batch; requests only compare digests. So a silent
-database never blocks a request here, and a revoked key works for at most KEYS_FRESH_S longer.
+The writer loads the digests of the live keys with nearly every batch and compares them. A request compares only when
+the database is silent and the push goes to the spool. So a silent database never blocks a request here, and a revoked
+key works for at most KEYS_FRESH_S longer.
 """
 
 import hmac

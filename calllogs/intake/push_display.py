@@ -32,7 +32,7 @@ def redact_unknown_parameters(push: Push, visibility: CallVisibility) -> list[tu
     callers, office = _known_callers(push), _office_numbers(push)
     found = find_unknown_parameters(push)
     return [
-        (visibility.text(name, *callers), visibility.text(value, *callers, known=office))
+        (visibility.mask_text(name, *callers), visibility.mask_text(value, *callers, known=office))
         for name, value in found
     ]
 
@@ -46,12 +46,12 @@ def _redact_field(field: PushField, visibility: CallVisibility, callers: list[st
         return field
     if field.name == "caller":
         received, value = (
-            visibility.number(field.received),
-            visibility.number(callers[0] if callers else field.value),
+            visibility.format_number(field.received),
+            visibility.format_number(callers[0] if callers else field.value),
         )
         return replace(field, received=received, value=value, meaning=value if field.meaning else "")
     received, value, meaning = (
-        visibility.text(text, *callers) for text in (field.received, field.value, field.meaning)
+        visibility.mask_text(text, *callers) for text in (field.received, field.value, field.meaning)
     )
     return replace(field, received=received, value=value, meaning=meaning)
 

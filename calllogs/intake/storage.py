@@ -1,4 +1,4 @@
-"""The only writer of `CallLog`, and of every `Push` with a valid key. Storing a batch again changes nothing."""
+"""Stores calls, and pushes with a valid key; nothing else adds them. Storing a batch again changes nothing."""
 
 import logging
 from collections.abc import Iterable, Sequence

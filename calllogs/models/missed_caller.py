@@ -161,8 +161,8 @@ class MissedRecheck(models.Model):
 class MissedHistory(models.Model):
     """How many callers waited at the start of an hour of the portal's time zone, for comparisons with earlier periods.
 
-    Only `calllogs.callbacks.hourly_counts` writes it: one row for each department, and always one for no department, so
-    that an hour without waiting callers differs from an hour that was not counted.
+    Only `calllogs.callbacks.waiting_history` writes it: one row for each department, and always one for no department,
+    so that an hour without waiting callers differs from an hour that was not counted.
     """
 
     pk = models.CompositePrimaryKey("hour", "department")

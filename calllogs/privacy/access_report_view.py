@@ -47,7 +47,7 @@ def access_report_page(request: HttpRequest) -> HttpResponse:
         "title": _("Who saw a number"),
         "problem": problem,
         "can_enter_number": visibility.sees_numbers,
-        "shown": visibility.number(number),
+        "shown": visibility.format_number(number),
         **report_context,
         "exports": [
             (export, export.words if visibility.sees_numbers else mask_numbers(export.words), count)

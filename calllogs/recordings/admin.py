@@ -257,7 +257,7 @@ def _visible_call_id(listening: Listening, visibility: CallVisibility) -> str:
     """The call's id, redacted for this user. The caller of a deleted call is unknown."""
     call = listening.call
     return (
-        visibility.text(visibility.call_id(listening.call_uid, ""))
+        visibility.mask_text(visibility.mask_call_id(listening.call_uid, ""))
         if call is None
-        else visibility.call_id(listening.call_uid, call.caller)
+        else visibility.mask_call_id(listening.call_uid, call.caller)
     )

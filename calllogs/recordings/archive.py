@@ -194,7 +194,7 @@ def _save(name: str, file: BinaryIO) -> str:
         return storage().save(name, File(file))
     except Exception as error:
         logger.warning("a copy of a recording cannot be saved (%s)", type(error).__name__)
-    raise NotAvailable(Cause.NOT_KEPT)
+    raise NotAvailable(Cause.NOT_STORED)
 
 
 def _after_failure(recording: Recording) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def detect_content_type(declared: str, beginning: bytes | None) -> str:
     declared = declared.partition(";")[0].strip().lower()
     is_declared = _TYPE.fullmatch(declared) is not None
     if not is_declared and declared not in _GENERIC_TYPES:
-        raise NotAvailable(Cause.NOT_SOUND)
+        raise NotAvailable(Cause.NOT_AUDIO)
     if beginning is None:
         return declared if is_declared else ""
     for pattern, content_type in _SIGNATURES:
         if pattern.match(beginning):
             return content_type
     if not is_declared or _MARKUP.match(beginning):
-        raise NotAvailable(Cause.NOT_SOUND)
+        raise NotAvailable(Cause.NOT_AUDIO)
     return declared

@@ -4,22 +4,22 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    NO_ADDRESS = "no address"
-    INNER = "inner"
+    INVALID_URL = "no address"
+    PRIVATE_ADDRESS = "inner"
     UNKNOWN_HOST = "unknown host"
     NO_CONNECTION = "no connection"
-    UNTRUSTED = "untrusted"
+    NO_SECURE_CONNECTION = "untrusted"
     TOO_SLOW = "too slow"
     GONE = "gone"
     FORBIDDEN = "forbidden"
     FAILED = "failed"
     REDIRECTS = "redirects"
-    NOT_SOUND = "not sound"
+    NOT_AUDIO = "not sound"
     EMPTY = "empty"
     TOO_BIG = "too big"
-    BROKE_OFF = "broke off"
+    INCOMPLETE = "broke off"
     BUSY = "busy"
-    NOT_KEPT = "not kept"
+    NOT_STORED = "not kept"
 
 
 class NotAvailable(Exception):

@@ -88,7 +88,7 @@ def _fetch(
     for _ in range(MAX_REDIRECTS + 1):
         target = url_policy.parse_url(url)
         if scheme == "https" and target.scheme == "http":
-            raise NotAvailable(Cause.UNTRUSTED)  # no downgrade: the URL may contain a token
+            raise NotAvailable(Cause.NO_SECURE_CONNECTION)  # no downgrade: the URL may contain a token
         scheme = target.scheme
         address = url_policy.resolve_host(target, allowed=limits.allowed, timeout_s=deadline.remaining())
         with requests.Session() as session:
@@ -144,7 +144,7 @@ def _read_body(
     for data in response.raw.stream(_CHUNK_BYTES, decode_content=False):
         size += len(data)
         if size > last - first + 1:
-            raise NotAvailable(Cause.BROKE_OFF if total else Cause.TOO_BIG)
+            raise NotAvailable(Cause.INCOMPLETE if total else Cause.TOO_BIG)
         if first == 0 and len(beginning) < audio_types.SNIFF_BYTES:
             beginning += data[: audio_types.SNIFF_BYTES]
             if len(beginning) >= audio_types.SNIFF_BYTES:
@@ -157,7 +157,7 @@ def _read_body(
     if size == 0:
         raise NotAvailable(Cause.EMPTY)
     if total and size != last - first + 1:
-        raise NotAvailable(Cause.BROKE_OFF)
+        raise NotAvailable(Cause.INCOMPLETE)
     if first == 0:
         content_type = audio_types.detect_content_type(declared, beginning)
     return FetchResult(first, size, total or size, content_type)
@@ -201,10 +201,10 @@ def _cause_of(error: Exception, deadline: "_Deadline") -> Cause:
     if deadline.is_over or isinstance(error, (requests.exceptions.Timeout, TimeoutError)):
         return Cause.TOO_SLOW if deadline.is_over or deadline.is_connected else Cause.NO_CONNECTION
     if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
-        return Cause.UNTRUSTED
+        return Cause.NO_SECURE_CONNECTION
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-        return Cause.NO_ADDRESS
-    return Cause.BROKE_OFF if deadline.is_connected else Cause.NO_CONNECTION
+        return Cause.INVALID_URL
+    return Cause.INCOMPLETE if deadline.is_connected else Cause.NO_CONNECTION
 
 
 class _Deadline:
@@ -252,7 +252,7 @@ class _Deadline:
 
     def __exit__(
         self,
-        content_type: type[BaseException] | None,
+        kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -265,12 +265,12 @@ class _PinnedAdapter(HTTPAdapter):
     """Connects to the address that was checked, even if the host name resolves differently now."""
 
     def __init__(self, address: str, deadline: _Deadline) -> None:
-        self._address, self._clock = address, deadline
+        self._address, self._deadline = address, deadline
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        address, deadline = self._address, self._clock
+        address, deadline = self._address, self._deadline
 
         def connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
             sock = socket.create_connection((address, connection.port), connection.timeout)

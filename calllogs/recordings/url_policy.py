@@ -80,7 +80,7 @@ def parse_url(url: str) -> RecordingUrl:
         and (port in PORTS.values() or FIRST_FREE_PORT <= port < 65536)
     )
     if not is_plain:
-        raise NotAvailable(Cause.NO_ADDRESS)
+        raise NotAvailable(Cause.INVALID_URL)
     return RecordingUrl(parts._replace(fragment="").geturl(), parts.scheme, host, port)
 
 
@@ -103,7 +103,7 @@ def resolve_host(target: RecordingUrl, *, allowed: Sequence[Network] = (), timeo
         if not is_public(address) and not any(
             address in network for network in allowed if network.version == address.version
         ):
-            raise NotAvailable(Cause.INNER)
+            raise NotAvailable(Cause.PRIVATE_ADDRESS)
     if not found:
         raise NotAvailable(Cause.UNKNOWN_HOST)
     # IPv4 first: not every machine that resolves an IPv6 address has a route to it.
@@ -122,7 +122,7 @@ def _look_up_host(target: RecordingUrl, *, timeout_s: float) -> list[str]:
         else:
             answers.append(list(dict.fromkeys(str(info[4][0]) for info in infos)))
 
-    thread = threading.Thread(target=look_up, name="name of a recording's host", daemon=True)
+    thread = threading.Thread(target=look_up, name="recording-host-lookup", daemon=True)
     thread.start()
     thread.join(max(0.0, timeout_s))
     if not answers:

@@ -44,7 +44,7 @@ def run() -> None:
     if not settings.DEMO:
         raise StartupError(
             "This command runs the demo. Use `make run`, or set PORTAL_MODE=demo; in production let the machine's"
-            " own supervisor run the web server, the Celery worker and beat (see README.md)."
+            " own supervisor run the web server, the Celery worker and beat (see docs/operations.md)."
         )
     os.umask(0o077)  # VAR_DIR holds personal data: other users of the machine must not read it
     _require_free_ports()

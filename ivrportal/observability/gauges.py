@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import CharField, Count, Model, Value
 
-from calllogs.callbacks import hourly_counts
+from calllogs.callbacks import waiting_history
 from calllogs.intake import replay
 from calllogs.intake.spool import Depth
 from calllogs.models import Export, MissedCaller, MissedHistory, Push
@@ -43,9 +43,9 @@ def current_counts(departments: Collection[str] | None, *, before: dt.datetime) 
     first, *others = (
         rows.order_by().values_list(Value(name, CharField())).annotate(n=Count("*")) for name, rows in sources
     )
-    waited = MissedHistory.objects.filter(hour=hourly_counts.start_of_hour(before)).order_by()
+    waited = MissedHistory.objects.filter(hour=waiting_history.start_of_hour(before)).order_by()
     counts_before = waited.values_list(Value("before", CharField())).annotate(
-        n=hourly_counts.sum_waiting(departments)
+        n=waiting_history.sum_waiting(departments)
     )
     found = dict(first.union(*others, counts_before, all=True))
     return CurrentCounts(

@@ -1,7 +1,7 @@
 """An id for every request, in its log lines and in its response (`X-Request-ID`).
 
-The id of a trusted proxy is taken over, so that its log lines can be matched with ours. Pushes never reach middleware;
-their log lines have the push's own id.
+The id of a trusted proxy is taken over, so that its log lines can be matched with ours. Under ASGI, pushes do not reach
+middleware; their log lines have the push's own id.
 """
 
 import re

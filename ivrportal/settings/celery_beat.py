@@ -31,18 +31,18 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=IVR_SWEEP_S),
         "options": {"expires": IVR_SWEEP_S},
     },
-    "forget who is erased": {
+    "continue erasures": {
         "task": "calllogs.tasks.go_on_erasing",
         "schedule": timedelta(seconds=2),
         "options": {"expires": 2},
     },
-    "who waits for a call back": {
+    "refresh the callback queue": {
         "task": "calllogs.tasks.refresh_missed",
         "schedule": timedelta(seconds=2),
         "options": {"expires": 5},  # pages read unprocessed calls themselves
     },
     # A check that normally finds no difference, at a quiet hour of the office.
-    "compare the desk with all calls": {
+    "compare the callback queue with all calls": {
         "task": "calllogs.tasks.rebuild_missed",
         "schedule": crontab(hour=21, minute=30),  # UTC: 03:00 in India
         "options": {"expires": 3600},
@@ -62,7 +62,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
     },
-    "look for alarms, and for reports that are due": {
+    "evaluate alarms, generate reports": {
         "task": "calllogs.tasks.watch",
         "schedule": timedelta(seconds=ALARM_LOOK_S),
         "options": {"expires": ALARM_LOOK_S},
@@ -72,7 +72,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
-    "keep recordings": {
+    "copy recordings": {
         "task": "calllogs.tasks.keep_recordings",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},

@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
 
-from calllogs.intake.endpoint import Asgi, Receive, Scope, Send
+from ivrportal.common.asgi_types import Asgi, Receive, Scope, Send
 
 MAX_BODY_BYTES = 16 * 1024 * 1024  # more than the largest file that a page accepts
 IN_MEMORY_BYTES = 64 * 1024  # a larger body is kept in an unnamed temporary file

@@ -1,7 +1,7 @@
 """Outcomes of a request and the action for each, in one table.
 
-The provider may act after our deadline and may answer 200 to anything. So exactly one answer confirms, and after every
-ambiguous answer the value is sent again once the settle window has passed.
+The provider may act after our deadline and may answer 200 to anything. So exactly one answer confirms. After every
+ambiguous answer the value is retried with back-off, and sent once more after the settle window.
 """
 
 import re
@@ -31,20 +31,20 @@ class NextTry(StrEnum):
 class OutcomeAction:
     state: str
     next_try: NextTry
-    reasserts: bool = False  # send the value again after the settle window
+    is_sent_again: bool = False  # send the value again after the settle window
     pauses_account: bool = False  # close the gate until a user or a new key opens it
     counts_as_failure: bool = False  # for the circuit breaker
 
 
 ACTIONS: dict[Outcome, OutcomeAction] = {
     Outcome.NOT_SENT: OutcomeAction("RETRYING", NextTry.BACKOFF, counts_as_failure=True),
-    Outcome.UNKNOWN: OutcomeAction("UNSURE", NextTry.BACKOFF, reasserts=True, counts_as_failure=True),
+    Outcome.UNKNOWN: OutcomeAction("UNSURE", NextTry.BACKOFF, is_sent_again=True, counts_as_failure=True),
     Outcome.THROTTLED: OutcomeAction("RETRYING", NextTry.BACKOFF),
     Outcome.ACCOUNT: OutcomeAction("PAUSED", NextTry.GATE, pauses_account=True),
     Outcome.CONFIG: OutcomeAction("PAUSED", NextTry.GATE, pauses_account=True),
     Outcome.CONFIRMED: OutcomeAction("IN_FORCE", NextTry.NONE),
     Outcome.REFUSED: OutcomeAction("REFUSED", NextTry.NONE),
-    Outcome.UNRECOGNISED: OutcomeAction("NEEDS_PERSON", NextTry.SLOW, reasserts=True),
+    Outcome.UNRECOGNISED: OutcomeAction("NEEDS_PERSON", NextTry.SLOW, is_sent_again=True),
 }
 
 SUCCESS = "success"

@@ -221,7 +221,7 @@ def record_result(claimed: Claim, result: RequestResult) -> bool:
         mine = ProviderSetting.objects.filter(pk=claimed.setting_id, lease_token=claimed.token)
         setting = mine.first()
         if setting is None:
-            if result.outcome == Outcome.CONFIRMED or outcomes.ACTIONS[result.outcome].reasserts:
+            if result.outcome == Outcome.CONFIRMED or outcomes.ACTIONS[result.outcome].is_sent_again:
                 _mark_unconfirmed(claimed.address, now)
             return False
         setting.lease_token = setting.lease_until = None
@@ -230,7 +230,7 @@ def record_result(claimed: Claim, result: RequestResult) -> bool:
             _apply_success(setting, claimed, now)
         else:
             _apply_failure(setting, result, now)
-            if setting.address == setting_address.DAILY and outcomes.ACTIONS[result.outcome].reasserts:
+            if setting.address == setting_address.DAILY and outcomes.ACTIONS[result.outcome].is_sent_again:
                 reconcile.mark_week_unconfirmed(now)
         if setting.desired == "":
             setting.state, setting.next_attempt_at, setting.reassert_after = State.WITHDRAWN, None, None
@@ -274,7 +274,7 @@ def _apply_failure(setting: ProviderSetting, result: RequestResult, now: dt.date
     setting.attempts += 1
     setting.first_failed_at = setting.first_failed_at or now
     setting.state = State(action.state)
-    if action.reasserts:
+    if action.is_sent_again:
         setting.reassert_after = now + dt.timedelta(seconds=settings.IVR_SETTLE_S)
     delays = {
         NextTry.BACKOFF: max(

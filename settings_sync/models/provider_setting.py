@@ -37,7 +37,7 @@ STATE_STYLES: dict[str, tuple[str, str]] = {
 }
 
 
-USER_TRIGGERS = ("save", "delete", "manual")  # of what a user has just done; sent first
+USER_TRIGGERS = ("save", "delete", "manual")  # single saves of a user; sent before bulk changes and imports
 
 
 class ProviderSettingQuerySet(models.QuerySet["ProviderSetting"]):

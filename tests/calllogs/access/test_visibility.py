@@ -27,7 +27,7 @@ NOW = dt.datetime(2026, 11, 8, 10, tzinfo=dt.UTC)
 )
 def test_a_masked_number_keeps_only_its_ends(number, shown):
     assert mask_partially(number) == shown
-    assert CallVisibility(sees_numbers=False).number(number) == shown
+    assert CallVisibility(sees_numbers=False).format_number(number) == shown
 
 
 def test_which_roles_see_whole_numbers(db):

@@ -110,7 +110,7 @@ def _check_files(client, seen, *, sees_numbers, may_download):
         numbers = [call.caller if sees_numbers else mask_partially(call.caller) for call in seen]
         assert [(row["caller"] or "").lstrip("'") for row in rows] == numbers
         assert [row["call_id"] for row in rows] == [
-            visibility.call_id(call.call_id, call.caller) for call in seen
+            visibility.mask_call_id(call.call_id, call.caller) for call in seen
         ]
         url = "https://r.test/1" if sees_numbers and may_download else None
         assert {row["recording_url"] for row in rows} <= {url}
@@ -124,7 +124,7 @@ def _check_search(client, seen, q, *, sees_numbers):
         return
     visibility = CallVisibility(False)
     by_id = {
-        call.pk for call in seen if call.call_id == q.strip() == visibility.call_id(call.call_id, call.caller)
+        call.pk for call in seen if call.call_id == q.strip() == visibility.mask_call_id(call.call_id, call.caller)
     }
     by_mask = {}
     for call in seen:

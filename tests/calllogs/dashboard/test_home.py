@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calllogs import tasks
-from calllogs.callbacks import hourly_counts
+from calllogs.callbacks import waiting_history
 from calllogs.calls.filters import from_query
 from calllogs.dashboard import change_indicator, page_model, query_params
 from calllogs.dashboard.tiles import MissedCallerCounts, format_share
@@ -331,21 +331,21 @@ def test_waiting_callers_are_compared_with_the_end_of_the_previous_period():
     for index, department in enumerate(["Sales", "Sales", "", "Billing"]):
         create_missed_caller(f"+91981234561{index}", department)
     then = NOW - dt.timedelta(days=1)  # 10:20
-    assert not hourly_counts.record_hour(then), "the hour is no longer young"
-    assert hourly_counts.count_waiting_at(then) is None
-    assert hourly_counts.record_hour(then - dt.timedelta(minutes=19))
-    assert not hourly_counts.record_hour(then - dt.timedelta(minutes=18)), "once an hour"
+    assert not waiting_history.record_hour(then), "the hour is no longer young"
+    assert waiting_history.count_waiting_at(then) is None
+    assert waiting_history.record_hour(then - dt.timedelta(minutes=19))
+    assert not waiting_history.record_hour(then - dt.timedelta(minutes=18)), "once an hour"
     MissedCaller.objects.all().delete()
-    assert hourly_counts.record_hour(NOW - dt.timedelta(minutes=16))
+    assert waiting_history.record_hour(NOW - dt.timedelta(minutes=16))
     assert [
-        hourly_counts.count_waiting_at(then, who) for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])
+        waiting_history.count_waiting_at(then, who) for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])
     ] == [
         4,
         2,
         3,
         0,
     ]
-    assert hourly_counts.count_waiting_at(NOW) == 0
+    assert waiting_history.count_waiting_at(NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -374,10 +374,10 @@ def test_a_worker_stores_the_waiting_callers_that_the_page_compares_with(client_
         call(now, department="Billing", callnumber="9812345679"),
     ])  # fmt: skip
     MissedProgress.objects.create(pk=MissedProgress.ONLY, built_at=timezone.now())
-    monkeypatch.setattr(hourly_counts, "MAX_DELAY", dt.timedelta(hours=1))
+    monkeypatch.setattr(waiting_history, "MAX_DELAY", dt.timedelta(hours=1))
     tasks.refresh_missed()
     assert dict(MissedHistory.objects.values_list("department", "waiting")) == {"": 0, "Sales": 1}
-    MissedHistory.objects.update(hour=hourly_counts.start_of_hour(timezone.now() - dt.timedelta(days=1)))
+    MissedHistory.objects.update(hour=waiting_history.start_of_hour(timezone.now() - dt.timedelta(days=1)))
     client = limited(client_for, "Billing")
     assert "nobody waited" in client.get("/admin/").text
     DepartmentLimit.objects.update(department="Sales")

@@ -67,7 +67,7 @@ PUBLIC_ADDRESSES = re.findall(
 @pytest.mark.parametrize("address", PRIVATE_ADDRESSES)
 def test_no_private_address_in_any_notation_is_fetched_from(address):
     host = f"[{address.partition('%')[0]}]" if ":" in address else address
-    assert cause(f"http://{host}/a.mp3", limits=Limits(deadline_s=5)) == Cause.INNER
+    assert cause(f"http://{host}/a.mp3", limits=Limits(deadline_s=5)) == Cause.PRIVATE_ADDRESS
 
 
 @pytest.mark.parametrize("address", PUBLIC_ADDRESSES)
@@ -85,7 +85,7 @@ def test_public_addresses_are_public(address):
     ],
 )  # fmt: skip
 def test_other_notations_of_loopback_are_refused(host):
-    refused = {Cause.INNER, Cause.UNKNOWN_HOST, Cause.NO_ADDRESS}
+    refused = {Cause.PRIVATE_ADDRESS, Cause.UNKNOWN_HOST, Cause.INVALID_URL}
     assert cause(f"http://{host}/", limits=Limits(deadline_s=5)) in refused
 
 
@@ -101,7 +101,7 @@ def test_other_notations_of_loopback_are_refused(host):
     ],
 )  # fmt: skip
 def test_urls_that_are_not_plain_http_are_refused(url):
-    assert cause(url) == Cause.NO_ADDRESS
+    assert cause(url) == Cause.INVALID_URL
 
 
 def fake_dns(monkeypatch, *found):
@@ -118,7 +118,7 @@ def fake_dns(monkeypatch, *found):
 
 def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatch):
     fake_dns(monkeypatch, ["8.8.8.8", "10.0.0.1"])
-    assert cause("http://recordings.test/") == Cause.INNER
+    assert cause("http://recordings.test/") == Cause.PRIVATE_ADDRESS
 
 
 def test_a_name_is_resolved_once_and_the_connection_uses_that_address(monkeypatch):
@@ -172,8 +172,8 @@ def over_tls(seen_requests):
     ("host", "verify", "result"),
     [
         ("recordings.test", str(CERTIFICATE), "sound"),
-        ("other.test", str(CERTIFICATE), Cause.UNTRUSTED),  # certificate of another name
-        ("recordings.test", True, Cause.UNTRUSTED),  # not signed by a trusted authority
+        ("other.test", str(CERTIFICATE), Cause.NO_SECURE_CONNECTION),  # certificate of another name
+        ("recordings.test", True, Cause.NO_SECURE_CONNECTION),  # not signed by a trusted authority
     ],
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -235,28 +235,28 @@ def response_with(head, body=b""):
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
-        (response_with(b"Content-Length: 20000", AUDIO_DATA), Cause.BROKE_OFF),
+        (response_with(b"Content-Length: 20000", AUDIO_DATA), Cause.INCOMPLETE),
         (response_with(b"Content-Length: 5000000", AUDIO_DATA), Cause.TOO_BIG),
         (response_with(b"Content-Length: 0"), Cause.EMPTY),
         (response_with(b"Connection: close", b"ID3" + bytes(1_100_000)), Cause.TOO_BIG),
-        (response_with(b"Transfer-Encoding: chunked", b"5\r\nID3ab\r\nzz\r\n"), Cause.BROKE_OFF),
+        (response_with(b"Transfer-Encoding: chunked", b"5\r\nID3ab\r\nzz\r\n"), Cause.INCOMPLETE),
         (response_with(b"Content-Encoding: gzip\r\nContent-Length: 3", b"ID3"), Cause.FAILED),
         (
             saying(answer(b"<!doctype html><title>Sign in</title>", head="Content-Type: text/html\r\n")),
-            Cause.NOT_SOUND,
+            Cause.NOT_AUDIO,
         ),
-        (saying(answer(b"\n <html>" + bytes(90), head=AUDIO_HEADER)), Cause.NOT_SOUND),
+        (saying(answer(b"\n <html>" + bytes(90), head=AUDIO_HEADER)), Cause.NOT_AUDIO),
         (
             saying(answer(b"MZ" + bytes(90), head="Content-Type: application/octet-stream\r\n")),
-            Cause.NOT_SOUND,
+            Cause.NOT_AUDIO,
         ),
         (saying(answer(b"gone", status="404 Not Found")), Cause.GONE),
         (saying(answer(b"gone", status="410 Gone")), Cause.GONE),
         (saying(answer(b"no", status="403 Forbidden")), Cause.FORBIDDEN),
         (saying(answer(b"oh", status="500 Error")), Cause.FAILED),
         (saying(answer(b"", status="302 Found")), Cause.FAILED),
-        (saying(b"no HTTP at all\r\n\r\n"), Cause.BROKE_OFF),
-        (lambda connection: (read_request(connection), reset(connection)), Cause.BROKE_OFF),
+        (saying(b"no HTTP at all\r\n\r\n"), Cause.INCOMPLETE),
+        (lambda connection: (read_request(connection), reset(connection)), Cause.INCOMPLETE),
     ],
 )
 def test_every_server_failure_is_one_of_the_causes(act, expected):
@@ -273,10 +273,10 @@ def test_a_closed_port_has_its_own_cause():
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("http://169.254.169.254/latest/meta-data/", Cause.INNER),
-        ("http://[::ffff:10.0.0.1]/", Cause.INNER),
-        ("file:///etc/passwd", Cause.NO_ADDRESS),
-        ("http://user:word@8.8.8.8/", Cause.NO_ADDRESS),
+        ("http://169.254.169.254/latest/meta-data/", Cause.PRIVATE_ADDRESS),
+        ("http://[::ffff:10.0.0.1]/", Cause.PRIVATE_ADDRESS),
+        ("file:///etc/passwd", Cause.INVALID_URL),
+        ("http://user:word@8.8.8.8/", Cause.INVALID_URL),
         ("/again", Cause.REDIRECTS),
     ],
 )
@@ -384,7 +384,7 @@ def test_an_invalid_content_range_is_not_used(content_range):
 def test_a_range_of_another_length_than_declared_is_broken(length):
     content_range = f"{AUDIO_HEADER}Content-Range: bytes 5-9/100\r\n"
     with serving(saying(answer(b"x" * length, status="206 Partial Content", head=content_range))) as url:
-        assert cause(url, span=(5, 9)) == Cause.BROKE_OFF
+        assert cause(url, span=(5, 9)) == Cause.INCOMPLETE
 
 
 def test_a_range_beyond_the_end_is_out_of_range():

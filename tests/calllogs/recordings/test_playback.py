@@ -161,9 +161,9 @@ def test_a_recently_played_url_is_not_fetched_again(client_for):
     ("act", "cause"),
     [
         (hold, Cause.TOO_SLOW),
-        (saying(answer(b"<html>Sign in</html>", head="Content-Type: text/html\r\n")), Cause.NOT_SOUND),
-        (saying(answer(b"ID3", head=AUDIO_HEADER).replace(b"Length: 3", b"Length: 900")), Cause.BROKE_OFF),
-        (saying(answer(b"", status="302 Found", head="Location: http://10.0.0.1/\r\n")), Cause.INNER),
+        (saying(answer(b"<html>Sign in</html>", head="Content-Type: text/html\r\n")), Cause.NOT_AUDIO),
+        (saying(answer(b"ID3", head=AUDIO_HEADER).replace(b"Length: 3", b"Length: 900")), Cause.INCOMPLETE),
+        (saying(answer(b"", status="302 Found", head="Location: http://10.0.0.1/\r\n")), Cause.PRIVATE_ADDRESS),
         (saying(answer(b"", status="404 Not Found")), Cause.GONE),
     ],
 )
@@ -419,7 +419,7 @@ def test_a_failed_save_is_retried(settings, tmp_path, caplog):
         make_call(url)
         run_archive()
     copy = Recording.objects.get()
-    assert (copy.state, copy.error, copy.lease_until) == ("WAITING", Cause.NOT_KEPT, None)
+    assert (copy.state, copy.error, copy.lease_until) == ("WAITING", Cause.NOT_STORED, None)
     assert str(tmp_path) not in caplog.text
 
 

@@ -113,7 +113,7 @@ def test_every_ambiguous_outcome_is_sent_again_after_the_settle_window() -> None
     unambiguous = {
         Outcome.NOT_SENT, Outcome.THROTTLED, Outcome.ACCOUNT, Outcome.CONFIG, Outcome.REFUSED, Outcome.CONFIRMED
     }  # fmt: skip
-    assert {outcome for outcome, action in ACTIONS.items() if action.reasserts} == set(Outcome) - unambiguous
+    assert {outcome for outcome, action in ACTIONS.items() if action.is_sent_again} == set(Outcome) - unambiguous
 
 
 @pytest.fixture
@@ -141,8 +141,8 @@ def test_each_outcome_has_its_action_on_the_row_and_the_gate(outcome, claimed, s
     assert (row.first_failed_at is None, row.attempts) == (
         (True, 0) if outcome == Outcome.CONFIRMED else (False, 1)
     )
-    assert bool(row.reassert_after) == action.reasserts
-    if action.reasserts:
+    assert bool(row.reassert_after) == action.is_sent_again
+    if action.is_sent_again:
         assert abs(_seconds(row.reassert_after, now) - settings.IVR_SETTLE_S) < 1
     if action.next_try == NextTry.NONE:
         assert row.next_attempt_at is None
