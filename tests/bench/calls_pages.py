@@ -115,7 +115,7 @@ def measure(rounds: int) -> Iterator[dict[str, Any]]:
                 "ms": times,
                 "queries": len(queries),
                 "count": shown[1].strip() if shown else "",
-                "is_stopped": "data-calls-further" in reply.text or "Look further" in reply.text,
+                "is_stopped": "data-calls-continue" in reply.text or "Look further" in reply.text,
             }
 
 

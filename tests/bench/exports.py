@@ -78,7 +78,8 @@ def run(options: Options) -> Section:
     intro = (
         f"{rows:,} calls, twelve columns each, newest first, with the agent's name and the office's time. The"
         " portal's exports are sent by its view, through a fresh server of one process, to a client on the same"
-        f" machine; the other exporters run alone and discard their output. Medians of {rounds} rounds for all but the slowest."
+        " machine; the other exporters run alone and discard their output. Medians of"
+        f" {rounds} rounds for all but the slowest."
     )
     head = ["exporter", "seconds", "rows/s", "first byte s", "peak MiB of the process"]
     cells = [

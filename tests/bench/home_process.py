@@ -29,7 +29,8 @@ from ivrportal.accounts import roles  # noqa: E402
 from tests.bench.page_timing import measure_page, measure_seconds  # noqa: E402
 
 _COUNT_FROM_CALLS = """SELECT grouping(agent_number, department, virtual_number, circle),
-    agent_number, department, virtual_number, circle, count(*), count(*) FILTER (WHERE status = 'ANSWERED'), count(*) FILTER (WHERE status = 'MISSED')
+    agent_number, department, virtual_number, circle, count(*),
+    count(*) FILTER (WHERE status = 'ANSWERED'), count(*) FILTER (WHERE status = 'MISSED')
     FROM calllogs_calllog WHERE started_at >= %s AND started_at < %s
     GROUP BY GROUPING SETS ((), (agent_number), (department), (virtual_number), (circle))"""
 

@@ -53,20 +53,21 @@ def portal(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator
 
 @pytest.fixture
 def open_page(browser: Browser, portal: Demo) -> Iterator[Callable[..., Page]]:
-    """Open the portal signed in as admin, manager or supervisor; the page fails the test if its console complains."""
+    """Open the portal signed in as admin, manager or supervisor. Console errors fail the test."""
     contexts = []
-    complaints: list[str] = []
+    console_errors: list[str] = []
 
-    def opened(name: str, *, width: int = 1366, theme: str = "light") -> Page:
+    def sign_in(name: str, *, width: int = 1366, theme: str = "light") -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 844}, color_scheme="dark" if theme == "dark" else "light",
             base_url=portal.url, reduced_motion="reduce",
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: console_errors.append(str(error)))
         page.on(
-            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+            "console",
+            lambda message: console_errors.append(message.text) if message.type == "error" else None,
         )
         page.goto("/admin/login/")
         page.fill("[name=username]", name)
@@ -75,7 +76,7 @@ def open_page(browser: Browser, portal: Demo) -> Iterator[Callable[..., Page]]:
         page.wait_for_url("**/admin/")
         return page
 
-    yield opened
+    yield sign_in
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert console_errors == []

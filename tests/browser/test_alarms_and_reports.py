@@ -128,8 +128,8 @@ def test_the_wall_board_polls_and_stops_when_signed_out(portal, browser):
     assert "98123" not in page.content()
     page.route("**/admin/board/", lambda route: route.abort())
     expect(page.locator("[data-wall-trouble]")).to_contain_text("Last told ")
-    told = page.locator("#wall").get_attribute("data-updated-at")
-    assert page.locator("[data-wall-last]").text_content() == f"Last told {told}."
+    updated_at = page.locator("#wall").get_attribute("data-updated-at")
+    assert page.locator("[data-wall-last]").text_content() == f"Last told {updated_at}."
     page.unroute("**/admin/board/")
     page.get_by_role("button", name="Light").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(243, 244, 246)"

@@ -34,8 +34,11 @@ def test_a_recording_is_played_seeked_and_slowed_and_it_is_noted_who_listened(po
     open_call(page)
     address = page.url
     page.locator("audio").evaluate("a => (a.muted = true)")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url) if "/recording/" in request.url else None)
+    requested_urls = []
+    page.on(
+        "request",
+        lambda request: requested_urls.append(request.url) if "/recording/" in request.url else None,
+    )
     assert "recordings/" not in page.content()  # the page must not contain the provider's URL
     page.get_by_role("button", name="Play", exact=True).click()
     wait_until(page, "!a.paused && a.currentTime > 0.3")
@@ -45,7 +48,7 @@ def test_a_recording_is_played_seeked_and_slowed_and_it_is_noted_who_listened(po
     assert state(page)["speed"] == 2
     page.get_by_role("button", name="Pause", exact=True).click()
     wait_until(page, "a.paused")
-    assert all(url.startswith(portal.url) for url in asked)
+    assert all(url.startswith(portal.url) for url in requested_urls)
     before = state(page)["at"]
     page.get_by_role("button", name="Ten seconds back").click()
     wait_until(page, f"a.currentTime <= {before - 9}")
@@ -95,7 +98,7 @@ def test_notes_and_tags_are_written_on_a_phone(portal, open_page):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_page_can_be_read_by_everybody(portal, open_page, theme):
+def test_the_page_is_accessible(portal, open_page, theme):
     for width in (1366, 390):
         page = open_page("supervisor", width=width, theme=theme)
         open_call(page)

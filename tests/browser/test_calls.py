@@ -69,18 +69,18 @@ def test_a_supervisor_finds_calls_keeps_the_view_and_a_colleague_opens_it(portal
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1366, "light"), (390, "dark")])
-def test_the_list_can_be_read_by_everybody(portal, open_page, width, theme):
+def test_the_list_is_accessible(portal, open_page, width, theme):
     page = open_page("supervisor", width=width, theme=theme)
     violations = []
 
-    def look(name):
+    def check(name):
         violations.extend(find_violations(page, name))
 
     page.goto(f"{CALLS}?status=MISSED&agent=9800100099&from=2026-11-08&to=2026-11-01")
-    look("nothing found")
+    check("nothing found")
     page.goto(CALLS)
     for title in ("Circle", "Views"):
         open_drop(page, title)
-        look(title)
+        check(title)
         page.keyboard.press("Escape")
     assert violations == []

@@ -97,7 +97,7 @@ def test_the_provider_s_pushes_appear_automatically(portal, open_page):
 
 @pytest.mark.parametrize("width", [1366, 390])
 def test_a_supervisor_corrects_a_push_and_sees_its_call(portal, open_page, width):
-    call_id = f"mended-{width}"
+    call_id = f"corrected-{width}"
     assert push(portal, UNUSABLE.format(call_id)) == b"Invalid Data"
     page = open_page("supervisor", width=width)
     page.goto("/admin/calllogs/push/")
@@ -139,24 +139,24 @@ def test_every_intake_page_fits_its_screen_and_is_accessible(portal, open_page, 
     page = open_page("admin", width=width, theme=theme)
     violations: list[str] = []
 
-    def look(name):
+    def check(name):
         violations.extend(find_violations(page, name))
 
     make_key(page, f"Readable {width} {theme}")
-    look("new key")
+    check("new key")
     page.goto("/admin/connect/")
     page.get_by_role("button", name="Send a test push").click()
     expect(page.locator("#test-result")).to_contain_text("Successful")
     page.get_by_text("What each part means").click()
-    look("connect")
+    check("connect")
     page.goto("/admin/calllogs/pushkey/")
-    look("keys")
+    check("keys")
     page.get_by_role("link", name="Replace").first.click()
-    look("replace")
+    check("replace")
     page.goto("/admin/calllogs/pushkey/1/revoke/")
-    look("revoke")
+    check("revoke")
     page.goto("/admin/calllogs/push/?outcome__exact=REJECTED")
-    look("inbox")
+    check("inbox")
     page.locator("#result_list a[href*='/change/']").first.click()
-    look("push")
+    check("push")
     assert violations == []

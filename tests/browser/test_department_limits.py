@@ -11,7 +11,7 @@ from tests.browser.page_checks import find_violations
 from tests.plugins.demo import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-LIMIT = """
+LIMIT_SCRIPT = """
 from django.contrib.auth.models import User
 from calllogs.models import DepartmentLimit, Report
 from django.utils import timezone
@@ -26,13 +26,13 @@ def limit(portal):
     environment = {**os.environ, "PORTAL_MODE": "demo", "VAR_DIR": str(portal.var)}
     for name in ("DATABASE_URL", "REDIS_URL", "IVR_API_URL"):
         environment.pop(name, None)
-    command = [sys.executable, "manage.py", "shell", "-c", LIMIT]
+    command = [sys.executable, "manage.py", "shell", "-c", LIMIT_SCRIPT]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60, capture_output=True)
 
 
 @pytest.mark.usefixtures("limit")
 @pytest.mark.parametrize(("width", "theme"), [(1366, "light"), (1366, "dark"), (390, "light"), (390, "dark")])
-def test_the_screens_say_whose_calls_they_count_and_can_be_read(open_page, width, theme):
+def test_the_screens_name_the_departments_and_are_accessible(open_page, width, theme):
     page = open_page("supervisor", width=width, theme=theme)
     violations: list[str] = []
     for name, address in (

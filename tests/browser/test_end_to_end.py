@@ -28,22 +28,22 @@ def push(portal, query):
         return reply.read()
 
 
-def switch(page, name, word):
+def switch_agent(page, name, label):
     """Change an agent's availability in the list of agents, as a manager."""
     page.goto(f"/admin/settings_sync/agent/list/?q={name}")
-    page.get_by_role("combobox").first.select_option(label=word)
+    page.get_by_role("combobox").first.select_option(label=label)
     page.get_by_role("button", name="Save", exact=True).click()
 
 
-def badge_of(page, name, words):
+def wait_for_badge(page, name, text):
     """Wait until the badge shows the state, after a few polls at most."""
     for _ in range(40):
         page.goto(f"/admin/settings_sync/agent/list/?q={name}")
         badge = page.locator(".badge[data-state]").first
-        if re.search(words, badge.inner_text()):
+        if re.search(text, badge.inner_text()):
             return
         page.wait_for_timeout(250)
-    expect(badge).to_contain_text(words)
+    expect(badge).to_contain_text(text)
 
 
 def test_a_push_appears_in_the_list(portal, open_page):
@@ -57,8 +57,8 @@ def test_a_push_appears_in_the_list(portal, open_page):
 
 def test_a_manager_switches_an_agent_off_and_sees_it_in_force(portal, open_page):
     page = open_page("manager")
-    switch(page, "Asha Nair", "Off")
-    badge_of(page, "Asha Nair", "In force")
+    switch_agent(page, "Asha Nair", "Off")
+    wait_for_badge(page, "Asha Nair", "In force")
     agents = provider_state(portal)["agents"]
     assert [value for number, value in agents.items() if number == "9800100001"] == ["OFF"]
 
@@ -69,8 +69,8 @@ def test_with_the_broker_stalled_a_save_still_works_and_reaches_the_provider(por
         broker = client.info("server")["process_id"]
     os.kill(broker, signal.SIGSTOP)
     try:
-        switch(page, "Ravi Nair", "Off")
-        badge_of(page, "Ravi Nair", "In force")
+        switch_agent(page, "Ravi Nair", "Off")
+        wait_for_badge(page, "Ravi Nair", "In force")
     finally:
         os.kill(broker, signal.SIGCONT)
     assert "OFF" in provider_state(portal)["agents"]["9800100002"]
@@ -95,7 +95,7 @@ PAGES = {
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])
-def test_every_page_fits_its_screen_and_can_be_read_by_everybody(portal, open_page, width, theme):
+def test_every_page_fits_its_screen_and_is_accessible(portal, open_page, width, theme):
     page = open_page("admin", width=width, theme=theme)
     violations: list[str] = []
     for name, path in PAGES.items():

@@ -11,7 +11,7 @@ from tests.ivrportal.accounts.signing_in import code_of
 from tests.plugins.demo import PASSWORD, start_demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-LOOKS = [(1366, False), (390, True)]
+SCREENS = [(1366, False), (390, True)]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,10 @@ def login_browser(browser, portal):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
-            lambda said: (
-                complaints.append(said.text) if said.type == "error" and "429" not in said.text else None
+            lambda message: (
+                complaints.append(message.text)
+                if message.type == "error" and "429" not in message.text
+                else None
             ),
         )
         page.goto("/admin/login/")
@@ -55,11 +57,11 @@ def give_password(page, name, password=PASSWORD):
     page.press("[name=password]", "Enter")
 
 
-def key_on(page):
+def read_secret(page):
     import base64
 
-    words = page.locator(".signin-secret").inner_text()
-    return base64.b32decode(words.replace(" ", "")).hex()
+    secret = page.locator(".signin-secret").inner_text()
+    return base64.b32decode(secret.replace(" ", "")).hex()
 
 
 def give_code(page, code):
@@ -71,7 +73,7 @@ def set_up(page, name):
     """Log in and set up a phone. Returns `(key, recovery codes)`."""
     give_password(page, name)
     page.wait_for_url("**/second-factor/")
-    key = key_on(page)
+    key = read_secret(page)
     give_code(page, code_of(key))
     expect(page.get_by_text("They are shown this once.")).to_be_visible()
     codes = page.locator(".signin-codes code").all_inner_texts()
@@ -93,7 +95,7 @@ def sign_out(page):
 
 def check_screens(page, name, found):
     """Check the page wide and light, then narrow and dark. Sets the mode without a reload."""
-    for width, is_dark in LOOKS:
+    for width, is_dark in SCREENS:
         page.set_viewport_size({"width": width, "height": 844})
         wait_for_document(page)
         page.evaluate(f"document.documentElement.classList.toggle('dark', {str(is_dark).lower()})")
@@ -111,10 +113,10 @@ def test_a_supervisor_logs_in(login_browser):
     check_screens(page, "set-up", found)
     page.goto("/admin/calllogs/calllog/")
     page.wait_for_url("**/second-factor/")
-    key = key_on(page)
+    key = read_secret(page)
     give_code(page, "000000")
     expect(page.get_by_text("This code does not fit.")).to_be_visible()
-    assert key_on(page) == key
+    assert read_secret(page) == key
     give_code(page, code_of(key))
     expect(page.get_by_text("They are shown this once.")).to_be_visible()
     check_screens(page, "codes", found)

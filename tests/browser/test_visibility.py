@@ -12,7 +12,7 @@ from tests.calllogs.exports.exporting import read_csv_rows
 from tests.plugins.demo import change_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-CALLS, DESK = "/admin/calllogs/calllog/", "/admin/calllogs/missed/"
+CALLS, QUEUE = "/admin/calllogs/calllog/", "/admin/calllogs/missed/"
 MOBILE, HALF = re.compile(r"\b[6-9]\d{4} \d{5}\b"), re.compile(r"[6-9]\d••• ••\d{3}")
 
 
@@ -33,7 +33,7 @@ def check_screen(page, name):
         page.screenshot(path=Path(place) / f"{name}-{width}.png", full_page=True)
 
 
-def exported(page):
+def export_csv(page):
     page.get_by_role("radio", name="CSV").check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
@@ -57,11 +57,11 @@ def test_a_supervisor_of_one_department_finds_its_calls_only(portal, open_page, 
     page.goto(f"{CALLS}export/")
     expect(page.get_by_text("all calls (only of Sales)")).to_be_visible()
     check_screen(page, "limited-export")
-    assert {row[4] for row in exported(page)} == {"Sales"}
+    assert {row[4] for row in export_csv(page)} == {"Sales"}
 
 
 @pytest.mark.parametrize("width", [1366, 390])
-def test_an_office_manager_reads_half_numbers_and_finds_by_them(portal, open_page, width):
+def test_an_office_manager_sees_masked_numbers_and_searches_by_them(portal, open_page, width):
     page = open_page("manager", width=width)
     page.goto(CALLS)
     half = HALF.search(page.locator(".calls-table").inner_text())[0]
@@ -75,7 +75,7 @@ def test_an_office_manager_reads_half_numbers_and_finds_by_them(portal, open_pag
     page.locator(".calls-link").first.click()
     expect(page.locator(".call-who")).to_contain_text("••")
     check_screen(page, "half-call")
-    page.goto(f"{DESK}?q=210&show=waiting")
-    check_screen(page, "half-desk")
-    page.goto(DESK)
+    page.goto(f"{QUEUE}?q=210&show=waiting")
+    check_screen(page, "half-queue")
+    page.goto(QUEUE)
     assert page.locator("a[href^='tel:']").count() == 0

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from settings_sync.delivery import tasks
+from settings_sync import tasks
 
 HOUR_S = 3600.0
 CLOCKS = {"ahead": HOUR_S, "behind": -HOUR_S}
