@@ -124,7 +124,9 @@ def _check_search(client, seen, q, *, sees_numbers):
         return
     visibility = CallVisibility(False)
     by_id = {
-        call.pk for call in seen if call.call_id == q.strip() == visibility.mask_call_id(call.call_id, call.caller)
+        call.pk
+        for call in seen
+        if call.call_id == q.strip() == visibility.mask_call_id(call.call_id, call.caller)
     }
     by_mask = {}
     for call in seen:

@@ -338,7 +338,8 @@ def test_waiting_callers_are_compared_with_the_end_of_the_previous_period():
     MissedCaller.objects.all().delete()
     assert waiting_history.record_hour(NOW - dt.timedelta(minutes=16))
     assert [
-        waiting_history.count_waiting_at(then, who) for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])
+        waiting_history.count_waiting_at(then, who)
+        for who in (None, ["Sales"], ["Billing", "Sales"], ["Goa"])
     ] == [
         4,
         2,

@@ -163,7 +163,10 @@ def test_a_recently_played_url_is_not_fetched_again(client_for):
         (hold, Cause.TOO_SLOW),
         (saying(answer(b"<html>Sign in</html>", head="Content-Type: text/html\r\n")), Cause.NOT_AUDIO),
         (saying(answer(b"ID3", head=AUDIO_HEADER).replace(b"Length: 3", b"Length: 900")), Cause.INCOMPLETE),
-        (saying(answer(b"", status="302 Found", head="Location: http://10.0.0.1/\r\n")), Cause.PRIVATE_ADDRESS),
+        (
+            saying(answer(b"", status="302 Found", head="Location: http://10.0.0.1/\r\n")),
+            Cause.PRIVATE_ADDRESS,
+        ),
         (saying(answer(b"", status="404 Not Found")), Cause.GONE),
     ],
 )

@@ -113,7 +113,9 @@ def test_every_ambiguous_outcome_is_sent_again_after_the_settle_window() -> None
     unambiguous = {
         Outcome.NOT_SENT, Outcome.THROTTLED, Outcome.ACCOUNT, Outcome.CONFIG, Outcome.REFUSED, Outcome.CONFIRMED
     }  # fmt: skip
-    assert {outcome for outcome, action in ACTIONS.items() if action.is_sent_again} == set(Outcome) - unambiguous
+    assert {outcome for outcome, action in ACTIONS.items() if action.is_sent_again} == set(
+        Outcome
+    ) - unambiguous
 
 
 @pytest.fixture
