@@ -1,6 +1,7 @@
 """Models get the names that their users use. Their tables keep their names: a running old release goes on working."""
 
-from django.db import migrations
+import django.db.models.deletion
+from django.db import migrations, models
 
 NAMES = {
     "Letter": "OutgoingMail",
@@ -43,4 +44,14 @@ class Migration(migrations.Migration):
         *(migrations.AlterModelTable(old, f"calllogs_{old.lower()}") for old in NAMES),
         *(migrations.RenameModel(old, new) for old, new in NAMES.items()),
         migrations.RunPython(forwards, backwards),
+        *(
+            migrations.AlterField(
+                "OutgoingMail",
+                name,
+                models.ForeignKey(
+                    blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name="mails", to=to
+                ),
+            )
+            for name, to in (("alarm", "calllogs.alarm"), ("run", "calllogs.reportrun"))
+        ),
     ]

@@ -21,10 +21,10 @@ class OutgoingMail(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     alarm = models.ForeignKey(
-        "calllogs.Alarm", on_delete=models.CASCADE, null=True, blank=True, related_name="letters"
+        "calllogs.Alarm", on_delete=models.CASCADE, null=True, blank=True, related_name="mails"
     )
     run = models.ForeignKey(
-        "calllogs.ReportRun", on_delete=models.CASCADE, null=True, blank=True, related_name="letters"
+        "calllogs.ReportRun", on_delete=models.CASCADE, null=True, blank=True, related_name="mails"
     )
     subject = models.CharField(max_length=200)
     text = models.TextField()

@@ -84,7 +84,7 @@ class ReportAdmin(model_admin.ModelAdmin):
         latest = (
             ReportRun.objects.filter(report=OuterRef("report")).order_by("-made_at", "-id").values("pk")[:1]
         )
-        runs = ReportRun.objects.filter(pk=Subquery(latest)).prefetch_related("letters")
+        runs = ReportRun.objects.filter(pk=Subquery(latest)).prefetch_related("mails")
         reports = super().get_queryset(request).select_related("maker")
         # Reports of others may show more departments, and a user who edits one could become its recipient.
         if visibility_for(request.user).is_limited:
@@ -161,7 +161,7 @@ class ReportAdmin(model_admin.ModelAdmin):
         return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
     def _runs_context(self, request: HttpRequest, report: Report) -> dict[str, Any]:
-        latest = report.runs.prefetch_related("letters__user")[:MAX_RUNS]
+        latest = report.runs.prefetch_related("mails__user")[:MAX_RUNS]
         runs = [labels.build_run_row(run) for run in latest]
         return {
             "report": report,
@@ -208,7 +208,7 @@ class ReportAdmin(model_admin.ModelAdmin):
         if run is None:
             messages.info(request, _("Somebody else has just sent it for the same days."))
             return back
-        if run.letters.exists():
+        if run.mails.exists():
             messages.success(
                 request,
                 _("The report about %(days)s is on its way; below stands how it goes.")
@@ -225,7 +225,7 @@ class ReportAdmin(model_admin.ModelAdmin):
             raise PermissionDenied
         runs = ReportRun.objects.select_related("report__view", "report__maker")
         if visibility_for(request.user).is_limited:
-            runs = runs.filter(Q(report__maker=request.user.pk) | Q(letters__user=request.user.pk)).distinct()
+            runs = runs.filter(Q(report__maker=request.user.pk) | Q(mails__user=request.user.pk)).distinct()
         run = get_object_or_404(runs, pk=pk)
         query = compose.build_call_filter(run).query()
         return redirect(f"{reverse(f'admin:{CallLog._meta.app_label}_calllog_changelist')}?{query}")

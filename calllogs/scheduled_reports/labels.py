@@ -80,7 +80,7 @@ def format_period(run: ReportRun) -> str:
 
 def build_run_row(run: ReportRun) -> RunRow:
     """Expects the run's mails to be prefetched."""
-    mails = list(run.letters.all())
+    mails = list(run.mails.all())
     counts = {state: sum(mail.state == state for mail in mails) for state in State}
     sent, waiting, failed = counts[State.SENT], counts[State.WAITING], counts[State.FAILED]
     if failed or (run.problem and not mails):

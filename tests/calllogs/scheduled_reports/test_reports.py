@@ -274,8 +274,8 @@ def test_a_report_shows_only_what_its_maker_may_see(server, rhythm):
     sent = generate.generate_requested(
         Report.objects.get(name="Mine"), MONDAY.date() - DAY, MONDAY.date() - DAY, by="boss"
     )
-    assert "Calls: 5\n" in sent.letters.first().text
-    assert "Departments: Billing, Sales" in sent.letters.first().text
+    assert "Calls: 5\n" in sent.mails.first().text
+    assert "Departments: Billing, Sales" in sent.mails.first().text
 
 
 def test_the_table_of_agents_has_only_agents_of_the_maker_s_departments(server):
