@@ -32,6 +32,7 @@ POLLING_URL_NAMES = {
     "calllogs_export_news",
     "calllogs_export_progress",
     "calllogs_report_runs",
+    "calllogs_erasure_progress",
     "connect_pushes",
     "calllogs_missed",
     "agent_look",

@@ -1,12 +1,14 @@
 """A session ends after twelve hours, after an hour without a click, or when its second factor changes."""
 
 import datetime as dt
+import re
 import time
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
-from ivrportal.accounts import roles
+from ivrportal.accounts import roles, session_limits
 from tests.conftest import PASSWORD, make_user
 from tests.ivrportal.accounts.signing_in import (
     HOME,
@@ -161,3 +163,15 @@ def test_a_wrong_old_password_counts_as_one_at_the_sign_in(client, asha):
     assert give_password(stranger(), "asha").status_code == 429
     asha.refresh_from_db()
     assert asha.check_password(PASSWORD)
+
+
+def test_every_page_that_a_template_polls_is_known_as_polled():
+    """Otherwise an open page would keep its session alive."""
+    polled = set()
+    for template in Path("templates").rglob("*.html"):
+        for tag in re.findall(
+            r"<[a-z]+[^<]*?hx-trigger=\"(?:every|load delay)[^<]*", template.read_text(encoding="utf-8")
+        ):
+            polled |= set(re.findall(r"hx-get=\"\{% url \"admin:(\w+)\"", tag))
+    assert {"board", "calllogs_export_progress", "calllogs_erasure_progress"} <= polled
+    assert polled <= session_limits.POLLING_URL_NAMES
