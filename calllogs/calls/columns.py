@@ -39,7 +39,7 @@ Cell = Callable[[CallLog, RowContext], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ListColumn:
     name: str
     label: Any
     cell: Cell
@@ -56,42 +56,46 @@ def _format_moment(value: Any) -> str:
 
 
 COLUMNS = [
-    Column(
+    ListColumn(
         "started_at", _("Started at"), lambda call, _context: _format_moment(call.started_at), is_number=True
     ),
-    Column("status", _("Status"), lambda call, context: context.badges[call.status]),
-    Column(
+    ListColumn("status", _("Status"), lambda call, context: context.badges[call.status]),
+    ListColumn(
         "caller",
         _("Caller"),
         lambda call, context: context.visibility.format_number(call.caller) or "–",
         is_number=True,
     ),
-    Column("agent", _("Agent"), _format_agent),
-    Column("department", _("Department"), lambda call, _context: call.department or "–"),
-    Column("talk", _("Talk"), lambda call, _context: format_duration(call.talk_seconds), is_number=True),
-    Column("ivr", _("In the IVR"), lambda call, _context: format_duration(call.ivr_seconds), is_number=True),
-    Column("circle", _("Circle"), lambda call, _context: call.circle or "–"),
-    Column(
+    ListColumn("agent", _("Agent"), _format_agent),
+    ListColumn("department", _("Department"), lambda call, _context: call.department or "–"),
+    ListColumn("talk", _("Talk"), lambda call, _context: format_duration(call.talk_seconds), is_number=True),
+    ListColumn(
+        "ivr", _("In the IVR"), lambda call, _context: format_duration(call.ivr_seconds), is_number=True
+    ),
+    ListColumn("circle", _("Circle"), lambda call, _context: call.circle or "–"),
+    ListColumn(
         "number",
         _("Virtual number"),
         lambda call, _context: format_national(call.virtual_number) or "–",
         is_number=True,
     ),
-    Column("recording", _("Recording"), lambda call, _context: str(_("Yes")) if call.recording_url else "–"),
-    Column(
+    ListColumn(
+        "recording", _("Recording"), lambda call, _context: str(_("Yes")) if call.recording_url else "–"
+    ),
+    ListColumn(
         "agent_number",
         _("Agent's number"),
         lambda call, _context: format_national(call.agent_number) or "–",
         is_default=False,
         is_number=True,
     ),
-    Column(
+    ListColumn(
         "raw_status", _("Status as received"), lambda call, _context: call.raw_status or "–", is_default=False
     ),
-    Column(
+    ListColumn(
         "received_at", _("Told at"), lambda call, _context: _format_moment(call.received_at), is_default=False
     ),
-    Column(
+    ListColumn(
         "call_id",
         _("Call id"),
         lambda call, context: context.visibility.mask_call_id(call.call_id, call.caller),

@@ -18,7 +18,7 @@ SAMPLED_CALLS = 4_000  # of SQLite's table, evenly spread
 
 
 @dataclass(frozen=True, slots=True)
-class CallCount:
+class EstimatedCount:
     """A number of calls: exact, an estimate, or (neither flag set) a lower bound. `number` is None if unknown."""
 
     number: int | None = None
@@ -26,7 +26,7 @@ class CallCount:
     is_estimate: bool = False
 
 
-UNKNOWN_COUNT = CallCount()
+UNKNOWN_COUNT = EstimatedCount()
 
 
 def compile_sql(calls: QuerySet[Any, Any], *, at: Any = connection) -> tuple[str, Sequence[Any]]:
@@ -35,52 +35,52 @@ def compile_sql(calls: QuerySet[Any, Any], *, at: Any = connection) -> tuple[str
     return sql, parameters
 
 
-def count_in_period(condition: Q) -> CallCount:
+def count_in_period(condition: Q) -> EstimatedCount:
     """Count for a filter by days only, where the planner's row estimate is reliable."""
     calls = CallLog.objects.filter(condition).order_by()
     if connection.vendor == "sqlite":  # it reads half a million index entries in 10 ms
         try:
             with query_timeout(2 * COUNT_MS["sqlite"]):
-                return CallCount(calls.count(), is_exact=True)
+                return EstimatedCount(calls.count(), is_exact=True)
         except QueryTimeout:
-            return CallCount(_estimate_from_ids(condition)[0], is_estimate=True)
+            return EstimatedCount(_estimate_from_ids(condition)[0], is_estimate=True)
     plan: list[dict[str, Any]] = json.loads(calls.explain(format="json") or "[]")
     expected = int(plan[0]["Plan"]["Plan Rows"]) if plan else 0
     if expected > 2 * COUNT_LIMIT:
-        return CallCount(expected, is_estimate=True)
+        return EstimatedCount(expected, is_estimate=True)
     number = _count_up_to_limit(condition)
     if number <= COUNT_LIMIT:
-        return CallCount(number, is_exact=True)
-    return CallCount(max(number, expected), is_estimate=True)
+        return EstimatedCount(number, is_exact=True)
+    return EstimatedCount(max(number, expected), is_estimate=True)
 
 
-def count_frequent(condition: Q) -> CallCount:
+def count_frequent(condition: Q) -> EstimatedCount:
     """Count for a filter that matches a large share of all calls."""
     expected, is_all = (
         _estimate_from_ids(condition) if connection.vendor == "sqlite" else _estimate_from_pages(condition)
     )
     if expected <= COUNT_LIMIT:
         if is_all:  # a small table is sampled completely, so this is the exact count
-            return CallCount(expected, is_exact=True)
+            return EstimatedCount(expected, is_exact=True)
         try:
             with query_timeout(COUNT_MS[connection.vendor]):
                 number = _count_up_to_limit(condition)
             if number <= COUNT_LIMIT:
-                return CallCount(number, is_exact=True)
+                return EstimatedCount(number, is_exact=True)
             expected = max(expected, number)
         except QueryTimeout:
             pass
-    return CallCount(expected, is_estimate=True)
+    return EstimatedCount(expected, is_estimate=True)
 
 
-def count_rare(condition: Q) -> CallCount:
+def count_rare(condition: Q) -> EstimatedCount:
     """Count for a filter whose matches are few; the walk has already scanned its whole period."""
     try:
         with query_timeout(COUNT_MS[connection.vendor]):
             number = _count_up_to_limit(condition)
     except QueryTimeout:
         return UNKNOWN_COUNT
-    return CallCount(number, is_exact=True) if number <= COUNT_LIMIT else CallCount(COUNT_LIMIT)
+    return EstimatedCount(number, is_exact=True) if number <= COUNT_LIMIT else EstimatedCount(COUNT_LIMIT)
 
 
 def _count_up_to_limit(condition: Q) -> int:

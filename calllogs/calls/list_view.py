@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from calllogs.access.visibility import visibility_for
 from calllogs.calls import columns as list_columns
 from calllogs.calls import filter_choices, pagination, saved_views, visible_filter
-from calllogs.calls.count_estimates import CallCount
+from calllogs.calls.count_estimates import EstimatedCount
 from calllogs.calls.filters import PERIODS, CallFilter, from_query
 from calllogs.calls.pagination import CallPage, PageCursor
 from calllogs.formatting import format_duration
@@ -168,7 +168,7 @@ def _page_links(call_filter: CallFilter, columns_in_url: ColumnPairs, page: Call
     }
 
 
-def format_count(count: CallCount) -> str:
+def format_count(count: EstimatedCount) -> str:
     """`1,234 calls`, `about 4.9 million calls`, `more than 10,000 calls`; empty if unknown."""
     number = count.number
     if number is None:

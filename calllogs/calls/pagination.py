@@ -27,7 +27,7 @@ from django.db.models import (
 from django.db.models import Count as CountOf
 
 from calllogs.calls import count_estimates
-from calllogs.calls.count_estimates import UNKNOWN_COUNT, CallCount
+from calllogs.calls.count_estimates import UNKNOWN_COUNT, EstimatedCount
 from calllogs.calls.filters import CallFilter
 from calllogs.models import CallLog
 from ivrportal.common.query_timeout import QueryTimeout, query_timeout
@@ -77,7 +77,7 @@ class CallPage:
     calls: list[CallLog]
     newer: PageCursor | None
     older: PageCursor | None
-    count: CallCount = UNKNOWN_COUNT
+    count: EstimatedCount = UNKNOWN_COUNT
     stopped_at: dt.datetime | None = None
 
 
@@ -124,7 +124,7 @@ def load_page(call_filter: CallFilter, cursor: PageCursor, *, now: dt.datetime |
     try:
         with query_timeout(INDEX_LOOKUP_MS):
             found, number = _load_by_index(lookup_condition, beyond, cursor.is_towards_older)
-        return replace(_build_page(found, cursor), count=CallCount(number, is_exact=True))
+        return replace(_build_page(found, cursor), count=EstimatedCount(number, is_exact=True))
     except QueryTimeout:
         return _mark_stopped(page, cursor, *reached[0])
 
@@ -206,10 +206,10 @@ def _time_part(call_filter: CallFilter) -> CallFilter:
     return CallFilter(**{name: getattr(call_filter, name) for name in moments})
 
 
-def _with_count(page: CallPage, count: Callable[[], CallCount]) -> CallPage:
+def _with_count(page: CallPage, count: Callable[[], EstimatedCount]) -> CallPage:
     """Set the count; a single page needs no counting."""
     is_all = page.newer is None and page.older is None
-    return replace(page, count=CallCount(len(page.calls), is_exact=True) if is_all else count())
+    return replace(page, count=EstimatedCount(len(page.calls), is_exact=True) if is_all else count())
 
 
 def _is_number(text: str) -> bool:

@@ -43,7 +43,7 @@ class CellContext(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ExportColumn:
     """`sql` may use the row `call` and `agent.names` (jsonb); the session's time zone is the export's zone.
 
     `raw_sql` is the text before `escape_formula` is applied; empty if the portal generates the text itself.
@@ -75,19 +75,21 @@ def format_iso(value: dt.datetime, zone: ZoneInfo) -> str:
     return value.astimezone(zone).isoformat(timespec="seconds")
 
 
-def _text_column(name: str) -> Column:
+def _text_column(name: str) -> ExportColumn:
     raw = f"call.{name}"
-    return Column(name, lambda call, _: escape_formula(getattr(call, name)), _escape_formula_sql(raw), raw)
+    return ExportColumn(
+        name, lambda call, _: escape_formula(getattr(call, name)), _escape_formula_sql(raw), raw
+    )
 
 
-def _number_column(name: str) -> Column:
-    return Column(name, lambda call, _: getattr(call, name), f"call.{name}", is_number=True)
+def _number_column(name: str) -> ExportColumn:
+    return ExportColumn(name, lambda call, _: getattr(call, name), f"call.{name}", is_number=True)
 
 
 # The order is part of the contract with users of the files.
 COLUMNS = (
     _text_column("call_id"),
-    Column(
+    ExportColumn(
         "started_at",
         lambda call, context: format_iso(call.started_at, context.zone),
         # The JSON form without its quotes: to_char takes twice as long.
@@ -96,7 +98,7 @@ COLUMNS = (
     _text_column("caller"),
     _text_column("virtual_number"),
     _text_column("department"),
-    Column(
+    ExportColumn(
         "agent",
         lambda call, context: context.names.get(call.agent_number, ""),
         # A lookup in a constant: a join would need another sort, a subquery makes the export three times slower.
@@ -104,7 +106,7 @@ COLUMNS = (
         "agent.names ->> call.agent_number",
     ),
     _text_column("agent_number"),
-    Column("status", lambda call, _: call.status, "call.status"),
+    ExportColumn("status", lambda call, _: call.status, "call.status"),
     _number_column("ivr_seconds"),
     _number_column("talk_seconds"),
     _text_column("circle"),
@@ -114,7 +116,7 @@ COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 
 
 def build_cells(
-    call: CallRow, context: CellContext, columns: tuple[Column, ...] = COLUMNS
+    call: CallRow, context: CellContext, columns: tuple[ExportColumn, ...] = COLUMNS
 ) -> list[str | int | None]:
     """The cells of one row. None and an empty string are empty cells."""
     return [column.cell(call, context) for column in columns]
@@ -142,13 +144,13 @@ _MASKED_CALL_ID_SQL = f"""CASE
     ELSE call.call_id END"""
 
 
-def _masked_column(name: str, cell: Callable[[CallRow], str], sql: str) -> Column:
-    return Column(
+def _masked_column(name: str, cell: Callable[[CallRow], str], sql: str) -> ExportColumn:
+    return ExportColumn(
         name, lambda call, _: escape_formula(cell(call)), _escape_formula_sql(f"({sql})"), f"({sql})"
     )
 
 
-_WITHOUT_RECORDINGS = {"recording_url": Column("recording_url", lambda _call, _context: "", "''", "''")}
+_WITHOUT_RECORDINGS = {"recording_url": ExportColumn("recording_url", lambda _call, _context: "", "''", "''")}
 _WITHOUT_NUMBERS = _WITHOUT_RECORDINGS | {
     "call_id": _masked_column(
         "call_id", lambda call: redaction.redact_call_id(call.call_id, call.caller), _MASKED_CALL_ID_SQL
@@ -157,14 +159,14 @@ _WITHOUT_NUMBERS = _WITHOUT_RECORDINGS | {
 }
 
 
-_REPLACEMENTS: dict[str, dict[str, Column]] = {
+_REPLACEMENTS: dict[str, dict[str, ExportColumn]] = {
     "": {},
     Export.Hides.RECORDINGS: _WITHOUT_RECORDINGS,
     Export.Hides.NUMBERS: _WITHOUT_NUMBERS,
 }
 
 
-def columns_for(hides: str) -> tuple[Column, ...]:
+def columns_for(hides: str) -> tuple[ExportColumn, ...]:
     """The columns of an export that hides this (a value of Export.Hides).
 
     Recording URLs need the right to download recordings and to see whole numbers: providers put numbers into them.

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from calllogs.exports.columns import COLUMN_NAMES, COLUMNS, Column, build_cells
+from calllogs.exports.columns import COLUMN_NAMES, COLUMNS, ExportColumn, build_cells
 from calllogs.exports.metadata import RowCounter
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
@@ -18,7 +18,10 @@ ROWS_PER_CHUNK = 1000
 
 
 def chunks(
-    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[Column, ...] = COLUMNS
+    snapshot: Snapshot,
+    calls: QuerySet[CallLog],
+    counter: RowCounter,
+    columns: tuple[ExportColumn, ...] = COLUMNS,
 ) -> Iterator[bytes]:
     """Yields the file in whole lines; memory does not grow with its length. Updates `counter`."""
     generate = _copy_chunks if snapshot.can_copy else _python_chunks
@@ -37,7 +40,7 @@ def message_row(text: str) -> bytes:
 
 
 def _copy_chunks(
-    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[Column, ...]
+    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[ExportColumn, ...]
 ) -> Iterator[bytes]:
     """COPY yields one line at a time, ending in LF; this makes it CRLF. Newlines inside a cell stay as they are."""
     lines = snapshot.copy(calls, (column.sql for column in columns), options="FORMAT csv")
@@ -51,7 +54,7 @@ def _copy_chunks(
 
 
 def _python_chunks(
-    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[Column, ...]
+    snapshot: Snapshot, calls: QuerySet[CallLog], counter: RowCounter, columns: tuple[ExportColumn, ...]
 ) -> Iterator[bytes]:
     rows = (build_cells(call, snapshot.cell_context, columns) for call in snapshot.calls(calls))
     while batch := list(islice(rows, ROWS_PER_CHUNK)):

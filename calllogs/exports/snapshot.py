@@ -73,7 +73,7 @@ class Snapshot:
     def copy(self, calls: QuerySet[CallLog], cells: Iterable[str], *, options: str) -> Iterator[bytes]:
         """Yields one line of bytes for each call, newest first: the SQL expressions `cells` as COPY writes them.
 
-        The expressions may use `call` and `agent`, see `Column`.
+        The expressions may use `call` and `agent`, see `ExportColumn`.
         """
         rows, parameters = compile_sql(calls.order_by().values("id", *FIELDS), at=self._connection)
         selected = (

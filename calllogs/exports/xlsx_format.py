@@ -14,12 +14,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from django.db.models import QuerySet
 
 from calllogs.exports import workbook
-from calllogs.exports.columns import COLUMNS, Column, build_cells
+from calllogs.exports.columns import COLUMNS, ExportColumn, build_cells
 from calllogs.exports.metadata import ExportMetadata, RowCounter
 from calllogs.exports.snapshot import Snapshot
 from calllogs.models import CallLog
 
-Columns = tuple[Column, ...]
+Columns = tuple[ExportColumn, ...]
 
 ROWS_PER_CHUNK = 1000
 BYTES_PER_CHUNK = 1 << 18

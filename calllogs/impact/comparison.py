@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from calllogs.impact.change_marks import ChangeMark
 from calllogs.impact.minute_spans import MinuteSpan
-from calllogs.impact.significance import CallCount, Significance, sum_counts
+from calllogs.impact.significance import ComparedCount, Significance, sum_counts
 from calllogs.statistics.queries import Departments
 
 
@@ -31,15 +31,15 @@ class ComparisonSide:
     """
 
     days: tuple[dt.date, ...] = ()
-    counts: tuple[CallCount, ...] = ()
-    touched: tuple[CallCount, ...] = ()
+    counts: tuple[ComparedCount, ...] = ()
+    touched: tuple[ComparedCount, ...] = ()
 
     @property
-    def total(self) -> CallCount:
+    def total(self) -> ComparedCount:
         return sum_counts(self.counts)
 
     @property
-    def touched_total(self) -> CallCount:
+    def touched_total(self) -> ComparedCount:
         return sum_counts(self.touched)
 
 

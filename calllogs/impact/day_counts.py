@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from calllogs.calls.office_hours_sql import midnight
 from calllogs.impact.minute_spans import MINUTES_PER_DAY, MinuteSpan, partial_hours, whole_hours
-from calllogs.impact.significance import CallCount
+from calllogs.impact.significance import ComparedCount
 from calllogs.models import CallLog, Rollup
 from calllogs.statistics.periods import Period, day_of
 from calllogs.statistics.queries import Departments
@@ -26,8 +26,8 @@ CountRows = list[tuple[str, str, str, dt.datetime, int, int]]
 class DayCount:
     """The calls of a whole day, and of its touched hours."""
 
-    whole: CallCount = field(default_factory=CallCount)
-    touched: CallCount = field(default_factory=CallCount)
+    whole: ComparedCount = field(default_factory=ComparedCount)
+    touched: ComparedCount = field(default_factory=ComparedCount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def add_partial_hours(
         day.touched = _add_calls(day.touched, calls, missed)
 
 
-def _add_calls(count: CallCount, calls: int, missed: int) -> CallCount:
-    return CallCount(count.calls + calls, count.missed + missed)
+def _add_calls(count: ComparedCount, calls: int, missed: int) -> ComparedCount:
+    return ComparedCount(count.calls + calls, count.missed + missed)
 
 
 def _load_rows(

@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CallCount:
+class ComparedCount:
     """Calls and missed calls of a day or of a side."""
 
     calls: int = 0
@@ -43,7 +43,7 @@ class Significance:
     margin: float | None = None
 
 
-def assess(before: Sequence[CallCount], after: Sequence[CallCount]) -> Significance:
+def assess(before: Sequence[ComparedCount], after: Sequence[ComparedCount]) -> Significance:
     """Compare the days before and after: pairs of like days, or several days before and one after."""
     total_before, total_after = sum_counts(before), sum_counts(after)
     if min(total_before.calls, total_after.calls) < MIN_CALLS:
@@ -56,16 +56,16 @@ def assess(before: Sequence[CallCount], after: Sequence[CallCount]) -> Significa
     return Significance(Verdict.MORE if is_more else Verdict.MAY_BE_CHANCE, margin)
 
 
-def sum_counts(days: Sequence[CallCount]) -> CallCount:
-    return CallCount(sum(day.calls for day in days), sum(day.missed for day in days))
+def sum_counts(days: Sequence[ComparedCount]) -> ComparedCount:
+    return ComparedCount(sum(day.calls for day in days), sum(day.missed for day in days))
 
 
-def _margin_between_calls(one: CallCount, other: CallCount) -> float:
+def _margin_between_calls(one: ComparedCount, other: ComparedCount) -> float:
     share = (one.missed + other.missed) / (one.calls + other.calls)
     return _NORMAL_FACTOR * math.sqrt(share * (1 - share) * (1 / one.calls + 1 / other.calls))
 
 
-def _margin_between_days(before: Sequence[CallCount], after: Sequence[CallCount]) -> float | None:
+def _margin_between_days(before: Sequence[ComparedCount], after: Sequence[ComparedCount]) -> float | None:
     if len(before) == len(after):
         pairs = [(one, other) for one, other in zip(before, after, strict=True) if one.calls and other.calls]
         differences = [other.rate - one.rate for one, other in pairs]

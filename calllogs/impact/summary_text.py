@@ -11,7 +11,7 @@ from calllogs.impact import significance
 from calllogs.impact.change_marks import AGENT, HOLIDAY, ChangeMark, MarkStatus
 from calllogs.impact.comparison import Comparison
 from calllogs.impact.minute_spans import MINUTES_PER_DAY, MinuteSpan
-from calllogs.impact.significance import CallCount, Significance, Verdict
+from calllogs.impact.significance import ComparedCount, Significance, Verdict
 from settings_sync.history.change_log import ADDED, DELETED, format_moment
 from settings_sync.models import Agent
 
@@ -115,7 +115,7 @@ def build_touched_sentence(comparison: Comparison) -> str:
     return _("In the hours that it touched, %(spans)s: from %(before)s missed to %(after)s missed.") % names
 
 
-def _sentence_template(before: CallCount, after: CallCount) -> str:
+def _sentence_template(before: ComparedCount, after: ComparedCount) -> str:
     if abs(after.rate - before.rate) < NEGLIGIBLE_DIFFERENCE:
         return _("%(change)s, %(what)s stayed about the same: %(before)s before it, %(after)s after it.")
     if after.rate < before.rate:
@@ -163,7 +163,7 @@ def _format_weekdays(weekdays: Sequence[int]) -> str:
     return str(get_text_list([str(WEEKDAY_NAMES[number]) for number in weekdays], _("and")))
 
 
-def _build_date_sentence(comparison: Comparison, before: CallCount, after: CallCount) -> str:
+def _build_date_sentence(comparison: Comparison, before: ComparedCount, after: ComparedCount) -> str:
     mark, count = comparison.mark, len(comparison.before.days)
     names = {
         "date": date_format(mark.date or mark.day, "l, j F Y"),
@@ -184,17 +184,17 @@ def _build_date_sentence(comparison: Comparison, before: CallCount, after: CallC
     return f"{on_date % names} {usual % names}"
 
 
-def _format_sides(before: CallCount, after: CallCount) -> dict[str, str]:
+def _format_sides(before: ComparedCount, after: ComparedCount) -> dict[str, str]:
     share_before, share_after = _format_shares(before, after)
     return {"before": _format_count(before, share_before), "after": _format_count(after, share_after)}
 
 
-def _format_count(count: CallCount, share: str) -> str:
+def _format_count(count: ComparedCount, share: str) -> str:
     counts = {"share": share, "missed": _format_number(count.missed), "calls": _format_number(count.calls)}
     return _("%(share)s (%(missed)s of %(calls)s)") % counts
 
 
-def _format_shares(before: CallCount, after: CallCount) -> tuple[str, str]:
+def _format_shares(before: ComparedCount, after: ComparedCount) -> tuple[str, str]:
     """In whole per cent, or with a decimal if the shares are close."""
     is_near = abs(before.rate - after.rate) < 0.02 and before.rate != after.rate
     return format_percent(before.rate, digits=int(is_near)), format_percent(after.rate, digits=int(is_near))

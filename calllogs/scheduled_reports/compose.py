@@ -67,7 +67,7 @@ class ReportTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Heatmap:
+class MailHeatmap:
     """Calls by weekday and hour. A row is a weekday's name and a cell (calls, shade 0 to 4) per hour of `hours`."""
 
     hours: list[str]
@@ -258,7 +258,7 @@ def _build_table_rows(rows: Iterable[tuple[str, int, int, str]]) -> list[TableRo
     ]
 
 
-def _build_heatmap(period: Period, departments: Departments) -> Heatmap | None:
+def _build_heatmap(period: Period, departments: Departments) -> MailHeatmap | None:
     cells = aggregates.load_heatmap(period, departments)
     used = [hour for hour in range(24) if any(row[hour].calls for row in cells)]
     if not used:
@@ -266,7 +266,7 @@ def _build_heatmap(period: Period, departments: Departments) -> Heatmap | None:
     hours = range(used[0], used[-1] + 1)
     most = max(cell.calls for row in cells for cell in row) or 1
     days = [date_format(dt.date(2024, 1, 1) + dt.timedelta(days=number), "D") for number in range(7)]
-    return Heatmap(
+    return MailHeatmap(
         [str(hour) for hour in hours],
         [
             (days[number], [(row[hour].calls, -(-4 * row[hour].calls // most)) for hour in hours])

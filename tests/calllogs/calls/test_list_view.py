@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from calllogs.calls import pagination
-from calllogs.calls.count_estimates import CallCount
+from calllogs.calls.count_estimates import EstimatedCount
 from calllogs.calls.list_view import format_count
 from calllogs.models import CallLog, SavedView
 from ivrportal.accounts.roles import OFFICE_MANAGERS, SUPERVISORS
@@ -175,9 +175,9 @@ def test_a_page_of_rare_calls_takes_few_queries(
 
 
 def test_estimated_counts_are_rounded():
-    assert format_count(CallCount(1, is_exact=True)) == "1 call"
-    assert format_count(CallCount(1234, is_exact=True)) == "1,234 calls"
-    assert format_count(CallCount(41_771, is_estimate=True)) == "about 42,000 calls"
-    assert format_count(CallCount(4_968_566, is_estimate=True)) == "about 5.0 million calls"
-    assert format_count(CallCount(10_000)) == "more than 10,000 calls"
-    assert format_count(CallCount()) == ""
+    assert format_count(EstimatedCount(1, is_exact=True)) == "1 call"
+    assert format_count(EstimatedCount(1234, is_exact=True)) == "1,234 calls"
+    assert format_count(EstimatedCount(41_771, is_estimate=True)) == "about 42,000 calls"
+    assert format_count(EstimatedCount(4_968_566, is_estimate=True)) == "about 5.0 million calls"
+    assert format_count(EstimatedCount(10_000)) == "more than 10,000 calls"
+    assert format_count(EstimatedCount()) == ""

@@ -16,7 +16,7 @@ from calllogs.impact.change_marks import MarkStatus
 from calllogs.impact.compare import compare_change
 from calllogs.impact.comparison import ComparisonProblem
 from calllogs.impact.minute_spans import difference, partial_hours, whole_hours
-from calllogs.impact.significance import CallCount, Verdict
+from calllogs.impact.significance import ComparedCount, Verdict
 from calllogs.models import CallLog, DepartmentLimit
 from calllogs.statistics import aggregates, refresh
 from calllogs.statistics.periods import Period
@@ -130,7 +130,7 @@ def count_by_sql(days, *, spans=(("00:00", None),), department=None):
                 cursor.execute(sql, [*moments, department] if department else moments)
                 one, other = cursor.fetchone()
                 calls, missed = calls + one, missed + (other or 0)
-    return CallCount(calls, missed)
+    return ComparedCount(calls, missed)
 
 
 def plain_spaces(value):
@@ -163,7 +163,7 @@ def test_the_sentence_has_the_counts_of_a_plain_sql_query():
     result = compare_mark()
     assert result.before.days == tuple(SATURDAY - week * WEEK for week in range(1, 5))
     assert result.after.days == tuple(SATURDAY + week * WEEK for week in range(1, 5))
-    assert result.before.total == count_by_sql(result.before.days) == CallCount(201, 113)
+    assert result.before.total == count_by_sql(result.before.days) == ComparedCount(201, 113)
     assert result.after.total == count_by_sql(result.after.days)
     assert plain_spaces(summary_text.build_sentence(result)) == (
         "After the hours of Saturday went from 09:30–13:00 to 09:30–16:30, missed calls on Saturdays fell from 56 % "
@@ -174,7 +174,7 @@ def test_the_sentence_has_the_counts_of_a_plain_sql_query():
     assert (
         result.before.touched_total
         == count_by_sql(result.before.days, spans=[("13:00", "16:30")])
-        == CallCount(40, 32)
+        == ComparedCount(40, 32)
     )
     assert result.after.touched_total == count_by_sql(result.after.days, spans=[("13:00", "16:30")])
     assert (
@@ -265,7 +265,7 @@ def test_touched_hours_begin_and_end_within_an_hour():
     assert (
         result.before.touched_total
         == count_by_sql(result.before.days, spans=[("09:15", "09:30")])
-        == CallCount(2, 2)
+        == ComparedCount(2, 2)
     )
 
 
@@ -442,7 +442,7 @@ def test_hours_for_one_date_touch_the_difference_to_the_usual_hours_of_that_time
     assert (
         result.after.touched_total
         == count_by_sql([SATURDAY], spans=[("14:00", "18:00")])
-        == CallCount(40, 20)
+        == ComparedCount(40, 20)
     )
 
 
@@ -483,7 +483,9 @@ def test_an_agents_switch_is_compared_in_the_department_and_ends_at_the_next_swi
     ],
 )
 def test_small_numbers_are_not_taken_for_an_effect(before, after, verdict):
-    result = significance.assess([CallCount(*day) for day in before], [CallCount(*day) for day in after])
+    result = significance.assess(
+        [ComparedCount(*day) for day in before], [ComparedCount(*day) for day in after]
+    )
     assert result.verdict == verdict
     assert summary_text.describe_verdict(result)[0]
 
