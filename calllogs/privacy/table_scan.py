@@ -134,7 +134,9 @@ def _redact_row(row: models.Model, pattern: str) -> None:
     if isinstance(row, CallLog):
         _redact_call(row, changes)
     if isinstance(row, Export) and "query" in changes:
-        changes["scope"] = scope_digest(row.file_format, changes["query"])
+        changes["scope"] = scope_digest(
+            row.file_format, changes["query"], hides=row.hides, departments=row.departments
+        )
     if isinstance(row, LogEntry) and changes.get("object_repr") == "":
         changes["object_repr"] = "–"
     stored = type(row)._base_manager.filter(pk=row.pk)

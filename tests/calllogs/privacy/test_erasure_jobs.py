@@ -315,6 +315,16 @@ def test_rows_about_others_stay_without_the_number():
 
 
 @pytest.mark.django_db
+def test_an_erasure_keeps_the_limits_of_an_export():
+    limits = {"hides": "NUMBERS", "departments": ["Sales"]}
+    export = make_export(**limits, scope=scope_digest("csv", f"q=%2B91{DIGITS}", **limits))
+    erase()
+    export.refresh_from_db()
+    assert export.scope == scope_digest("csv", export.query, **limits)
+    assert export.scope != scope_digest("csv", export.query)
+
+
+@pytest.mark.django_db
 def test_numbers_of_agents_office_and_users_are_refused():
     Agent.objects.create(name="Asha", number=CANARY)
     with pytest.raises(ErasureRefused, match="agent"):
