@@ -1,7 +1,6 @@
 """The check before the first test names each missing thing in one line."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,8 +65,14 @@ def test_an_unusable_temporary_directory_is_named(tmp_path: Path) -> None:
 def test_settings_of_the_shell_and_of_a_env_file_do_not_reach_the_tests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    listed = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
-    assert {"PUSH_KEYS", "DATABASE_URL", "EXPORT_KEPT_DAYS", "IVR_API_KEY_FILE"} <= set(listed)
+    listed = servers.read_example_names(servers.EXAMPLE)
+    assert {
+        "PUSH_KEYS",
+        "DATABASE_URL",
+        "EXPORT_KEPT_DAYS",
+        "IVR_API_KEY_FILE",
+        "RECORDING_S3_BUCKET",
+    } <= listed
     monkeypatch.setattr(os, "environ", {**dict.fromkeys(listed, "1"), "PATH": "/bin"})
     servers.clean_environment()
     assert os.environ == {"PATH": "/bin"}

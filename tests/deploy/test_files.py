@@ -15,6 +15,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.databases import ROOT
+from tests.plugins.servers import read_example_names
 
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -128,10 +129,6 @@ def test_all_web_servers_start_with_the_same_options():
 
 
 # --- environment -----------------------------------------------------------------------------------------
-
-
-def read_example_names(path: Path) -> set[str]:
-    return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_every_variable_in_deploy_is_in_the_example():

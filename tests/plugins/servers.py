@@ -59,9 +59,14 @@ def _start_servers(config: pytest.Config, *, database: str) -> None:
         os.environ["DATABASE_URL"] = f"sqlite:///{var / 'portal.sqlite3'}"
 
 
+def read_example_names(path: Path) -> set[str]:
+    """The names of all variables in an example of an environment file, commented out or not."""
+    return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
 def clean_environment() -> None:
     """Remove the portal's settings from the environment, so that a developer's shell does not affect the tests."""
-    for name in re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE):
+    for name in read_example_names(EXAMPLE):
         os.environ.pop(name, None)
 
 
